@@ -1,0 +1,206 @@
+//! What a row is, and the context a measurement runs in.
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::system::{self, System};
+
+/// What one measurement returns: a number for each figure of its row, or why it could not be had.
+pub(crate) type Outcome = Result<Vec<f64>, Problem>;
+
+/// Why there are no figures.
+pub(crate) enum Problem {
+    /// The system did not get through.
+    Fails(String),
+    /// No system would: this machine has a limit in the way.
+    NotHere(String),
+}
+
+impl From<String> for Problem {
+    fn from(reason: String) -> Self {
+        Problem::Fails(reason)
+    }
+}
+
+/// Measures a row on one system, in a process of its own.
+pub(crate) type Run = fn(&Context) -> Outcome;
+
+/// A benchmark. Each of its figures is a line of the table.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) group: Group,
+    pub(crate) figures: &'static [Figure],
+    /// The row's size (tasks, connections …), given to the implementations.
+    pub(crate) size: usize,
+    /// The size with `--quick`.
+    pub(crate) quick: usize,
+    pub(crate) place: Place,
+    /// Measured in section `2 workers` as well.
+    pub(crate) two: bool,
+    /// The systems that have the operation.
+    pub(crate) on: &'static [(System, Run)],
+}
+
+impl Row {
+    /// Fields that most rows leave alone.
+    pub(crate) const DEFAULT: Row = Row {
+        name: "",
+        group: Group::Main,
+        figures: &[],
+        size: 1,
+        quick: 1,
+        place: Place::Workers,
+        two: false,
+        on: &[],
+    };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// The bare switch: no runtime, no workers.
+    Bare,
+    Main,
+    /// Needs two workers to mean anything.
+    TwoOnly,
+    /// Shown with `--growth`.
+    Growth,
+}
+
+/// Where the measuring process runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On as many cores as there are workers.
+    Workers,
+    /// On the cores that the server, which has the first ones, leaves; on all when it leaves none.
+    BesideServer,
+    /// On all cores.
+    All,
+}
+
+pub(crate) struct Figure {
+    /// Follows the row's name, where a row has several figures.
+    pub(crate) label: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) more_is_better: bool,
+}
+
+/// A figure of which less is better.
+pub(crate) const fn cost(label: &'static str, unit: &'static str) -> Figure {
+    Figure {
+        label,
+        unit,
+        more_is_better: false,
+    }
+}
+
+/// A figure of which more is better.
+pub(crate) const fn rate(label: &'static str, unit: &'static str) -> Figure {
+    Figure {
+        label,
+        unit,
+        more_is_better: true,
+    }
+}
+
+/// What a measurement is told.
+pub(crate) struct Context {
+    pub(crate) system: System,
+    pub(crate) workers: usize,
+    /// The row's size.
+    pub(crate) size: usize,
+    pub(crate) quick: bool,
+    /// Where a server runs: on the first cores of the machine.
+    pub(crate) server_cores: Vec<usize>,
+}
+
+impl Context {
+    pub(crate) fn gocoro(&self) -> gocoro::runtime::Runtime {
+        system::gocoro(self.workers)
+    }
+
+    pub(crate) fn tokio(&self) -> tokio::runtime::Runtime {
+        system::tokio(self.system, self.workers)
+    }
+
+    pub(crate) fn may(&self) {
+        system::may(self.workers);
+    }
+
+    pub(crate) fn smol(&self) -> system::SmolExecutor {
+        system::smol(self.workers)
+    }
+
+    /// Nanoseconds for one operation. `batch` does a number of them and says how long that took; the number grows
+    /// until one batch is long enough, and that last batch counts. The earlier ones have warmed the system up.
+    pub(crate) fn per_op(&self, mut batch: impl FnMut(u64) -> Duration) -> f64 {
+        let enough = Duration::from_millis(if self.quick { 15 } else { 300 });
+        let mut ops: u64 = 64;
+        loop {
+            let took = batch(ops);
+            if took >= enough {
+                return took.as_nanos() as f64 / ops as f64;
+            }
+            let factor = 1.25 * enough.as_secs_f64() / took.as_secs_f64().max(1e-6);
+            ops = (ops as f64 * factor.clamp(2.0, 64.0)) as u64;
+        }
+    }
+}
+
+/// How long `f` takes.
+pub(crate) fn timed(f: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    f();
+    start.elapsed()
+}
+
+/// A start that waits for all tasks, and an end that is the last task's.
+pub(crate) struct Rally {
+    tasks: usize,
+    arrived: AtomicUsize,
+    left: AtomicUsize,
+    began: OnceLock<Instant>,
+    ended: OnceLock<Instant>,
+}
+
+impl Rally {
+    pub(crate) fn new(tasks: usize) -> Self {
+        Rally {
+            tasks,
+            arrived: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
+            began: OnceLock::new(),
+            ended: OnceLock::new(),
+        }
+    }
+
+    /// A task is there; time runs from the last one's arrival.
+    pub(crate) fn arrive(&self) {
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.tasks {
+            self.began.set(Instant::now()).expect("one task is last");
+        }
+    }
+
+    /// Whether all have arrived.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.arrived.load(Ordering::Acquire) >= self.tasks
+    }
+
+    /// A task has done its part; time runs until the last one's.
+    pub(crate) fn leave(&self) {
+        if self.left.fetch_add(1, Ordering::AcqRel) + 1 == self.tasks {
+            self.ended.set(Instant::now()).expect("one task is last");
+        }
+    }
+
+    /// Nanoseconds for one of `ops` operations, when all have left.
+    pub(crate) fn per_op(&self, ops: usize) -> f64 {
+        let (began, ended) = (self.began.get(), self.ended.get());
+        let took = *ended.expect("all left") - *began.expect("all arrived");
+        took.as_nanos() as f64 / ops as f64
+    }
+}

@@ -1,0 +1,39 @@
+//! The rows, a module a family. In each module the systems stand side by side: the same algorithm, in each system's
+//! own words.
+
+mod channels;
+mod connections;
+mod echo;
+mod handoff;
+mod http;
+mod parked;
+mod raw;
+mod skynet;
+mod spawn;
+mod timers;
+mod wake;
+mod yields;
+
+pub(crate) use echo::serve as serve_echo;
+pub(crate) use http::serve as serve_http;
+
+use crate::row::Row;
+
+/// All rows, in the table's order.
+pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
+    let families = [
+        raw::ROWS,
+        yields::ROWS,
+        spawn::ROWS,
+        handoff::ROWS,
+        wake::ROWS,
+        skynet::ROWS,
+        channels::ROWS,
+        parked::ROWS,
+        timers::ROWS,
+        echo::ROWS,
+        http::ROWS,
+        connections::ROWS,
+    ];
+    families.into_iter().flatten()
+}

@@ -1,0 +1,104 @@
+//! The bare switch: coroutines that do nothing but suspend, resumed in turn by a loop. One operation is a pair, the
+//! resume and the suspension that answers it.
+
+use std::time::Duration;
+
+use corosensei::{Coroutine, CoroutineResult};
+use generator::{Gn, co_yield_with};
+
+use crate::{
+    row::{Context, Figure, Group, Outcome, Row, cost, timed},
+    system::System::{Corosensei, Generator},
+};
+
+const FIGURES: &[Figure] = &[cost("", "ns/pair")];
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "switch",
+        group: Group::Bare,
+        figures: FIGURES,
+        on: &[(Generator, generator_scoped), (Corosensei, corosensei)],
+        ..Row::DEFAULT
+    },
+    Row {
+        name: "switch, 10 000 live",
+        group: Group::Bare,
+        figures: FIGURES,
+        size: 10_000,
+        quick: 1_000,
+        on: &[(Generator, generator_scoped), (Corosensei, corosensei)],
+        ..Row::DEFAULT
+    },
+    Row {
+        name: "switch with local data",
+        group: Group::Bare,
+        figures: FIGURES,
+        on: &[(Generator, generator_local_data)],
+        ..Row::DEFAULT
+    },
+];
+
+/// Suspends through the scope that the body is given.
+fn generator_scoped(ctx: &Context) -> Outcome {
+    let body = |mut scope: generator::Scope<'_, 'static, (), ()>| {
+        loop {
+            scope.yield_with(());
+        }
+    };
+    let new = || Gn::<()>::new_scoped(body);
+    let mut all: Vec<_> = (0..ctx.size).map(|_| new()).collect();
+    Ok(vec![ctx.per_op(|pairs| {
+        round_robin(&mut all, pairs, |one| {
+            one.resume();
+        })
+    })])
+}
+
+/// Suspends through the thread's current generator, found by its local data: what gocoro does.
+fn generator_local_data(ctx: &Context) -> Outcome {
+    let body = || {
+        loop {
+            co_yield_with(());
+        }
+    };
+    let mut data = 0_u8;
+    let mut one = Gn::<()>::new_opt::<(), _>(generator::DEFAULT_STACK_SIZE, body);
+    one.set_local_data(&raw mut data);
+    Ok(vec![ctx.per_op(|pairs| {
+        timed(|| {
+            for _ in 0..pairs {
+                one.resume();
+            }
+        })
+    })])
+}
+
+fn corosensei(ctx: &Context) -> Outcome {
+    let new = || {
+        Coroutine::<(), (), ()>::new(|yielder, ()| {
+            loop {
+                yielder.suspend(());
+            }
+        })
+    };
+    let mut all: Vec<_> = (0..ctx.size).map(|_| new()).collect();
+    Ok(vec![ctx.per_op(|pairs| {
+        round_robin(&mut all, pairs, |one| {
+            assert!(matches!(one.resume(()), CoroutineResult::Yield(())));
+        })
+    })])
+}
+
+/// Resumes `all` in the order of their creation, round after round.
+fn round_robin<T>(all: &mut [T], pairs: u64, mut resume: impl FnMut(&mut T)) -> Duration {
+    let mut left = pairs as usize;
+    timed(|| {
+        while left > 0 {
+            for one in all.iter_mut().take(left) {
+                resume(one);
+            }
+            left = left.saturating_sub(all.len());
+        }
+    })
+}

@@ -1,0 +1,105 @@
+//! Lesson: a real server in the same plain style: HTTP/1.1 with keep-alive and pipelining.
+//!
+//! One task for each connection; a `read` that has to wait suspends it. Parsing is `httparse`'s.
+//! `GET /` greets, `POST /echo` returns the body (fixed length or chunked). Bad, slow, huge and
+//! truncated requests are answered with a status that says so; every bound is in `limits`.
+//!
+//! Run it: `cargo run --release -p gocoro-examples --bin http_server [ADDRESS]`, then
+//! `curl http://127.0.0.1:8080/` or `wrk -c64 http://127.0.0.1:8080/`.
+//! With `--self-test` in place of an address it is its own client and ends.
+//!
+//! Read next: `connection` (the flow), `request` and `response` (bytes, no I/O), `limits`.
+
+mod connection;
+mod limits;
+mod request;
+mod response;
+
+use gocoro::net::{Shutdown, TcpListener, TcpStream};
+use gocoro::{go, go_main, time};
+use std::io::{self, ErrorKind, Read, Write};
+
+fn serve(stream: TcpStream) {
+    if let Err(e) = connection::serve(stream) {
+        eprintln!("connection: {e}");
+    }
+}
+
+/// Accepts for ever. An error here must not end the server: it says so once, and goes on.
+fn accept_loop(listener: TcpListener) {
+    let mut failures = 0_u64;
+    for stream in listener.incoming() {
+        match stream {
+            Ok(stream) => {
+                if failures > 1 {
+                    eprintln!("accept: works again after {failures} failures");
+                }
+                failures = 0;
+                go!(serve(stream));
+            }
+            // The client gave up while it was in the queue: nothing to do with the listener.
+            Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
+            Err(e) => {
+                failures += 1;
+                if failures == 1 {
+                    eprintln!("accept: {e}; trying again every {:?}", limits::ACCEPT_PAUSE);
+                }
+                time::sleep(limits::ACCEPT_PAUSE);
+            }
+        }
+    }
+}
+
+/// Sends `requests` in one write and expects these status codes, in order, and then the end.
+fn converse(listener: &str, requests: &str, codes: &[&str]) -> io::Result<()> {
+    let mut stream = TcpStream::connect(listener)?;
+    stream.write_all(requests.as_bytes())?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let lines = answer.split("HTTP/1.1 ").skip(1);
+    let found: Vec<_> = lines.filter_map(|line| line.get(..3)).collect();
+    if found == codes {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "{requests:?}: expected {codes:?}, got {answer:?}"
+    )))
+}
+
+fn self_test() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    go!(daemon => accept_loop(listener));
+    let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let post = "POST /echo HTTP/1.1\r\nHost: x\r\n";
+    converse(&address, &get.repeat(16), &["200"; 16])?;
+    let chunked = format!("{post}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n{get}");
+    converse(&address, &chunked, &["200", "200"])?;
+    converse(
+        &address,
+        &format!("{post}Content-Length: 9999999\r\n\r\n"),
+        &["413"],
+    )?;
+    converse(&address, "nonsense\r\n\r\n", &["400"])?;
+    println!("answered well-formed, pipelined, huge and malformed requests");
+    Ok(())
+}
+
+#[go_main]
+fn main() -> io::Result<()> {
+    // Every connection is a descriptor; the usual soft limit of 1 024 is there for `select`.
+    if let Err(e) = rlimit::increase_nofile_limit(u64::MAX) {
+        eprintln!("the limit of open files stays as it is: {e}");
+    }
+    let address = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "127.0.0.1:8080".into());
+    if address == "--self-test" {
+        return self_test();
+    }
+    let listener = TcpListener::bind(&address)?;
+    println!("listening on http://{}", listener.local_addr()?);
+    accept_loop(listener);
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What stands in for refused input: the errors, and something that the rest of the program can be
+//! checked with, so that one mistake gives one message.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Error, FnArg};
+
+use crate::parse::entry::Function;
+use crate::valid::entry::Kind;
+
+/// A block of errors, which the compiler takes for a value of any type.
+pub(crate) fn spawn(refusals: Error) -> TokenStream {
+    let errors = refusals.into_iter().map(Error::into_compile_error);
+    quote!({ #(#errors)* })
+}
+
+/// The function as it was, never called, within one that the compiler takes
+/// for `main`.
+pub(crate) fn entry(kind: Kind, function: Function, refusals: Error) -> TokenStream {
+    let errors = refusals.into_compile_error();
+    let Function {
+        attributes: _,
+        visibility,
+        mut signature,
+        body,
+    } = function;
+    let name = match kind {
+        Kind::Main => Ident::new("main", Span::call_site()),
+        Kind::Test => signature.ident.clone(),
+    };
+    let takes_self = signature
+        .inputs
+        .iter()
+        .any(|input| matches!(input, FnArg::Receiver(_)));
+    let original = (!takes_self && signature.variadic.is_none()).then(|| {
+        signature.constness = None;
+        quote!(#[allow(dead_code)] #visibility #signature #body)
+    });
+    let site = Span::mixed_site().located_at(signature.ident.span());
+    match name == signature.ident {
+        true => quote_spanned! {site=>
+            #errors
+            #[allow(dead_code)]
+            #visibility fn #name() {
+                #original
+            }
+        },
+        // What is not `main` may be called as what it is.
+        false => quote!(#errors #original #[allow(dead_code)] fn #name() {}),
+    }
+}
+
+/// The item as it was, with an error on its first token.
+pub(crate) fn not_a_function(kind: Kind, item: TokenStream) -> TokenStream {
+    let first = item.clone().into_iter().next();
+    let site = first.map_or_else(Span::call_site, |token| token.span());
+    let attribute = kind.attribute();
+    let what = match kind {
+        Kind::Main => "`fn main() { … }`",
+        Kind::Test => "a function with a body",
+    };
+    let error = Error::new(site, format!("`{attribute}` belongs on {what}")).into_compile_error();
+    quote!(#error #item)
+}

@@ -1,0 +1,134 @@
+//! The procedural macros behind [gocoro](https://docs.rs/gocoro); use them through that crate.
+//!
+//! A macro goes through four steps, a module each: `parse` reads what was written, `valid` refuses
+//! what would not do what it says, `expand` writes the code, and `fallback` writes what stands in
+//! for refused input, so that one mistake gives one message. `colorless` finds the ends of
+//! `go!< … >` and leaves the rest of its input alone.
+
+mod colorless;
+mod expand;
+mod fallback;
+mod parse;
+mod valid;
+
+use proc_macro::TokenStream;
+
+/// Makes `fn main` the first task of gocoro's runtime.
+///
+/// The main thread becomes the runtime's first worker and the function's body its first task, so
+/// everything called from `main` may wait without blocking a thread. The function may return
+/// anything that the `main` of an ordinary program may return.
+///
+/// ```ignore
+/// use gocoro::{go, go_main};
+///
+/// #[go_main]
+/// fn main() -> Result<(), std::num::ParseIntError> {
+///     let number = go!("21".parse::<u32>()).wait()?;
+///     println!("{}", number * 2);
+///     Ok(())
+/// }
+/// ```
+///
+/// # Exit
+///
+/// When `main` returns normally, the program goes on until every task that is not a daemon has
+/// ended; then daemons are cancelled and unwound. An `Err`, a failing
+/// [`ExitCode`](std::process::ExitCode) or a panic is reported first, then every task is cancelled.
+/// Tasks that are cancelled have the `grace` to end in; after it, the process ends without them.
+///
+/// # Options
+///
+/// | option | value | without it |
+/// |---|---|---|
+/// | `workers` | the number of worker threads, the main thread included | one for each core |
+/// | `stack_size` | bytes of stack of each task that does not say it itself | 256 KiB |
+/// | `on_exit` | `"wait"`, or `"cancel"` to cancel tasks also when `main` returns normally | `"wait"` |
+/// | `grace` | how long cancelled tasks may take, such as `"500ms"`, `"5s"` or `"1m"` | `"5s"` |
+/// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
+///
+/// The environment variables `GOCORO_WORKERS` and `GOCORO_STACK_SIZE` win over the first two.
+///
+/// ```ignore
+/// #[gocoro::go_main(workers = 2, stack_size = 64 * 1024, on_exit = "cancel", grace = "500ms")]
+/// fn main() {
+///     gocoro::go!(daemon => serve_metrics());
+///     serve();
+/// }
+/// # fn serve() {}
+/// # fn serve_metrics() {}
+/// ```
+///
+/// # Refusals
+///
+/// A compile error names the fix when the function is not `fn main`, is `async`, `const`, `unsafe`
+/// or `extern`, or has parameters or generics, and when an option is unknown, repeated or has a
+/// value of the wrong kind. There is nothing to await: for a future, call `gocoro::future::wait`.
+#[proc_macro_attribute]
+pub fn go_main(options: TokenStream, item: TokenStream) -> TokenStream {
+    entry(valid::entry::Kind::Main, options, item)
+}
+
+/// Makes a function a test whose body is a task of a fresh runtime.
+///
+/// The function becomes a `#[test]`. Its attributes, such as `#[ignore]` and `#[should_panic]`,
+/// keep their meaning, and it may return anything that a test may return. The runtime is shut down
+/// when the body has ended, so that tests share nothing.
+///
+/// ```ignore
+/// use gocoro::{go, go_test};
+///
+/// #[go_test(workers = 2, timeout = "10s")]
+/// fn both_halves_arrive() {
+///     let (left, right) = (go!({ 1 }), go!({ 2 }));
+///     assert_eq!(left.wait() + right.wait(), 3);
+/// }
+/// ```
+///
+/// # Options
+///
+/// | option | value | without it |
+/// |---|---|---|
+/// | `workers` | the number of worker threads | the runtime's default |
+/// | `timeout` | how long the test may take before it fails, such as `"500ms"`, `"30s"` or `"1m"` | the runtime's default |
+/// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
+///
+/// # Refusals
+///
+/// Those of [`go_main`](macro@go_main), but for the name, and a second `#[test]`.
+#[proc_macro_attribute]
+pub fn go_test(options: TokenStream, item: TokenStream) -> TokenStream {
+    entry(valid::entry::Kind::Test, options, item)
+}
+
+/// What `gocoro::go!` hands its input to, behind `[$crate]`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn go_impl(input: TokenStream) -> TokenStream {
+    parse::spawn::Spawn::parse(input.into())
+        .and_then(valid::spawn::spawn)
+        .map_or_else(fallback::spawn, expand::spawn::spawn)
+        .into()
+}
+
+/// What `gocoro::colorless!` hands its input to, behind `[$crate]`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn colorless_impl(input: TokenStream) -> TokenStream {
+    let (_, items) = parse::split_facade(input.into());
+    colorless::rewrite(items).into()
+}
+
+fn entry(kind: valid::entry::Kind, options: TokenStream, item: TokenStream) -> TokenStream {
+    let (options, item) = (options.into(), item.into());
+    let function = match parse::entry::Function::parse(&item) {
+        Ok(function) => function,
+        Err(_) => return fallback::not_a_function(kind, item).into(),
+    };
+    let options = parse::entry::Setting::parse_all(options)
+        .and_then(|settings| valid::entry::entry(kind, settings, &function));
+    match options {
+        Ok(options) => expand::entry::entry(kind, options, &function).into(),
+        Err(refusals) => fallback::entry(kind, function, refusals).into(),
+    }
+}

@@ -1,0 +1,158 @@
+//! What `#[go_main]` and `#[go_test]` refuse of their functions.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{Error, Result, Signature};
+
+use super::Refusals;
+use super::options::{self, Options};
+use crate::parse::entry::{Function, Setting};
+
+/// Which of the two attributes.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Main,
+    Test,
+}
+
+impl Kind {
+    pub(crate) fn attribute(self) -> &'static str {
+        match self {
+            Kind::Main => "#[go_main]",
+            Kind::Test => "#[go_test]",
+        }
+    }
+
+    fn function(self) -> &'static str {
+        match self {
+            Kind::Main => "`main`",
+            Kind::Test => "a test",
+        }
+    }
+}
+
+pub(crate) fn entry(kind: Kind, settings: Vec<Setting>, function: &Function) -> Result<Options> {
+    let mut refusals = Refusals::default();
+    signature(kind, &function.signature, &mut refusals);
+    if kind == Kind::Test {
+        for attribute in &function.attributes {
+            if attribute.path().is_ident("test") {
+                refusals.add(Error::new_spanned(
+                    attribute,
+                    "`#[go_test]` makes a test already; remove this attribute",
+                ));
+            }
+        }
+    }
+    let options = options::options(kind, settings, &mut refusals);
+    refusals.finish(options)
+}
+
+fn signature(kind: Kind, signature: &Signature, refusals: &mut Refusals) {
+    let what = kind.function();
+    let mut refuse = |at: &dyn ToTokens, why: String| {
+        refusals.add(Error::new_spanned(at.to_token_stream(), why));
+    };
+    if let Some(token) = &signature.constness {
+        refuse(token, format!("{what} cannot be `const`; remove it"));
+    }
+    if let Some(token) = &signature.asyncness {
+        refuse(
+            token,
+            format!(
+                "{what} is plain code that may wait anywhere; remove `async`, and wait for a \
+                 future with `gocoro::future::wait(…)`"
+            ),
+        );
+    }
+    if let Some(token) = &signature.unsafety {
+        refuse(
+            token,
+            format!("{what} cannot be `unsafe`; write an `unsafe` block in its body"),
+        );
+    }
+    if let Some(abi) = &signature.abi {
+        refuse(abi, format!("{what} cannot be `extern`; remove it"));
+    }
+    if kind == Kind::Main && signature.ident != "main" {
+        let name = &signature.ident;
+        refuse(
+            name,
+            format!(
+                "`#[go_main]` belongs on `fn main`; call `{name}` there, or spawn it with `go!({name}())`"
+            ),
+        );
+    }
+    if !signature.generics.params.is_empty() {
+        refuse(
+            &signature.generics,
+            format!("{what} cannot be generic; remove the parameters"),
+        );
+    }
+    if let Some(clause) = &signature.generics.where_clause {
+        refuse(
+            clause,
+            format!("{what} cannot have a `where` clause; remove it"),
+        );
+    }
+    if !signature.inputs.is_empty() || signature.variadic.is_some() {
+        let fix = match kind {
+            Kind::Main => "read the program's arguments with `std::env::args()`",
+            Kind::Test => "make what it needs in its body",
+        };
+        let parameters = (&signature.inputs, &signature.variadic);
+        let parameters = [
+            parameters.0.to_token_stream(),
+            parameters.1.to_token_stream(),
+        ];
+        refuse(
+            &parameters.into_iter().collect::<TokenStream>(),
+            format!("{what} takes no parameters; {fix}"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(kind: Kind, options: &str, function: &str) -> String {
+        let settings = Setting::parse_all(options.parse().unwrap()).unwrap();
+        let function = Function::parse(&function.parse().unwrap()).unwrap();
+        match entry(kind, settings, &function) {
+            Ok(options) => format!("{} {}", options.facade, options.calls).replace(' ', ""),
+            Err(errors) => errors
+                .into_iter()
+                .map(|e| e.to_string())
+                .collect::<Vec<_>>()
+                .join(" | "),
+        }
+    }
+
+    #[test]
+    fn options_become_calls() {
+        let options = "workers = 2, stack_size = 4 * K, on_exit = \"cancel\", grace = \"1m\"";
+        assert_eq!(
+            read(Kind::Main, options, "fn main() {}"),
+            "::gocoro.workers(2).stack_size(4*K).on_exit_cancel(true).grace_millis(60000u64)"
+        );
+        assert_eq!(
+            read(
+                Kind::Test,
+                "timeout = \"20ms\", crate = crate::g,",
+                "fn t() {}"
+            ),
+            "crate::g.timeout_millis(20u64)"
+        );
+    }
+
+    #[test]
+    fn refusals_come_together() {
+        let read = read(
+            Kind::Main,
+            "wrokers = 2, grace = 5",
+            "async fn run(a: u8) {}",
+        );
+        assert_eq!(read.split(" | ").count(), 5, "{read}");
+    }
+}

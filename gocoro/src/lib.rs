@@ -1,0 +1,40 @@
+//! Go-style tasks for Rust without function colours.
+
+mod macros;
+
+/// Tasks: spawning, joining, waiting; the shape of [`std::thread`].
+pub mod task {
+    pub use gocoro_runtime::export::task::{
+        Builder, Cancelled, JoinError, JoinHandle, Task, TaskId, current, park, park_timeout,
+        spawn, spawn_local, try_current, yield_now,
+    };
+}
+
+/// Waiting for times; the shape of [`std::time`].
+pub mod time {
+    pub use gocoro_runtime::export::time::{sleep, sleep_until};
+    pub use std::time::{Duration, Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
+}
+
+/// TCP sockets whose operations suspend the task; the shape of [`std::net`].
+pub mod net {
+    pub use gocoro_runtime::export::net::{
+        AddrParseError, Incoming, IntoIncoming, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr,
+        SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs,
+    };
+}
+
+/// Runtimes made by hand: most programs need none.
+pub mod runtime {
+    pub use gocoro_runtime::export::runtime::{Builder, LocalRuntime, Runtime};
+}
+
+pub use gocoro_macros::{go_main, go_test};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use gocoro_macros::{colorless_impl, go_impl};
+    pub use gocoro_runtime::export::private::{
+        MainOptions, TestOptions, run_main, run_test, spawn_local_with, spawn_with,
+    };
+}

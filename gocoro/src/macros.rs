@@ -1,0 +1,156 @@
+//! The macros' thin wrappers, which tell the procedural ones where this crate is.
+
+/// Spawns a task and returns its [`JoinHandle`](crate::task::JoinHandle).
+///
+/// The task is queued, never run at once. What it runs is one call, or anything else that is
+/// complete in itself.
+///
+/// # A call
+///
+/// As in Go's `go f(x)`, the receiver and the arguments are evaluated here, by the spawner, and
+/// moved into the task; only the call itself runs in the task.
+///
+/// ```
+/// use gocoro::go;
+///
+/// fn count(text: String, what: char) -> usize {
+///     text.chars().filter(|&found| found == what).count()
+/// }
+///
+/// let text = String::from("tasks");
+/// let counted = go!(count(text.clone(), 's'));      // `text.clone()` is evaluated here
+/// assert_eq!(counted.wait(), 2);
+///
+/// let length = go!(text.len());                     // a receiver moves into the task
+/// assert_eq!(length.wait(), 5);
+/// ```
+///
+/// Arguments are evaluated from left to right. A receiver that is a variable or a part of one moves
+/// after them, so that they may still use it: `go!(conn.serve(conn.id()))`; a static or a constant
+/// stays where it is. A closure or an `async` block written as an argument becomes `move`. A path that is called stays as it is; any other function value is
+/// evaluated here: `go!((self.handler)(request))`.
+///
+/// # Anything else
+///
+/// Statements, a block, `unsafe { … }`, `if`, `match`, a loop or a macro's call run wholly in the
+/// task, which takes what it captures by value.
+///
+/// ```
+/// use gocoro::go;
+///
+/// let words = vec!["colour", "less"];
+/// let joined = go!({
+///     let mut text = String::new();
+///     for word in words {
+///         text.push_str(word);
+///     }
+///     text
+/// });
+/// assert_eq!(joined.wait(), "colourless");
+///
+/// let even = 4;
+/// let half = go!(if even % 2 == 0 { Some(even / 2) } else { None });
+/// assert_eq!(half.wait(), Some(2));
+/// ```
+///
+/// # Options
+///
+/// Options stand before a `=>`, separated by commas, in any order.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `name = …` | the task's name, in panic messages and dumps; anything that is `Into<String>` |
+/// | `stack_size = …` | bytes of stack |
+/// | `local` | the task stays on this worker, and what it takes and gives need not be [`Send`] |
+/// | `daemon` | the program's end does not wait for the task |
+/// | `clone(a, b = self.b)` | the task takes a clone of `a`, and one of `self.b` under the name `b` |
+///
+/// ```
+/// use gocoro::go;
+/// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+///
+/// let total = Arc::new(AtomicU32::new(0));
+/// let tasks: Vec<_> = (1..=3)
+///     .map(|n| {
+///         go!(name = format!("adder {n}"), stack_size = 64 * 1024, clone(total) => {
+///             total.fetch_add(n, Ordering::Relaxed);
+///         })
+///     })
+///     .collect();
+/// assert_eq!(tasks[2].task().name(), Some("adder 3"));
+/// for task in tasks {
+///     task.wait();
+/// }
+/// assert_eq!(total.load(Ordering::Relaxed), 6);
+/// ```
+///
+/// # What is refused
+///
+/// - `go!(fetch(url).unwrap())` and its like, of which only `unwrap()` would run in the task. Write
+///   `go!({ fetch(url).unwrap() })`.
+/// - An operator expression such as `go!(a() + b())` or `go!(f()?)`: write `go!({ a() + b() })`.
+/// - `.await` and `async` bodies. There is nothing to await in a task; for a future, call
+///   `future::wait`. A function that is `async` itself cannot be told from another one: calling it
+///   makes a future that nobody runs.
+/// - What is borrowed from the spawner, which may return before the task ends: move it, clone it,
+///   or spawn in a `task::scope`.
+/// - What is not [`Send`], without `local`.
+///
+/// # Panics
+///
+/// Panics if an option's value cannot be met. `local` outside a runtime panics too.
+#[macro_export]
+macro_rules! go {
+    ($($input:tt)*) => {
+        $crate::__private::go_impl!([$crate] $($input)*)
+    };
+}
+
+/// Makes the spawn form `go!< … >` work in the items that it wraps.
+///
+/// `go!< body >` is [`go!(body)`](crate::go) with angle brackets: the same bodies, the same options,
+/// the same handle. It works at any depth of the items, in other macros' input too, and one may
+/// stand in another.
+///
+/// ```
+/// use gocoro::{colorless, go};
+///
+/// colorless! {
+///     fn sum(numbers: Vec<u64>) -> u64 {
+///         if numbers.len() < 2 {
+///             return numbers.into_iter().sum();
+///         }
+///         let (left, right) = numbers.split_at(numbers.len() / 2);
+///         let left = go!< sum(left.to_vec()) >;
+///         let right = go!< name = "right" => sum(right.to_vec()) >;
+///         left.wait() + right.wait()
+///     }
+///
+///     fn greater(a: u64, b: u64) -> u64 {
+///         go!< if a > b { a } else { b } >.wait()
+///     }
+/// }
+///
+/// assert_eq!(sum((1..=10).collect()), 55);
+/// assert_eq!(greater(2, 3), 3);
+/// ```
+///
+/// # Where a body ends
+///
+/// A body ends at the first `>` before which it is complete and after which no operand can follow:
+/// `.`, `?`, `,`, `;`, `{`, `else`, a closing delimiter, or the `>` of a `go!<` around it. The `>` of
+/// `->` and `=>` never counts. So generics and comparisons inside a body need no parentheses.
+///
+/// Only `go` is rewritten, and every other token stays where it was: `line!()`, breakpoints and
+/// messages are exact. `#[go_main]` and `mod name;` work inside. What `stringify!` and `assert!` show
+/// of a `go!< … >` is the rewritten `go!(…)`.
+///
+/// # What is refused
+///
+/// What [`go!`](crate::go) refuses, and a `go!<` without its `>`.
+#[macro_export]
+macro_rules! colorless {
+    ($($items:tt)*) => {
+        $crate::__private::colorless_impl! { [$crate] $($items)* }
+    };
+}

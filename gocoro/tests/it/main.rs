@@ -1,0 +1,4 @@
+//! The integration tests, through the public face only; a module a theme.
+
+mod macros;
+mod tcp;

@@ -1,0 +1,187 @@
+//! Listeners: binding, accepting, running out of descriptors.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, ErrorKind, prelude::*};
+use std::net::Ipv6Addr;
+use std::os::fd::AsRawFd;
+use std::process::Command;
+
+use gocoro::net::{TcpListener, TcpStream};
+
+use super::{both, kind, matrix, pair, raw};
+
+#[test]
+fn a_port_in_use_is_refused() {
+    both(|| {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let addr = listener.local_addr()?;
+        assert_eq!(kind(TcpListener::bind(addr)), ErrorKind::AddrInUse);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_first_address_that_can_be_bound_is() {
+    both(|| {
+        let taken = TcpListener::bind("127.0.0.1:0")?;
+        let addrs = [
+            taken.local_addr()?,
+            "127.0.0.1:0".parse().expect("this is an address"),
+        ];
+        let listener = TcpListener::bind(&addrs[..])?;
+        assert_ne!(listener.local_addr()?, taken.local_addr()?);
+        assert_eq!(kind(TcpListener::bind(&[][..])), ErrorKind::InvalidInput);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_restarted_server_need_not_wait_for_lingering_connections() {
+    both(|| {
+        // Asked of the option: a port that is really given up might go to a test beside this one.
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        assert!(raw::reuses_address(&listener)?);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_sixth_version_of_the_protocol() {
+    if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        println!("skipped: no IPv6 here");
+        return;
+    }
+    both(|| {
+        let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, 0))?;
+        let mut client = TcpStream::connect(listener.local_addr()?)?;
+        let (mut server, addr) = listener.accept()?;
+        assert!(addr.is_ipv6());
+        client.write_all(b"x")?;
+        server.read_exact(&mut [0])
+    });
+}
+
+#[test]
+fn incoming_goes_on_for_ever() {
+    matrix(|peer| {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let addr = listener.local_addr()?;
+        let clients = peer.spawn(move || -> io::Result<()> {
+            for number in 0..20_u8 {
+                TcpStream::connect(addr)?.write_all(&[number])?;
+            }
+            Ok(())
+        });
+        let mut number = [0];
+        for (expected, stream) in (0..10).zip(listener.incoming()) {
+            stream?.read_exact(&mut number)?;
+            assert_eq!(number, [expected]);
+        }
+        for (expected, stream) in (10..20).zip(listener.into_incoming()) {
+            stream?.read_exact(&mut number)?;
+            assert_eq!(number, [expected]);
+        }
+        clients.wait()
+    });
+}
+
+#[test]
+fn clones_accept_from_one_queue() {
+    matrix(|peer| {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let clone = listener.try_clone()?;
+        assert_eq!(clone.local_addr()?, listener.local_addr()?);
+        let accepter = peer.spawn(move || clone.accept().map(|(stream, _)| stream));
+        let addr = listener.local_addr()?;
+        let (_one, _two) = (TcpStream::connect(addr)?, TcpStream::connect(addr)?);
+        listener.accept()?;
+        accepter.wait()?;
+        assert_eq!(kind(listener.try_accept()), ErrorKind::WouldBlock);
+        Ok(())
+    });
+}
+
+#[test]
+fn descriptors_are_not_inherited() {
+    both(|| {
+        let (client, server) = pair()?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        assert!(raw::is_close_on_exec(&client)?);
+        assert!(raw::is_close_on_exec(&server)?);
+        assert!(raw::is_close_on_exec(&listener)?);
+        assert!(raw::is_close_on_exec(client.try_clone()?)?);
+        assert!(raw::is_close_on_exec(listener.try_clone()?)?);
+        Ok(())
+    });
+}
+
+#[test]
+fn debug_tells_address_and_descriptor() {
+    both(|| {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        assert_eq!(
+            format!("{listener:?}"),
+            format!(
+                "TcpListener {{ addr: {}, fd: {} }}",
+                listener.local_addr()?,
+                listener.as_raw_fd()
+            )
+        );
+        Ok(())
+    });
+}
+
+/// Tells the process that it is the child of the test below.
+const CHILD: &str = "GOCORO_TEST_NO_DESCRIPTORS";
+
+/// In a process of its own, since the limit hits every test that runs beside it.
+#[test]
+fn a_connection_outlives_a_lack_of_descriptors() {
+    if env::var_os(CHILD).is_some() {
+        both(accept_without_descriptors);
+        return;
+    }
+    let (_crate, module) = module_path!().split_once("::").unwrap();
+    let this = format!("{module}::a_connection_outlives_a_lack_of_descriptors");
+    let child = Command::new(env::current_exe().unwrap())
+        .args([&this, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&child.stdout),
+        String::from_utf8_lossy(&child.stderr),
+    );
+    assert!(child.status.success(), "{out}\n{err}");
+    assert!(out.contains("1 passed"), "{out}\n{err}");
+}
+
+fn accept_without_descriptors() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut client = TcpStream::connect(listener.local_addr()?)?;
+    client.write_all(b"x")?;
+    listener.wait_readable()?;
+
+    raw::limit_descriptors(128)?;
+    let mut filler = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        filler.push(file);
+    }
+    for _ in 0..2 {
+        let error = listener.accept().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EMFILE), "{error}");
+    }
+    assert!(client.try_clone().is_err());
+    assert_eq!(
+        TcpStream::connect(listener.local_addr()?)
+            .unwrap_err()
+            .raw_os_error(),
+        Some(libc::EMFILE)
+    );
+
+    drop(filler);
+    let (mut server, addr) = listener.accept()?;
+    assert_eq!(addr, client.local_addr()?);
+    server.read_exact(&mut [0])
+}

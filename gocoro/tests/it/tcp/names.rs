@@ -1,0 +1,101 @@
+//! Addresses as users write them.
+
+use std::io::{self, ErrorKind};
+use std::iter;
+
+use gocoro::net::{
+    IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, ToSocketAddrs,
+};
+
+use super::{both, kind};
+
+const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+#[test]
+fn every_form_of_an_address_connects() {
+    fn connects(addr: impl ToSocketAddrs, listener: &TcpListener) -> io::Result<()> {
+        let client = TcpStream::connect(addr)?;
+        assert_eq!(listener.accept()?.1, client.local_addr()?);
+        Ok(())
+    }
+    both(|| {
+        let listener = TcpListener::bind((LOCAL, 0))?;
+        let addr = listener.local_addr()?;
+        let (port, text, borrowed) = (addr.port(), addr.to_string(), &addr);
+        connects(addr, &listener)?;
+        connects(borrowed, &listener)?;
+        connects(SocketAddrV4::new(LOCAL, port), &listener)?;
+        connects((IpAddr::V4(LOCAL), port), &listener)?;
+        connects((LOCAL, port), &listener)?;
+        connects(("127.0.0.1", port), &listener)?;
+        connects(("127.0.0.1".to_owned(), port), &listener)?;
+        connects(text.as_str(), &listener)?;
+        connects(&text, &listener)?;
+        connects(text, &listener)?;
+        connects(&[addr][..], &listener)?;
+        connects(("localhost", port), &listener)?;
+        connects(format!("localhost:{port}"), &listener)
+    });
+}
+
+#[test]
+fn a_name_is_resolved() {
+    both(|| {
+        let addrs: Vec<_> = "localhost:80".to_socket_addrs()?.collect();
+        assert!(addrs.contains(&SocketAddr::from((LOCAL, 80))), "{addrs:?}");
+        assert!(
+            addrs
+                .iter()
+                .all(|addr| addr.ip().is_loopback() && addr.port() == 80)
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_no_address_is_an_error() {
+    both(|| {
+        assert_eq!(
+            kind(TcpStream::connect("127.0.0.1")),
+            ErrorKind::InvalidInput
+        );
+        assert_eq!(
+            kind(TcpStream::connect("localhost:http")),
+            ErrorKind::InvalidInput
+        );
+        assert_eq!(
+            kind(TcpStream::connect(("a\0b", 80))),
+            ErrorKind::InvalidInput
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn a_name_that_cannot_be_resolved_is_an_error() {
+    both(|| {
+        // No part of a name may be this long, so no server is asked.
+        let name = format!("{}.invalid", "x".repeat(64));
+        assert!(TcpStream::connect((name.as_str(), 80)).is_err());
+        assert!(TcpListener::bind((name, 80)).is_err());
+        Ok(())
+    });
+}
+
+#[test]
+fn users_may_have_addresses_of_their_own() {
+    struct Everywhere(u16);
+
+    impl ToSocketAddrs for Everywhere {
+        type Iter = iter::Once<SocketAddr>;
+
+        fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+            Ok(iter::once(SocketAddr::from((LOCAL, self.0))))
+        }
+    }
+    both(|| {
+        let listener = TcpListener::bind(Everywhere(0))?;
+        TcpStream::connect(Everywhere(listener.local_addr()?.port()))?;
+        Ok(())
+    });
+}

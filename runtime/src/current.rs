@@ -1,0 +1,190 @@
+//! What runs on this thread: the only thread-local of the runtime, and what a worker shows of itself
+//! to the layers below the scheduler.
+//!
+//! A task never leaves its worker's thread, so a [`Core`] that a task looked up stays right across
+//! its waits.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use crate::parker::{Kept, Parker};
+use crate::stack::Pool;
+use crate::task::mailbox::{Mailbox, Notifier};
+use crate::task::word::Requests;
+use crate::task::{Flags, Header, ReadyQueue, TaskRef};
+use crate::timer::Timers;
+
+/// A worker, as its tasks see it. One thread's.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) mailbox: &'static Mailbox,
+    /// Which runtime this worker belongs to.
+    pub(crate) home: u32,
+    /// The task that runs; null between tasks.
+    pub(crate) task: Cell<*const Header>,
+    /// Runnable, before all others: what the running task woke last. May be null.
+    pub(crate) next: Cell<*const Header>,
+    /// Runnable.
+    pub(crate) ready: ReadyQueue,
+    pub(crate) timers: RefCell<Timers>,
+    pub(crate) stacks: RefCell<Pool>,
+    /// Started and not ended, newest first.
+    pub(crate) live: Cell<*const Header>,
+    pub(crate) live_count: Cell<usize>,
+    /// Tasks parked that unwind, or may.
+    pub(crate) unwinding: Cell<usize>,
+    /// Operations left to the running task before it yields.
+    pub(crate) budget: Cell<u32>,
+    /// Links of ended tasks that are still on their way here.
+    pub(crate) links_due: Cell<usize>,
+    /// The reactor's part of the worker, which only the reactor knows how to read.
+    pub(crate) reactor: Cell<*const ()>,
+    /// The scheduler's part, likewise.
+    pub(crate) worker: Cell<*const ()>,
+}
+
+impl Core {
+    /// A core without tasks.
+    pub(crate) fn new(notifier: Arc<dyn Notifier>, home: u32) -> std::io::Result<Core> {
+        Ok(Core {
+            mailbox: Mailbox::acquire(notifier)?,
+            home,
+            task: Cell::new(std::ptr::null()),
+            next: Cell::new(std::ptr::null()),
+            ready: ReadyQueue::default(),
+            timers: RefCell::new(Timers::new()),
+            stacks: RefCell::default(),
+            live: Cell::new(std::ptr::null()),
+            live_count: Cell::new(0),
+            unwinding: Cell::new(0),
+            budget: Cell::new(0),
+            links_due: Cell::new(0),
+            reactor: Cell::new(std::ptr::null()),
+            worker: Cell::new(std::ptr::null()),
+        })
+    }
+
+    /// Takes a task that this worker has just claimed: it is live, and what was asked of it before
+    /// is known. The worker now holds the reference.
+    pub(crate) fn adopt(&self, task: TaskRef, requests: Requests) -> *const Header {
+        let asked = [
+            (requests.wake(), Flags::TOKEN),
+            (requests.permit(), Flags::PERMIT),
+            (requests.cancel(), Flags::CANCEL),
+        ];
+        for (asked, flag) in asked {
+            if asked {
+                task.set(flag);
+            }
+        }
+        let raw = task.into_raw();
+        // SAFETY: the reference was just taken over; the list's tasks are alive.
+        let (task, next) = unsafe { (&*raw, self.live.replace(raw).as_ref()) };
+        if let Some(next) = next {
+            next.live_prev.set(raw);
+            task.live_next.set(next);
+        }
+        self.live_count.set(self.live_count.get() + 1);
+        raw
+    }
+
+    /// Takes a task that ended out of the live ones.
+    pub(crate) fn unlink_live(&self, task: &Header) {
+        let (prev, next) = (task.live_prev.get(), task.live_next.get());
+        // SAFETY: the list's tasks are alive, and only this thread touches the list.
+        match unsafe { prev.as_ref() } {
+            Some(prev) => prev.live_next.set(next),
+            None => self.live.set(next),
+        }
+        // SAFETY: as above.
+        if let Some(next) = unsafe { next.as_ref() } {
+            next.live_prev.set(prev);
+        }
+        self.live_count.set(self.live_count.get() - 1);
+    }
+
+    /// The live tasks, newest first. Nothing is started or ended while the iterator is used.
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Header> {
+        let mut next = self.live.get();
+        std::iter::from_fn(move || {
+            // SAFETY: the list's tasks are alive.
+            let task = unsafe { next.as_ref() }?;
+            next = task.live_next.get();
+            Some(task)
+        })
+    }
+
+    /// Claims a task that has not started, so that it runs next, if a stack can be had.
+    pub(crate) fn claim_next(&self, task: &TaskRef) {
+        let Ok(stack) = self.stacks.borrow_mut().take(task.class) else { return };
+        let Some(requests) = task.word.claim(self.mailbox.id()) else {
+            // A surplus one is kept here too: it is the next spawn's.
+            let _ = self.stacks.borrow_mut().put(stack, task.class).map(std::mem::forget);
+            return;
+        };
+        let raw = self.adopt(task.clone(), requests);
+        // SAFETY: this thread is the owner's now.
+        unsafe { task.give_stack(stack) };
+        let before = self.next.replace(raw);
+        if !before.is_null() {
+            self.ready.push(before);
+        }
+    }
+}
+
+thread_local! {
+    static CORE: Cell<*const Core> = const { Cell::new(std::ptr::null()) };
+    static PARKER: Kept = const { RefCell::new(None) };
+}
+
+/// The worker on this thread, if a worker is what this thread is now.
+#[inline(always)]
+pub(crate) fn core() -> Option<&'static Core> {
+    let core = CORE.get();
+    // SAFETY: set by `enter`, whose caller keeps the core alive until it is set back, on this
+    // thread; no caller keeps the answer longer than the code it runs for the worker.
+    unsafe { core.as_ref() }
+}
+
+/// The task on this thread, with its worker.
+#[inline(always)]
+pub(crate) fn task() -> Option<(&'static Core, &'static Header)> {
+    let core = core()?;
+    // SAFETY: a task that runs is alive, and its caller runs on it.
+    let task = unsafe { core.task.get().as_ref() }?;
+    Some((core, task))
+}
+
+/// This thread's worker's number.
+#[inline(always)]
+pub(crate) fn here() -> Option<u16> {
+    Some(core()?.mailbox.id())
+}
+
+/// Makes this thread a worker's until the answer is dropped.
+///
+/// # Safety
+///
+/// The core outlives the answer, which is dropped on this thread.
+pub(crate) unsafe fn enter(core: &Core) -> Entered {
+    Entered { before: CORE.replace(core) }
+}
+
+/// This thread is a worker's.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    before: *const Core,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CORE.set(self.before);
+    }
+}
+
+/// This thread's parker; one made for this wait where thread-locals are being destroyed.
+pub(crate) fn parker() -> Arc<Parker> {
+    PARKER
+        .try_with(|kept| kept.borrow_mut().get_or_insert_default().clone())
+        .unwrap_or_default()
+}

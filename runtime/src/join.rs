@@ -1,0 +1,332 @@
+//! Waiting for a task's end, and its result.
+
+use std::any::Any;
+use std::fmt;
+use std::panic;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::current;
+use crate::task::{End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
+use crate::unwind::{self, Payload};
+use crate::waiters::{JoinNode, Waiter};
+
+/// The right to a task's result. Dropping it detaches the task, which goes on by itself.
+///
+/// As [`std::thread::JoinHandle`], for tasks. It is `Send` if the result is.
+///
+/// # Examples
+///
+/// ```
+/// let handle = gocoro::go!({ 6 * 7 });
+/// assert_eq!(handle.join().unwrap(), 42);
+/// ```
+pub struct JoinHandle<T> {
+    spawned: Spawned<T>,
+}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(spawned: Spawned<T>) -> JoinHandle<T> {
+        JoinHandle { spawned }
+    }
+
+    /// Waits for the task to end and returns its result.
+    ///
+    /// # Parks
+    ///
+    /// Until the task has ended. On a plain thread it blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// A [`JoinError`] if the task panicked, was cancelled, or never got a stack.
+    ///
+    /// # Panics
+    ///
+    /// If a task joins itself, which could never end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let failed = gocoro::go!(name = "unlucky" => { panic!("oh no") });
+    /// let error: gocoro::task::JoinError = failed.join().map(|()| ()).unwrap_err();
+    /// assert!(error.is_panic());
+    /// assert!(error.to_string().contains("unlucky"));
+    /// ```
+    pub fn join(self) -> Result<T, JoinError> {
+        wait_for_end(&self.task().inner, None);
+        self.take()
+    }
+
+    /// Waits for the task to end and returns its value; raises its panic here if it panicked.
+    ///
+    /// # Parks
+    ///
+    /// As [`JoinHandle::join`].
+    ///
+    /// # Panics
+    ///
+    /// With the task's own payload if it panicked, and with a message that names the task if it was
+    /// cancelled or never got a stack.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(gocoro::go!({ "done" }).wait(), "done");
+    /// ```
+    #[track_caller]
+    pub fn wait(self) -> T {
+        match self.join() {
+            Ok(value) => value,
+            Err(JoinError { cause: Cause::Panicked(payload), .. }) => {
+                panic::resume_unwind(payload.0)
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Waits for the task to end, but not longer than `timeout`; gives the handle back if the time
+    /// was up.
+    ///
+    /// The task goes on either way.
+    ///
+    /// # Parks
+    ///
+    /// As [`JoinHandle::join`], up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The outer one is the handle, if the time was up; the inner one is [`JoinHandle::join`]'s.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let sleeper = gocoro::go!({ gocoro::task::park() });
+    /// let sleeper = sleeper.join_timeout(Duration::from_millis(1)).unwrap_err();
+    /// sleeper.task().unpark();
+    /// sleeper.wait();
+    /// ```
+    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
+        let deadline = clock::after(timeout);
+        if wait_for_end(&self.task().inner, deadline) { Ok(self.take()) } else { Err(self) }
+    }
+
+    /// Whether the task has ended. If so, [`JoinHandle::join`] returns at once.
+    pub fn is_finished(&self) -> bool {
+        self.task().inner.word.is_done()
+    }
+
+    /// Cancels the task: it unwinds from where it waits, or from its next wait.
+    ///
+    /// Returns at once. A task cancelled before its start never runs. One that ends by itself
+    /// before its next wait ends as if nothing had happened.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = gocoro::go!({ gocoro::task::park() });
+    /// handle.cancel();
+    /// assert!(handle.join().unwrap_err().is_cancelled());
+    /// ```
+    pub fn cancel(&self) {
+        self.task().cancel();
+    }
+
+    /// The task, without the right to its result.
+    pub fn task(&self) -> &Task {
+        self.spawned.task()
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        self.task().id()
+    }
+
+    /// As [`JoinHandle::join`], with a wait that nothing cuts short.
+    pub(crate) fn join_uncut(self) -> Result<T, JoinError> {
+        wait_for_end_as(&self.task().inner, None, Reason::Children);
+        self.take()
+    }
+
+    fn take(self) -> Result<T, JoinError> {
+        let (end, task) = self.spawned.take();
+        let cause = match end {
+            End::Returned(value) => return Ok(value),
+            End::Panicked(payload) => Cause::Panicked(Panicked(payload)),
+            End::Cancelled => Cause::Cancelled,
+            End::Refused => Cause::Refused,
+        };
+        Err(JoinError { cause, task })
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("task", self.task())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// Takes the joiner's announcement back if the wait ends before the task does.
+struct Announced<'a> {
+    task: &'a Header,
+    node: &'a JoinNode,
+}
+
+impl Drop for Announced<'_> {
+    fn drop(&mut self) {
+        if !self.node.is_released() && !self.task.word.withdraw_joiner() {
+            self.node.await_release();
+        }
+    }
+}
+
+/// Waits for the end of a task; `false` if the deadline came first.
+fn wait_for_end(task: &TaskRef, deadline: Option<Instant>) -> bool {
+    wait_for_end_as(task, deadline, Reason::Join)
+}
+
+fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
+    if task.word.is_done() {
+        return true;
+    }
+    if current::task().is_some_and(|(_, running)| std::ptr::eq(running, &**task)) {
+        panic!("{} joins itself, which can never end", Naming(task));
+    }
+    run_next(task);
+    let waiter = Waiter::solo();
+    let node = JoinNode::new(&waiter, 0);
+    task.joiner.set((&raw const node).cast());
+    if !task.word.announce_joiner() {
+        return true;
+    }
+    let announced = Announced { task, node: &node };
+    loop {
+        waiter.park(reason, deadline);
+        if node.is_released() {
+            return true;
+        }
+        if deadline.is_some_and(|at| clock::now() >= at) {
+            drop(announced);
+            return task.word.is_done();
+        }
+    }
+}
+
+/// A task that is to be joined by this worker and has not started starts next, so that a tree of
+/// tasks takes memory by its depth.
+fn run_next(task: &TaskRef) {
+    let Some((core, _)) = current::task() else { return };
+    if task.kind.local || task.home != core.home {
+        return;
+    }
+    if task.word.phase() == crate::task::word::Phase::Unstarted {
+        core.claim_next(task);
+    }
+}
+
+/// Completes a task's end: wakes its joiner, if one stands in the slot.
+///
+/// # Safety
+///
+/// The task has just become DONE with JOINER set, and this is called once.
+pub(crate) unsafe fn wake_joiner(task: &Header) {
+    let node = task.joiner.get().cast::<JoinNode>();
+    // SAFETY: the slot holds the joiner's node.
+    if let Some(wake) = unsafe { JoinNode::fire(node, current::here()) } {
+        wake.give();
+    }
+}
+
+/// Why a task gave no result.
+///
+/// Its text names the task and where it was spawned.
+///
+/// # Examples
+///
+/// ```
+/// let error = gocoro::go!({ panic!("no") }).join().map(|()| ()).unwrap_err();
+/// assert_eq!(error.downcast_ref::<&str>(), Some(&"no"));
+/// ```
+pub struct JoinError {
+    cause: Cause,
+    task: Task,
+}
+
+enum Cause {
+    Panicked(Panicked),
+    Cancelled,
+    Refused,
+}
+
+/// A payload that is shown by reference only as a type that is `Sync`.
+struct Panicked(Payload);
+
+// SAFETY: a shared reference to this gives out references only to payloads whose type is `Sync`
+// (the bound on `downcast_ref`), and text to `Display`, by types that are.
+unsafe impl Sync for Panicked {}
+
+impl JoinError {
+    /// Whether the task panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.cause, Cause::Panicked(_))
+    }
+
+    /// Whether the task was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.cause, Cause::Cancelled)
+    }
+
+    /// Whether the task never ran: no stack could be had for it, or its runtime was closed.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.cause, Cause::Refused)
+    }
+
+    /// What the task's panic carried, for [`std::panic::resume_unwind`].
+    ///
+    /// # Panics
+    ///
+    /// If the task did not panic: ask [`JoinError::is_panic`] first.
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.cause {
+            Cause::Panicked(payload) => payload.0,
+            _ => panic!("{self}; it carries no panic (ask is_panic first)"),
+        }
+    }
+
+    /// What the task's panic carried, if it panicked with an `E`.
+    ///
+    /// `E` has to be `Sync`, since the error is.
+    pub fn downcast_ref<E: Any + Sync>(&self) -> Option<&E> {
+        match &self.cause {
+            Cause::Panicked(payload) => payload.0.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let naming = Naming(&self.task.inner);
+        match &self.cause {
+            Cause::Panicked(payload) => {
+                write!(f, "{naming} panicked: {}", unwind::message(&*payload.0))
+            }
+            Cause::Cancelled => write!(f, "{naming} was cancelled"),
+            Cause::Refused => {
+                write!(f, "{naming} was refused: no stack could be had, or its runtime was closed")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {}

@@ -1,0 +1,65 @@
+//! Every bound in the runtime, with its reason.
+
+/// Workers alive at once in the process: a task's word has room for this many owners.
+pub(crate) const WORKERS_MAX: usize = 4096;
+
+/// The smallest stack. A signal handler without `SA_ONSTACK` runs on the task's stack, and its
+/// frame alone was measured at 3 KiB.
+pub(crate) const STACK_BYTES_MIN: usize = 16 * 1024;
+
+/// The largest stack: larger requests are a mistake in the unit.
+pub(crate) const STACK_BYTES_MAX: usize = 1 << 36;
+
+/// The stack of a task that asks for nothing: debug builds of common crates need over 128 KiB, and
+/// address space costs nothing until it is touched.
+pub(crate) const STACK_BYTES_DEFAULT: usize = 256 * 1024;
+
+/// The stack of `main` under `#[go_main]`: what a process's first thread usually has.
+pub(crate) const STACK_BYTES_MAIN: usize = 8 * 1024 * 1024;
+
+/// The guard below a stack: compiled Rust probes each page, C does not, so one page can be jumped.
+pub(crate) const GUARD_PAGES: usize = 16;
+
+/// Tasks resumed before the worker looks at its inbox, timers and poll again.
+pub(crate) const BATCH_TASKS: u32 = 128;
+
+/// Every so many picks the oldest unstarted task goes first, so that neither running tasks nor
+/// newer ones can keep it from starting.
+pub(crate) const OLDEST_EVERY: u32 = 61;
+
+/// Times in a row that the task just woken goes before the queue.
+pub(crate) const NEXT_STREAK_MAX: u32 = 16;
+
+/// Operations in a row that a task may complete without waiting before it yields.
+pub(crate) const BUDGET: u32 = 128;
+
+/// Events taken from the poll at once.
+pub(crate) const EVENTS_MAX: usize = 1024;
+
+/// Threads of the blocking pool. They wait for the kernel most of the time; a process that needs
+/// more at once is served in turn.
+pub(crate) const BLOCKING_THREADS_MAX: usize = 256;
+
+/// How long an idle thread of the blocking pool stays.
+pub(crate) const BLOCKING_IDLE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Live tasks that a worker may have beyond twice the least loaded one's before it hands new tasks
+/// over.
+pub(crate) const PLACEMENT_SLACK: usize = 64;
+
+/// Idle stacks of one size that a worker keeps.
+pub(crate) const POOLED_STACKS_MAX: usize = 16 * 1024;
+
+/// Ids taken from the process's counter at once by a worker.
+pub(crate) const ID_BLOCK: u64 = 1024;
+
+/// How long a program may take to end its tasks when `main` fails, or its daemons when it ends.
+pub(crate) const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Mappings left to the rest of the program when guards cost one each.
+pub(crate) const MAPPINGS_RESERVED: usize = 8 * 1024;
+
+const _: () = assert!(WORKERS_MAX < u16::MAX as usize);
+const _: () = assert!(STACK_BYTES_MIN <= STACK_BYTES_DEFAULT);
+const _: () = assert!(STACK_BYTES_DEFAULT <= STACK_BYTES_MAIN);
+const _: () = assert!(NEXT_STREAK_MAX < BATCH_TASKS);

@@ -1,0 +1,134 @@
+//! The system calls that neither std nor socket2 offers in a safe form, and the only `unsafe` of
+//! this module.
+//!
+//! Every call retries `EINTR` itself and reads `errno` at once: the caller may suspend next, and
+//! `errno` belongs to the thread.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use libc::{c_int, ssize_t};
+
+use super::tcp::{TcpListener, TcpStream};
+use crate::reactor::Direction;
+
+/// Buffers in one vectored call: the kernel refuses more (`UIO_MAXIOV`), and std stops there too.
+const BUFFERS_MAX: usize = 1024;
+
+/// Leaves the data in the queue.
+pub(super) const PEEK: c_int = libc::MSG_PEEK;
+
+/// Whether the peer is gone is an error of the call here, never a `SIGPIPE`.
+#[cfg(not(target_vendor = "apple"))]
+const SEND_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
+/// Apple's systems have `SO_NOSIGPIPE` instead, which socket2 sets on each socket it makes.
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: c_int = libc::MSG_DONTWAIT;
+
+/// Receives without waiting; `flags` is 0 or [`PEEK`].
+pub(super) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8], flags: c_int) -> io::Result<usize> {
+    let flags = flags | libc::MSG_DONTWAIT;
+    retry(|| {
+        // SAFETY: `buf` is writable for `buf.len()` bytes until the call returns, and the kernel
+        // stores nothing but initialised bytes in it.
+        unsafe { libc::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) }
+    })
+}
+
+/// Receives into several buffers without waiting.
+pub(super) fn recv_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    let mut message = empty_message();
+    message.msg_iov = bufs.as_mut_ptr().cast();
+    message.msg_iovlen = bufs.len().min(BUFFERS_MAX) as _;
+    retry(|| {
+        // SAFETY: std guarantees that an `IoSliceMut` has the layout of an `iovec`, so `msg_iov`
+        // points to at least `msg_iovlen` of them.
+        //
+        // Each is writable for its length until the call returns: `bufs` is borrowed mutably.
+        unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) }
+    })
+}
+
+/// Sends without waiting.
+pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
+    retry(|| {
+        // SAFETY: `buf` is readable for `buf.len()` bytes until the call returns.
+        unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), SEND_FLAGS) }
+    })
+}
+
+/// Sends from several buffers without waiting.
+pub(super) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut message = empty_message();
+    message.msg_iov = bufs.as_ptr().cast_mut().cast();
+    message.msg_iovlen = bufs.len().min(BUFFERS_MAX) as _;
+    retry(|| {
+        // SAFETY: std guarantees that an `IoSlice` has the layout of an `iovec`, so `msg_iov`
+        // points to at least `msg_iovlen` of them, each readable for its length until the call
+        // returns.
+        //
+        // `sendmsg` writes to neither the array nor the buffers, so the shared borrow is kept.
+        unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, SEND_FLAGS) }
+    })
+}
+
+/// Whether the next operation in `direction` would return at once, be it with an error.
+///
+/// # Errors
+///
+/// `WouldBlock` when it would not, so that this fits the I/O loop like any other call.
+pub(super) fn ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
+    let events = match direction {
+        Direction::Read => libc::POLLIN,
+        Direction::Write => libc::POLLOUT,
+    };
+    let mut entry = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events,
+        revents: 0,
+    };
+    let ready = retry(|| {
+        // SAFETY: the pointer is to one valid `pollfd`, and 1 is the count passed.
+        unsafe { libc::poll(&raw mut entry, 1, 0) as ssize_t }
+    })?;
+    if ready == 0 {
+        Err(io::ErrorKind::WouldBlock.into())
+    } else {
+        Ok(())
+    }
+}
+
+fn empty_message() -> libc::msghdr {
+    // SAFETY: `msghdr` is a C struct of integers and pointers, for which all zeroes are valid: no
+    // name, no buffers, no control data.
+    unsafe { mem::zeroed() }
+}
+
+fn retry(mut call: impl FnMut() -> ssize_t) -> io::Result<usize> {
+    loop {
+        let Ok(count) = usize::try_from(call()) else {
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(error);
+        };
+        return Ok(count);
+    }
+}
+
+impl FromRawFd for TcpStream {
+    unsafe fn from_raw_fd(fd: RawFd) -> Self {
+        // SAFETY: the caller hands over an open descriptor that nothing else owns.
+        unsafe { OwnedFd::from_raw_fd(fd) }.into()
+    }
+}
+
+impl FromRawFd for TcpListener {
+    unsafe fn from_raw_fd(fd: RawFd) -> Self {
+        // SAFETY: the caller hands over an open descriptor that nothing else owns.
+        unsafe { OwnedFd::from_raw_fd(fd) }.into()
+    }
+}

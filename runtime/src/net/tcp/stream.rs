@@ -1,0 +1,248 @@
+//! A connection, from its opening to its end. Reading and writing are in `transfer`.
+
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsRawFd;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::time::Duration;
+
+use socket2::SockAddr;
+
+use crate::clock;
+use crate::net::addr::{self, ToSocketAddrs};
+use crate::net::connect;
+use crate::net::io::Socket;
+use crate::net::options::zero_timeout;
+
+/// A TCP stream between a local and a remote socket.
+///
+/// It is [`std::net::TcpStream`] made suspendable: opened by [`connect`](Self::connect) or by
+/// [`TcpListener::accept`](super::TcpListener::accept), read and written through
+/// [`Read`](std::io::Read) and [`Write`](std::io::Write) on the value or on a reference to it, and
+/// closed when dropped. Several tasks and threads may use one stream at once.
+///
+/// Writing to a stream whose peer is gone is an error and never raises `SIGPIPE`.
+///
+/// # Parks
+///
+/// Reads and writes wait while there is nothing to read or no room to write. In a task that
+/// suspends the task; outside it blocks the thread.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::net::{TcpListener, TcpStream};
+/// use std::io::{self, prelude::*};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut stream = TcpStream::connect(listener.local_addr()?)?;
+/// let (mut peer, _) = listener.accept()?;
+///
+/// stream.write_all(&[1])?;
+/// let mut byte = [0];
+/// peer.read_exact(&mut byte)?;
+/// assert_eq!(byte, [1]);
+/// # Ok::<(), io::Error>(())
+/// ```
+pub struct TcpStream {
+    pub(super) socket: Socket,
+}
+
+impl TcpStream {
+    /// Opens a TCP connection to a remote host.
+    ///
+    /// If `addr` yields several addresses, each is tried in turn until one connects.
+    ///
+    /// # Parks
+    ///
+    /// While a host name is looked up and while a connection is being made. Blocks the thread
+    /// outside a task.
+    ///
+    /// # Errors
+    ///
+    /// That of the last address tried, that of the name's resolution, or `InvalidInput` if there
+    /// was no address at all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let addr = listener.local_addr()?;
+    ///
+    /// let stream = TcpStream::connect(("127.0.0.1", addr.port()))?;
+    /// assert_eq!(stream.peer_addr()?, addr);
+    ///
+    /// let addrs = [addr, addr];
+    /// assert!(TcpStream::connect(&addrs[..]).is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
+        addr::each(addr, |addr| connect::connect(addr, None)).map(TcpStream::new)
+    }
+
+    /// Opens a TCP connection to a remote host, waiting no longer than `timeout`.
+    ///
+    /// It takes a single address, as a timeout belongs to one attempt.
+    ///
+    /// # Parks
+    ///
+    /// While the connection is being made. Blocks the thread outside a task.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` when the time is up, `InvalidInput` if `timeout` is zero, and those of the
+    /// connection attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let addr = listener.local_addr()?;
+    /// assert!(TcpStream::connect_timeout(&addr, Duration::from_secs(10)).is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        if timeout.is_zero() {
+            return Err(zero_timeout());
+        }
+        connect::connect(*addr, clock::after(timeout)).map(TcpStream::new)
+    }
+
+    /// Returns the socket address of the remote peer of this TCP connection.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` once the connection is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.kernel().peer_addr().and_then(inet)
+    }
+
+    /// Returns the socket address of the local half of this TCP connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockname`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert!(stream.local_addr()?.ip().is_loopback());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.kernel().local_addr().and_then(inet)
+    }
+
+    /// Shuts down the read, write, or both halves of this connection.
+    ///
+    /// All pending and future I/O on those halves returns at once, in every task and thread that
+    /// waits for it: reads with `Ok(0)`, writes with `BrokenPipe`.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` once the connection is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::{Shutdown, TcpListener, TcpStream};
+    /// use std::io::prelude::*;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// let (mut peer, _) = listener.accept()?;
+    ///
+    /// stream.shutdown(Shutdown::Write)?;
+    /// assert_eq!(peer.read(&mut [0; 8])?, 0); // the end of the file
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket.kernel().shutdown(how)
+    }
+
+    /// Creates a new independently owned handle to the underlying socket.
+    ///
+    /// Both handles read and write the same stream of data and share all options.
+    ///
+    /// # Errors
+    ///
+    /// Those of `dup`, for one that the process has no descriptors left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::{TcpListener, TcpStream};
+    /// use std::io::prelude::*;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut reader = TcpStream::connect(listener.local_addr()?)?;
+    /// let (mut echo, _) = listener.accept()?;
+    ///
+    /// let mut writer = reader.try_clone()?;
+    /// writer.write_all(b"ping")?;
+    ///
+    /// let mut buf = [0; 4];
+    /// echo.read_exact(&mut buf)?;
+    /// echo.write_all(&buf)?;
+    /// reader.read_exact(&mut buf)?;
+    /// assert_eq!(&buf, b"ping");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn try_clone(&self) -> io::Result<TcpStream> {
+        self.socket.try_clone().map(TcpStream::new)
+    }
+
+    pub(super) fn new(socket: Socket) -> TcpStream {
+        TcpStream { socket }
+    }
+}
+
+/// As std's: the addresses while there are any, and the descriptor.
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("TcpStream");
+        if let Ok(addr) = self.local_addr() {
+            fields.field("addr", &addr);
+        }
+        if let Ok(peer) = self.peer_addr() {
+            fields.field("peer", &peer);
+        }
+        fields.field("fd", &self.socket.fd().as_raw_fd()).finish()
+    }
+}
+
+// As std's type, whatever the reactor keeps for a descriptor: a panic elsewhere leaves a socket no
+// less usable.
+impl UnwindSafe for TcpStream {}
+impl RefUnwindSafe for TcpStream {}
+
+/// Takes an address of the internet's families.
+///
+/// # Errors
+///
+/// `InvalidInput` for one of another family, as in std.
+pub(super) fn inet(addr: SockAddr) -> io::Result<SocketAddr> {
+    addr.as_socket()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not an internet address"))
+}

@@ -1,0 +1,376 @@
+//! The waist: the one function that suspends a task, and the one that makes it runnable.
+//!
+//! Everything that waits is written on these. A return from [`park`] is a hint: the caller looks at
+//! its own record, and parks again. What a wait must know of cancellation happens here, by the rules
+//! on [`crate::task`]'s contract page: nothing is thrown into a task that unwinds, and whether it
+//! does is sampled once, at the entry, since Rust's count of panics belongs to the thread and not to
+//! the task.
+
+use std::thread;
+use std::time::Instant;
+
+use crate::current::{self, Core};
+use crate::stack;
+use crate::task::boundary::{self, Throw};
+use crate::task::{self, Flags, Header, Reason, Run, Target, Unparker, Wake};
+use crate::timer::{Alarm, TimerKey};
+use crate::{trace, unwind};
+
+/// Waits until it is woken, or until the deadline, or for no reason.
+///
+/// In a task it suspends the task, on a plain thread it blocks the thread. Unwinds if the task is
+/// cancelled or a boundary of it has expired, unless the task unwinds already, or `reason` is
+/// [`Reason::Children`].
+#[inline(always)]
+pub(crate) fn park(reason: Reason, deadline: Option<Instant>) {
+    match current::task() {
+        Some((core, task)) => park_task(core, task, reason, deadline),
+        None => current::parker().park(deadline),
+    }
+}
+
+/// Who waits, for a waiter's record: this task or this thread.
+#[inline(always)]
+pub(crate) fn target() -> Target {
+    match current::task() {
+        Some((_, task)) => Target::Task(task),
+        None => Target::Thread(current::parker()),
+    }
+}
+
+/// What wakes this task or this thread, to be given away.
+pub(crate) fn unparker() -> Unparker {
+    // SAFETY: this is the waiter, and it runs.
+    unsafe { target().unparker() }
+}
+
+/// A wait of a plain thread needs the same parker for its record and for its sleep, also where
+/// thread-locals are being destroyed, so such a wait goes through its record's target.
+#[inline(always)]
+pub(crate) fn park_on(target: &Target, reason: Reason, deadline: Option<Instant>) {
+    match target {
+        Target::Task(_) => park(reason, deadline),
+        Target::Thread(parker) => parker.park(deadline),
+    }
+}
+
+#[inline(always)]
+pub(crate) fn park_task(core: &Core, task: &Header, reason: Reason, deadline: Option<Instant>) {
+    if task.has(Flags::SLOW) || deadline.is_some() || thread::panicking() {
+        return park_slow(core, task, reason, deadline);
+    }
+    task.reason.set(reason);
+    task.run.set(Run::Parked);
+    switch();
+    if task.has(Flags::SLOW) {
+        returned_slow(task, reason, false);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn park_slow(core: &Core, task: &Header, reason: Reason, deadline: Option<Instant>) {
+    let unwinding = thread::panicking();
+    throw_pending(task, reason, unwinding);
+    if task.has(Flags::TOKEN) {
+        task.clear(Flags::TOKEN);
+        return;
+    }
+    if unwinding && reason.is_io() && is_interrupted(task) {
+        return;
+    }
+    let _timer = deadline.map(|at| Timer::set(core, at, task));
+    let sample = unwinding.then(|| Sample::new(core, task));
+    task.reason.set(reason);
+    task.run.set(Run::Parked);
+    switch();
+    drop(sample);
+    returned_slow(task, reason, unwinding);
+}
+
+/// The other side of a switch, if anything but a plain wake came.
+#[cold]
+#[inline(never)]
+fn returned_slow(task: &Header, reason: Reason, unwinding: bool) {
+    throw_pending(task, reason, unwinding);
+    task.clear(Flags::TOKEN);
+}
+
+fn throw_pending(task: &Header, reason: Reason, unwinding: bool) {
+    if unwinding || reason == Reason::Children || !task.has(Flags::CANCEL | Flags::EXPIRED) {
+        return;
+    }
+    if let Some(throw) = boundary::pending(task, task.has(Flags::CANCEL)) {
+        throw_now(task, throw);
+    }
+}
+
+fn throw_now(task: &Header, throw: Throw) {
+    // Where panics abort, a cancel is only a flag.
+    if cfg!(panic = "unwind") {
+        task.set(Flags::THROWN);
+        std::panic::resume_unwind(Box::new(throw));
+    }
+}
+
+/// Suspends the running task; its spans go with it.
+#[inline(always)]
+fn switch() {
+    if trace::is_on() {
+        switch_with_spans();
+    } else {
+        stack::suspend();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn switch_with_spans() {
+    let spans = trace::take_off();
+    stack::suspend();
+    trace::put_back(&spans);
+}
+
+/// Goes to the end of the queue: other tasks, timers and I/O run first.
+///
+/// A cancel point.
+#[inline(always)]
+pub(crate) fn yield_now() {
+    match current::task() {
+        Some((core, task)) => yield_task(core, task),
+        None => thread::yield_now(),
+    }
+}
+
+#[inline(always)]
+fn yield_task(core: &Core, task: &Header) {
+    if task.has(Flags::CANCEL | Flags::EXPIRED) || thread::panicking() {
+        return yield_slow(core, task);
+    }
+    task.run.set(Run::Queued);
+    core.ready.push(task);
+    switch();
+    if task.has(Flags::CANCEL | Flags::EXPIRED) {
+        throw_pending(task, Reason::Park, false);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn yield_slow(core: &Core, task: &Header) {
+    let unwinding = thread::panicking();
+    throw_pending(task, Reason::Park, unwinding);
+    let _sample = unwinding.then(|| Sample::new(core, task));
+    task.run.set(Run::Queued);
+    core.ready.push(task);
+    switch();
+    throw_pending(task, Reason::Park, unwinding);
+}
+
+/// The task is off its thread with the sample "it unwinds".
+struct Sample<'a> {
+    core: &'a Core,
+    task: &'a Header,
+}
+
+impl Sample<'_> {
+    fn new<'a>(core: &'a Core, task: &'a Header) -> Sample<'a> {
+        task.set(Flags::UNWINDING);
+        core.unwinding.set(core.unwinding.get() + 1);
+        Sample { core, task }
+    }
+}
+
+impl Drop for Sample<'_> {
+    fn drop(&mut self) {
+        // Unless the worker took the mark back, having found that nothing here unwinds.
+        if self.task.has(Flags::UNWINDING) {
+            self.task.clear(Flags::UNWINDING);
+            self.core.unwinding.set(self.core.unwinding.get() - 1);
+        }
+    }
+}
+
+/// Counts an operation that did not have to wait; the last of the budget yields.
+#[inline(always)]
+pub(crate) fn spent() {
+    if let Some((core, task)) = current::task() {
+        let left = core.budget.get();
+        if left > 1 {
+            core.budget.set(left - 1);
+        } else {
+            yield_task(core, task);
+        }
+    }
+}
+
+/// Whether a cancel or an expiry is pending for the task, and no shield hides it.
+pub(crate) fn is_interrupted(task: &Header) -> bool {
+    task.has(Flags::CANCEL | Flags::EXPIRED)
+        && boundary::pending(task, task.has(Flags::CANCEL)).is_some()
+}
+
+/// The current task unwinds and has a cancel or an expiry pending: I/O returns an error where it
+/// would wait.
+pub(crate) fn refuses_io() -> bool {
+    thread::panicking() && current::task().is_some_and(|(_, task)| is_interrupted(task))
+}
+
+/// A timer of the running task, taken out when this is dropped.
+struct Timer<'a> {
+    core: &'a Core,
+    key: TimerKey,
+}
+
+impl Timer<'_> {
+    fn set<'a>(core: &'a Core, at: Instant, task: &Header) -> Timer<'a> {
+        let alarm = Alarm { task, boundary: std::ptr::null() };
+        let key = core.timers.borrow_mut().insert(at, alarm);
+        Timer { core, key }
+    }
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        self.core.timers.borrow_mut().remove(self.key);
+    }
+}
+
+impl Unparker {
+    /// Makes whoever waits runnable; a wake of one that does not wait yet is kept for it.
+    pub(crate) fn unpark(&self) {
+        match self {
+            Unparker::Task(task) => unpark(task),
+            Unparker::Thread(parker) => parker.unpark(),
+        }
+    }
+}
+
+impl Wake {
+    /// Makes whoever waits runnable: a task of this worker runs next.
+    #[inline]
+    pub(crate) fn give(self) {
+        match self {
+            Wake::Local(task) => {
+                let core = current::core().expect("a local wake is given on its worker");
+                // SAFETY: given before the next switch, until when the task cannot end.
+                unpark_local(core, unsafe { &*task });
+            }
+            Wake::Other(unparker) => unparker.unpark(),
+        }
+    }
+
+    /// As [`Wake::give`], but a task of this worker runs after those that are queued.
+    pub(crate) fn give_later(self, core: &Core) {
+        match self {
+            // SAFETY: as in `give`.
+            Wake::Local(task) => enqueue_local(core, unsafe { &*task }),
+            Wake::Other(unparker) => unparker.unpark(),
+        }
+    }
+}
+
+/// Wakes a task, from wherever this is.
+#[inline]
+fn unpark(task: &task::TaskRef) {
+    match current::core() {
+        Some(core) if task.word.is_owned_by(core.mailbox.id()) => unpark_local(core, task),
+        _ => task::push_if_asked(task, task.word.ask_wake()),
+    }
+}
+
+/// Wakes a task of this worker: it runs next.
+#[inline(always)]
+pub(crate) fn unpark_local(core: &Core, task: &Header) {
+    match task.run.get() {
+        Run::Parked => {
+            task.run.set(Run::Queued);
+            let before = core.next.replace(task);
+            if !before.is_null() {
+                core.ready.push(before);
+            }
+        }
+        Run::Running => task.set(Flags::TOKEN),
+        Run::Queued if task.has(Flags::CAPTURE) => {
+            task.clear(Flags::CAPTURE);
+            task.set(Flags::TOKEN);
+        }
+        Run::Queued | Run::Done => {}
+    }
+}
+
+/// Wakes a task of this worker, behind those that are queued: for the worker itself.
+pub(crate) fn enqueue_local(core: &Core, task: &Header) {
+    if task.run.get() == Run::Parked {
+        task.run.set(Run::Queued);
+        core.ready.push(task);
+    } else {
+        unpark_local(core, task);
+    }
+}
+
+/// Gives a task of this worker the public token: it is woken if that is what it waits for.
+#[inline(always)]
+pub(crate) fn permit_local(core: &Core, task: &Header) {
+    task.set(Flags::PERMIT);
+    let waiting = task.run.get() == Run::Parked && task.reason.get() == Reason::Park;
+    if waiting || task.has(Flags::CAPTURE) {
+        unpark_local(core, task);
+    }
+}
+
+/// Acts on a cancel or an expiry that was just marked on a task of this worker: wakes it unless it
+/// must not be thrown to now.
+pub(crate) fn interrupt_local(core: &Core, task: &Header) {
+    if task.run.get() != Run::Parked || !is_interrupted(task) {
+        return;
+    }
+    let unwinding = task.has(Flags::UNWINDING);
+    if !unwinding || task.reason.get().is_io() {
+        enqueue_local(core, task);
+    }
+}
+
+/// Runs `f` with every throw held back: for gocoro's own code that waits where it must not unwind.
+pub(crate) fn shielded<R>(f: impl FnOnce() -> R) -> R {
+    let Some((_, task)) = current::task() else { return f() };
+    let _open = Opened::new(task, boundary::BoundaryKind::Shield, None, 0);
+    f()
+}
+
+/// A boundary of the running task, closed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Opened<'a> {
+    task: &'a Header,
+    record: Box<boundary::Boundary>,
+}
+
+impl<'a> Opened<'a> {
+    pub(crate) fn new(
+        task: &'a Header,
+        kind: boundary::BoundaryKind,
+        deadline: Option<Instant>,
+        id: u64,
+    ) -> Opened<'a> {
+        let record = Box::new(boundary::Boundary {
+            kind,
+            deadline,
+            id,
+            expired: std::cell::Cell::new(false),
+            outer: std::cell::Cell::new(task.boundary.get()),
+        });
+        task.boundary.set(&*record);
+        Opened { task, record }
+    }
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        let top = self.task.boundary.get();
+        if !std::ptr::eq(top, &*self.record) {
+            let _abort = unwind::AbortIfPanic("a boundary closed out of order");
+            panic!("boundaries close in the order they were opened");
+        }
+        self.task.boundary.set(self.record.outer.get());
+    }
+}

@@ -1,0 +1,263 @@
+//! Readiness of descriptors: the only place that names `mio`.
+//!
+//! Each worker has a [`Driver`] with its own poll. A descriptor is registered once with each worker
+//! that waits on it, edge-triggered and for both directions, at the first wait; its slot holds the
+//! lists of those who wait. All of a slot is touched by the driver's thread alone. The reactor ends
+//! in unparkers: it runs nothing, and knows no queue.
+
+mod source;
+mod thread;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use slab::Slab;
+
+use crate::current::{self, Core};
+use crate::limits::EVENTS_MAX;
+use crate::task::mailbox::{Mailbox, Message, Notifier};
+use crate::waiters::LocalList;
+
+pub(crate) use source::{Direction, Source};
+
+/// The driver's own event, which ends its sleep.
+const WAKER: Token = Token(usize::MAX);
+
+/// A worker's part of the reactor. Its thread's alone, but for what [`Remote`] shows.
+pub(crate) struct Driver {
+    poll: RefCell<Poll>,
+    events: RefCell<Events>,
+    slots: RefCell<Slab<Box<Slot>>>,
+    uses: Cell<u32>,
+    remote: Arc<Remote>,
+}
+
+/// What other threads may reach of a driver.
+pub(crate) struct Remote {
+    registry: Registry,
+    mailbox: std::sync::OnceLock<&'static Mailbox>,
+    id: u64,
+    ended: AtomicBool,
+}
+
+/// One descriptor, as one worker waits on it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// Tells this use of the slot from earlier ones, whose events may still come.
+    generation: u32,
+    read: Side,
+    write: Side,
+}
+
+/// One direction of a descriptor.
+#[derive(Debug)]
+pub(crate) struct Side {
+    waiters: LocalList,
+    /// The last transfer was short: the kernel has no more until the next event.
+    used_up: Cell<bool>,
+    /// The event said closed or failed, which stays so: nothing is ever used up again.
+    ended: Cell<bool>,
+}
+
+impl Side {
+    fn new() -> Side {
+        Side {
+            waiters: LocalList::new(),
+            used_up: Cell::new(false),
+            ended: Cell::new(false),
+        }
+    }
+
+    fn ready(&self, core: &Core, ended: bool) {
+        self.used_up.set(false);
+        if ended {
+            self.ended.set(true);
+        }
+        while let Some(fired) = self.waiters.fire_first(Some(core.mailbox.id())) {
+            if let Some(wake) = fired {
+                wake.give_later(core);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("id", &self.remote.id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+struct WakerNotifier(Waker);
+
+impl Notifier for WakerNotifier {
+    fn notify(&self) {
+        // The kernel refuses this only when the counter is full, which means: already notified.
+        let _ = self.0.wake();
+    }
+}
+
+impl Driver {
+    /// A driver with its poll, and what notifies it.
+    pub(crate) fn new() -> io::Result<(Driver, Arc<dyn Notifier>)> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let poll = Poll::new()?;
+        let notifier = Arc::new(WakerNotifier(Waker::new(poll.registry(), WAKER)?));
+        let remote = Arc::new(Remote {
+            registry: poll.registry().try_clone()?,
+            mailbox: std::sync::OnceLock::new(),
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            ended: AtomicBool::new(false),
+        });
+        let driver = Driver {
+            poll: RefCell::new(poll),
+            events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
+            slots: RefCell::new(Slab::new()),
+            uses: Cell::new(0),
+            remote,
+        };
+        Ok((driver, notifier))
+    }
+
+    /// Makes the driver the one of this worker.
+    pub(crate) fn attach(&self, core: &Core) {
+        let _ = self.remote.mailbox.set(core.mailbox);
+        core.reactor.set(std::ptr::from_ref(self).cast());
+    }
+
+    /// Waits for events up to `timeout` (`None`: until notified), and wakes those they concern.
+    pub(crate) fn turn(&self, core: &Core, timeout: Option<Duration>) -> io::Result<()> {
+        let mut events = self.events.borrow_mut();
+        match self.poll.borrow_mut().poll(&mut events, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        let slots = self.slots.borrow();
+        for event in events.iter() {
+            if event.token() == WAKER {
+                continue;
+            }
+            let Some((index, generation)) = unpack(event.token()) else { continue };
+            let Some(slot) = slots.get(index).filter(|slot| slot.generation == generation) else {
+                continue;
+            };
+            let failed = event.is_error();
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            let urgent = event.is_priority();
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            let urgent = false;
+            let read_ended = event.is_read_closed() || failed || urgent;
+            if event.is_readable() || read_ended {
+                slot.read.ready(core, read_ended);
+            }
+            if event.is_writable() || event.is_write_closed() || failed {
+                slot.write.ready(core, event.is_write_closed() || failed);
+            }
+        }
+        Ok(())
+    }
+
+    fn register(&self, fd: BorrowedFd<'_>) -> io::Result<(usize, u32)> {
+        use std::os::fd::AsRawFd;
+        let generation = self.uses.get().wrapping_add(1) & GENERATION_MASK;
+        self.uses.set(generation);
+        let mut slots = self.slots.borrow_mut();
+        let entry = slots.vacant_entry();
+        let index = entry.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        // A read stops short at TCP's urgent mark, with more behind it and no further edge: such a
+        // descriptor is never taken for used up.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let interest = interest | Interest::PRIORITY;
+        let raw = fd.as_raw_fd();
+        self.remote.registry.register(&mut SourceFd(&raw), pack(index, generation)?, interest)?;
+        entry.insert(Box::new(Slot { generation, read: Side::new(), write: Side::new() }));
+        Ok((index, generation))
+    }
+
+    fn free(&self, index: usize, generation: u32) {
+        let mut slots = self.slots.borrow_mut();
+        if slots.get(index).is_some_and(|slot| slot.generation == generation) {
+            slots.remove(index);
+        }
+    }
+
+    /// How many descriptors are registered here.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.borrow().len()
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.remote.ended.store(true, Ordering::Release);
+    }
+}
+
+impl Remote {
+    /// Takes a descriptor out of the poll, from any thread, before it is closed.
+    fn forget(&self, fd: RawFd, index: usize, generation: u32) {
+        let here = driver().filter(|driver| driver.remote.id == self.id);
+        if here.is_none() && self.ended.load(Ordering::Acquire) {
+            return;
+        }
+        // An error means that it is no longer there.
+        let _ = self.registry.deregister(&mut SourceFd(&fd));
+        match (here, self.mailbox.get()) {
+            (Some(driver), _) => driver.free(index, generation),
+            (None, Some(mailbox)) => {
+                mailbox.send(Box::new(Freed { driver: self.id, index, generation }));
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// Tells a driver that a slot of it is free.
+struct Freed {
+    driver: u64,
+    index: usize,
+    generation: u32,
+}
+
+impl Message for Freed {
+    fn deliver(self: Box<Self>) {
+        // The mailbox may have a new owner by now.
+        if let Some(driver) = driver().filter(|driver| driver.remote.id == self.driver) {
+            driver.free(self.index, self.generation);
+        }
+    }
+}
+
+/// The driver of this thread's worker.
+fn driver() -> Option<&'static Driver> {
+    let driver = current::core()?.reactor.get().cast::<Driver>();
+    // SAFETY: set by `attach`; the worker keeps its driver as long as its core is current.
+    unsafe { driver.as_ref() }
+}
+
+const GENERATION_BITS: u32 = 31;
+const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
+
+fn pack(index: usize, generation: u32) -> io::Result<Token> {
+    let index = u32::try_from(index)
+        .map_err(|_| io::Error::other("more descriptors than a worker can wait on"))?;
+    Ok(Token(((generation as usize) << 32) | index as usize))
+}
+
+fn unpack(token: Token) -> Option<(usize, u32)> {
+    let generation = u32::try_from(token.0 >> 32).ok()?;
+    Some((token.0 & u32::MAX as usize, generation))
+}

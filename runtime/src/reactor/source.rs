@@ -1,0 +1,198 @@
+//! A descriptor that tasks wait on.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use super::{Driver, Remote, Side, driver, thread};
+use crate::current::{self, Core};
+use crate::park;
+use crate::task::{Header, Reason, boundary};
+use crate::waiters::{LocalNode, Waiter};
+use crate::{cancel, clock};
+
+/// What to wait for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+/// A descriptor's place in one worker's poll.
+#[derive(Debug)]
+struct Registration {
+    remote: Arc<Remote>,
+    index: usize,
+    generation: u32,
+}
+
+/// A descriptor and its registrations. Dropping it takes it out of every poll, then closes it.
+pub(crate) struct Source {
+    /// `None` only while it is being taken apart.
+    fd: Option<OwnedFd>,
+    /// The first worker that waited.
+    first: OnceLock<Registration>,
+    others: Mutex<Vec<Registration>>,
+}
+
+impl Source {
+    pub(crate) fn new(fd: OwnedFd) -> Source {
+        Source { fd: Some(fd), first: OnceLock::new(), others: Mutex::new(Vec::new()) }
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_ref().expect("there until it is taken apart").as_fd()
+    }
+
+    /// Gives the descriptor up, taken out of every poll.
+    pub(crate) fn into_fd(mut self) -> OwnedFd {
+        self.deregister();
+        self.fd.take().expect("there until it is taken apart")
+    }
+
+    /// Waits until the descriptor may be ready. A return is a hint: the system call tells.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` once the deadline has passed, or that of an enclosing `io_deadline`; `Other` with
+    /// [`cancel::Cancelled`] where a task that unwinds and is cancelled would wait; what the kernel
+    /// says if it cannot watch the descriptor.
+    #[inline]
+    pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
+        match current::task() {
+            Some((core, task)) => self.wait_in_task(core, task, direction, deadline),
+            None => thread::wait(self.fd(), direction, deadline),
+        }
+    }
+
+    fn wait_in_task(
+        &self,
+        core: &Core,
+        task: &Header,
+        direction: Direction,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        if park::refuses_io() {
+            return Err(cancel::error());
+        }
+        let mut deadline = deadline;
+        if !task.boundary.get().is_null() {
+            let bound = boundary::io_deadline(task);
+            deadline = deadline.into_iter().chain(bound).min();
+        }
+        if deadline.is_some_and(|at| clock::now() >= at) {
+            return Err(timed_out());
+        }
+        let driver = driver().expect("a worker with tasks has a driver");
+        let index = self.place(driver)?;
+        let waiter = Waiter::solo();
+        let node = LocalNode::new(&waiter, 0);
+        let _linked = {
+            let slots = driver.slots.borrow();
+            let side = side(&slots[index], direction);
+            // SAFETY: the slot is boxed, and stays until this source is deregistered, which takes
+            // it mutably or owned, while this borrows it.
+            unsafe { node.link(&side.waiters) }
+        };
+        let reason = match direction {
+            Direction::Read => Reason::Readable,
+            Direction::Write => Reason::Writable,
+        };
+        loop {
+            park::park_task(core, task, reason, deadline);
+            if waiter.claimed().is_some() {
+                return Ok(());
+            }
+            if park::refuses_io() {
+                return Err(cancel::error());
+            }
+            if deadline.is_some_and(|at| clock::now() >= at) {
+                return Err(timed_out());
+            }
+        }
+    }
+
+    /// Says that a short transfer used the readiness up: the next wait needs no system call first.
+    #[inline]
+    pub(crate) fn used_up(&self, direction: Direction) {
+        if let Some((driver, index)) = self.placed() {
+            let slots = driver.slots.borrow();
+            let side = side(&slots[index], direction);
+            if !side.ended.get() {
+                side.used_up.set(true);
+            }
+        }
+    }
+
+    /// Whether a system call now would only say that it would block.
+    #[inline]
+    pub(crate) fn is_used_up(&self, direction: Direction) -> bool {
+        self.placed().is_some_and(|(driver, index)| {
+            side(&driver.slots.borrow()[index], direction).used_up.get()
+        })
+    }
+
+    /// Where this thread's task waits on it, if one did before.
+    #[inline]
+    fn placed(&self) -> Option<(&'static Driver, usize)> {
+        current::task()?;
+        let driver = driver()?;
+        let first = self.first.get()?;
+        if first.remote.id == driver.remote.id {
+            return Some((driver, first.index));
+        }
+        Some((driver, self.find_other(driver)?))
+    }
+
+    #[cold]
+    fn find_other(&self, driver: &Driver) -> Option<usize> {
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.iter().find(|r| r.remote.id == driver.remote.id).map(|r| r.index)
+    }
+
+    /// The slot of this source with this driver; registers it at the first wait.
+    fn place(&self, driver: &Driver) -> io::Result<usize> {
+        if let Some((_, index)) = self.placed() {
+            return Ok(index);
+        }
+        let (index, generation) = driver.register(self.fd())?;
+        let registration = Registration { remote: driver.remote.clone(), index, generation };
+        if let Err(registration) = self.first.set(registration) {
+            self.others.lock().unwrap_or_else(PoisonError::into_inner).push(registration);
+        }
+        Ok(index)
+    }
+
+    fn deregister(&mut self) {
+        let Some(fd) = &self.fd else { return };
+        let others = std::mem::take(self.others.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for place in self.first.take().into_iter().chain(others) {
+            place.remote.forget(fd.as_raw_fd(), place.index, place.generation);
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.deregister();
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("fd", &self.fd).finish_non_exhaustive()
+    }
+}
+
+fn side(slot: &super::Slot, direction: Direction) -> &Side {
+    match direction {
+        Direction::Read => &slot.read,
+        Direction::Write => &slot.write,
+    }
+}
+
+pub(super) fn timed_out() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the operation timed out")
+}

@@ -1,0 +1,494 @@
+//! Runtimes: making them, running in them, ending them; and the default one.
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::current;
+use crate::join::JoinHandle;
+use crate::limits::{STACK_BYTES_DEFAULT, STACK_BYTES_MAIN, WORKERS_MAX};
+use crate::park;
+use crate::scheduler::{self, Shared, Threads, Wait, Worker, WorkerSeed};
+use crate::spawn;
+use crate::stack::SizeClass;
+use crate::task::Reason;
+use crate::unwind::AbortIfPanic;
+
+/// What a runtime is to be, before it is made.
+///
+/// # Examples
+///
+/// ```
+/// let runtime = gocoro::runtime::Builder::new().workers(2).build().unwrap();
+/// assert_eq!(runtime.run(|| gocoro::go!({ 6 * 7 }).wait()), 42);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    workers: Option<usize>,
+    stack_size: Option<usize>,
+}
+
+impl Builder {
+    /// As many workers as the machine runs threads at once, or as `GOCORO_WORKERS` says; stacks of
+    /// 256 KiB, or as `GOCORO_STACK_SIZE` says.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Sets how many worker threads there are.
+    pub fn workers(mut self, workers: usize) -> Builder {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// Sets the stack size, in bytes, of tasks that don't say otherwise.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Makes the runtime and starts its workers.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a number of workers or a stack size that cannot be, in the builder or the
+    /// environment; what the system says if a thread or a poll cannot be had.
+    pub fn build(self) -> io::Result<Runtime> {
+        let (workers, class) = self.resolve()?;
+        scheduler::note_process();
+        let (shared, deques) = Shared::new(workers, class);
+        let threads = Threads::start(&shared, seeds(&shared, deques))?;
+        Ok(Runtime { shared, threads })
+    }
+
+    /// Makes a runtime on this thread, which runs when it is told to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn build_local(self) -> io::Result<LocalRuntime> {
+        let (_, class) = self.resolve()?;
+        scheduler::note_process();
+        let (shared, deques) = Shared::new(1, class);
+        let seed = seeds(&shared, deques).pop().expect("one worker has one seed");
+        Ok(LocalRuntime { worker: Worker::new(seed)?, _on_this_thread: PhantomData })
+    }
+
+    fn resolve(&self) -> io::Result<(usize, SizeClass)> {
+        let workers = match self.workers {
+            Some(workers) => workers,
+            None => match env_number("GOCORO_WORKERS")? {
+                Some(workers) => workers,
+                None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            },
+        };
+        if workers == 0 || workers > WORKERS_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("a runtime has between 1 and {WORKERS_MAX} workers, not {workers}"),
+            ));
+        }
+        let bytes = match self.stack_size {
+            Some(bytes) => bytes,
+            None => env_number("GOCORO_STACK_SIZE")?.unwrap_or(STACK_BYTES_DEFAULT),
+        };
+        Ok((workers, SizeClass::holding(bytes)?))
+    }
+
+    /// For `#[go_main]`: the environment wins over the program.
+    fn environment_first(mut self) -> io::Result<Builder> {
+        self.workers = env_number("GOCORO_WORKERS")?.or(self.workers);
+        self.stack_size = env_number("GOCORO_STACK_SIZE")?.or(self.stack_size);
+        Ok(self)
+    }
+}
+
+fn env_number(name: &str) -> io::Result<Option<usize>> {
+    let Some(text) = std::env::var_os(name) else { return Ok(None) };
+    let number = text.to_str().and_then(|text| text.trim().parse().ok());
+    number.map(Some).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{name} is {text:?}; it has to be a whole number"),
+        )
+    })
+}
+
+fn seeds(
+    shared: &Arc<Shared>,
+    deques: Vec<crossbeam_deque::Worker<crate::task::TaskRef>>,
+) -> Vec<WorkerSeed> {
+    let seeds = deques.into_iter().enumerate();
+    seeds.map(|(index, deque)| WorkerSeed { shared: shared.clone(), index, deque }).collect()
+}
+
+/// Worker threads and the tasks on them.
+///
+/// A program needs none of its own: `#[go_main]` makes one, and `go!` outside of any starts the
+/// default one. Several may exist at once; a task's own spawns stay in its runtime.
+///
+/// Dropping it cancels its tasks and waits until all have ended, however long they take:
+/// [`Runtime::shutdown`] bounds that. Dropped by one of its own tasks, it does not wait.
+pub struct Runtime {
+    shared: Arc<Shared>,
+    threads: Threads,
+}
+
+impl Runtime {
+    /// Makes a runtime with the defaults of [`Builder::new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new() -> io::Result<Runtime> {
+        Builder::new().build()
+    }
+
+    /// Runs `f` as a task of this runtime and returns what it returns. Tasks it spawned go on.
+    ///
+    /// # Parks
+    ///
+    /// Until `f` has returned: it may borrow from the caller, so the wait cannot be cancelled. On a
+    /// plain thread it blocks the thread.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of `f`; or if no stack could be had for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let words = vec!["a", "b"];
+    /// let runtime = gocoro::runtime::Runtime::new().unwrap();
+    /// assert_eq!(runtime.run(|| words.len()), 2);
+    /// ```
+    #[track_caller]
+    pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
+        let mut result = None;
+        let body = || result = Some(f());
+        let body: Box<dyn FnOnce() + Send + '_> = Box::new(body);
+        // SAFETY: only the lifetime changes. The wait below cannot be cut short, neither by a cancel
+        // nor by an expiry, and a task that is done has dropped its closure: so the closure does
+        // not outlive what it borrows.
+        let body: Box<dyn FnOnce() + Send + 'static> = unsafe { std::mem::transmute(body) };
+        let abort = AbortIfPanic("waiting for a runtime's task");
+        let handle = spawn::spawn_into(&self.shared, body, Location::caller());
+        let ended = handle.join_uncut();
+        std::mem::forget(abort);
+        match ended {
+            Ok(()) => result.expect("a task that returned has left its result"),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Spawns a task on this runtime, from wherever this is called.
+    ///
+    /// # Parks
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = gocoro::runtime::Runtime::new().unwrap();
+    /// assert_eq!(runtime.spawn(|| 42).wait(), 42);
+    /// ```
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T,
+        F: Send,    // not `Send`? `LocalRuntime::spawn` takes it
+        F: 'static, // borrows? `Runtime::run` and `task::scope` let tasks borrow
+        T: Send,    // not `Send`? `LocalRuntime::spawn` takes it
+        T: 'static, // borrows? return an owned value
+    {
+        spawn::spawn_into(&self.shared, f, Location::caller())
+    }
+
+    /// Waits until every task of this runtime that is not a daemon has ended.
+    ///
+    /// # Parks
+    ///
+    /// Until then. On a plain thread it blocks the thread.
+    ///
+    /// # Panics
+    ///
+    /// In a task of this runtime, which would wait for itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = gocoro::runtime::Runtime::new().unwrap();
+    /// let handle = runtime.spawn(|| 42);
+    /// runtime.wait_idle();
+    /// assert!(handle.is_finished());
+    /// ```
+    pub fn wait_idle(&self) {
+        assert!(!self.is_own(), "wait_idle in a task of the same runtime would wait for itself");
+        self.wait_for(None, Shared::is_quiet);
+    }
+
+    /// Cancels all tasks, refuses new ones, and ends the workers, if that takes no longer than
+    /// `grace`.
+    ///
+    /// # Parks
+    ///
+    /// Until then. On a plain thread it blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// The runtime, if tasks are left: it stays closed, and may be asked again.
+    ///
+    /// # Panics
+    ///
+    /// In a task of this runtime, which would wait for itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = gocoro::runtime::Runtime::new().unwrap();
+    /// let waits = runtime.spawn(|| gocoro::task::park());
+    /// runtime.shutdown(Duration::from_secs(60)).unwrap();
+    /// assert!(waits.join().unwrap_err().is_cancelled());
+    /// ```
+    pub fn shutdown(self, grace: Duration) -> Result<(), Runtime> {
+        assert!(!self.is_own(), "shutdown in a task of the same runtime would wait for itself");
+        self.shared.close();
+        if !self.wait_for(clock::after(grace), Shared::all_ended) {
+            return Err(self);
+        }
+        self.threads.join();
+        Ok(())
+    }
+
+    fn is_own(&self) -> bool {
+        current::task().is_some_and(|(core, _)| core.home == self.shared.id)
+    }
+
+    fn wait_for(&self, deadline: Option<Instant>, done: impl Fn(&Shared) -> bool) -> bool {
+        loop {
+            if done(&self.shared) {
+                return true;
+            }
+            let target = park::target();
+            // SAFETY: this is the waiter, and it runs.
+            self.shared.watch(Some(unsafe { target.unparker() }));
+            if done(&self.shared) {
+                return true;
+            }
+            park::park_on(&target, Reason::Join, deadline);
+            if deadline.is_some_and(|at| clock::now() >= at) {
+                return done(&self.shared);
+            }
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.shared.close();
+        // Where panics abort, tasks cannot be unwound: workers that have some stay for ever.
+        if self.is_own() || cfg!(panic = "abort") {
+            return;
+        }
+        park::shielded(|| self.wait_for(None, Shared::all_ended));
+        self.threads.join();
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+/// A runtime on the thread that made it, which runs tasks when it is told to.
+///
+/// Its tasks need not be `Send`, and it fits into a loop that somebody else owns. It blocks the
+/// thread while it runs, also inside a task of another runtime.
+///
+/// Dropping it cancels its tasks and runs them until all have ended.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// let mut runtime = gocoro::runtime::Builder::new().build_local().unwrap();
+/// let sum = Rc::new(Cell::new(0));
+/// for n in 1..=3 {
+///     let sum = sum.clone();
+///     runtime.spawn(move || sum.set(sum.get() + n));
+/// }
+/// runtime.run_until_idle();
+/// assert_eq!(sum.get(), 6);
+/// ```
+pub struct LocalRuntime {
+    worker: Rc<Worker>,
+    _on_this_thread: PhantomData<*const ()>,
+}
+
+impl LocalRuntime {
+    /// Makes a runtime on this thread with the defaults of [`Builder::new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new() -> io::Result<LocalRuntime> {
+        Builder::new().build_local()
+    }
+
+    /// Runs `f` as a task, and the other tasks beside it, until `f` has returned.
+    ///
+    /// # Parks
+    ///
+    /// Never: it blocks the thread, which runs the tasks.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of `f`; or if no stack could be had for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut runtime = gocoro::runtime::LocalRuntime::new().unwrap();
+    /// assert_eq!(runtime.run(|| gocoro::go!(local => { 42 }).wait()), 42);
+    /// ```
+    #[track_caller]
+    pub fn run<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        let mut result = None;
+        let body: Box<dyn FnOnce() + '_> = Box::new(|| result = Some(f()));
+        // SAFETY: only the lifetime changes. The loop below ends when the task is done, and has then
+        // dropped its closure; it does not unwind.
+        let body: Box<dyn FnOnce() + 'static> = unsafe { std::mem::transmute(body) };
+        let abort = AbortIfPanic("running a runtime");
+        let class = SizeClass::holding(STACK_BYTES_MAIN).expect("in bounds");
+        let at = Location::caller();
+        let handle = spawn::spawn_at(&self.worker, body, Some(class), Some("main"), at);
+        {
+            let _inside = self.worker.enter();
+            while !handle.is_finished() {
+                self.worker.turn(Wait::Yes);
+            }
+        }
+        let ended = handle.join();
+        std::mem::forget(abort);
+        match ended {
+            Ok(()) => result.expect("a task that returned has left its result"),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Spawns a task, which runs the next time this runtime does.
+    ///
+    /// # Parks
+    ///
+    /// Never.
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T,
+        F: 'static, // borrows? `LocalRuntime::run` and `task::scope` let tasks borrow
+        T: 'static, // borrows? return an owned value
+    {
+        spawn::spawn_at(&self.worker, f, None, None, Location::caller())
+    }
+
+    /// Runs until every task that is not a daemon has ended.
+    ///
+    /// # Parks
+    ///
+    /// Never: it blocks the thread, which runs the tasks.
+    pub fn run_until_idle(&mut self) {
+        let _inside = self.worker.enter();
+        while !self.worker.shared().is_quiet() {
+            self.worker.turn(Wait::Yes);
+        }
+    }
+
+    /// Runs what is runnable now, up to a batch; if nothing is, waits for something to come, up to
+    /// `timeout` (`None`: without a limit).
+    ///
+    /// For a loop that somebody else owns. `false`: nothing ran, and the time was up.
+    ///
+    /// # Parks
+    ///
+    /// Never: it blocks the thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let mut runtime = gocoro::runtime::LocalRuntime::new().unwrap();
+    /// assert!(!runtime.poll_once(Some(Duration::ZERO)));
+    /// runtime.spawn(|| ());
+    /// assert!(runtime.poll_once(Some(Duration::ZERO)));
+    /// ```
+    pub fn poll_once(&mut self, timeout: Option<Duration>) -> bool {
+        let wait = match timeout {
+            None => Wait::Yes,
+            Some(Duration::ZERO) => Wait::No,
+            Some(timeout) => clock::after(timeout).map_or(Wait::Yes, Wait::Until),
+        };
+        let _inside = self.worker.enter();
+        self.worker.turn(wait)
+    }
+}
+
+impl Drop for LocalRuntime {
+    fn drop(&mut self) {
+        self.worker.shared().close();
+        if cfg!(panic = "abort") && !self.worker.is_idle() {
+            return;
+        }
+        let abort = AbortIfPanic("ending a runtime");
+        let inside = self.worker.enter();
+        self.worker.run_to_end();
+        self.worker.end();
+        drop(inside);
+        std::mem::forget(abort);
+    }
+}
+
+impl fmt::Debug for LocalRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalRuntime").field("worker", &self.worker).finish_non_exhaustive()
+    }
+}
+
+/// The runtime of tasks spawned outside of any: `#[go_main]`'s, or one started for the purpose.
+static DEFAULT: OnceLock<Arc<Shared>> = OnceLock::new();
+
+pub(crate) fn default_shared() -> io::Result<&'static Arc<Shared>> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    if let Some(shared) = DEFAULT.get() {
+        return Ok(shared);
+    }
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if DEFAULT.get().is_none() {
+        let runtime = Builder::new().build()?;
+        let shared = runtime.shared.clone();
+        // It lives as long as the process.
+        std::mem::forget(runtime);
+        let _ = DEFAULT.set(shared);
+    }
+    Ok(DEFAULT.get().expect("set just now"))
+}
+
+pub(crate) mod entry;

@@ -1,0 +1,252 @@
+//! What `#[go_main]` and `#[go_test]` expand to.
+
+use std::io::{self, Write};
+use std::panic::{self, Location};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Builder, DEFAULT, Runtime, seeds};
+use crate::clock;
+use crate::limits::{GRACE, STACK_BYTES_MAIN};
+use crate::scheduler::{self, Shared, Threads, Wait, Worker};
+use crate::spawn;
+use crate::stack::SizeClass;
+use crate::unwind::AbortIfPanic;
+
+/// The options of `#[go_main]`.
+#[derive(Clone, Copy, Debug)]
+pub struct MainOptions {
+    workers: Option<usize>,
+    stack_size: Option<usize>,
+    on_exit_cancel: bool,
+    grace: Duration,
+}
+
+impl MainOptions {
+    /// No options.
+    #[must_use]
+    pub const fn new() -> MainOptions {
+        MainOptions { workers: None, stack_size: None, on_exit_cancel: false, grace: GRACE }
+    }
+
+    /// `workers = N`
+    #[must_use]
+    pub const fn workers(mut self, workers: usize) -> MainOptions {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// `stack_size = N`
+    #[must_use]
+    pub const fn stack_size(mut self, bytes: usize) -> MainOptions {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// `on_exit = "cancel"`
+    #[must_use]
+    pub const fn on_exit_cancel(mut self, cancel: bool) -> MainOptions {
+        self.on_exit_cancel = cancel;
+        self
+    }
+
+    /// `grace = ".."`
+    #[must_use]
+    pub const fn grace_millis(mut self, millis: u64) -> MainOptions {
+        self.grace = Duration::from_millis(millis);
+        self
+    }
+}
+
+impl Default for MainOptions {
+    fn default() -> MainOptions {
+        MainOptions::new()
+    }
+}
+
+/// Runs `main` as the first task, with this thread as worker 0, to the end of the program.
+#[track_caller]
+pub fn run_main<T>(options: MainOptions, main: fn() -> T, report: fn(T) -> ExitCode) -> ExitCode {
+    match Program::start(options) {
+        Ok(program) => program.run(options, main, report, Location::caller()),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "gocoro: the runtime cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Program {
+    shared: Arc<Shared>,
+    worker: std::rc::Rc<Worker>,
+    threads: Threads,
+}
+
+impl Program {
+    fn start(options: MainOptions) -> io::Result<Program> {
+        let builder = Builder { workers: options.workers, stack_size: options.stack_size };
+        let (workers, class) = builder.environment_first()?.resolve()?;
+        scheduler::note_process();
+        let (shared, deques) = Shared::new(workers, class);
+        let mut seeds = seeds(&shared, deques);
+        let worker = Worker::new(seeds.remove(0))?;
+        let threads = Threads::start(&shared, seeds)?;
+        let _ = DEFAULT.set(shared.clone());
+        Ok(Program { shared, worker, threads })
+    }
+
+    fn run<T>(
+        self,
+        options: MainOptions,
+        main: fn() -> T,
+        report: fn(T) -> ExitCode,
+        at: &'static Location<'static>,
+    ) -> ExitCode {
+        let abort = AbortIfPanic("the main worker");
+        let inside = self.worker.enter();
+        let class = SizeClass::holding(STACK_BYTES_MAIN).expect("in bounds");
+        // Reported in the task, where a `Debug` of the user's may wait or panic too.
+        let body = move || report(main());
+        let handle = spawn::spawn_at(&self.worker, body, Some(class), Some("main"), at);
+        while !handle.is_finished() {
+            self.worker.turn(Wait::Yes);
+        }
+        let (code, failed) = match handle.join() {
+            Ok(code) => (code, code != ExitCode::SUCCESS),
+            Err(error) if error.is_panic() => (ExitCode::from(PANICKED), true),
+            Err(_) => (ExitCode::FAILURE, true),
+        };
+        if !failed && !options.on_exit_cancel {
+            self.wait_for_tasks();
+        }
+        self.shared.close();
+        if cfg!(panic = "abort") && !self.worker.is_idle() {
+            end_at_once(code);
+        }
+        self.end_within(options.grace, code);
+        drop(inside);
+        std::mem::forget(abort);
+        code
+    }
+
+    fn wait_for_tasks(&self) {
+        loop {
+            self.shared.watch(None);
+            if self.shared.is_quiet() {
+                return;
+            }
+            self.worker.turn(Wait::Yes);
+        }
+    }
+
+    /// Runs the closed runtime to its end, or ends the process when the time is up.
+    fn end_within(&self, grace: Duration, code: ExitCode) {
+        let deadline = clock::after(grace);
+        let wait = deadline.map_or(Wait::Yes, Wait::Until);
+        let mut ended = false;
+        while !(ended && self.shared.all_ended()) {
+            if !ended && self.worker.is_finished() {
+                ended = true;
+                self.worker.end();
+                continue;
+            }
+            self.worker.turn(wait);
+            if deadline.is_some_and(|at| clock::now() >= at) {
+                let _ = writeln!(
+                    io::stderr(),
+                    "gocoro: tasks are left {grace:?} after they were cancelled; exiting"
+                );
+                end_at_once(code);
+            }
+        }
+        self.threads.join();
+    }
+}
+
+/// What a Rust program that panics exits with.
+const PANICKED: u8 = 101;
+
+/// Ends the process under the feet of its tasks, which rules out running exit handlers.
+fn end_at_once(code: ExitCode) -> ! {
+    let _ = io::stdout().flush();
+    let _ = io::stderr().flush();
+    // std does not tell the number; it does compare.
+    let number = (0..=u8::MAX).find(|&n| ExitCode::from(n) == code).unwrap_or(1);
+    // SAFETY: ends the process without running anything.
+    unsafe { libc::_exit(i32::from(number)) }
+}
+
+/// The options of `#[go_test]`.
+#[derive(Clone, Copy, Debug)]
+pub struct TestOptions {
+    workers: Option<usize>,
+    timeout: Option<Duration>,
+}
+
+impl TestOptions {
+    /// No options.
+    #[must_use]
+    pub const fn new() -> TestOptions {
+        TestOptions { workers: None, timeout: None }
+    }
+
+    /// `workers = N`
+    #[must_use]
+    pub const fn workers(mut self, workers: usize) -> TestOptions {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// `timeout = ".."`
+    #[must_use]
+    pub const fn timeout_millis(mut self, millis: u64) -> TestOptions {
+        self.timeout = Some(Duration::from_millis(millis));
+        self
+    }
+}
+
+impl Default for TestOptions {
+    fn default() -> TestOptions {
+        TestOptions::new()
+    }
+}
+
+/// Runs a test's body as a task of a fresh runtime, whose other tasks are cancelled at its end.
+#[track_caller]
+pub fn run_test<T: Send + 'static>(
+    options: TestOptions,
+    name: &'static str,
+    body: fn() -> T,
+) -> T {
+    let builder = Builder { workers: options.workers, stack_size: None };
+    let runtime = builder.build().expect("a runtime for the test");
+    let class = SizeClass::holding(STACK_BYTES_MAIN).expect("in bounds");
+    let handle = spawn::spawn_named(&runtime.shared, body, class, name, Location::caller());
+    let ended = match options.timeout {
+        None => handle.join(),
+        Some(timeout) => match handle.join_timeout(timeout) {
+            Ok(ended) => ended,
+            Err(handle) => {
+                handle.cancel();
+                abandon(runtime);
+                panic!("test {name} did not end within {timeout:?}");
+            }
+        },
+    };
+    match ended {
+        Ok(value) => value,
+        Err(error) if error.is_panic() => {
+            drop(runtime);
+            panic::resume_unwind(error.into_panic())
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Lets a runtime go that may hold a task which never waits.
+fn abandon(runtime: Runtime) {
+    if let Err(runtime) = runtime.shutdown(GRACE) {
+        std::mem::forget(runtime);
+    }
+}

@@ -1,0 +1,315 @@
+//! What the workers of one runtime share.
+
+use std::fmt;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
+use crossbeam_utils::CachePadded;
+
+use super::idle::Idle;
+use crate::stack::SizeClass;
+use crate::task::mailbox::Mailbox;
+use crate::task::word::Completed;
+use crate::task::{TaskRef, Unparker};
+use crate::{blocking, join};
+
+/// One runtime's common part.
+pub(crate) struct Shared {
+    /// Tells runtimes apart.
+    pub(crate) id: u32,
+    pub(crate) seats: Box<[CachePadded<Seat>]>,
+    pub(crate) idle: Idle,
+    pub(crate) class: SizeClass,
+    closed: AtomicBool,
+    /// Somebody waits for quiet.
+    watched: AtomicBool,
+    quiet_waiters: Mutex<Vec<Unparker>>,
+    /// Tasks spawned from outside the workers.
+    foreign: CachePadded<Counts>,
+    pub(crate) panics: AtomicU64,
+}
+
+/// Tasks that the program waits for; each field grows only, by its one writer (the foreign ones by
+/// read-modify-write).
+#[derive(Debug, Default)]
+struct Counts {
+    spawned: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+/// A worker's place.
+pub(crate) struct Seat {
+    mailbox: OnceLock<&'static Mailbox>,
+    /// The unstarted tasks of the worker, for thieves: oldest first.
+    stealer: Stealer<TaskRef>,
+    /// Unstarted tasks that others gave it.
+    placed: Injector<TaskRef>,
+    /// Live tasks, as of its last turn.
+    live: AtomicUsize,
+    counts: Counts,
+    /// The worker has ended all its tasks and is gone.
+    ended: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(workers: usize, class: SizeClass) -> (Arc<Shared>, Vec<Deque<TaskRef>>) {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let deques: Vec<_> = (0..workers).map(|_| Deque::new_lifo()).collect();
+        let seats = deques.iter().map(|deque| {
+            CachePadded::new(Seat {
+                mailbox: OnceLock::new(),
+                stealer: deque.stealer(),
+                placed: Injector::new(),
+                live: AtomicUsize::new(0),
+                counts: Counts::default(),
+                ended: AtomicBool::new(false),
+            })
+        });
+        let shared = Shared {
+            id: NEXT.fetch_add(1, Relaxed),
+            seats: seats.collect(),
+            idle: Idle::new(),
+            class,
+            closed: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
+            quiet_waiters: Mutex::new(Vec::new()),
+            foreign: CachePadded::default(),
+            panics: AtomicU64::new(0),
+        };
+        (Arc::new(shared), deques)
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Acquire)
+    }
+
+    /// Refuses new tasks and makes the workers cancel what they have, and end.
+    pub(crate) fn close(self: &Arc<Self>) {
+        self.closed.store(true, SeqCst);
+        self.poke_all();
+        self.refuse_placed();
+    }
+
+    pub(crate) fn poke_all(&self) {
+        for mailbox in self.seats.iter().filter_map(|seat| seat.mailbox.get()) {
+            mailbox.poke();
+        }
+    }
+
+    /// Counts a task spawned by no worker.
+    pub(crate) fn count_foreign(&self, task: &TaskRef) {
+        if !task.kind.daemon {
+            self.foreign.spawned.fetch_add(1, AcqRel);
+        }
+    }
+
+    /// Gives an unstarted task to the worker with the fewest tasks, from outside.
+    pub(crate) fn place(self: &Arc<Self>, task: TaskRef) {
+        self.count_foreign(&task);
+        let seat = self.seats.iter().min_by_key(|seat| seat.load());
+        self.place_at(seat.expect("a runtime has a worker"), task);
+    }
+
+    /// Gives an unstarted, counted task to a worker.
+    pub(crate) fn place_at(self: &Arc<Self>, seat: &Seat, task: TaskRef) {
+        seat.placed.push(task);
+        fence(SeqCst);
+        if self.is_closed() {
+            // The worker may be gone already, or this task is the one it did not see.
+            self.refuse_placed();
+        }
+        if let Some(mailbox) = seat.mailbox.get() {
+            mailbox.poke();
+        }
+        self.wake_thief();
+    }
+
+    /// Wakes a worker to look for unstarted tasks, if one sleeps and none is looking.
+    #[inline]
+    pub(crate) fn wake_thief(&self) {
+        if self.seats.len() > 1 {
+            self.wake_thief_slow();
+        }
+    }
+
+    fn wake_thief_slow(&self) {
+        if let Some(worker) = self.idle.wake_one() {
+            // Workers beyond the set's width share bits.
+            for seat in self.seats.iter().skip(worker).step_by(usize::BITS as usize) {
+                if let Some(mailbox) = seat.mailbox.get() {
+                    mailbox.poke();
+                }
+            }
+        }
+    }
+
+    fn refuse_placed(self: &Arc<Self>) {
+        for seat in &self.seats {
+            while let Some(task) = settle(|| seat.placed.steal()) {
+                self.refuse(task);
+            }
+        }
+    }
+
+    /// Ends a counted task that nobody has started and nobody will. A local one on its worker.
+    pub(crate) fn refuse(self: &Arc<Self>, task: TaskRef) {
+        if !task.word.claim_to_refuse() {
+            return;
+        }
+        let (shared, is_local) = (self.clone(), task.kind.local);
+        let end = move || {
+            // SAFETY: claimed just now, and not executed.
+            if let Completed::Done { joiner: true, .. } = unsafe { task.refuse() } {
+                // SAFETY: DONE with JOINER, once.
+                unsafe { join::wake_joiner(&task) };
+            }
+            if !task.kind.daemon {
+                shared.foreign.ended.fetch_add(1, AcqRel);
+                shared.check_quiet();
+            }
+        };
+        if is_local {
+            end();
+        } else {
+            // The closure's destructor may wait for long.
+            blocking::run(Box::new(end));
+        }
+    }
+
+    /// Counts a task spawned by this seat's worker.
+    #[inline(always)]
+    pub(crate) fn count_spawned(&self, seat: &Seat) {
+        let spawned = &seat.counts.spawned;
+        spawned.store(spawned.load(Relaxed) + 1, Release);
+    }
+
+    /// Counts a task ended by this seat's worker.
+    #[inline(always)]
+    pub(crate) fn count_ended(&self, seat: &Seat) {
+        let ended = &seat.counts.ended;
+        ended.store(ended.load(Relaxed) + 1, Release);
+    }
+
+    /// Whether every task that the program waits for has ended, and so nothing but the outside can
+    /// make another.
+    pub(crate) fn is_quiet(&self) -> bool {
+        fence(SeqCst);
+        // The ended ones first: a task counted there was counted as spawned before, so equal sums
+        // mean that at the time between the two readings nothing was alive.
+        let counts = || self.seats.iter().map(|seat| &seat.counts).chain([&*self.foreign]);
+        let ended: usize = counts().map(|c| c.ended.load(Acquire)).fold(0, usize::wrapping_add);
+        let spawned: usize = counts().map(|c| c.spawned.load(Acquire)).fold(0, usize::wrapping_add);
+        ended == spawned
+    }
+
+    /// Has the workers look for quiet, until it is quiet. Whoever waits looks itself after this.
+    pub(crate) fn watch(&self, waiter: Option<Unparker>) {
+        if let Some(waiter) = waiter {
+            self.quiet_waiters.lock().unwrap_or_else(PoisonError::into_inner).push(waiter);
+        }
+        // Workers that run look at the end of their turn; those that sleep are woken to look once.
+        if !self.watched.swap(true, SeqCst) {
+            self.poke_all();
+        }
+    }
+
+    /// By each worker once a turn: tells those who wait, if it is quiet.
+    #[inline(always)]
+    pub(crate) fn check_quiet(&self) {
+        if self.watched.load(Relaxed) {
+            self.check_quiet_slow();
+        }
+    }
+
+    #[cold]
+    fn check_quiet_slow(&self) {
+        if self.is_quiet() && self.watched.swap(false, SeqCst) {
+            self.notify_waiters();
+        }
+    }
+
+    /// Wakes those who wait for quiet, or for the workers' end: they look for themselves.
+    pub(crate) fn notify_waiters(&self) {
+        let waiters =
+            std::mem::take(&mut *self.quiet_waiters.lock().unwrap_or_else(PoisonError::into_inner));
+        for waiter in waiters {
+            waiter.unpark();
+        }
+        // The main thread waits as worker 0.
+        if let Some(mailbox) = self.seats[0].mailbox.get() {
+            mailbox.poke();
+        }
+    }
+
+    /// Whether every worker has ended.
+    pub(crate) fn all_ended(&self) -> bool {
+        self.seats.iter().all(|seat| seat.ended.load(Acquire))
+    }
+
+    /// Steals an unstarted task for worker `thief`; starts with its neighbour.
+    pub(crate) fn steal(&self, thief: usize) -> Option<TaskRef> {
+        let count = self.seats.len();
+        (1..=count).map(|step| &self.seats[(thief + step) % count]).find_map(|seat| seat.steal())
+    }
+
+    /// The worker with the fewest live tasks.
+    pub(crate) fn least_loaded(&self) -> (usize, usize) {
+        let loads = self.seats.iter().enumerate().map(|(at, seat)| (seat.load(), at));
+        loads.min().unwrap_or((0, 0))
+    }
+}
+
+impl Seat {
+    fn load(&self) -> usize {
+        self.live.load(Relaxed) + self.stealer.len() + self.placed.len()
+    }
+
+    pub(crate) fn publish_load(&self, live: usize) {
+        self.live.store(live, Relaxed);
+    }
+
+    pub(crate) fn set_mailbox(&self, mailbox: &'static Mailbox) {
+        let _ = self.mailbox.set(mailbox);
+    }
+
+    pub(crate) fn set_ended(&self) {
+        self.ended.store(true, Release);
+    }
+
+    fn steal(&self) -> Option<TaskRef> {
+        settle(|| self.stealer.steal()).or_else(|| settle(|| self.placed.steal()))
+    }
+
+    /// The worker's own oldest unstarted task.
+    pub(crate) fn steal_oldest(&self) -> Option<TaskRef> {
+        settle(|| self.stealer.steal())
+    }
+
+    /// What others gave to this worker.
+    pub(crate) fn take_placed(&self) -> Option<TaskRef> {
+        settle(|| self.placed.steal())
+    }
+}
+
+fn settle(mut steal: impl FnMut() -> Steal<TaskRef>) -> Option<TaskRef> {
+    loop {
+        match steal() {
+            Steal::Success(task) => return Some(task),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("workers", &self.seats.len())
+            .field("closed", &self.is_closed())
+            .field("live", &self.seats.iter().map(|s| s.load()).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

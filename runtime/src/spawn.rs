@@ -1,0 +1,453 @@
+//! Starting tasks, and what a task asks of itself.
+
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::clock;
+use crate::current;
+use crate::join::JoinHandle;
+use crate::park;
+use crate::runtime;
+use crate::scheduler::{self, Shared};
+use crate::stack::SizeClass;
+use crate::task::{self, Created, Flags, Kind, Meta, Reason, Task};
+use crate::trace;
+
+/// Spawns a task and returns the right to its result.
+///
+/// The task is queued; it never runs before this returns, and its worker is decided when it starts.
+/// Outside any runtime the default one starts. The function form of `go!`.
+///
+/// # Parks
+///
+/// Never.
+///
+/// # Examples
+///
+/// ```
+/// let handle = gocoro::task::spawn(|| 1 + 1);
+/// assert_eq!(handle.wait(), 2);
+/// ```
+#[track_caller]
+#[rustfmt::skip]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+    F: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
+    F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in, or `go!(clone(x) => ..)`
+    T: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
+    T: 'static, // borrows? return an owned value, or use `task::scope`
+{
+    match spawn_inner(f, Options::default(), false, Location::caller()) {
+        Ok(handle) => handle,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Spawns a task that stays on this worker, so that neither the closure nor its result has to be
+/// `Send`.
+///
+/// # Parks
+///
+/// Never.
+///
+/// # Panics
+///
+/// Outside a runtime: on a plain thread there is no worker to stay on.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// let count = gocoro::runtime::Builder::new().build_local().unwrap().run(|| {
+///     let shared = Rc::new(5);
+///     let theirs = shared.clone();
+///     gocoro::task::spawn_local(move || *theirs + 1).wait()
+/// });
+/// assert_eq!(count, 6);
+/// ```
+#[track_caller]
+#[rustfmt::skip]
+pub fn spawn_local<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+    F: 'static, // borrows? `Scope::spawn_local` lets local tasks borrow
+    T: 'static, // borrows? return an owned value, or use `task::scope`
+{
+    match spawn_inner(f, Options::default(), true, Location::caller()) {
+        Ok(handle) => handle,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[derive(Debug, Default)]
+struct Options {
+    name: Option<String>,
+    stack_size: Option<usize>,
+    daemon: bool,
+}
+
+/// What a task is to be, before it is spawned; as [`std::thread::Builder`].
+///
+/// # Examples
+///
+/// ```
+/// let handle = gocoro::task::Builder::new()
+///     .name("parser")
+///     .stack_size(128 * 1024)
+///     .spawn(|| gocoro::task::current().name().map(str::to_owned))
+///     .unwrap();
+/// assert_eq!(handle.wait().as_deref(), Some("parser"));
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until it spawns"]
+pub struct Builder {
+    options: Options,
+}
+
+impl Builder {
+    /// A task without a name, with its runtime's stack size, that the program waits for.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Names the task: in its span, in reports of its panic or overflow, in errors of its join.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.options.name = Some(name.into());
+        self
+    }
+
+    /// Sets the stack's size in bytes. It is rounded up to a power of two, and to 16 KiB; memory is
+    /// used by the page, as it is touched.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.options.stack_size = Some(bytes);
+        self
+    }
+
+    /// Whether the program ends without waiting for the task. Daemons are cancelled at the end.
+    pub fn daemon(mut self, daemon: bool) -> Builder {
+        self.options.daemon = daemon;
+        self
+    }
+
+    /// Spawns the task, as [`spawn`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a stack size that cannot be; `Other` if the runtime is closed, or the
+    /// default one cannot start.
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T,
+        F: Send,    // not `Send`? `spawn_local` keeps the task on this worker
+        F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in
+        T: Send,    // not `Send`? `spawn_local` keeps the task on this worker
+        T: 'static, // borrows? return an owned value, or use `task::scope`
+    {
+        spawn_inner(f, self.options, false, Location::caller())
+    }
+
+    /// Spawns the task on this worker, as [`spawn_local`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::spawn`]; and `Other` outside a runtime, where there is no worker to stay on:
+    /// see [`LocalRuntime`](crate::runtime::LocalRuntime).
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn_local<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T,
+        F: 'static, // borrows? `Scope::spawn_local` lets local tasks borrow
+        T: 'static, // borrows? return an owned value, or use `task::scope`
+    {
+        spawn_inner(f, self.options, true, Location::caller())
+    }
+}
+
+const NO_WORKER: &str = "spawn_local outside a runtime: this thread has no worker that the task \
+     could stay on; run it in a task, or make a runtime::LocalRuntime";
+
+fn spawn_inner<F, T>(
+    f: F,
+    options: Options,
+    local: bool,
+    at: &'static Location<'static>,
+) -> io::Result<JoinHandle<T>>
+where
+    F: FnOnce() -> T,
+{
+    if scheduler::is_forked() {
+        eprintln!("gocoro: a forked child cannot spawn tasks; exec first");
+        std::process::abort();
+    }
+    match scheduler::current_worker() {
+        Some(worker) => {
+            let shared = worker.shared();
+            let (task, handle) = create(f, options, local, at, shared, worker.next_id())?;
+            if shared.is_closed() {
+                refuse(shared, task);
+            } else {
+                worker.spawn(task);
+            }
+            Ok(handle)
+        }
+        None if local => Err(io::Error::other(NO_WORKER)),
+        None => spawn_on(runtime::default_shared()?, f, options, at),
+    }
+}
+
+/// Spawns a task on a runtime from outside of its workers.
+fn spawn_on<F, T>(
+    shared: &Arc<Shared>,
+    f: F,
+    options: Options,
+    at: &'static Location<'static>,
+) -> io::Result<JoinHandle<T>>
+where
+    F: FnOnce() -> T,
+{
+    let (task, handle) = create(f, options, false, at, shared, scheduler::take_ids(1))?;
+    shared.place(task);
+    Ok(handle)
+}
+
+/// For `Runtime::spawn`: on this runtime, wherever the caller is.
+pub(crate) fn spawn_into<F, T>(
+    shared: &Arc<Shared>,
+    f: F,
+    at: &'static Location<'static>,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+{
+    let spawned = match scheduler::current_worker() {
+        Some(worker) if worker.shared().id == shared.id => {
+            spawn_inner(f, Options::default(), false, at)
+        }
+        _ => spawn_on(shared, f, Options::default(), at),
+    };
+    spawned.expect("default options are good")
+}
+
+/// For `#[go_test]`: the body of a test.
+pub(crate) fn spawn_named<F, T>(
+    shared: &Arc<Shared>,
+    f: F,
+    class: SizeClass,
+    name: &str,
+    at: &'static Location<'static>,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+{
+    let options = Options {
+        name: Some(name.to_owned()),
+        stack_size: Some(class.bytes()),
+        daemon: false,
+    };
+    spawn_on(shared, f, options, at).expect("the options are good")
+}
+
+/// For `LocalRuntime::spawn` and its main task: on this worker, which need not be current.
+pub(crate) fn spawn_at<F, T>(
+    worker: &scheduler::Worker,
+    f: F,
+    class: Option<SizeClass>,
+    name: Option<&str>,
+    at: &'static Location<'static>,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+{
+    let options = Options {
+        name: name.map(str::to_owned),
+        stack_size: class.map(SizeClass::bytes),
+        daemon: false,
+    };
+    let (task, handle) = create(f, options, true, at, worker.shared(), worker.next_id())
+        .expect("the options are good");
+    worker.spawn(task);
+    handle
+}
+
+fn refuse(shared: &Arc<Shared>, task: task::TaskRef) {
+    shared.count_foreign(&task);
+    shared.refuse(task);
+}
+
+#[inline]
+fn create<F, T>(
+    f: F,
+    options: Options,
+    local: bool,
+    at: &'static Location<'static>,
+    shared: &Shared,
+    id: u64,
+) -> io::Result<(task::TaskRef, JoinHandle<T>)>
+where
+    F: FnOnce() -> T,
+{
+    let class = match options.stack_size {
+        None => shared.class,
+        Some(bytes) => SizeClass::holding(bytes)?,
+    };
+    let span = trace::task_span(id, options.name.as_deref(), at);
+    let meta = (options.name.is_some() || span.is_some()).then(|| {
+        Box::new(Meta { name: options.name.map(String::into_boxed_str), span })
+    });
+    let kind = Kind { local, daemon: options.daemon };
+    let created = Created { id, home: shared.id, kind, class, spawned_at: at, meta };
+    let (task, spawned) = task::create(f, created);
+    Ok((task, JoinHandle::new(spawned)))
+}
+
+/// The task that runs this.
+///
+/// # Panics
+///
+/// On a plain thread: see [`try_current`].
+///
+/// # Examples
+///
+/// ```
+/// let handle = gocoro::go!({ gocoro::task::current().id() });
+/// let id = handle.id();
+/// assert_eq!(handle.wait(), id);
+/// ```
+pub fn current() -> Task {
+    match try_current() {
+        Some(task) => task,
+        None => panic!("task::current outside a task; try_current tells whether this is one"),
+    }
+}
+
+/// The task that runs this; `None` on a plain thread.
+///
+/// # Examples
+///
+/// ```
+/// assert!(gocoro::task::try_current().is_none());
+/// assert!(gocoro::go!({ gocoro::task::try_current().is_some() }).wait());
+/// ```
+pub fn try_current() -> Option<Task> {
+    let (_, task) = current::task()?;
+    // SAFETY: the task runs, so its worker holds a reference.
+    Some(Task::new(unsafe { task::TaskRef::retain(task) }))
+}
+
+/// Lets other tasks, timers and I/O go first, then goes on.
+///
+/// # Parks
+///
+/// Always, for a moment: the task goes to the end of its worker's queue. On a plain thread it is
+/// [`std::thread::yield_now`]. A cancel point.
+///
+/// # Examples
+///
+/// ```
+/// gocoro::task::yield_now();
+/// ```
+#[inline]
+pub fn yield_now() {
+    park::yield_now();
+}
+
+/// Waits until the task's token is there, and takes it.
+///
+/// The token is given by [`Task::unpark`]; there is at most one. As [`std::thread::park`], but
+/// without wakes for no reason.
+///
+/// # Parks
+///
+/// Unless the token is there. On a plain thread it is [`std::thread::park`].
+///
+/// # Examples
+///
+/// ```
+/// let handle = gocoro::go!({ gocoro::task::park() });
+/// handle.task().unpark();
+/// handle.wait();
+/// ```
+#[inline]
+pub fn park() {
+    let Some((core, task)) = current::task() else { return thread::park() };
+    loop {
+        if task.has(Flags::PERMIT) {
+            return task.clear(Flags::PERMIT);
+        }
+        park::park_task(core, task, Reason::Park, None);
+    }
+}
+
+/// Waits until the task's token is there, and takes it, but not longer than `timeout`.
+///
+/// # Parks
+///
+/// As [`park`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// gocoro::go!({ gocoro::task::park_timeout(Duration::from_millis(1)) }).wait();
+/// ```
+pub fn park_timeout(timeout: Duration) {
+    let Some((core, task)) = current::task() else { return thread::park_timeout(timeout) };
+    let deadline = clock::after(timeout);
+    loop {
+        if task.has(Flags::PERMIT) {
+            return task.clear(Flags::PERMIT);
+        }
+        if deadline.is_some_and(|at| clock::now() >= at) {
+            return;
+        }
+        park::park_task(core, task, Reason::Park, deadline);
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        task::Naming(&self.inner).fmt(f)
+    }
+}
+
+/// For `go!` with a header: as [`Builder::spawn`], with a panic for a header that cannot be.
+#[track_caller]
+#[rustfmt::skip]
+pub fn spawn_with<F, T>(builder: Builder, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+    F: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
+    F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in, or `go!(clone(x) => ..)`
+    T: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
+    T: 'static, // borrows? return an owned value, or use `task::scope`
+{
+    match spawn_inner(f, builder.options, false, Location::caller()) {
+        Ok(handle) => handle,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// For `go!(local => ..)`: as [`Builder::spawn_local`].
+#[track_caller]
+#[rustfmt::skip]
+pub fn spawn_local_with<F, T>(builder: Builder, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+    F: 'static, // borrows? `Scope::spawn_local` lets local tasks borrow
+    T: 'static, // borrows? return an owned value, or use `task::scope`
+{
+    match spawn_inner(f, builder.options, true, Location::caller()) {
+        Ok(handle) => handle,
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -1,0 +1,232 @@
+//! Guards: what keeps an overflow from writing into other memory.
+//!
+//! `generator` protects one page below each stack with `mprotect`, which splits the mapping: two
+//! for each stack, so that a process ends at half of `vm.max_map_count`. On Linux 6.13 and later
+//! the pages themselves can be marked instead (`MADV_GUARD_INSTALL`): the protection is turned
+//! back, the mapping merges with its neighbours, and a million stacks are a handful of mappings.
+//! Elsewhere, and when marking fails (memory locked by `mlockall`), the `mprotect` guard is widened
+//! and counted, and stacks are refused before the kernel's limit is reached. None is ever without.
+
+use std::ffi::c_void;
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{SizeClass, Stack};
+use crate::limits::{GUARD_PAGES, MAPPINGS_RESERVED};
+
+const MADV_GUARD_INSTALL: libc::c_int = 102;
+const MADV_GUARD_REMOVE: libc::c_int = 103;
+
+/// What the bottom word of a stack must hold when `generator` frees it.
+const PAINT: usize = usize::from_ne_bytes([0xEE; size_of::<usize>()]);
+
+/// How guards are made here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Marked pages: no mapping of their own.
+    Marked,
+    /// `mprotect`: two mappings a stack.
+    Protected,
+}
+
+#[derive(Debug)]
+struct System {
+    kind: Kind,
+    page_bytes: usize,
+    /// Stacks with `mprotect` guards that fit under the kernel's limit of mappings.
+    protected_max: usize,
+    /// Whether the kernel may refuse memory at the time of mapping.
+    refuses: bool,
+}
+
+static SYSTEM: OnceLock<System> = OnceLock::new();
+static PROTECTED: AtomicUsize = AtomicUsize::new(0);
+
+fn system() -> &'static System {
+    SYSTEM.get_or_init(|| {
+        // SAFETY: sysconf has no preconditions.
+        let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let mappings = read_number("/proc/sys/vm/max_map_count").unwrap_or(65_530);
+        let overcommit = read_number("/proc/sys/vm/overcommit_memory").unwrap_or(0);
+        let forced = std::env::var_os("GOCORO_GUARDS").is_some_and(|v| v == "protected");
+        System {
+            kind: if !forced && can_mark(page_bytes) { Kind::Marked } else { Kind::Protected },
+            page_bytes,
+            protected_max: mappings.saturating_sub(MAPPINGS_RESERVED) / 2,
+            refuses: overcommit == 2 || address_space_is_limited(),
+        }
+    })
+}
+
+/// Looks once at what this system has.
+pub(super) fn detect() {
+    system();
+}
+
+/// How guards are made on this system.
+pub(crate) fn kind() -> Kind {
+    system().kind
+}
+
+pub(super) fn page_bytes() -> usize {
+    system().page_bytes
+}
+
+pub(super) fn guard_bytes() -> usize {
+    GUARD_PAGES * page_bytes()
+}
+
+/// What to ask of `generator`, which adds one page of its own for the guard.
+pub(super) fn bytes_with_guard(class: SizeClass) -> usize {
+    class.bytes() + guard_bytes() - page_bytes()
+}
+
+/// The right to make one more stack; given back when it is dropped unused.
+#[derive(Debug)]
+pub(super) struct Budget {
+    counted: bool,
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        if self.counted {
+            PROTECTED.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Asks whether one more stack can be had, without the panic that `generator` would answer with.
+pub(super) fn admit(class: SizeClass) -> io::Result<Budget> {
+    let system = system();
+    if system.refuses {
+        probe(bytes_with_guard(class) + system.page_bytes)?;
+    }
+    match system.kind {
+        Kind::Marked => Ok(Budget { counted: false }),
+        Kind::Protected => count_protected(),
+    }
+}
+
+fn count_protected() -> io::Result<Budget> {
+    let max = system().protected_max;
+    if PROTECTED.fetch_add(1, Ordering::Relaxed) < max {
+        return Ok(Budget { counted: true });
+    }
+    PROTECTED.fetch_sub(1, Ordering::Relaxed);
+    Err(io::Error::new(
+        io::ErrorKind::OutOfMemory,
+        format!("{max} stacks with guards are all that vm.max_map_count allows; raise it"),
+    ))
+}
+
+/// Puts the guard below a new stack.
+pub(super) fn install(stack: &Stack, class: SizeClass, budget: Budget) -> io::Result<()> {
+    let guard = stack.guard(class);
+    let page = page_bytes();
+    if kind() == Kind::Marked {
+        let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
+        // SAFETY: the lowest page of the stack's own mapping, which nothing uses: generator
+        // protected it as its guard.
+        let opened =
+            unsafe { libc::mprotect(first, page, libc::PROT_READ | libc::PROT_WRITE) } == 0;
+        // SAFETY: the guard's pages are the lowest of this mapping. All that was written there is
+        // generator's paint, which `remove` restores.
+        if opened && unsafe { libc::madvise(first, guard.len(), MADV_GUARD_INSTALL) } == 0 {
+            return Ok(());
+        }
+    }
+    let budget = if budget.counted { budget } else { count_protected()? };
+    protect(guard)?;
+    std::mem::forget(budget);
+    Ok(())
+}
+
+fn protect(guard: std::ops::Range<usize>) -> io::Result<()> {
+    let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
+    // SAFETY: the guard's pages are the lowest of the stack's own mapping, and nothing uses them
+    // until `remove`.
+    if unsafe { libc::mprotect(first, guard.len(), libc::PROT_NONE) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Takes the guard away and leaves the memory as `generator` expects it when it frees a stack.
+pub(super) fn remove(stack: &Stack, class: SizeClass) {
+    let guard = stack.guard(class);
+    let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
+    // SAFETY: as in `install`: the pages are the stack's own, and the stack is idle.
+    let unmarked = kind() == Kind::Marked
+        && unsafe { libc::madvise(first, guard.len(), MADV_GUARD_REMOVE) } == 0;
+    // SAFETY: as above. A stack that was protected after marking failed is opened here too.
+    let opened =
+        unsafe { libc::mprotect(first, guard.len(), libc::PROT_READ | libc::PROT_WRITE) } == 0;
+    if !opened {
+        eprintln!("gocoro: a stack's guard cannot be taken away: {}", io::Error::last_os_error());
+        std::process::abort();
+    }
+    if !unmarked {
+        PROTECTED.fetch_sub(1, Ordering::Relaxed);
+    }
+    let bottom = std::ptr::without_provenance_mut::<usize>(guard.start + page_bytes());
+    // SAFETY: the word lies in the pages just opened; this is where generator painted it.
+    unsafe { bottom.write(PAINT) };
+}
+
+/// Gives pages back to the kernel; they read as zeroes when they are touched again.
+pub(super) fn discard(start: usize, bytes: usize) {
+    if bytes == 0 {
+        return;
+    }
+    let first = std::ptr::without_provenance_mut::<c_void>(start);
+    // SAFETY: the caller names unused pages of a stack it owns. A failure leaves them as they are.
+    unsafe { libc::madvise(first, bytes, libc::MADV_DONTNEED) };
+}
+
+fn can_mark(page_bytes: usize) -> bool {
+    let Ok(first) = map(page_bytes) else { return false };
+    // SAFETY: a page mapped just above, used by nothing else.
+    let marked = unsafe { libc::madvise(first, page_bytes, MADV_GUARD_INSTALL) } == 0;
+    // SAFETY: the same page, not used after this.
+    unsafe { libc::munmap(first, page_bytes) };
+    marked
+}
+
+fn probe(bytes: usize) -> io::Result<()> {
+    let first = map(bytes)?;
+    // SAFETY: mapped just above, used by nothing.
+    unsafe { libc::munmap(first, bytes) };
+    Ok(())
+}
+
+fn map(bytes: usize) -> io::Result<*mut c_void> {
+    // SAFETY: a new private mapping at an address of the kernel's choice.
+    let first = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            bytes,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if first == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(first) }
+}
+
+/// Memory for an alternate signal stack.
+pub(super) fn map_alt_stack(bytes: usize) -> io::Result<usize> {
+    map(bytes).map(|first| first.addr())
+}
+
+fn address_space_is_limited() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the answer.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
+    known && limit.rlim_cur != libc::RLIM_INFINITY
+}
+
+fn read_number(path: &str) -> Option<usize> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}

@@ -1,0 +1,503 @@
+//! The allocation of a task.
+
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::atomic::AtomicU32;
+
+use super::boundary::Boundary;
+use super::handle::Task;
+use super::inbox::Linked;
+use super::word::{Completed, Word};
+use crate::loom::AtomicPtr;
+use crate::stack::{SizeClass, Stack};
+use crate::unwind::{self, Payload};
+
+/// Where a started task is. The owner's alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Run {
+    Queued,
+    Running,
+    Parked,
+    Done,
+}
+
+/// What a parked task waits for; for reports, and for those wakes that depend on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Reason {
+    Park,
+    Sleep,
+    Join,
+    Readable,
+    Writable,
+    Blocking,
+    /// A wait that must not be cut short: nothing is thrown out of it.
+    Children,
+}
+
+impl Reason {
+    pub(crate) fn is_io(self) -> bool {
+        matches!(self, Reason::Readable | Reason::Writable)
+    }
+}
+
+/// The owner's flags: one byte, tested once at each park and each resume.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Flags(pub(crate) u8);
+
+impl Flags {
+    /// A wake came while the task was running.
+    pub(crate) const TOKEN: u8 = 1 << 0;
+    /// `Task::unpark`'s token.
+    pub(crate) const PERMIT: u8 = 1 << 1;
+    /// The task is cancelled.
+    pub(crate) const CANCEL: u8 = 1 << 2;
+    /// A boundary of the task has expired.
+    pub(crate) const EXPIRED: u8 = 1 << 3;
+    /// The task entered its park while it unwound, or may have.
+    pub(crate) const UNWINDING: u8 = 1 << 4;
+    /// Queued only to show where it waits.
+    pub(crate) const CAPTURE: u8 = 1 << 5;
+    /// The unwinding under way was thrown by the runtime.
+    pub(crate) const THROWN: u8 = 1 << 6;
+
+    /// Those that take a park, or a return from it, off the fast path.
+    pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED | Self::CAPTURE;
+}
+
+/// What kind of task it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Kind {
+    /// Started by its own worker only.
+    pub(crate) local: bool,
+    /// The program does not wait for it.
+    pub(crate) daemon: bool,
+}
+
+/// What few tasks have.
+#[derive(Debug)]
+pub(crate) struct Meta {
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) span: Option<tracing::Span>,
+}
+
+/// The head of a task's allocation. The page of the parent module says who may touch what.
+#[repr(C)]
+pub(crate) struct Header {
+    pub(crate) word: Word,
+    refs: AtomicU32,
+    link: AtomicPtr<Header>,
+    vtable: &'static VTable,
+    pub(crate) run: Cell<Run>,
+    pub(crate) flags: Cell<u8>,
+    pub(crate) reason: Cell<Reason>,
+    pub(crate) kind: Kind,
+    pub(crate) class: SizeClass,
+    /// Which runtime it belongs to.
+    pub(crate) home: u32,
+    stack: UnsafeCell<Option<Stack>>,
+    pub(crate) boundary: Cell<*const Boundary>,
+    pub(crate) live_prev: Cell<*const Header>,
+    pub(crate) live_next: Cell<*const Header>,
+    pub(crate) joiner: Cell<*const ()>,
+    pub(crate) id: u64,
+    pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) meta: Option<Box<Meta>>,
+}
+
+impl Linked for Header {
+    fn link(&self) -> &AtomicPtr<Header> {
+        &self.link
+    }
+}
+
+impl Header {
+    /// The owner's way to a flag.
+    #[inline(always)]
+    pub(crate) fn has(&self, flag: u8) -> bool {
+        self.flags.get() & flag != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, flag: u8) {
+        self.flags.set(self.flags.get() | flag);
+    }
+
+    #[inline(always)]
+    pub(crate) fn clear(&self, flag: u8) {
+        self.flags.set(self.flags.get() & !flag);
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.meta.as_ref()?.name.as_deref()
+    }
+
+    /// The stack, by the owner.
+    ///
+    /// # Safety
+    ///
+    /// Called on the owner's thread, and the answer is not kept across [`Header::take_stack`].
+    #[inline(always)]
+    pub(crate) unsafe fn stack(&self) -> Option<&Stack> {
+        // SAFETY: only the owner's thread touches the field, by the contract page.
+        unsafe { (*self.stack.get()).as_ref() }
+    }
+
+    /// Gives the task its stack.
+    ///
+    /// # Safety
+    ///
+    /// Called on the owner's thread.
+    #[inline(always)]
+    pub(crate) unsafe fn give_stack(&self, stack: Stack) {
+        // SAFETY: as in `stack`.
+        unsafe { *self.stack.get() = Some(stack) };
+    }
+
+    /// Takes the stack of a task that ended.
+    ///
+    /// # Safety
+    ///
+    /// Called on the owner's thread.
+    #[inline(always)]
+    pub(crate) unsafe fn take_stack(&self) -> Option<Stack> {
+        // SAFETY: as in `stack`.
+        unsafe { (*self.stack.get()).take() }
+    }
+
+    /// Runs the closure on the running stack, or drops it if the task is cancelled, and leaves the
+    /// result, up to DONE.
+    ///
+    /// # Safety
+    ///
+    /// The caller claimed the task, and calls this once.
+    pub(crate) unsafe fn execute(&self, cancelled: bool) -> Completed {
+        // SAFETY: the caller's promise.
+        unsafe { (self.vtable.execute)(self, cancelled) }
+    }
+
+    /// Ends a task that was not started: its closure is dropped here, its result is "refused".
+    ///
+    /// # Safety
+    ///
+    /// The caller claimed the task, and calls this instead of `execute`.
+    pub(crate) unsafe fn refuse(&self) -> Completed {
+        // SAFETY: the caller's promise.
+        unsafe { (self.vtable.refuse)(self) }
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header").field("id", &self.id).field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+struct VTable {
+    execute: unsafe fn(*const Header, bool) -> Completed,
+    refuse: unsafe fn(*const Header) -> Completed,
+    drop_result: unsafe fn(*const Header),
+    free: unsafe fn(*const Header),
+}
+
+/// How a task ended.
+pub(crate) enum End<T> {
+    Returned(T),
+    Panicked(Payload),
+    Cancelled,
+    Refused,
+}
+
+enum Stage<F, T> {
+    Closure(F),
+    Ended(End<T>),
+    Empty,
+}
+
+#[repr(C)]
+struct TaskCell<F, T> {
+    header: Header,
+    stage: UnsafeCell<Stage<F, T>>,
+}
+
+/// A counted reference to a task.
+pub(crate) struct TaskRef(NonNull<Header>);
+
+// SAFETY: what other threads may do through a reference is atomic or immutable; the rest is the
+// owner's by the contract page, and every access to it says so.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// A new reference beside one that lives.
+    ///
+    /// # Safety
+    ///
+    /// Somebody holds a reference at least until this returns.
+    #[inline]
+    pub(crate) unsafe fn retain(task: *const Header) -> TaskRef {
+        // SAFETY: alive by the caller's promise.
+        let before = unsafe { (*task).refs.fetch_add(1, Relaxed) };
+        if before > u32::MAX / 2 {
+            // More references than memory could hold honestly: leaked ones, which would wrap.
+            std::process::abort();
+        }
+        // SAFETY: a reference is never null.
+        TaskRef(unsafe { NonNull::new_unchecked(task.cast_mut()) })
+    }
+
+    /// Takes over a reference that was given up with [`TaskRef::into_raw`].
+    ///
+    /// # Safety
+    ///
+    /// It was, and is taken over once.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw(task: *const Header) -> TaskRef {
+        // SAFETY: the caller's promise.
+        TaskRef(unsafe { NonNull::new_unchecked(task.cast_mut()) })
+    }
+
+    /// Gives the reference up without dropping it.
+    #[inline(always)]
+    pub(crate) fn into_raw(self) -> *const Header {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// The header's address.
+    #[inline(always)]
+    pub(crate) fn as_ptr(&self) -> *const Header {
+        self.0.as_ptr()
+    }
+}
+
+impl Clone for TaskRef {
+    fn clone(&self) -> TaskRef {
+        // SAFETY: `self` is a reference.
+        unsafe { TaskRef::retain(self.as_ptr()) }
+    }
+}
+
+impl std::ops::Deref for TaskRef {
+    type Target = Header;
+
+    #[inline(always)]
+    fn deref(&self) -> &Header {
+        // SAFETY: alive while a reference is.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for TaskRef {
+    #[inline]
+    fn drop(&mut self) {
+        if self.refs.fetch_sub(1, AcqRel) == 1 {
+            // SAFETY: this was the last reference.
+            unsafe { (self.vtable.free)(self.as_ptr()) };
+        }
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// What a spawn gives a new task besides its closure.
+#[derive(Debug)]
+pub(crate) struct Created {
+    pub(crate) id: u64,
+    pub(crate) home: u32,
+    pub(crate) kind: Kind,
+    pub(crate) class: SizeClass,
+    pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) meta: Option<Box<Meta>>,
+}
+
+/// The right to take a task's result: what a join handle holds.
+pub(crate) struct Spawned<T> {
+    task: ManuallyDrop<Task>,
+    take: unsafe fn(*const Header) -> Option<End<T>>,
+}
+
+// SAFETY: the result moves to whoever holds this, so it is as `Send` as the result. All else is
+// reached through the reference.
+unsafe impl<T: Send> Send for Spawned<T> {}
+// SAFETY: by shared reference only the header is reached.
+unsafe impl<T: Send> Sync for Spawned<T> {}
+
+/// Makes a task: the reference for whatever runs it, and the one for the join handle.
+#[inline]
+pub(crate) fn create<F, T>(closure: F, created: Created) -> (TaskRef, Spawned<T>)
+where
+    F: FnOnce() -> T,
+{
+    let cell = Box::new(TaskCell::<F, T> {
+        header: Header {
+            word: Word::new(),
+            refs: AtomicU32::new(2),
+            link: AtomicPtr::new(std::ptr::null_mut()),
+            vtable: const {
+                &VTable {
+                    execute: execute::<F, T>,
+                    refuse: refuse::<F, T>,
+                    drop_result: drop_result::<F, T>,
+                    free: free::<F, T>,
+                }
+            },
+            run: Cell::new(Run::Queued),
+            flags: Cell::new(0),
+            reason: Cell::new(Reason::Park),
+            kind: created.kind,
+            class: created.class,
+            home: created.home,
+            stack: UnsafeCell::new(None),
+            boundary: Cell::new(std::ptr::null()),
+            live_prev: Cell::new(std::ptr::null()),
+            live_next: Cell::new(std::ptr::null()),
+            joiner: Cell::new(std::ptr::null()),
+            id: created.id,
+            spawned_at: created.spawned_at,
+            meta: created.meta,
+        },
+        stage: UnsafeCell::new(Stage::Closure(closure)),
+    });
+    let raw = Box::into_raw(cell).cast::<Header>().cast_const();
+    // SAFETY: the count starts at two, for these two; the header is the first field (`repr(C)`).
+    let (queue, handle) = unsafe { (TaskRef::from_raw(raw), TaskRef::from_raw(raw)) };
+    (queue, Spawned { task: ManuallyDrop::new(Task::new(handle)), take: take::<F, T> })
+}
+
+impl<T> Spawned<T> {
+    #[inline(always)]
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Takes the result of a task that is done.
+    pub(crate) fn take(self) -> (End<T>, Task) {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not used as a handle again.
+        let task = unsafe { ManuallyDrop::take(&mut this.task) };
+        assert!(task.inner.word.is_done(), "the result of a task that is not done");
+        // SAFETY: the task is DONE, and the result belongs to this handle, which is consumed.
+        let end = unsafe { (this.take)(task.inner.as_ptr()) };
+        (end.expect("a result is taken by its one handle"), task)
+    }
+}
+
+impl<T> Drop for Spawned<T> {
+    fn drop(&mut self) {
+        // SAFETY: dropped once, here; kept alive over the next lines.
+        let task = unsafe { ManuallyDrop::take(&mut self.task) }.inner;
+        if task.word.release_handle() {
+            // SAFETY: DONE, and this was the handle: the result is ours.
+            unsafe { (task.vtable.drop_result)(task.as_ptr()) };
+        }
+    }
+}
+
+impl<T> fmt::Debug for Spawned<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.task.fmt(f)
+    }
+}
+
+/// # Safety
+///
+/// `task` is a task made by [`create`] with these types, and the caller may touch its stage.
+unsafe fn stage<'a, F, T>(task: *const Header) -> &'a mut Stage<F, T> {
+    // SAFETY: the header is the cell's first field; the caller may touch the stage alone.
+    unsafe { &mut *(*task.cast::<TaskCell<F, T>>()).stage.get() }
+}
+
+unsafe fn execute<F: FnOnce() -> T, T>(task: *const Header, cancelled: bool) -> Completed {
+    // SAFETY: the claimer owns the stage until DONE.
+    let Stage::Closure(closure) =
+        std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty)
+    else {
+        unreachable!("a task runs once");
+    };
+    // SAFETY: the worker that runs it holds a reference.
+    let header = unsafe { &*task };
+    let end = if cancelled {
+        match unwind::catch(|| drop(closure)) {
+            Ok(()) => End::Cancelled,
+            Err(payload) => root(header, payload),
+        }
+    } else {
+        match unwind::catch(closure) {
+            Ok(value) => End::Returned(value),
+            Err(payload) => root(header, payload),
+        }
+    };
+    // SAFETY: still the claimer.
+    unsafe { finish::<F, T>(task, end) }
+}
+
+/// What an unwinding that reached the root of its task means.
+fn root<T>(header: &Header, payload: Payload) -> End<T> {
+    header.clear(Flags::THROWN);
+    if super::boundary::is_cancel(&*payload) || header.word.is_cancelled() && super::boundary::is_throw(&*payload) {
+        return End::Cancelled;
+    }
+    super::report_panic(header, &*payload);
+    End::Panicked(payload)
+}
+
+unsafe fn refuse<F: FnOnce() -> T, T>(task: *const Header) -> Completed {
+    // SAFETY: the claimer owns the stage until DONE.
+    let closure = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
+    unwind::drop_quietly(closure);
+    // SAFETY: still the claimer.
+    unsafe { finish::<F, T>(task, End::Refused) }
+}
+
+unsafe fn finish<F, T>(task: *const Header, end: End<T>) -> Completed {
+    // SAFETY: the caller holds a reference.
+    let header = unsafe { &*task };
+    let mut wanted = !header.word.is_unwanted();
+    if wanted {
+        // SAFETY: the caller owns the stage until DONE.
+        *unsafe { stage::<F, T>(task) } = Stage::Ended(end);
+    } else {
+        // While the task is still running: what its result's destructor does, the task does.
+        unwind::drop_quietly(end);
+    }
+    loop {
+        match header.word.complete(wanted) {
+            Completed::Unwanted => {
+                wanted = false;
+                // SAFETY: as above; the handle went without DONE, so the result is still ours.
+                let end = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
+                unwind::drop_quietly(end);
+            }
+            done => return done,
+        }
+    }
+}
+
+unsafe fn take<F, T>(task: *const Header) -> Option<End<T>> {
+    // SAFETY: DONE, and the caller holds the right to the result.
+    match std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty) {
+        Stage::Ended(end) => Some(end),
+        _ => None,
+    }
+}
+
+unsafe fn drop_result<F, T>(task: *const Header) {
+    // SAFETY: DONE, and the caller holds the right to the result.
+    let end = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
+    drop(end);
+}
+
+unsafe fn free<F, T>(task: *const Header) {
+    // SAFETY: the last reference is gone; made by `Box::into_raw` in `create` with these types.
+    drop(unsafe { Box::from_raw(task.cast_mut().cast::<TaskCell<F, T>>()) });
+}

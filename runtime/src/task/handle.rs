@@ -1,0 +1,117 @@
+//! What users hold of a task, and what is said of one that panicked.
+
+use std::any::Any;
+use std::fmt;
+use std::io::Write;
+use std::num::NonZeroU64;
+use std::panic::Location;
+
+use super::{Header, TaskRef};
+use crate::unwind;
+
+/// Identifies a task among all tasks of the process's life.
+///
+/// Like [`std::thread::ThreadId`]: unique, never used again, and without a meaning in its order.
+///
+/// # Examples
+///
+/// ```
+/// let (a, b) = (gocoro::go!({}), gocoro::go!({}));
+/// assert_ne!(a.id(), b.id());
+/// # a.wait(); b.wait();
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(NonZeroU64);
+
+impl TaskId {
+    pub(crate) fn new(id: u64) -> TaskId {
+        TaskId(NonZeroU64::new(id).expect("ids start at one"))
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskId({})", self.0)
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A handle to a task, as [`std::thread::Thread`] is to a thread.
+///
+/// It tells the task's name and spawn site, gives it the token that [`park`](super::park) waits for,
+/// and can cancel it. It keeps the task's memory alive, not the task: a task may have ended while
+/// handles to it go on.
+///
+/// # Examples
+///
+/// ```
+/// let handle = gocoro::go!(name = "worker" => {
+///     assert_eq!(gocoro::task::current().name(), Some("worker"));
+/// });
+/// assert_eq!(handle.task().name(), Some("worker"));
+/// handle.wait();
+/// ```
+#[derive(Clone)]
+pub struct Task {
+    pub(crate) inner: TaskRef,
+}
+
+impl Task {
+    pub(crate) fn new(inner: TaskRef) -> Task {
+        Task { inner }
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        TaskId::new(self.inner.id)
+    }
+
+    /// The name it was given, if it was.
+    pub fn name(&self) -> Option<&str> {
+        self.inner.name()
+    }
+
+    /// Where in the source it was spawned.
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.inner.spawned_at
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .field("spawned_at", &format_args!("{}", self.spawned_at()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Names a task in a sentence: `task 'name' (spawned at file:line:column)`.
+pub(crate) struct Naming<'a>(pub(crate) &'a Header);
+
+impl fmt::Display for Naming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.name() {
+            Some(name) => write!(f, "task '{name}'")?,
+            None => write!(f, "task {}", self.0.id)?,
+        }
+        write!(f, " (spawned at {})", self.0.spawned_at)
+    }
+}
+
+/// Says once, on stderr, that a task panicked. The panic hook has said where, if one ran.
+pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
+    // Not `eprintln`, which panics when stderr is closed.
+    let _ = writeln!(
+        std::io::stderr(),
+        "gocoro: {} panicked: {}",
+        Naming(task),
+        unwind::message(payload)
+    );
+}

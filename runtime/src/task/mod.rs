@@ -1,0 +1,75 @@
+//! A task: its memory, its state, and the two rights to it. This page is the contract.
+//!
+//! A task is one allocation: a [`Header`] and behind it the closure, later the result. It is
+//! reached by counted references ([`TaskRef`]): one is held by whatever will run it (a queue, then
+//! its worker), one by the join handle, one by each [`Task`] and each [`Unparker`] that is stored.
+//!
+//! # The word
+//!
+//! | bits | set by | meaning |
+//! |---|---|---|
+//! | phase | claim, complete | UNSTARTED → STARTED → DONE, never back |
+//! | owner | claim | the mailbox of the worker that started it; it never changes |
+//! | LINK | anyone but the owner | the link is on its way to the owner's inbox, or in it. On an unstarted task: it was asked something early |
+//! | WAKE | anyone but the owner | make it runnable |
+//! | CANCEL | anyone, once | unwind it; on an unstarted task: its body never runs |
+//! | PERMIT | anyone but the owner | the public token was given |
+//! | CAPTURE | anyone but the owner | show where it waits |
+//! | HANDLE | creation; cleared by the join handle's end | somebody wants the result |
+//! | JOINER | the join handle's holder | the joiner slot holds a node |
+//!
+//! # Who may touch what
+//!
+//! | field | who |
+//! |---|---|
+//! | `run`, `flags`, `reason`, `stack`, `boundary`, `live` links, `timers` | the owner's thread; before the claim nobody |
+//! | `link` | whoever set LINK on a STARTED task, until the owner has drained it; then the owner |
+//! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
+//! | the closure | whoever claimed the task |
+//! | the result | written by whoever completes the task, before DONE; after that the join handle's holder, or who found HANDLE clear |
+//! | all else | immutable |
+//!
+//! # Transitions
+//!
+//! - **claim** (a worker, a thief, or a joiner of the same runtime; a local task only its worker):
+//!   UNSTARTED → STARTED with itself as owner. The queue's reference of a task that somebody else
+//!   claimed is a tombstone: whoever takes it out drops it.
+//! - **unpark by the owner**: PARKED → QUEUED; RUNNING → the TOKEN flag; else nothing.
+//! - **unpark by another**: sets WAKE and LINK. If the task was STARTED and LINK was clear, it pushes
+//!   the link, and after that touches only the mailbox, which is never freed. Unstarted: the claim finds
+//!   WAKE and sets TOKEN.
+//! - **drain**, by the owner between tasks: reads the next link, clears the requests, then acts on
+//!   them as the owner. A drain of a DONE task drops the reference that the link held.
+//! - **park**: with TOKEN set, takes it and returns. Else PARKED, and the switch. The inbox is drained
+//!   only between tasks, on this same thread, so nothing can come between a waiter's being
+//!   published and the switch: a remote wake is in the inbox, and is drained after it.
+//! - **complete**, by the owner: the result is written, then DONE, then the joiner is woken. If LINK
+//!   was set, the link still holds the worker's reference, and the worker does not end before it
+//!   has drained it.
+//!
+//! # The awkward cases
+//!
+//! - *Expiry beside a remote wake*: both end in the owner's unpark, on the owner's thread; the second
+//!   finds QUEUED. What happened is read from the waiter's own node and the clock.
+//! - *Cancel of an unstarted task*: CANCEL stays in the word; the claim finds it, and the closure is
+//!   dropped on the task's stack, by its worker if it is local.
+//! - *An unpark of a task that has no owner*: WAKE (and PERMIT) wait in the word for the claim.
+//! - *The inbox of a worker that ended*: it has no tasks, so no link can be on its way; see
+//!   [`mailbox`].
+//! - *A wake that finds the task queued for a capture only*: the flag CAPTURE_ONLY is taken off and
+//!   TOKEN is set, so that the task returns from its wait when it has shown where it is.
+
+pub(crate) mod boundary;
+mod cell;
+mod handle;
+pub(crate) mod inbox;
+pub(crate) mod mailbox;
+mod queue;
+mod unparker;
+pub(crate) mod word;
+
+pub(crate) use cell::{Created, End, Flags, Header, Kind, Meta, Reason, Run, Spawned, TaskRef, create};
+pub(crate) use handle::{Naming, report_panic};
+pub use handle::{Task, TaskId};
+pub(crate) use queue::ReadyQueue;
+pub(crate) use unparker::{Target, Unparker, Wake, push_if_asked};

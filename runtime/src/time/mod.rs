@@ -1,0 +1,71 @@
+//! Waiting for a time to come.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::current;
+use crate::park;
+use crate::task::Reason;
+
+/// Waits for a duration; as [`std::thread::sleep`], of the task only.
+///
+/// It never returns early, and late by the granularity of the poll, which is a millisecond on Linux,
+/// and by what runs on the worker meanwhile. A duration of zero yields.
+///
+/// # Parks
+///
+/// Always. On a plain thread it is [`std::thread::sleep`]. A cancel point.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::time::sleep;
+/// use std::time::{Duration, Instant};
+///
+/// let before = Instant::now();
+/// gocoro::go!({ sleep(Duration::from_millis(5)) }).wait();
+/// assert!(before.elapsed() >= Duration::from_millis(5));
+/// ```
+pub fn sleep(duration: Duration) {
+    if current::task().is_none() {
+        return thread::sleep(duration);
+    }
+    sleep_task(clock::after(duration));
+}
+
+/// Waits until `deadline`; if it has passed, yields.
+///
+/// # Parks
+///
+/// As [`sleep`].
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::time::sleep_until;
+/// use std::time::{Duration, Instant};
+///
+/// let at = Instant::now() + Duration::from_millis(5);
+/// gocoro::go!({ sleep_until(at) }).wait();
+/// assert!(Instant::now() >= at);
+/// ```
+pub fn sleep_until(deadline: Instant) {
+    if current::task().is_none() {
+        return thread::sleep(deadline.saturating_duration_since(clock::now()));
+    }
+    sleep_task(Some(deadline));
+}
+
+/// `None`: for ever, or until the task is cancelled.
+fn sleep_task(deadline: Option<Instant>) {
+    if deadline.is_some_and(|at| clock::now() >= at) {
+        return park::yield_now();
+    }
+    loop {
+        park::park(Reason::Sleep, deadline);
+        if deadline.is_some_and(|at| clock::now() >= at) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Spans at the switches.
+//!
+//! A subscriber keeps the spans that are entered in a stack for each *thread*; they belong to the
+//! task. So a task that suspends exits what is entered, innermost first, and enters it again when it
+//! goes on. No guard moves: what user code holds still exits its span when it is dropped.
+
+use std::panic::Location;
+
+use tracing::dispatcher;
+use tracing::level_filters::LevelFilter;
+use tracing::span::Id;
+
+/// Whether any subscriber wants anything at all: one load, so that the rest costs nothing without.
+#[inline(always)]
+pub(crate) fn is_on() -> bool {
+    LevelFilter::current() != LevelFilter::OFF
+}
+
+/// The span of a new task, a child of the spawner's current one; `None` if nobody wants it.
+pub(crate) fn task_span(
+    id: u64,
+    name: Option<&str>,
+    at: &'static Location<'static>,
+) -> Option<tracing::Span> {
+    if !is_on() {
+        return None;
+    }
+    let span = tracing::info_span!(
+        target: "gocoro",
+        "task",
+        id,
+        name,
+        spawned_at = %at,
+    );
+    (!span.is_disabled()).then_some(span)
+}
+
+/// The spans of a task that is off its thread, innermost first.
+#[derive(Debug, Default)]
+pub(crate) struct Taken(Vec<Id>);
+
+/// Exits all spans entered on this thread.
+pub(crate) fn take_off() -> Taken {
+    dispatcher::get_default(|dispatch| {
+        let mut taken = Vec::new();
+        while let Some(id) = dispatch.current_span().id().cloned() {
+            dispatch.exit(&id);
+            // A subscriber that does not track exits would keep this going.
+            if taken.len() >= SPANS_MAX {
+                break;
+            }
+            taken.push(id);
+        }
+        Taken(taken)
+    })
+}
+
+/// Spans a task may hold entered at a switch; more are left where they are.
+const SPANS_MAX: usize = 1024;
+
+/// Enters them again.
+pub(crate) fn put_back(taken: &Taken) {
+    dispatcher::get_default(|dispatch| {
+        for id in taken.0.iter().rev() {
+            dispatch.enter(id);
+        }
+    });
+}

@@ -1,0 +1,155 @@
+//! A list of waits under its primitive's lock, for waits of many threads.
+//!
+//! The protocol, which makes a node on the waiting stack safe to write to:
+//!
+//! - All of a list and of its nodes is touched only under the primitive's lock.
+//! - Whoever ends a wait does all of this under the lock: claim, write the grant to the node, unlink
+//!   it, make the wake. It gives the wake after it has let go of the lock.
+//! - A waiter that finds itself claimed takes the lock of the arm that claimed it before it reads the
+//!   grant or leaves, so that whoever granted it is through with the node; and it unlinks its other
+//!   nodes, each under its lock. One that leaves unclaimed (deadline, unwinding) first unlinks its
+//!   node under the lock, and looks once more whether it was claimed: if so the grant is its own, to
+//!   use or to undo.
+
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::marker::PhantomPinned;
+
+use super::Waiter;
+use crate::task::Wake;
+
+/// Waits, oldest first. It lies in the state that the primitive's lock guards.
+pub(crate) struct List<P> {
+    first: *const Node<P>,
+    last: *const Node<P>,
+}
+
+// SAFETY: the list is touched under its primitive's lock only, and so are the nodes it points to.
+unsafe impl<P: Send> Send for List<P> {}
+
+/// A place in a [`List`], with room for what the wait is granted. It lies beside its waiter.
+pub(crate) struct Node<P> {
+    waiter: *const Waiter,
+    arm: u32,
+    linked: Cell<bool>,
+    prev: Cell<*const Node<P>>,
+    next: Cell<*const Node<P>>,
+    payload: UnsafeCell<P>,
+    _pinned: PhantomPinned,
+}
+
+impl<P> Node<P> {
+    pub(crate) fn new(waiter: &Waiter, arm: u32, payload: P) -> Node<P> {
+        Node {
+            waiter,
+            arm,
+            linked: Cell::new(false),
+            prev: Cell::new(std::ptr::null()),
+            next: Cell::new(std::ptr::null()),
+            payload: UnsafeCell::new(payload),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// What the node carries, for the waiter.
+    ///
+    /// # Safety
+    ///
+    /// The lock of the list that the node was linked to is held, or the node was never linked; and
+    /// no other reference to the payload is alive.
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn payload(&self) -> &mut P {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.payload.get() }
+    }
+}
+
+impl<P> List<P> {
+    pub(crate) const fn new() -> List<P> {
+        List { first: std::ptr::null(), last: std::ptr::null() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+
+    /// Links a node at the end.
+    ///
+    /// # Safety
+    ///
+    /// The node and its waiter stay where they are until the node is unlinked: by [`List::remove`] by
+    /// the waiter, or by a claim.
+    pub(crate) unsafe fn push_back(&mut self, node: &Node<P>) {
+        node.linked.set(true);
+        node.next.set(std::ptr::null());
+        node.prev.set(self.last);
+        // SAFETY: linked nodes are valid.
+        match unsafe { self.last.as_ref() } {
+            Some(last) => last.next.set(node),
+            None => self.first = node,
+        }
+        self.last = node;
+    }
+
+    /// Unlinks a node; `false` if it was not linked any more, because its wait was claimed.
+    ///
+    /// # Safety
+    ///
+    /// The node was linked to this list, or to none.
+    pub(crate) unsafe fn remove(&mut self, node: &Node<P>) -> bool {
+        if !node.linked.replace(false) {
+            return false;
+        }
+        let (prev, next) = (node.prev.get(), node.next.get());
+        // SAFETY: linked nodes are valid.
+        match unsafe { prev.as_ref() } {
+            Some(prev) => prev.next.set(next),
+            None => self.first = next,
+        }
+        // SAFETY: as above.
+        match unsafe { next.as_ref() } {
+            Some(next) => next.prev.set(prev),
+            None => self.last = prev,
+        }
+        true
+    }
+
+    /// Ends the oldest wait that nothing else has ended, and writes its grant; `None`: there is none.
+    ///
+    /// Nodes whose waits ended otherwise are unlinked on the way.
+    pub(crate) fn claim_first(
+        &mut self,
+        here: Option<u16>,
+        grant: impl FnOnce(&mut P),
+    ) -> Option<Wake> {
+        loop {
+            // SAFETY: linked nodes are valid.
+            let node = unsafe { self.first.as_ref() }?;
+            // SAFETY: the node is linked to this list.
+            unsafe { self.remove(node) };
+            // SAFETY: a waiter does not leave before its nodes are unlinked under the lock, which
+            // the caller holds, or before it has taken the lock of the arm that claimed it.
+            let waiter = unsafe { &*node.waiter };
+            // SAFETY: as above.
+            let wake = unsafe { waiter.wake(here) };
+            if waiter.claim(node.arm) {
+                // SAFETY: under the lock; the waiter does not look without it.
+                grant(unsafe { &mut *node.payload.get() });
+                return Some(wake);
+            }
+            drop(wake);
+        }
+    }
+}
+
+impl<P> fmt::Debug for List<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("List").field("is_empty", &self.is_empty()).finish()
+    }
+}
+
+impl<P> fmt::Debug for Node<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("arm", &self.arm).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,482 @@
+//! What the repository promises itself: layers, the list of unsafe modules, lengths, words.
+//!
+//! Each check is a function from texts to complaints, so that it can be tried on bad ones (in
+//! `tidy/bad.rs`). A failing test prints every complaint as `path:line: what is wrong`.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules of `runtime/src`: each line imports only from the lines above it, and the modules of one
+/// line do not see each other. ARCHITECTURE.md's code map says what each is.
+const LAYERS: &[&[&str]] = &[
+    &["loom"],
+    &["limits", "clock", "unwind"],
+    &["stack"],
+    &["parker"],
+    &["task"],
+    &["timer", "trace"],
+    &["current"],
+    &["park"],
+    &["waiters", "cancel"],
+    &["join", "reactor"],
+    &["scheduler"],
+    &["spawn", "blocking", "local"],
+    &["scope", "group"],
+    &["sync", "channel", "select", "time"],
+    &["net", "io", "fs", "process", "signal"],
+    &["coroutine", "future"],
+    &["runtime", "observe"],
+];
+
+/// Crates that only one folder may name, so that each can be replaced there.
+const CONFINED: &[(&str, &str)] = &[
+    ("generator", "runtime/src/stack"),
+    ("mio", "runtime/src/reactor"),
+    ("crossbeam_deque", "runtime/src/scheduler"),
+    ("gocoro_runtime", "gocoro/src"),
+];
+
+/// The crates that users get.
+const LIBRARIES: &[&str] = &["gocoro/src/", "gocoro-macros/src/", "runtime/src/"];
+
+/// Words that mean unfinished work; cut in two, for this file is read as well.
+const BANNED: &[&str] = &[
+    concat!("to", "do!"),
+    concat!("unimple", "mented!"),
+    concat!("FIX", "ME"),
+    concat!("XX", "X"),
+    concat!("#[ig", "nore"),
+    concat!("db", "g!("),
+];
+
+const LINES_MAX: usize = 500;
+const ARCHITECTURE_LINES_MAX: usize = 199;
+
+/// A Rust file: its path from the repository's root, its text, its tokens (no comments, no spaces).
+struct Source {
+    path: String,
+    text: String,
+    tokens: TokenStream,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Self {
+        let tokens = text
+            .parse()
+            .unwrap_or_else(|e| panic!("{path} is no Rust: {e}"));
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            tokens,
+        }
+    }
+
+    fn is_library(&self) -> bool {
+        LIBRARIES.iter().any(|folder| self.path.starts_with(folder))
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("ui-tests lies in the repository")
+        .into()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Every Rust file of the repository but the inputs of the compiler tests.
+fn sources() -> Vec<Source> {
+    fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
+        let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        for path in entries.map(|entry| entry.expect("a readable folder").path()) {
+            let name = path
+                .file_name()
+                .expect("an entry has a name")
+                .to_string_lossy();
+            if path.is_dir() && !name.starts_with('.') && name != "target" && name != "ui" {
+                visit(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    visit(&root(), &mut found);
+    found.sort();
+    assert!(
+        found.len() > 30,
+        "only {} files: is this the repository?",
+        found.len()
+    );
+    let source = |path: &PathBuf| {
+        let short = path
+            .strip_prefix(root())
+            .expect("it was found there")
+            .to_string_lossy();
+        Source::new(&short, &fs::read_to_string(path).expect("it was found"))
+    };
+    found.iter().map(source).collect()
+}
+
+/// Runs `check` over all files and fails with everything it complains about.
+fn expect_none(check: impl Fn(&Source) -> Vec<String>) {
+    report(sources().iter().flat_map(check).collect());
+}
+
+fn report(complaints: Vec<String>) {
+    assert!(complaints.is_empty(), "{}\n", complaints.join("\n"));
+}
+
+fn is_punct(token: Option<&TokenTree>, wanted: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == wanted)
+}
+
+fn ident(token: Option<&TokenTree>) -> Option<String> {
+    match token {
+        Some(TokenTree::Ident(ident)) => Some(ident.to_string()),
+        _ => None,
+    }
+}
+
+fn is_path_separator(tokens: &[TokenTree], at: usize) -> bool {
+    is_punct(tokens.get(at), ':') && is_punct(tokens.get(at + 1), ':')
+}
+
+/// Calls `visit` with every sequence of tokens (the file, each group in it), and the inline modules
+/// around it.
+fn each_sequence(
+    stream: &TokenStream,
+    modules: &[String],
+    visit: &mut dyn FnMut(&[TokenTree], &[String]),
+) {
+    let tokens: Vec<_> = stream.clone().into_iter().collect();
+    visit(&tokens, modules);
+    for (at, token) in tokens.iter().enumerate() {
+        let TokenTree::Group(group) = token else {
+            continue;
+        };
+        let mut inside = modules.to_vec();
+        if at >= 2 && ident(tokens.get(at - 2)).is_some_and(|word| word == "mod") {
+            inside.extend(ident(tokens.get(at - 1)));
+        }
+        each_sequence(&group.stream(), &inside, visit);
+    }
+}
+
+/// The modules a file of the runtime stands for: `runtime/src/a/b.rs` is `[a, b]`.
+fn module_of(path: &str) -> Option<Vec<String>> {
+    let path = path.strip_prefix("runtime/src/")?.strip_suffix(".rs")?;
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    (path != "lib").then(|| path.split('/').map(str::to_owned).collect())
+}
+
+/// Top-level modules that a file names by `crate::…` or by as many `super::` as lead to the root.
+fn imports(source: &Source, module: &[String]) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    each_sequence(&source.tokens, module, &mut |tokens, modules| {
+        if modules.iter().any(|name| name == "tests") {
+            return; // tests may look at anything
+        }
+        let mut at = 0;
+        while at < tokens.len() {
+            let start = at;
+            let mut depth = match ident(tokens.get(at)).as_deref() {
+                Some("crate") if is_path_separator(tokens, at + 1) => 0,
+                Some("super") if is_path_separator(tokens, at + 1) => modules.len() - 1,
+                _ => {
+                    at += 1;
+                    continue;
+                }
+            };
+            at += 3;
+            while ident(tokens.get(at)).is_some_and(|word| word == "super") {
+                depth = depth.saturating_sub(1);
+                at += 3;
+            }
+            if depth > 0 {
+                continue; // a sibling inside the same top-level module
+            }
+            let line = tokens[start].span().start().line;
+            match tokens.get(at) {
+                Some(TokenTree::Ident(name)) if !is_punct(tokens.get(at + 1), '!') => {
+                    found.push((name.to_string(), line));
+                }
+                Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
+                    let mut first = true;
+                    for token in group.stream() {
+                        if let (true, TokenTree::Ident(name)) = (first, &token) {
+                            found.push((name.to_string(), token.span().start().line));
+                        }
+                        first = is_punct(Some(&token), ',');
+                    }
+                }
+                Some(token) if is_punct(Some(token), '*') => found.push(("*".to_owned(), line)),
+                _ => {}
+            }
+        }
+    });
+    found
+}
+
+fn layer_complaints(source: &Source) -> Vec<String> {
+    let Some(module) = module_of(&source.path) else {
+        return Vec::new();
+    };
+    if module.iter().any(|name| name == "tests") {
+        return Vec::new();
+    }
+    let layer = |name: &str| LAYERS.iter().position(|names| names.contains(&name));
+    let own = &module[0];
+    let Some(here) = layer(own) else {
+        return vec![format!(
+            "{}:1: `{own}` is in no layer; see LAYERS",
+            source.path
+        )];
+    };
+    let complaint = |(name, line): (String, usize)| {
+        let what = match layer(&name) {
+            _ if name == *own => return None,
+            Some(there) if there < here => return None,
+            Some(there) if there == here => "beside it",
+            Some(_) => "above it",
+            None => "no module: name the one the item is in",
+        };
+        Some(format!(
+            "{}:{line}: `{own}` imports `{name}`, which is {what}",
+            source.path
+        ))
+    };
+    imports(source, &module)
+        .into_iter()
+        .filter_map(complaint)
+        .collect()
+}
+
+/// Lines with the word `unsafe`, but not those that only parse it (`Token![unsafe]`).
+fn unsafe_lines(source: &Source) -> Vec<usize> {
+    let mut lines = Vec::new();
+    each_sequence(&source.tokens, &[], &mut |tokens, _| {
+        let only_parsed = tokens.len() == 1;
+        for token in tokens {
+            if !only_parsed && ident(Some(token)).is_some_and(|word| word == "unsafe") {
+                lines.push(token.span().start().line);
+            }
+        }
+    });
+    lines
+}
+
+/// The first column of ARCHITECTURE.md's table of modules with unsafe code.
+fn unsafe_modules(architecture: &str) -> Vec<String> {
+    let section = architecture
+        .split("\n## Modules with unsafe code\n")
+        .nth(1)
+        .unwrap_or("");
+    let section = section.split("\n## ").next().unwrap_or("");
+    let cell = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned());
+    section.lines().filter_map(cell).collect()
+}
+
+fn unsafe_complaints(sources: &[Source], architecture: &str) -> Vec<String> {
+    let listed = unsafe_modules(architecture);
+    let mut used = vec![false; listed.len()];
+    let mut complaints = Vec::new();
+    let safe = |path: &str| path.starts_with("examples/");
+    for source in sources
+        .iter()
+        .filter(|source| source.is_library() || safe(&source.path))
+    {
+        let path = source
+            .path
+            .trim_start_matches("runtime/src/")
+            .trim_end_matches(".rs");
+        let covers = |module: &String| {
+            path.strip_prefix(module.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let lines = unsafe_lines(source);
+        match listed.iter().position(covers) {
+            Some(row) => used[row] |= !lines.is_empty(),
+            None => complaints.extend(lines.iter().map(|line| {
+                format!(
+                    "{}:{line}: `unsafe` in a module that ARCHITECTURE.md does not list",
+                    source.path
+                )
+            })),
+        }
+    }
+    for (module, _) in listed.iter().zip(&used).filter(|(_, used)| !**used) {
+        complaints.push(format!(
+            "ARCHITECTURE.md: `{module}` is listed, but has no `unsafe`"
+        ));
+    }
+    complaints
+}
+
+fn confined_complaints(source: &Source) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for &(name, home) in CONFINED {
+        let at_home = source
+            .path
+            .strip_prefix(home)
+            .is_some_and(|rest| rest.starts_with(['/', '.']));
+        let everywhere = name == "gocoro_runtime" && !source.path.starts_with("runtime/");
+        if at_home || !(source.is_library() || everywhere) {
+            continue;
+        }
+        each_sequence(&source.tokens, &[], &mut |tokens, _| {
+            for (at, token) in tokens.iter().enumerate() {
+                let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+                let named = ident(Some(token)).is_some_and(|word| word == name);
+                let imported = ident(before).is_some_and(|word| word == "use" || word == "crate");
+                let inside = at >= 2 && is_path_separator(tokens, at - 2);
+                let path = is_path_separator(tokens, at + 1) && !inside;
+                if named && (imported || path) {
+                    let line = token.span().start().line;
+                    complaints.push(format!(
+                        "{}:{line}: `{name}` outside of {home}",
+                        source.path
+                    ));
+                }
+            }
+        });
+    }
+    complaints
+}
+
+fn text_complaints(source: &Source) -> Vec<String> {
+    let Source { path, text, .. } = source;
+    let mut complaints = Vec::new();
+    if !text.starts_with("//! ") {
+        complaints.push(format!(
+            "{path}:1: begins without a `//!` line that says what the file is"
+        ));
+    }
+    let count = text.lines().count();
+    if source.is_library() && count > LINES_MAX {
+        complaints.push(format!(
+            "{path}:{count}: more than {LINES_MAX} lines: split it"
+        ));
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        let attribute = line.trim_start();
+        let has = |word: &str| match word.starts_with('#') {
+            true => attribute.starts_with(word), // docs may speak of it
+            false => line.contains(word),
+        };
+        for word in BANNED.iter().filter(|word| has(word)) {
+            complaints.push(format!("{path}:{number}: {word}"));
+        }
+    }
+    complaints
+}
+
+/// The lines of the first fenced Rust block.
+fn first_block(text: &str) -> Option<Vec<&str>> {
+    let opens = |line: &&str| {
+        line.strip_prefix("```")
+            .is_some_and(|info| !info.starts_with("text"))
+    };
+    let mut lines = text.lines().skip_while(|line| !opens(line));
+    lines.next()?;
+    Some(lines.take_while(|line| !line.starts_with("```")).collect())
+}
+
+fn readme_complaints(readme: &str, facade: &str) -> Vec<String> {
+    let docs: Vec<_> = facade
+        .lines()
+        .filter_map(|line| line.strip_prefix("//!"))
+        .collect();
+    let docs: Vec<_> = docs
+        .iter()
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    let docs = docs.join("\n");
+    let Some(example) = first_block(&docs) else {
+        return Vec::new();
+    };
+    let shown: Vec<_> = example
+        .into_iter()
+        .filter(|line| *line != "#" && !line.starts_with("# "))
+        .collect();
+    if first_block(readme) == Some(shown) {
+        return Vec::new();
+    }
+    vec!["README.md: its program is not the first example of gocoro/src/lib.rs".to_owned()]
+}
+
+/// Examples that neither a pattern nor their name makes `.ci/run` run.
+fn example_complaints(names: &[String], ci: &str) -> Vec<String> {
+    if ci.contains("in examples/src/bin/*;") {
+        return Vec::new();
+    }
+    let missing = names.iter().filter(|name| !ci.contains(name.as_str()));
+    missing
+        .map(|name| format!(".ci/run: does not run the example `{name}`"))
+        .collect()
+}
+
+fn architecture_complaints(text: &str) -> Vec<String> {
+    let count = text.lines().count();
+    let long = count > ARCHITECTURE_LINES_MAX;
+    long.then(|| format!("ARCHITECTURE.md: {count} lines; it is to be read at a sitting"))
+        .into_iter()
+        .collect()
+}
+
+#[test]
+fn modules_import_one_way_only() {
+    expect_none(layer_complaints);
+}
+
+#[test]
+fn unsafe_stays_in_the_listed_modules() {
+    report(unsafe_complaints(&sources(), &read("ARCHITECTURE.md")));
+}
+
+#[test]
+fn foreign_crates_are_named_in_one_place() {
+    expect_none(confined_complaints);
+}
+
+#[test]
+fn files_say_what_they_are_and_are_finished() {
+    expect_none(text_complaints);
+}
+
+#[test]
+fn readme_and_crate_docs_show_the_same_program() {
+    report(readme_complaints(
+        &read("README.md"),
+        &read("gocoro/src/lib.rs"),
+    ));
+}
+
+#[test]
+fn ci_runs_what_the_readme_says_and_every_example() {
+    let names = fs::read_dir(root().join("examples/src/bin")).expect("examples");
+    let stem = |path: PathBuf| {
+        path.file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned()
+    };
+    let names: Vec<_> = names
+        .map(|entry| stem(entry.expect("readable").path()))
+        .collect();
+    let ci = read(".ci/run");
+    report(example_complaints(&names, &ci));
+    assert!(read("README.md").contains("$ cargo test\n") && ci.contains(" cargo test "));
+}
+
+#[test]
+fn the_architecture_is_a_short_read() {
+    report(architecture_complaints(&read("ARCHITECTURE.md")));
+}
+
+#[path = "tidy/bad.rs"]
+mod bad;

@@ -1,0 +1,10 @@
+use gocoro::go;
+
+fn f(_: u32) -> u32 {
+    1
+}
+
+fn main() {
+    let tx = 1;
+    go!(clone(tx, tx) => f(tx)).wait();
+}

@@ -1,0 +1,11 @@
+use gocoro::{colorless, go};
+
+fn f(_: u32) -> u32 {
+    1
+}
+
+colorless! {
+    fn main() {
+        go!< f(1).to_string() >.wait();
+    }
+}

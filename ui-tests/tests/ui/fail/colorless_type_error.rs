@@ -1,0 +1,12 @@
+use gocoro::{colorless, go};
+
+fn f(_: u32) -> u32 {
+    1
+}
+
+colorless! {
+    fn main() {
+        let x: String = go!< f(1) >.wait();
+        println!("{x}");
+    }
+}

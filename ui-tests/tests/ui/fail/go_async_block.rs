@@ -1,0 +1,9 @@
+use gocoro::go;
+
+fn f(_: u32) -> u32 {
+    1
+}
+
+fn main() {
+    go!(async { f(1) }).wait();
+}

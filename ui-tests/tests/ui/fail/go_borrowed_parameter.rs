@@ -1,0 +1,9 @@
+use gocoro::go;
+
+fn greet(name: &str) {
+    go!({ println!("hello, {name}") }).wait();
+}
+
+fn main() {
+    greet("you");
+}

@@ -1,0 +1,5 @@
+use gocoro::go;
+
+fn main() {
+    go!(local =>).wait();
+}

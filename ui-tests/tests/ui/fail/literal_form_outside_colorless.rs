@@ -1,0 +1,7 @@
+use gocoro::go;
+
+fn f() {}
+
+fn main() {
+    go!< f() >.wait();
+}

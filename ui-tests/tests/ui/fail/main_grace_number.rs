@@ -1,0 +1,4 @@
+use gocoro::go_main;
+
+#[go_main(grace = 5)]
+fn main() {}

@@ -1,0 +1,6 @@
+use gocoro::go_main;
+
+#[go_main]
+fn main() -> Result<(), std::io::Error> {
+    1
+}

@@ -1,0 +1,6 @@
+use gocoro::go_main;
+
+#[go_main]
+fn main() -> String {
+    String::new()
+}

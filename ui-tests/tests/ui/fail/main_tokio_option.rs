@@ -1,0 +1,4 @@
+use gocoro::go_main;
+
+#[go_main(worker_threads = 2)]
+fn main() {}

@@ -1,0 +1,8 @@
+use gocoro::go_main;
+
+#[go_main]
+fn main()
+where
+    u8: Copy,
+{
+}

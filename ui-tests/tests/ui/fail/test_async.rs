@@ -1,0 +1,10 @@
+use gocoro::go_test;
+
+async fn fetch() {}
+
+#[go_test]
+async fn works() {
+    fetch().await;
+}
+
+fn main() {}

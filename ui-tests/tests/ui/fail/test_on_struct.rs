@@ -1,0 +1,6 @@
+use gocoro::go_test;
+
+#[go_test]
+struct Works;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use gocoro::go_test;
+
+#[go_test]
+fn works(&self) {}
+
+fn main() {}

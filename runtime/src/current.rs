@@ -24,6 +24,9 @@ pub(crate) struct Core {
     pub(crate) task: Cell<*const Header>,
     /// Runnable, before all others: what the running task woke last. May be null.
     pub(crate) next: Cell<*const Header>,
+    /// The unstarted task that the task that parked last waits for; null if none. Never followed, only
+    /// compared: it may be gone.
+    pub(crate) wanted: Cell<*const Header>,
     /// Runnable.
     pub(crate) ready: ReadyQueue,
     pub(crate) timers: RefCell<Timers>,
@@ -51,6 +54,7 @@ impl Core {
             home,
             task: Cell::new(std::ptr::null()),
             next: Cell::new(std::ptr::null()),
+            wanted: Cell::new(std::ptr::null()),
             ready: ReadyQueue::default(),
             timers: RefCell::new(Timers::new()),
             stacks: RefCell::default(),
@@ -113,23 +117,6 @@ impl Core {
             Some(task)
         })
     }
-
-    /// Claims a task that has not started, so that it runs next, if a stack can be had.
-    pub(crate) fn claim_next(&self, task: &TaskRef) {
-        let Ok(stack) = self.stacks.borrow_mut().take(task.class) else { return };
-        let Some(requests) = task.word.claim(self.mailbox.id()) else {
-            // A surplus one is kept here too: it is the next spawn's.
-            let _ = self.stacks.borrow_mut().put(stack, task.class).map(std::mem::forget);
-            return;
-        };
-        let raw = self.adopt(task.clone(), requests);
-        // SAFETY: this thread is the owner's now.
-        unsafe { task.give_stack(stack) };
-        let before = self.next.replace(raw);
-        if !before.is_null() {
-            self.ready.push(before);
-        }
-    }
 }
 
 thread_local! {
@@ -161,13 +148,21 @@ pub(crate) fn here() -> Option<u16> {
     Some(core()?.mailbox.id())
 }
 
+/// What tells this thread from all others that are alive.
+#[inline(always)]
+pub(crate) fn thread_mark() -> usize {
+    CORE.with(|core| std::ptr::from_ref(core).addr())
+}
+
 /// Makes this thread a worker's until the answer is dropped.
 ///
 /// # Safety
 ///
 /// The core outlives the answer, which is dropped on this thread.
 pub(crate) unsafe fn enter(core: &Core) -> Entered {
-    Entered { before: CORE.replace(core) }
+    Entered {
+        before: CORE.replace(core),
+    }
 }
 
 /// This thread is a worker's.

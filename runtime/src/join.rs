@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::current;
+use crate::task::word::Phase;
 use crate::task::{End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
 use crate::unwind::{self, Payload};
 use crate::waiters::{JoinNode, Waiter};
@@ -77,9 +78,10 @@ impl<T> JoinHandle<T> {
     pub fn wait(self) -> T {
         match self.join() {
             Ok(value) => value,
-            Err(JoinError { cause: Cause::Panicked(payload), .. }) => {
-                panic::resume_unwind(payload.0)
-            }
+            Err(JoinError {
+                cause: Cause::Panicked(payload),
+                ..
+            }) => panic::resume_unwind(payload.0),
             Err(error) => panic!("{error}"),
         }
     }
@@ -109,7 +111,11 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         let deadline = clock::after(timeout);
-        if wait_for_end(&self.task().inner, deadline) { Ok(self.take()) } else { Err(self) }
+        if wait_for_end(&self.task().inner, deadline) {
+            Ok(self.take())
+        } else {
+            Err(self)
+        }
     }
 
     /// Whether the task has ended. If so, [`JoinHandle::join`] returns at once.
@@ -216,15 +222,14 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
     }
 }
 
-/// A task that is to be joined by this worker and has not started starts next, so that a tree of
-/// tasks takes memory by its depth.
+/// A task that has not started and is to be joined starts next, if it is this worker's newest: so a
+/// tree of tasks takes memory by its depth, and time without turns through the queue.
+#[inline]
 fn run_next(task: &TaskRef) {
-    let Some((core, _)) = current::task() else { return };
-    if task.kind.local || task.home != core.home {
-        return;
-    }
-    if task.word.phase() == crate::task::word::Phase::Unstarted {
-        core.claim_next(task);
+    if task.word.phase() == Phase::Unstarted
+        && let Some(core) = current::core()
+    {
+        core.wanted.set(task.as_ptr());
     }
 }
 
@@ -317,7 +322,10 @@ impl fmt::Display for JoinError {
             }
             Cause::Cancelled => write!(f, "{naming} was cancelled"),
             Cause::Refused => {
-                write!(f, "{naming} was refused: no stack could be had, or its runtime was closed")
+                write!(
+                    f,
+                    "{naming} was refused: no stack could be had, or its runtime was closed"
+                )
             }
         }
     }

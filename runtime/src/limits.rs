@@ -17,8 +17,11 @@ pub(crate) const STACK_BYTES_DEFAULT: usize = 256 * 1024;
 /// The stack of `main` under `#[go_main]`: what a process's first thread usually has.
 pub(crate) const STACK_BYTES_MAIN: usize = 8 * 1024 * 1024;
 
-/// The guard below a stack: compiled Rust probes each page, C does not, so one page can be jumped.
-pub(crate) const GUARD_PAGES: usize = 16;
+/// The guard below a stack: compiled Rust probes each page, C does not, so one page can be jumped; 16
+/// are enough for what C does. The odd one more shifts the tops of neighbouring stacks by a page, so
+/// that they don't all fall into the same sets of a cache (1 000 live tasks: 54 ns a switch with 16
+/// pages, 19 with 17).
+pub(crate) const GUARD_PAGES: usize = 17;
 
 /// Tasks resumed before the worker looks at its inbox, timers and poll again.
 pub(crate) const BATCH_TASKS: u32 = 128;

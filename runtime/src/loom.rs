@@ -5,7 +5,8 @@
 
 #[cfg(not(all(test, loom)))]
 mod imp {
-    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
+    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub(crate) use std::sync::{Mutex, MutexGuard};
 
     /// Waits a moment for another thread that is between two instructions.
     pub(crate) fn pause(round: u32) {
@@ -19,7 +20,8 @@ mod imp {
 
 #[cfg(all(test, loom))]
 mod imp {
-    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
 
     pub(crate) fn pause(_round: u32) {
         loom::thread::yield_now();
@@ -27,3 +29,14 @@ mod imp {
 }
 
 pub(crate) use imp::*;
+
+/// A function that is `const` everywhere but in models: loom's primitives cannot be made in a constant.
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
+        #[cfg(not(all(test, loom)))]
+        $(#[$meta])* $vis const fn $($rest)*
+        #[cfg(all(test, loom))]
+        $(#[$meta])* $vis fn $($rest)*
+    };
+}
+pub(crate) use const_fn;

@@ -44,32 +44,63 @@ pub(crate) fn unparker() -> Unparker {
     unsafe { target().unparker() }
 }
 
-/// A wait of a plain thread needs the same parker for its record and for its sleep, also where
-/// thread-locals are being destroyed, so such a wait goes through its record's target.
+/// As [`park`], for the wait of a record: nothing is thrown once `done` says that it has ended, for a
+/// wait either completes or is cancelled.
+///
+/// By the record's target, since a plain thread needs the same parker for its record and its sleep,
+/// also where thread-locals are being destroyed.
 #[inline(always)]
-pub(crate) fn park_on(target: &Target, reason: Reason, deadline: Option<Instant>) {
+pub(crate) fn park_record(
+    target: &Target,
+    reason: Reason,
+    deadline: Option<Instant>,
+    done: impl Fn() -> bool,
+) {
     match target {
-        Target::Task(_) => park(reason, deadline),
+        Target::Task(_) => {
+            let (core, task) = current::task().expect("a task's record waits in that task");
+            park_unless(core, task, reason, deadline, done);
+        }
         Target::Thread(parker) => parker.park(deadline),
     }
 }
 
 #[inline(always)]
 pub(crate) fn park_task(core: &Core, task: &Header, reason: Reason, deadline: Option<Instant>) {
+    park_unless(core, task, reason, deadline, || false);
+}
+
+#[inline(always)]
+pub(crate) fn park_unless(
+    core: &Core,
+    task: &Header,
+    reason: Reason,
+    deadline: Option<Instant>,
+    done: impl Fn() -> bool,
+) {
     if task.has(Flags::SLOW) || deadline.is_some() || thread::panicking() {
-        return park_slow(core, task, reason, deadline);
+        return park_slow(core, task, reason, deadline, &done);
     }
     task.reason.set(reason);
     task.run.set(Run::Parked);
-    switch();
+    switch(task);
     if task.has(Flags::SLOW) {
-        returned_slow(task, reason, false);
+        returned_slow(task, reason, false, &done);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn park_slow(core: &Core, task: &Header, reason: Reason, deadline: Option<Instant>) {
+fn park_slow(
+    core: &Core,
+    task: &Header,
+    reason: Reason,
+    deadline: Option<Instant>,
+    done: &dyn Fn() -> bool,
+) {
+    if done() {
+        return;
+    }
     let unwinding = thread::panicking();
     throw_pending(task, reason, unwinding);
     if task.has(Flags::TOKEN) {
@@ -83,16 +114,18 @@ fn park_slow(core: &Core, task: &Header, reason: Reason, deadline: Option<Instan
     let sample = unwinding.then(|| Sample::new(core, task));
     task.reason.set(reason);
     task.run.set(Run::Parked);
-    switch();
+    switch(task);
     drop(sample);
-    returned_slow(task, reason, unwinding);
+    returned_slow(task, reason, unwinding, done);
 }
 
 /// The other side of a switch, if anything but a plain wake came.
 #[cold]
 #[inline(never)]
-fn returned_slow(task: &Header, reason: Reason, unwinding: bool) {
-    throw_pending(task, reason, unwinding);
+fn returned_slow(task: &Header, reason: Reason, unwinding: bool, done: &dyn Fn() -> bool) {
+    if !done() {
+        throw_pending(task, reason, unwinding);
+    }
     task.clear(Flags::TOKEN);
 }
 
@@ -115,7 +148,9 @@ fn throw_now(task: &Header, throw: Throw) {
 
 /// Suspends the running task; its spans go with it.
 #[inline(always)]
-fn switch() {
+fn switch(task: &Header) {
+    let here = std::cell::Cell::new(0u8);
+    task.frame.set((&raw const here).addr());
     if trace::is_on() {
         switch_with_spans();
     } else {
@@ -149,7 +184,7 @@ fn yield_task(core: &Core, task: &Header) {
     }
     task.run.set(Run::Queued);
     core.ready.push(task);
-    switch();
+    switch(task);
     if task.has(Flags::CANCEL | Flags::EXPIRED) {
         throw_pending(task, Reason::Park, false);
     }
@@ -163,7 +198,7 @@ fn yield_slow(core: &Core, task: &Header) {
     let _sample = unwinding.then(|| Sample::new(core, task));
     task.run.set(Run::Queued);
     core.ready.push(task);
-    switch();
+    switch(task);
     throw_pending(task, Reason::Park, unwinding);
 }
 
@@ -224,7 +259,10 @@ struct Timer<'a> {
 
 impl Timer<'_> {
     fn set<'a>(core: &'a Core, at: Instant, task: &Header) -> Timer<'a> {
-        let alarm = Alarm { task, boundary: std::ptr::null() };
+        let alarm = Alarm {
+            task,
+            boundary: std::ptr::null(),
+        };
         let key = core.timers.borrow_mut().insert(at, alarm);
         Timer { core, key }
     }
@@ -333,7 +371,9 @@ pub(crate) fn interrupt_local(core: &Core, task: &Header) {
 
 /// Runs `f` with every throw held back: for gocoro's own code that waits where it must not unwind.
 pub(crate) fn shielded<R>(f: impl FnOnce() -> R) -> R {
-    let Some((_, task)) = current::task() else { return f() };
+    let Some((_, task)) = current::task() else {
+        return f();
+    };
     let _open = Opened::new(task, boundary::BoundaryKind::Shield, None, 0);
     f()
 }

@@ -3,19 +3,17 @@
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::num::NonZeroUsize;
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::current;
 use crate::join::JoinHandle;
-use crate::limits::{STACK_BYTES_DEFAULT, STACK_BYTES_MAIN, WORKERS_MAX};
+use crate::limits::STACK_BYTES_MAIN;
 use crate::park;
-use crate::scheduler::{self, Shared, Threads, Wait, Worker, WorkerSeed};
+use crate::scheduler::{Plan, Shared, Threads, Wait, Worker};
 use crate::spawn;
 use crate::stack::SizeClass;
 use crate::task::Reason;
@@ -32,8 +30,7 @@ use crate::unwind::AbortIfPanic;
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it builds"]
 pub struct Builder {
-    workers: Option<usize>,
-    stack_size: Option<usize>,
+    plan: Plan,
 }
 
 impl Builder {
@@ -45,13 +42,13 @@ impl Builder {
 
     /// Sets how many worker threads there are.
     pub fn workers(mut self, workers: usize) -> Builder {
-        self.workers = Some(workers);
+        self.plan.workers = Some(workers);
         self
     }
 
     /// Sets the stack size, in bytes, of tasks that don't say otherwise.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
-        self.stack_size = Some(bytes);
+        self.plan.stack_size = Some(bytes);
         self
     }
 
@@ -62,10 +59,7 @@ impl Builder {
     /// `InvalidInput` for a number of workers or a stack size that cannot be, in the builder or the
     /// environment; what the system says if a thread or a poll cannot be had.
     pub fn build(self) -> io::Result<Runtime> {
-        let (workers, class) = self.resolve()?;
-        scheduler::note_process();
-        let (shared, deques) = Shared::new(workers, class);
-        let threads = Threads::start(&shared, seeds(&shared, deques))?;
+        let (shared, threads) = self.plan.start()?;
         Ok(Runtime { shared, threads })
     }
 
@@ -75,59 +69,17 @@ impl Builder {
     ///
     /// As [`Builder::build`].
     pub fn build_local(self) -> io::Result<LocalRuntime> {
-        let (_, class) = self.resolve()?;
-        scheduler::note_process();
-        let (shared, deques) = Shared::new(1, class);
-        let seed = seeds(&shared, deques).pop().expect("one worker has one seed");
-        Ok(LocalRuntime { worker: Worker::new(seed)?, _on_this_thread: PhantomData })
-    }
-
-    fn resolve(&self) -> io::Result<(usize, SizeClass)> {
-        let workers = match self.workers {
-            Some(workers) => workers,
-            None => match env_number("GOCORO_WORKERS")? {
-                Some(workers) => workers,
-                None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
-            },
-        };
-        if workers == 0 || workers > WORKERS_MAX {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("a runtime has between 1 and {WORKERS_MAX} workers, not {workers}"),
-            ));
+        let (_, mut seeds) = Plan {
+            workers: Some(1),
+            ..self.plan
         }
-        let bytes = match self.stack_size {
-            Some(bytes) => bytes,
-            None => env_number("GOCORO_STACK_SIZE")?.unwrap_or(STACK_BYTES_DEFAULT),
-        };
-        Ok((workers, SizeClass::holding(bytes)?))
+        .prepare()?;
+        let seed = seeds.pop().expect("one worker has one seed");
+        Ok(LocalRuntime {
+            worker: Worker::new(seed)?,
+            _on_this_thread: PhantomData,
+        })
     }
-
-    /// For `#[go_main]`: the environment wins over the program.
-    fn environment_first(mut self) -> io::Result<Builder> {
-        self.workers = env_number("GOCORO_WORKERS")?.or(self.workers);
-        self.stack_size = env_number("GOCORO_STACK_SIZE")?.or(self.stack_size);
-        Ok(self)
-    }
-}
-
-fn env_number(name: &str) -> io::Result<Option<usize>> {
-    let Some(text) = std::env::var_os(name) else { return Ok(None) };
-    let number = text.to_str().and_then(|text| text.trim().parse().ok());
-    number.map(Some).ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("{name} is {text:?}; it has to be a whole number"),
-        )
-    })
-}
-
-fn seeds(
-    shared: &Arc<Shared>,
-    deques: Vec<crossbeam_deque::Worker<crate::task::TaskRef>>,
-) -> Vec<WorkerSeed> {
-    let seeds = deques.into_iter().enumerate();
-    seeds.map(|(index, deque)| WorkerSeed { shared: shared.clone(), index, deque }).collect()
 }
 
 /// Worker threads and the tasks on them.
@@ -234,7 +186,10 @@ impl Runtime {
     /// assert!(handle.is_finished());
     /// ```
     pub fn wait_idle(&self) {
-        assert!(!self.is_own(), "wait_idle in a task of the same runtime would wait for itself");
+        assert!(
+            !self.is_own(),
+            "wait_idle in a task of the same runtime would wait for itself"
+        );
         self.wait_for(None, Shared::is_quiet);
     }
 
@@ -264,7 +219,10 @@ impl Runtime {
     /// assert!(waits.join().unwrap_err().is_cancelled());
     /// ```
     pub fn shutdown(self, grace: Duration) -> Result<(), Runtime> {
-        assert!(!self.is_own(), "shutdown in a task of the same runtime would wait for itself");
+        assert!(
+            !self.is_own(),
+            "shutdown in a task of the same runtime would wait for itself"
+        );
         self.shared.close();
         if !self.wait_for(clock::after(grace), Shared::all_ended) {
             return Err(self);
@@ -288,7 +246,7 @@ impl Runtime {
             if done(&self.shared) {
                 return true;
             }
-            park::park_on(&target, Reason::Join, deadline);
+            park::park_record(&target, Reason::Children, deadline, || false);
             if deadline.is_some_and(|at| clock::now() >= at) {
                 return done(&self.shared);
             }
@@ -310,7 +268,9 @@ impl Drop for Runtime {
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("shared", &self.shared).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
     }
 }
 
@@ -468,27 +428,10 @@ impl Drop for LocalRuntime {
 
 impl fmt::Debug for LocalRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalRuntime").field("worker", &self.worker).finish_non_exhaustive()
+        f.debug_struct("LocalRuntime")
+            .field("worker", &self.worker)
+            .finish_non_exhaustive()
     }
-}
-
-/// The runtime of tasks spawned outside of any: `#[go_main]`'s, or one started for the purpose.
-static DEFAULT: OnceLock<Arc<Shared>> = OnceLock::new();
-
-pub(crate) fn default_shared() -> io::Result<&'static Arc<Shared>> {
-    static STARTING: Mutex<()> = Mutex::new(());
-    if let Some(shared) = DEFAULT.get() {
-        return Ok(shared);
-    }
-    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if DEFAULT.get().is_none() {
-        let runtime = Builder::new().build()?;
-        let shared = runtime.shared.clone();
-        // It lives as long as the process.
-        std::mem::forget(runtime);
-        let _ = DEFAULT.set(shared);
-    }
-    Ok(DEFAULT.get().expect("set just now"))
 }
 
 pub(crate) mod entry;

@@ -11,7 +11,6 @@ use crate::clock;
 use crate::current;
 use crate::join::JoinHandle;
 use crate::park;
-use crate::runtime;
 use crate::scheduler::{self, Shared};
 use crate::stack::SizeClass;
 use crate::task::{self, Created, Flags, Kind, Meta, Reason, Task};
@@ -200,7 +199,7 @@ where
             Ok(handle)
         }
         None if local => Err(io::Error::other(NO_WORKER)),
-        None => spawn_on(runtime::default_shared()?, f, options, at),
+        None => spawn_on(scheduler::default_shared()?, f, options, at),
     }
 }
 
@@ -301,10 +300,23 @@ where
     };
     let span = trace::task_span(id, options.name.as_deref(), at);
     let meta = (options.name.is_some() || span.is_some()).then(|| {
-        Box::new(Meta { name: options.name.map(String::into_boxed_str), span })
+        Box::new(Meta {
+            name: options.name.map(String::into_boxed_str),
+            span,
+        })
     });
-    let kind = Kind { local, daemon: options.daemon };
-    let created = Created { id, home: shared.id, kind, class, spawned_at: at, meta };
+    let kind = Kind {
+        local,
+        daemon: options.daemon,
+    };
+    let created = Created {
+        id,
+        home: shared.id,
+        kind,
+        class,
+        spawned_at: at,
+        meta,
+    };
     let (task, spawned) = task::create(f, created);
     Ok((task, JoinHandle::new(spawned)))
 }
@@ -378,7 +390,9 @@ pub fn yield_now() {
 /// ```
 #[inline]
 pub fn park() {
-    let Some((core, task)) = current::task() else { return thread::park() };
+    let Some((core, task)) = current::task() else {
+        return thread::park();
+    };
     loop {
         if task.has(Flags::PERMIT) {
             return task.clear(Flags::PERMIT);
@@ -401,7 +415,9 @@ pub fn park() {
 /// gocoro::go!({ gocoro::task::park_timeout(Duration::from_millis(1)) }).wait();
 /// ```
 pub fn park_timeout(timeout: Duration) {
-    let Some((core, task)) = current::task() else { return thread::park_timeout(timeout) };
+    let Some((core, task)) = current::task() else {
+        return thread::park_timeout(timeout);
+    };
     let deadline = clock::after(timeout);
     loop {
         if task.has(Flags::PERMIT) {

@@ -8,10 +8,9 @@
 //! With `--self-test` its peer is a server of plain threads in the same process: tasks and threads
 //! live side by side.
 
-use gocoro::net::TcpStream;
+use gocoro::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use gocoro::{go, go_main};
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 /// Connections open at the same time.

@@ -52,7 +52,7 @@ pub(crate) fn spawn(task: Task) -> TokenStream {
         Work::Expr(expr) => expr,
         Work::Block(statements) => quote_spanned!(site=> { #statements }),
         Work::Call(call) => {
-            let (bindings, call) = bind(call, site);
+            let (bindings, call) = bind(*call, site);
             before.extend(bindings);
             call
         }

@@ -63,11 +63,11 @@ fn sole(expr: Expr, tokens: TokenStream) -> Result<Work> {
                 }
                 _ => Callee::Bound(*call.func),
             };
-            Work::Call(Call {
+            Work::Call(Box::new(Call {
                 callee,
                 parens: call.paren_token,
                 arguments: call.args,
-            })
+            }))
         }
         Expr::MethodCall(call) => {
             no_attributes(&call.attrs)?;
@@ -81,11 +81,11 @@ fn sole(expr: Expr, tokens: TokenStream) -> Result<Work> {
                 receiver: *call.receiver,
                 method,
             };
-            Work::Call(Call {
+            Work::Call(Box::new(Call {
                 callee,
                 parens: call.paren_token,
                 arguments: call.args,
-            })
+            }))
         }
         Expr::Block(block) if block.label.is_none() && block.attrs.is_empty() => Work::Expr(tokens),
         Expr::If(body) if body.attrs.is_empty() => Work::Expr(tokens),
@@ -238,16 +238,14 @@ fn no_await(tokens: TokenStream) -> Result<()> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let (mut in_async, mut refusals) = (false, Refusals::default());
     for (at, token) in tokens.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| tokens.get(before));
         match token {
             TokenTree::Ident(ident) if ident == "async" => in_async = true,
-            TokenTree::Ident(ident) if ident == "await" && !in_async => {
-                if at > 0 && is_punct(tokens.get(at - 1), '.') {
-                    refusals.add(Error::new(ident.span(), NO_AWAIT));
-                }
+            TokenTree::Ident(ident) if ident == "await" && !in_async && is_punct(before, '.') => {
+                refusals.add(Error::new(ident.span(), NO_AWAIT));
             }
             TokenTree::Group(group) => {
-                let is_macro = at > 0 && is_punct(tokens.get(at - 1), '!');
-                if !in_async && !is_macro {
+                if !in_async && !is_punct(before, '!') {
                     refusals.take(no_await(group.stream()));
                 }
                 if group.delimiter() == Delimiter::Brace {

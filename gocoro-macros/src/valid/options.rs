@@ -16,6 +16,9 @@ pub(crate) struct Options {
     pub(crate) calls: TokenStream,
 }
 
+/// A method of the options and its value; without a method, the facade's path.
+type Read = Result<(Option<Ident>, TokenStream)>;
+
 pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusals) -> Options {
     let mut options = Options {
         facade: quote!(::gocoro),
@@ -32,7 +35,7 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
         }
         seen.push(key.clone());
         let name = key.to_string();
-        let read: fn(&Ident, &Expr) -> Result<(Option<Ident>, TokenStream)> = match (kind, &*name) {
+        let read: fn(&Ident, &Expr) -> Read = match (kind, &*name) {
             (_, "workers") => workers,
             (_, "crate") => facade,
             (Kind::Main, "stack_size") => stack_size,
@@ -88,8 +91,6 @@ fn example(key: &str) -> &'static str {
         _ => "`crate = path::to::gocoro`",
     }
 }
-
-type Read = Result<(Option<Ident>, TokenStream)>;
 
 fn wrong(key: &Ident, value: &Expr, kind: &str) -> Error {
     let why = format!("`{key}` takes {kind}: {}", example(&key.to_string()));

@@ -36,7 +36,7 @@ pub(crate) enum Work {
     /// The same, where it is one expression that needs no braces around it.
     Expr(TokenStream),
     /// One call, whose receiver and arguments are evaluated by the spawner.
-    Call(Call),
+    Call(Box<Call>),
 }
 
 pub(crate) struct Call {

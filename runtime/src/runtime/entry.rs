@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Builder, DEFAULT, Runtime, seeds};
+use super::{Builder, Runtime};
 use crate::clock;
 use crate::limits::{GRACE, STACK_BYTES_MAIN};
-use crate::scheduler::{self, Shared, Threads, Wait, Worker};
+use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, set_default};
 use crate::spawn;
 use crate::stack::SizeClass;
 use crate::unwind::AbortIfPanic;
@@ -27,7 +27,12 @@ impl MainOptions {
     /// No options.
     #[must_use]
     pub const fn new() -> MainOptions {
-        MainOptions { workers: None, stack_size: None, on_exit_cancel: false, grace: GRACE }
+        MainOptions {
+            workers: None,
+            stack_size: None,
+            on_exit_cancel: false,
+            grace: GRACE,
+        }
     }
 
     /// `workers = N`
@@ -85,15 +90,19 @@ struct Program {
 
 impl Program {
     fn start(options: MainOptions) -> io::Result<Program> {
-        let builder = Builder { workers: options.workers, stack_size: options.stack_size };
-        let (workers, class) = builder.environment_first()?.resolve()?;
-        scheduler::note_process();
-        let (shared, deques) = Shared::new(workers, class);
-        let mut seeds = seeds(&shared, deques);
+        let plan = Plan {
+            workers: options.workers,
+            stack_size: options.stack_size,
+        };
+        let (shared, mut seeds) = plan.environment_first()?.prepare()?;
         let worker = Worker::new(seeds.remove(0))?;
         let threads = Threads::start(&shared, seeds)?;
-        let _ = DEFAULT.set(shared.clone());
-        Ok(Program { shared, worker, threads })
+        set_default(&shared);
+        Ok(Program {
+            shared,
+            worker,
+            threads,
+        })
     }
 
     fn run<T>(
@@ -172,7 +181,9 @@ fn end_at_once(code: ExitCode) -> ! {
     let _ = io::stdout().flush();
     let _ = io::stderr().flush();
     // std does not tell the number; it does compare.
-    let number = (0..=u8::MAX).find(|&n| ExitCode::from(n) == code).unwrap_or(1);
+    let number = (0..=u8::MAX)
+        .find(|&n| ExitCode::from(n) == code)
+        .unwrap_or(1);
     // SAFETY: ends the process without running anything.
     unsafe { libc::_exit(i32::from(number)) }
 }
@@ -188,7 +199,10 @@ impl TestOptions {
     /// No options.
     #[must_use]
     pub const fn new() -> TestOptions {
-        TestOptions { workers: None, timeout: None }
+        TestOptions {
+            workers: None,
+            timeout: None,
+        }
     }
 
     /// `workers = N`
@@ -214,13 +228,12 @@ impl Default for TestOptions {
 
 /// Runs a test's body as a task of a fresh runtime, whose other tasks are cancelled at its end.
 #[track_caller]
-pub fn run_test<T: Send + 'static>(
-    options: TestOptions,
-    name: &'static str,
-    body: fn() -> T,
-) -> T {
-    let builder = Builder { workers: options.workers, stack_size: None };
-    let runtime = builder.build().expect("a runtime for the test");
+pub fn run_test<T: Send + 'static>(options: TestOptions, name: &'static str, body: fn() -> T) -> T {
+    let plan = Plan {
+        workers: options.workers,
+        stack_size: None,
+    };
+    let runtime = Builder { plan }.build().expect("a runtime for the test");
     let class = SizeClass::holding(STACK_BYTES_MAIN).expect("in bounds");
     let handle = spawn::spawn_named(&runtime.shared, body, class, name, Location::caller());
     let ended = match options.timeout {

@@ -22,7 +22,10 @@ fn bit(worker: usize) -> usize {
 
 impl Idle {
     pub(crate) fn new() -> Idle {
-        Idle { sleeping: AtomicUsize::new(0), searching: AtomicUsize::new(0) }
+        Idle {
+            sleeping: AtomicUsize::new(0),
+            searching: AtomicUsize::new(0),
+        }
     }
 
     /// The worker will look once more and then sleep.

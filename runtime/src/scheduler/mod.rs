@@ -3,11 +3,17 @@
 //! The scheduler knows tasks, not what they wait for. How workers fall asleep and are woken is in
 //! `SLEEP.md`, with the argument that no wake is lost.
 
+mod default;
 mod idle;
 mod shared;
+mod sleep;
 mod start;
+mod starved;
+mod stop;
+mod unstarted;
 mod worker;
 
+pub(crate) use default::{Plan, default_shared, set_default};
 pub(crate) use shared::{Seat, Shared};
-pub(crate) use start::{Threads, WorkerSeed, is_forked, note_process, take_ids};
+pub(crate) use start::{Threads, is_forked, take_ids};
 pub(crate) use worker::{Wait, Worker, current as current_worker};

@@ -90,7 +90,6 @@ impl Shared {
     pub(crate) fn close(self: &Arc<Self>) {
         self.closed.store(true, SeqCst);
         self.poke_all();
-        self.refuse_placed();
     }
 
     pub(crate) fn poke_all(&self) {
@@ -199,16 +198,28 @@ impl Shared {
         fence(SeqCst);
         // The ended ones first: a task counted there was counted as spawned before, so equal sums
         // mean that at the time between the two readings nothing was alive.
-        let counts = || self.seats.iter().map(|seat| &seat.counts).chain([&*self.foreign]);
-        let ended: usize = counts().map(|c| c.ended.load(Acquire)).fold(0, usize::wrapping_add);
-        let spawned: usize = counts().map(|c| c.spawned.load(Acquire)).fold(0, usize::wrapping_add);
+        let counts = || {
+            self.seats
+                .iter()
+                .map(|seat| &seat.counts)
+                .chain([&*self.foreign])
+        };
+        let ended: usize = counts()
+            .map(|c| c.ended.load(Acquire))
+            .fold(0, usize::wrapping_add);
+        let spawned: usize = counts()
+            .map(|c| c.spawned.load(Acquire))
+            .fold(0, usize::wrapping_add);
         ended == spawned
     }
 
     /// Has the workers look for quiet, until it is quiet. Whoever waits looks itself after this.
     pub(crate) fn watch(&self, waiter: Option<Unparker>) {
         if let Some(waiter) = waiter {
-            self.quiet_waiters.lock().unwrap_or_else(PoisonError::into_inner).push(waiter);
+            self.quiet_waiters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(waiter);
         }
         // Workers that run look at the end of their turn; those that sleep are woken to look once.
         if !self.watched.swap(true, SeqCst) {
@@ -233,8 +244,12 @@ impl Shared {
 
     /// Wakes those who wait for quiet, or for the workers' end: they look for themselves.
     pub(crate) fn notify_waiters(&self) {
-        let waiters =
-            std::mem::take(&mut *self.quiet_waiters.lock().unwrap_or_else(PoisonError::into_inner));
+        let waiters = std::mem::take(
+            &mut *self
+                .quiet_waiters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         for waiter in waiters {
             waiter.unpark();
         }
@@ -252,12 +267,18 @@ impl Shared {
     /// Steals an unstarted task for worker `thief`; starts with its neighbour.
     pub(crate) fn steal(&self, thief: usize) -> Option<TaskRef> {
         let count = self.seats.len();
-        (1..=count).map(|step| &self.seats[(thief + step) % count]).find_map(|seat| seat.steal())
+        (1..=count)
+            .map(|step| &self.seats[(thief + step) % count])
+            .find_map(|seat| seat.steal())
     }
 
     /// The worker with the fewest live tasks.
     pub(crate) fn least_loaded(&self) -> (usize, usize) {
-        let loads = self.seats.iter().enumerate().map(|(at, seat)| (seat.load(), at));
+        let loads = self
+            .seats
+            .iter()
+            .enumerate()
+            .map(|(at, seat)| (seat.load(), at));
         loads.min().unwrap_or((0, 0))
     }
 }
@@ -288,6 +309,13 @@ impl Seat {
         settle(|| self.stealer.steal())
     }
 
+    /// Whether others gave it anything. Exact once the runtime is closed: the fence pairs with that of
+    /// `Shared::place_at`, so what is not seen here is refused there.
+    pub(crate) fn has_placed(&self) -> bool {
+        fence(SeqCst);
+        !self.placed.is_empty()
+    }
+
     /// What others gave to this worker.
     pub(crate) fn take_placed(&self) -> Option<TaskRef> {
         settle(|| self.placed.steal())
@@ -309,7 +337,10 @@ impl fmt::Debug for Shared {
         f.debug_struct("Shared")
             .field("workers", &self.seats.len())
             .field("closed", &self.is_closed())
-            .field("live", &self.seats.iter().map(|s| s.load()).collect::<Vec<_>>())
+            .field(
+                "live",
+                &self.seats.iter().map(|s| s.load()).collect::<Vec<_>>(),
+            )
             .finish_non_exhaustive()
     }
 }

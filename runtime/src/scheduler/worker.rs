@@ -1,15 +1,14 @@
 //! A worker: the loop in which all tasks of a thread run.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_deque::Worker as Deque;
 
 use super::start::WorkerSeed;
+use super::unstarted::Unstarted;
 use super::{Seat, Shared};
 use crate::clock;
 use crate::current::{self, Core};
@@ -37,31 +36,32 @@ pub(crate) enum Wait {
 
 /// A worker. It stays on the thread that made it.
 pub(crate) struct Worker {
-    core: Core,
-    driver: Driver,
-    shared: Arc<Shared>,
-    index: usize,
-    /// Unstarted tasks that other workers may take; newest first for this one.
-    deque: Deque<TaskRef>,
-    /// Unstarted tasks that only this worker may start.
-    local: RefCell<VecDeque<TaskRef>>,
-    picks: Cell<u32>,
-    streak: Cell<u32>,
+    pub(super) core: Core,
+    pub(super) driver: Driver,
+    pub(super) shared: Arc<Shared>,
+    pub(super) index: usize,
+    pub(super) unstarted: Unstarted,
+    /// Whose turn it is when both kinds are there: the unstarted tasks'.
+    pub(super) starts_next: Cell<bool>,
+    pub(super) picks: Cell<u32>,
+    pub(super) streak: Cell<u32>,
     /// A stack was asked for and not had, since the last one was given back.
-    starved: Cell<bool>,
+    pub(super) starved: Cell<bool>,
     /// Of the task that just ended: its link is on its way, and holds the reference.
-    link_due: Cell<bool>,
+    pub(super) link_due: Cell<bool>,
     /// The least loaded worker and its load, as of this turn.
-    lightest: Cell<(usize, usize)>,
-    ids: Cell<(u64, u64)>,
-    cancelling: Cell<bool>,
-    reported: RefCell<Vec<&'static std::panic::Location<'static>>>,
-    _alt_stack: AltStack,
+    pub(super) lightest: Cell<(usize, usize)>,
+    pub(super) ids: Cell<(u64, u64)>,
+    pub(super) cancelling: Cell<bool>,
+    pub(super) reported: RefCell<Vec<&'static std::panic::Location<'static>>>,
+    pub(super) _alt_stack: AltStack,
 }
 
 /// What an idle stack does: runs the current task, if there is one.
 fn job() -> bool {
-    let Some((core, task)) = current::task() else { return false };
+    let Some((core, task)) = current::task() else {
+        return false;
+    };
     let span = task.meta.as_ref().and_then(|meta| meta.span.as_ref());
     if let Some(span) = span {
         span.with_subscriber(|(id, dispatch)| dispatch.enter(id));
@@ -73,7 +73,9 @@ fn job() -> bool {
         // Also what the task entered and forgot.
         drop(trace::take_off());
     }
-    let Completed::Done { joiner, link } = completed else { unreachable!("execute ends a task") };
+    let Completed::Done { joiner, link } = completed else {
+        unreachable!("execute ends a task")
+    };
     if joiner {
         // SAFETY: DONE with JOINER, once.
         unsafe { join::wake_joiner(task) };
@@ -107,9 +109,17 @@ fn fault(address: usize) -> Option<Fault> {
         return None;
     }
     // SAFETY: the process ends before the task does.
-    let name = task.name().map(|name| unsafe { &*std::ptr::from_ref::<str>(name) });
+    let name = task
+        .name()
+        .map(|name| unsafe { &*std::ptr::from_ref::<str>(name) });
     let at = task.spawned_at;
-    Some(Fault { name, id: task.id, file: at.file(), line: at.line(), bytes: task.class.bytes() })
+    Some(Fault {
+        name,
+        id: task.id,
+        file: at.file(),
+        line: at.line(),
+        bytes: task.class.bytes(),
+    })
 }
 
 /// Prepares the process for stacks.
@@ -121,7 +131,11 @@ impl Worker {
     /// Makes this thread's worker out of its seed. It is boxed, for its core points back to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
         prepare_process();
-        let WorkerSeed { shared, index, deque } = seed;
+        let WorkerSeed {
+            shared,
+            index,
+            deque,
+        } = seed;
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id)?;
         let seat = &shared.seats[index];
@@ -130,8 +144,8 @@ impl Worker {
             core,
             driver,
             index,
-            deque,
-            local: RefCell::default(),
+            unstarted: Unstarted::new(deque, shared.seats.len() == 1),
+            starts_next: Cell::new(false),
             picks: Cell::new(0),
             streak: Cell::new(0),
             starved: Cell::new(false),
@@ -156,7 +170,7 @@ impl Worker {
         &self.shared
     }
 
-    fn seat(&self) -> &Seat {
+    pub(super) fn seat(&self) -> &Seat {
         &self.shared.seats[self.index]
     }
 
@@ -179,9 +193,8 @@ impl Worker {
         if !task.kind.daemon {
             self.shared.count_spawned(self.seat());
         }
-        if task.kind.local {
-            self.local.borrow_mut().push_back(task);
-            return;
+        if task.kind.local || self.shared.seats.len() == 1 {
+            return self.unstarted.push(task);
         }
         let (lightest, load) = self.lightest.get();
         if self.core.live_count.get() > 2 * load + PLACEMENT_SLACK && lightest != self.index {
@@ -189,16 +202,24 @@ impl Worker {
             self.shared.place_at(&self.shared.seats[lightest], task);
             return;
         }
-        self.deque.push(task);
+        self.unstarted.push(task);
         self.shared.wake_thief();
     }
 
     /// Makes this the thread's worker, and takes the thread's own spans off until it is left.
     pub(crate) fn enter(&self) -> InWorker<'_> {
-        let spans = if trace::is_on() { Some(trace::take_off()) } else { None };
+        let spans = if trace::is_on() {
+            Some(trace::take_off())
+        } else {
+            None
+        };
         // SAFETY: the core lives in the worker, which the answer borrows; it is not `Send`.
         let entered = unsafe { current::enter(&self.core) };
-        InWorker { entered: Some(entered), spans, _worker: self }
+        InWorker {
+            entered: Some(entered),
+            spans,
+            _worker: self,
+        }
     }
 
     /// Runs a batch of tasks, then looks at inbox, timers and poll, waiting there as told if there is
@@ -221,6 +242,7 @@ impl Worker {
         }
         if self.shared.is_closed() {
             self.cancel_all();
+            self.take_placed();
         }
         self.seat().publish_load(self.core.live_count.get());
         if self.shared.seats.len() > 1 {
@@ -252,14 +274,10 @@ impl Worker {
     }
 
     /// Whether there is a task to run now.
-    fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         !self.core.next.get().is_null()
             || !self.core.ready.is_empty()
-            || (!self.starved.get() && self.has_unstarted())
-    }
-
-    fn has_unstarted(&self) -> bool {
-        !self.deque.is_empty() || !self.local.borrow().is_empty()
+            || (!self.starved.get() && !self.unstarted.is_empty())
     }
 
     /// The next task to resume, with its stack.
@@ -272,6 +290,12 @@ impl Worker {
         {
             return Some(task);
         }
+        let wanted = self.core.wanted.replace(std::ptr::null());
+        if !wanted.is_null()
+            && let Some(task) = self.start_wanted(wanted)
+        {
+            return Some(task);
+        }
         let next = self.core.next.get();
         if !next.is_null() && (self.streak.get() < NEXT_STREAK_MAX || self.core.ready.is_empty()) {
             self.streak.set(self.streak.get() + 1);
@@ -279,26 +303,64 @@ impl Worker {
             return Some(next);
         }
         self.streak.set(0);
+        // Those that go on and those that start take turns, so that neither keep the other waiting.
+        if !self.unstarted.is_empty() && self.starts_next.replace(!self.starts_next.get()) {
+            if let Some(task) = self.start_newest() {
+                return Some(task);
+            }
+        }
         if let Some(task) = self.core.ready.pop() {
+            self.prefetch();
             return Some(task);
         }
         self.start_newest()
     }
 
+    /// With many tasks alive, most of a switch is waiting for memory: the ones that come soon are
+    /// fetched while others run.
+    #[inline(always)]
+    fn prefetch(&self) {
+        let Some(far) = self.core.ready.peek(PREFETCH_FAR) else {
+            return;
+        };
+        stack::prefetch::<2>(far.addr());
+        let Some(near) = self.core.ready.peek(PREFETCH_NEAR) else {
+            return;
+        };
+        // SAFETY: queued tasks are alive, and this worker's.
+        let near = unsafe { &*near };
+        // SAFETY: on the owner's thread.
+        if let Some(stack) = unsafe { near.stack() } {
+            stack.prefetch(near.frame.get());
+        }
+    }
+
+    /// Starts this task if it is the newest here.
+    #[inline]
+    fn start_wanted(&self, wanted: *const Header) -> Option<*const Header> {
+        let newest = self.unstarted.pop()?;
+        if newest.as_ptr() == wanted {
+            return self.start(newest);
+        }
+        self.unstarted.push(newest);
+        None
+    }
+
     #[cold]
     fn start_oldest(&self) -> Option<*const Header> {
-        let local = self.local.borrow_mut().pop_front();
-        let task = local.or_else(|| self.seat().steal_oldest())?;
+        if self.starved.get() {
+            return None;
+        }
+        let task = self.unstarted.pop_oldest(self.seat())?;
         self.start(task)
     }
 
-    fn start_newest(&self) -> Option<*const Header> {
+    pub(super) fn start_newest(&self) -> Option<*const Header> {
         loop {
             if self.starved.get() {
                 return None;
             }
-            let local = self.local.borrow_mut().pop_front();
-            let task = local.or_else(|| self.deque.pop())?;
+            let task = self.unstarted.pop()?;
             if let Some(task) = self.start(task) {
                 return Some(task);
             }
@@ -312,7 +374,7 @@ impl Worker {
         let class = task.class;
         let Ok(stack) = self.core.stacks.borrow_mut().take(class) else {
             self.starved.set(true);
-            self.queue_again(task);
+            self.unstarted.push(task);
             return None;
         };
         let Some(requests) = task.word.claim(self.core.mailbox.id()) else {
@@ -331,15 +393,7 @@ impl Worker {
         Some(raw)
     }
 
-    fn queue_again(&self, task: TaskRef) {
-        if task.kind.local {
-            self.local.borrow_mut().push_front(task);
-        } else {
-            self.deque.push(task);
-        }
-    }
-
-    fn put_stack(&self, stack: stack::Stack, class: SizeClass) {
+    pub(super) fn put_stack(&self, stack: stack::Stack, class: SizeClass) {
         self.starved.set(false);
         let surplus = self.core.stacks.borrow_mut().put(stack, class);
         if let Some(stack) = surplus {
@@ -391,7 +445,7 @@ impl Worker {
     }
 
     /// Acts on what others left.
-    fn drain(&self) {
+    pub(super) fn drain(&self) {
         let drained = self.core.mailbox.drain();
         let poked = drained.poked;
         for task in drained {
@@ -420,9 +474,13 @@ impl Worker {
             for message in self.core.mailbox.take_messages() {
                 message.deliver();
             }
-            while let Some(task) = self.seat().take_placed() {
-                self.deque.push(task);
-            }
+            self.take_placed();
+        }
+    }
+
+    fn take_placed(&self) {
+        while let Some(task) = self.seat().take_placed() {
+            self.unstarted.push(task);
         }
     }
 
@@ -452,7 +510,7 @@ impl Worker {
         }
     }
 
-    fn poll(&self, timeout: Option<Duration>) {
+    pub(super) fn poll(&self, timeout: Option<Duration>) {
         if let Err(error) = self.driver.turn(&self.core, timeout) {
             eprintln!("gocoro: the poll of a worker fails: {error}; aborting");
             std::process::abort();
@@ -481,171 +539,13 @@ impl Worker {
             }
         }
     }
-
-    /// Looks for unstarted tasks of other workers.
-    fn search(&self) -> bool {
-        if self.shared.seats.len() == 1 || self.starved.get() {
-            return false;
-        }
-        self.shared.idle.start_search();
-        let found = self.steal();
-        let last = self.shared.idle.end_search();
-        if !found {
-            return false;
-        }
-        if last {
-            // While this one was looking, spawns woke nobody.
-            self.shared.wake_thief();
-        }
-        true
-    }
-
-    fn steal(&self) -> bool {
-        let Some(task) = self.shared.steal(self.index) else { return false };
-        self.deque.push(task);
-        true
-    }
-
-    /// Tasks for which there is no stack, and nothing to wait for that would give one back soon.
-    #[cold]
-    fn refuse_starved(&self) -> bool {
-        if !self.starved.replace(false) || !self.has_unstarted() {
-            return false;
-        }
-        // Once more: another worker may have given memory back.
-        if let Some(task) = self.start_newest() {
-            self.core.ready.push(task);
-            return true;
-        }
-        let local = self.local.borrow_mut().pop_front();
-        if let Some(task) = local.or_else(|| self.deque.pop()) {
-            self.report_refused(&task);
-            self.shared.refuse(task);
-        }
-        true
-    }
-
-    fn report_refused(&self, task: &TaskRef) {
-        let mut reported = self.reported.borrow_mut();
-        if reported.contains(&task.spawned_at) {
-            return;
-        }
-        reported.push(task.spawned_at);
-        let why = match stack::Stack::new(task.class) {
-            // Had after all: it is kept for the next task.
-            Ok(stack) => {
-                drop(reported);
-                self.put_stack(stack, task.class);
-                return;
-            }
-            Err(error) => error,
-        };
-        eprintln!(
-            "gocoro: no stack of {} bytes can be had for tasks spawned at {}: {why} \
-             (guards: {:?}); such tasks are refused",
-            task.class.bytes(),
-            task.spawned_at,
-            stack::guard_kind(),
-        );
-    }
-
-    /// Waits until something comes. The protocol is in SLEEP.md.
-    fn sleep(&self, wait: Wait) -> bool {
-        let alone = self.shared.seats.len() == 1;
-        if !alone {
-            self.shared.idle.announce(self.index);
-            // Not counted as a search: a spawn that sees one going on does not look for sleepers.
-            if !self.starved.get() && self.steal() {
-                self.shared.idle.retract(self.index);
-                return true;
-            }
-        }
-        let mut came = true;
-        if self.core.mailbox.announce_sleep() {
-            let now = clock::now();
-            let timer = self.core.timers.borrow_mut().until_next(now);
-            let limit = match wait {
-                Wait::Until(at) => Some(at.saturating_duration_since(now)),
-                Wait::Yes | Wait::No => None,
-            };
-            let timeout = timer.into_iter().chain(limit).min();
-            if timeout.is_none_or(|t| t > Duration::from_millis(1)) {
-                self.core.stacks.borrow_mut().trim(TRIM_MOST);
-            }
-            self.poll(timeout);
-            came = self.has_work() || timer.is_some();
-        }
-        // Also takes the announcement back.
-        self.drain();
-        if !alone {
-            self.shared.idle.retract(self.index);
-        }
-        came | self.has_work()
-    }
-
-    /// Once the runtime is closed: everything that lives here is cancelled.
-    fn cancel_all(&self) {
-        if self.cancelling.replace(true) {
-            return;
-        }
-        let live: Vec<_> = self.core.live().map(std::ptr::from_ref).collect();
-        for task in live {
-            // SAFETY: live, and nothing is started or ended here.
-            let task = unsafe { &*task };
-            task.word.mark_cancelled();
-            task.set(Flags::CANCEL);
-            park::interrupt_local(&self.core, task);
-        }
-    }
-
-    /// Whether a closed runtime's worker has nothing left.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.shared.is_closed()
-            && self.core.live_count.get() == 0
-            && !self.has_unstarted()
-            && self.core.links_due.get() == 0
-            && self.core.mailbox.is_empty()
-    }
-
-    /// Whether this worker alone has nothing to run and nothing to wait for but the outside.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.core.live_count.get() == 0 && !self.has_unstarted()
-    }
-
-    /// Turns until the closed runtime's worker has nothing left.
-    pub(crate) fn run_to_end(&self) {
-        while !self.is_finished() {
-            self.turn(Wait::Yes);
-        }
-    }
-
-    /// Ends the worker: its tasks have ended.
-    pub(crate) fn end(&self) {
-        debug_assert!(self.is_finished());
-        while let Some((stack, class)) = { self.core.stacks.borrow_mut().pop_any() } {
-            // SAFETY: idle, and with no current task the job function returns `false`.
-            unsafe { stack.free(class) };
-        }
-        self.seat().set_ended();
-        self.shared.notify_waiters();
-    }
 }
 
-/// Idle stacks that give pages back before one sleep.
-const TRIM_MOST: usize = 64;
+/// How many switches ahead a task's header is fetched.
+const PREFETCH_FAR: usize = 8;
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        if self.core.live_count.get() > 0 {
-            // Borrowed frames and lent thread-locals must stay, so the thread must not end.
-            eprintln!("gocoro: a worker is dropped with started tasks; its thread stays for ever");
-            loop {
-                crate::parker::Parker::default().park(None);
-            }
-        }
-        self.core.mailbox.release();
-    }
-}
+/// And its stack, for which the header must have come.
+const PREFETCH_NEAR: usize = 4;
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -56,11 +56,7 @@ fn action_of(signal: libc::c_int) -> libc::sigaction {
     }
 }
 
-extern "C" fn handler(
-    signal: libc::c_int,
-    info: *mut libc::siginfo_t,
-    context: *mut libc::c_void,
-) {
+extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let saved = SAVED.load(Ordering::Acquire);
     // SAFETY: set before the handler was installed, and never freed.
     let saved = unsafe { &*saved };
@@ -71,7 +67,11 @@ extern "C" fn handler(
         // SAFETY: abort has no preconditions.
         unsafe { libc::abort() };
     }
-    let before = if signal == libc::SIGBUS { &saved.bus } else { &saved.segv };
+    let before = if signal == libc::SIGBUS {
+        &saved.bus
+    } else {
+        &saved.segv
+    };
     match before.sa_sigaction {
         libc::SIG_IGN => {}
         libc::SIG_DFL => {
@@ -167,7 +167,9 @@ impl AltStack {
         now.ss_size = ALT_STACK_BYTES;
         // SAFETY: the range was mapped for this and stays until it is disabled in `drop`.
         unsafe { libc::sigaltstack(&now, std::ptr::null_mut()) };
-        AltStack { mapped: Some(first) }
+        AltStack {
+            mapped: Some(first),
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::boundary::Boundary;
 use super::handle::Task;
@@ -36,6 +36,14 @@ pub(crate) enum Reason {
     Readable,
     Writable,
     Blocking,
+    Lock,
+    Notify,
+    Barrier,
+    Init,
+    Permit,
+    Group,
+    Event,
+    Promise,
     /// A wait that must not be cut short: nothing is thrown out of it.
     Children,
 }
@@ -101,6 +109,8 @@ pub(crate) struct Header {
     /// Which runtime it belongs to.
     pub(crate) home: u32,
     stack: UnsafeCell<Option<Stack>>,
+    /// Where on its stack the task suspended last; only a hint.
+    pub(crate) frame: Cell<usize>,
     pub(crate) boundary: Cell<*const Boundary>,
     pub(crate) live_prev: Cell<*const Header>,
     pub(crate) live_next: Cell<*const Header>,
@@ -194,7 +204,10 @@ impl Header {
 
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Header").field("id", &self.id).field("name", &self.name()).finish_non_exhaustive()
+        f.debug_struct("Header")
+            .field("id", &self.id)
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -296,7 +309,8 @@ impl std::ops::Deref for TaskRef {
 impl Drop for TaskRef {
     #[inline]
     fn drop(&mut self) {
-        if self.refs.fetch_sub(1, AcqRel) == 1 {
+        // A count of one is this reference: nobody else can raise or lower it.
+        if self.refs.load(Acquire) == 1 || self.refs.fetch_sub(1, AcqRel) == 1 {
             // SAFETY: this was the last reference.
             unsafe { (self.vtable.free)(self.as_ptr()) };
         }
@@ -358,6 +372,7 @@ where
             class: created.class,
             home: created.home,
             stack: UnsafeCell::new(None),
+            frame: Cell::new(0),
             boundary: Cell::new(std::ptr::null()),
             live_prev: Cell::new(std::ptr::null()),
             live_next: Cell::new(std::ptr::null()),
@@ -371,7 +386,13 @@ where
     let raw = Box::into_raw(cell).cast::<Header>().cast_const();
     // SAFETY: the count starts at two, for these two; the header is the first field (`repr(C)`).
     let (queue, handle) = unsafe { (TaskRef::from_raw(raw), TaskRef::from_raw(raw)) };
-    (queue, Spawned { task: ManuallyDrop::new(Task::new(handle)), take: take::<F, T> })
+    (
+        queue,
+        Spawned {
+            task: ManuallyDrop::new(Task::new(handle)),
+            take: take::<F, T>,
+        },
+    )
 }
 
 impl<T> Spawned<T> {
@@ -385,7 +406,10 @@ impl<T> Spawned<T> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is not used as a handle again.
         let task = unsafe { ManuallyDrop::take(&mut this.task) };
-        assert!(task.inner.word.is_done(), "the result of a task that is not done");
+        assert!(
+            task.inner.word.is_done(),
+            "the result of a task that is not done"
+        );
         // SAFETY: the task is DONE, and the result belongs to this handle, which is consumed.
         let end = unsafe { (this.take)(task.inner.as_ptr()) };
         (end.expect("a result is taken by its one handle"), task)
@@ -419,8 +443,7 @@ unsafe fn stage<'a, F, T>(task: *const Header) -> &'a mut Stage<F, T> {
 
 unsafe fn execute<F: FnOnce() -> T, T>(task: *const Header, cancelled: bool) -> Completed {
     // SAFETY: the claimer owns the stage until DONE.
-    let Stage::Closure(closure) =
-        std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty)
+    let Stage::Closure(closure) = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty)
     else {
         unreachable!("a task runs once");
     };
@@ -444,7 +467,9 @@ unsafe fn execute<F: FnOnce() -> T, T>(task: *const Header, cancelled: bool) -> 
 /// What an unwinding that reached the root of its task means.
 fn root<T>(header: &Header, payload: Payload) -> End<T> {
     header.clear(Flags::THROWN);
-    if super::boundary::is_cancel(&*payload) || header.word.is_cancelled() && super::boundary::is_throw(&*payload) {
+    if super::boundary::is_cancel(&*payload)
+        || header.word.is_cancelled() && super::boundary::is_throw(&*payload)
+    {
         return End::Cancelled;
     }
     super::report_panic(header, &*payload);
@@ -494,7 +519,8 @@ unsafe fn take<F, T>(task: *const Header) -> Option<End<T>> {
 unsafe fn drop_result<F, T>(task: *const Header) {
     // SAFETY: DONE, and the caller holds the right to the result.
     let end = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
-    drop(end);
+    // As in `finish`: which of the two drops it is decided by a race.
+    unwind::drop_quietly(end);
 }
 
 unsafe fn free<F, T>(task: *const Header) {

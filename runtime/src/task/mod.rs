@@ -68,7 +68,9 @@ mod queue;
 mod unparker;
 pub(crate) mod word;
 
-pub(crate) use cell::{Created, End, Flags, Header, Kind, Meta, Reason, Run, Spawned, TaskRef, create};
+pub(crate) use cell::{
+    Created, End, Flags, Header, Kind, Meta, Reason, Run, Spawned, TaskRef, create,
+};
 pub(crate) use handle::{Naming, report_panic};
 pub use handle::{Task, TaskId};
 pub(crate) use queue::ReadyQueue;

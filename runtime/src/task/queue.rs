@@ -24,6 +24,13 @@ impl ReadyQueue {
         unsafe { (*self.0.get()).pop_front() }
     }
 
+    /// The entry that is `distance` pops away.
+    #[inline(always)]
+    pub(crate) fn peek(&self, distance: usize) -> Option<*const Header> {
+        // SAFETY: as in `push`.
+        unsafe { (*self.0.get()).get(distance).copied() }
+    }
+
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0

@@ -227,5 +227,4 @@ impl Word {
     pub(crate) fn withdraw_joiner(&self) -> bool {
         self.0.fetch_and(!JOINER, AcqRel) & PHASE != DONE
     }
-
 }

@@ -32,12 +32,20 @@ impl Waiter {
     /// A wait that one place can end.
     #[inline(always)]
     pub(crate) fn solo() -> Waiter {
-        Waiter { claimed: AtomicU32::new(0), solo: true, target: park::target() }
+        Waiter {
+            claimed: AtomicU32::new(0),
+            solo: true,
+            target: park::target(),
+        }
     }
 
     /// A wait that many places can end.
     pub(crate) fn many() -> Waiter {
-        Waiter { claimed: AtomicU32::new(0), solo: false, target: park::target() }
+        Waiter {
+            claimed: AtomicU32::new(0),
+            solo: false,
+            target: park::target(),
+        }
     }
 
     /// Ends the wait by this arm, unless another did. After a `true`, unless there is another hold
@@ -48,7 +56,9 @@ impl Waiter {
             self.claimed.store(arm + 1, Release);
             return true;
         }
-        self.claimed.compare_exchange(0, arm + 1, AcqRel, Relaxed).is_ok()
+        self.claimed
+            .compare_exchange(0, arm + 1, AcqRel, Relaxed)
+            .is_ok()
     }
 
     /// Which arm ended the wait.
@@ -57,10 +67,10 @@ impl Waiter {
         self.claimed.load(Acquire).checked_sub(1)
     }
 
-    /// Parks once, on a task or a thread.
+    /// Parks once, on a task or a thread. Nothing is thrown once the wait is claimed.
     #[inline(always)]
     pub(crate) fn park(&self, reason: Reason, deadline: Option<Instant>) {
-        park::park_on(&self.target, reason, deadline);
+        park::park_record(&self.target, reason, deadline, || self.claimed().is_some());
     }
 
     /// What wakes the waiting side.
@@ -94,7 +104,9 @@ pub(crate) struct LocalNode {
 
 impl fmt::Debug for LocalNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalNode").field("arm", &self.arm).finish_non_exhaustive()
+        f.debug_struct("LocalNode")
+            .field("arm", &self.arm)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,7 +145,9 @@ impl LocalNode {
     fn unlink(&self) {
         let list = self.list.replace(std::ptr::null());
         // SAFETY: a node that names a list is in it, and the list is valid while it has nodes.
-        let Some(list) = (unsafe { list.as_ref() }) else { return };
+        let Some(list) = (unsafe { list.as_ref() }) else {
+            return;
+        };
         let (prev, next) = (self.prev.get(), self.next.replace(std::ptr::null()));
         // SAFETY: nodes in the list are valid.
         match unsafe { prev.as_ref() } {
@@ -161,7 +175,10 @@ impl Drop for Linked<'_> {
 
 impl LocalList {
     pub(crate) fn new() -> LocalList {
-        LocalList { first: Cell::new(std::ptr::null()), last: Cell::new(std::ptr::null()) }
+        LocalList {
+            first: Cell::new(std::ptr::null()),
+            last: Cell::new(std::ptr::null()),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -193,7 +210,11 @@ pub(crate) struct JoinNode {
 
 impl JoinNode {
     pub(crate) fn new(waiter: &Waiter, arm: u32) -> JoinNode {
-        JoinNode { waiter, arm, released: AtomicU32::new(0) }
+        JoinNode {
+            waiter,
+            arm,
+            released: AtomicU32::new(0),
+        }
     }
 
     /// Ends the wait; the answer wakes the joiner. After this the node may be gone.

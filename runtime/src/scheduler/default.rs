@@ -1,0 +1,104 @@
+//! What a runtime is to be, from a program and its environment, and the runtime of tasks spawned
+//! outside of any.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+
+use super::Shared;
+use super::start::{Threads, WorkerSeed, note_process};
+use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
+use crate::stack::SizeClass;
+
+/// The options of a runtime; `None` where the program says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) workers: Option<usize>,
+    pub(crate) stack_size: Option<usize>,
+}
+
+impl Plan {
+    /// The environment wins over the program: for `#[go_main]`.
+    pub(crate) fn environment_first(mut self) -> io::Result<Plan> {
+        self.workers = env_number("GOCORO_WORKERS")?.or(self.workers);
+        self.stack_size = env_number("GOCORO_STACK_SIZE")?.or(self.stack_size);
+        Ok(self)
+    }
+
+    /// A runtime's common part and a seed for each of its workers, none of which runs yet.
+    pub(crate) fn prepare(self) -> io::Result<(Arc<Shared>, Vec<WorkerSeed>)> {
+        let workers = match self.workers {
+            Some(workers) => workers,
+            None => match env_number("GOCORO_WORKERS")? {
+                Some(workers) => workers,
+                None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            },
+        };
+        if workers == 0 || workers > WORKERS_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("a runtime has between 1 and {WORKERS_MAX} workers, not {workers}"),
+            ));
+        }
+        let bytes = match self.stack_size {
+            Some(bytes) => bytes,
+            None => env_number("GOCORO_STACK_SIZE")?.unwrap_or(STACK_BYTES_DEFAULT),
+        };
+        note_process();
+        let (shared, deques) = Shared::new(workers, SizeClass::holding(bytes)?);
+        let seeds = deques.into_iter().enumerate();
+        let seeds = seeds
+            .map(|(index, deque)| WorkerSeed {
+                shared: shared.clone(),
+                index,
+                deque,
+            })
+            .collect();
+        Ok((shared, seeds))
+    }
+
+    /// A runtime whose workers are threads.
+    pub(crate) fn start(self) -> io::Result<(Arc<Shared>, Threads)> {
+        let (shared, seeds) = self.prepare()?;
+        let threads = Threads::start(&shared, seeds)?;
+        Ok((shared, threads))
+    }
+}
+
+fn env_number(name: &str) -> io::Result<Option<usize>> {
+    let Some(text) = std::env::var_os(name) else {
+        return Ok(None);
+    };
+    let number = text.to_str().and_then(|text| text.trim().parse().ok());
+    number.map(Some).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{name} is {text:?}; it has to be a whole number"),
+        )
+    })
+}
+
+/// `#[go_main]`'s runtime, or one started for the purpose.
+static DEFAULT: OnceLock<Arc<Shared>> = OnceLock::new();
+
+/// The runtime of tasks that are spawned outside of any; started if there is none.
+pub(crate) fn default_shared() -> io::Result<&'static Arc<Shared>> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    if let Some(shared) = DEFAULT.get() {
+        return Ok(shared);
+    }
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if DEFAULT.get().is_none() {
+        let (shared, threads) = Plan::default().start()?;
+        // Its threads live as long as the process.
+        std::mem::forget(threads);
+        let _ = DEFAULT.set(shared);
+    }
+    Ok(DEFAULT.get().expect("set just now"))
+}
+
+/// Makes this the default runtime, unless there is one.
+pub(crate) fn set_default(shared: &Arc<Shared>) {
+    let _ = DEFAULT.set(shared.clone());
+}

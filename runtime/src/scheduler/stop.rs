@@ -1,0 +1,68 @@
+//! The end of a worker: cancel what lives, run until nothing is left, give the stacks back.
+
+use super::worker::{Wait, Worker};
+use crate::park;
+use crate::task::Flags;
+
+impl Worker {
+    /// Once the runtime is closed: everything that lives here is cancelled.
+    pub(super) fn cancel_all(&self) {
+        if self.cancelling.replace(true) {
+            return;
+        }
+        let live: Vec<_> = self.core.live().map(std::ptr::from_ref).collect();
+        for task in live {
+            // SAFETY: live, and nothing is started or ended here.
+            let task = unsafe { &*task };
+            task.word.mark_cancelled();
+            task.set(Flags::CANCEL);
+            park::interrupt_local(&self.core, task);
+        }
+    }
+
+    /// Whether a closed runtime's worker has nothing left.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.shared.is_closed()
+            && self.core.live_count.get() == 0
+            && self.unstarted.is_empty()
+            && self.core.links_due.get() == 0
+            && self.core.mailbox.is_empty()
+            && !self.seat().has_placed()
+    }
+
+    /// Whether this worker alone has nothing to run and nothing to wait for but the outside.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.core.live_count.get() == 0 && self.unstarted.is_empty()
+    }
+
+    /// Turns until the closed runtime's worker has nothing left.
+    pub(crate) fn run_to_end(&self) {
+        while !self.is_finished() {
+            self.turn(Wait::Yes);
+        }
+    }
+
+    /// Ends the worker: its tasks have ended.
+    pub(crate) fn end(&self) {
+        debug_assert!(self.shared.is_closed() && self.is_idle());
+        while let Some((stack, class)) = { self.core.stacks.borrow_mut().pop_any() } {
+            // SAFETY: idle, and with no current task the job function returns `false`.
+            unsafe { stack.free(class) };
+        }
+        self.seat().set_ended();
+        self.shared.notify_waiters();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if self.core.live_count.get() > 0 {
+            // Borrowed frames and lent thread-locals must stay, so the thread must not end.
+            eprintln!("gocoro: a worker is dropped with started tasks; its thread stays for ever");
+            loop {
+                crate::parker::Parker::default().park(None);
+            }
+        }
+        self.core.mailbox.release();
+    }
+}

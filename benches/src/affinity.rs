@@ -14,19 +14,14 @@ pub(crate) fn cores() -> Vec<usize> {
         return vec![0];
     }
     // SAFETY: every number asked for is below the set's size.
-    (0..libc::CPU_SETSIZE as usize)
-        .filter(|&core| unsafe { libc::CPU_ISSET(core, &set) })
-        .collect()
+    (0..libc::CPU_SETSIZE as usize).filter(|&core| unsafe { libc::CPU_ISSET(core, &set) }).collect()
 }
 
 /// Binds the calling thread, and all threads it starts from now on, to `cores`.
 pub(crate) fn pin(cores: &[usize]) {
     // SAFETY: `cpu_set_t` is an array of integers, for which zeroes are a value.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
-    for &core in cores
-        .iter()
-        .filter(|&&core| core < libc::CPU_SETSIZE as usize)
-    {
+    for &core in cores.iter().filter(|&&core| core < libc::CPU_SETSIZE as usize) {
         // SAFETY: the number is below the set's size.
         unsafe { libc::CPU_SET(core, &mut set) };
     }

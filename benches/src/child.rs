@@ -22,21 +22,10 @@ const NOT_HERE: &str = "not here:";
 pub(crate) fn start(row: &Row, system: System, workers: usize, quick: bool) -> Outcome {
     let program = std::env::current_exe().map_err(|e| format!("current_exe: {e}"))?;
     let mut command = Command::new(program);
-    command.args([
-        "--child",
-        row.name,
-        system.name(),
-        "--workers",
-        &workers.to_string(),
-    ]);
+    command.args(["--child", row.name, system.name(), "--workers", &workers.to_string()]);
     command.args(quick.then_some("--quick"));
-    command
-        .env("GOCORO_WORKERS", workers.to_string())
-        .env_remove("RUST_BACKTRACE");
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| format!("start: {e}"))?;
+    command.env("GOCORO_WORKERS", workers.to_string()).env_remove("RUST_BACKTRACE");
+    let output = command.stdin(Stdio::null()).output().map_err(|e| format!("start: {e}"))?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let said = |word| stdout.lines().find_map(|line| line.strip_prefix(word));
     if let Some(figures) = said(FIGURES) {
@@ -49,11 +38,7 @@ pub(crate) fn start(row: &Row, system: System, workers: usize, quick: bool) -> O
     let stderr = String::from_utf8_lossy(&output.stderr);
     // The line after a panic's place is its message; other than that, the first line tells most.
     let is_telling = |line: &&str| !line.is_empty() && !line.starts_with("thread '");
-    let told = stderr
-        .lines()
-        .map(str::trim)
-        .find(is_telling)
-        .unwrap_or("no message");
+    let told = stderr.lines().map(str::trim).find(is_telling).unwrap_or("no message");
     Err(Problem::Fails(format!("{}: {told}", output.status)))
 }
 
@@ -75,13 +60,7 @@ pub(crate) fn measure(name: &str, system: System, args: &Args) -> ExitCode {
         process::exit(124);
     });
     let size = if args.quick { row.quick } else { row.size };
-    let context = Context {
-        system,
-        workers,
-        size,
-        quick: args.quick,
-        server_cores,
-    };
+    let context = Context { system, workers, size, quick: args.quick, server_cores };
     match run(&context) {
         Ok(figures) => {
             let figures: Vec<String> = figures.iter().map(f64::to_string).collect();

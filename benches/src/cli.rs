@@ -67,32 +67,17 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
             "--runs" => args.runs = Some(number(&value()?)?),
             "--workers" => args.workers = Some(number(&value()?)?),
             "--systems" => {
-                args.systems = value()?
-                    .split(',')
-                    .map(str::parse)
-                    .collect::<Result<_, _>>()?;
+                args.systems = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?;
             }
             "--growth" => args.growth = true,
             "--quick" => args.quick = true,
             "--spread" => args.spread = true,
             "--markdown" => args.markdown = true,
-            "--child" => {
-                args.role = Role::Child {
-                    row: value()?,
-                    system: value()?.parse()?,
-                }
-            }
+            "--child" => args.role = Role::Child { row: value()?, system: value()?.parse()? },
             "--serve" => {
                 let (kind, system) = (value()?, value()?.parse()?);
-                let cores = value()?
-                    .split(',')
-                    .filter_map(|core| core.parse().ok())
-                    .collect();
-                args.role = Role::Server {
-                    kind,
-                    system,
-                    cores,
-                };
+                let cores = value()?.split(',').filter_map(|core| core.parse().ok()).collect();
+                args.role = Role::Server { kind, system, cores };
             }
             _ if word.starts_with('-') => return Err(format!("unknown option {word}")),
             _ => args.filters.push(word.to_lowercase()),

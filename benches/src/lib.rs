@@ -47,11 +47,7 @@ pub fn main() -> ExitCode {
         cli::Role::List => run::list(),
         cli::Role::Parent => return run::all(&args),
         cli::Role::Child { row, system } => return child::measure(row, *system, &args),
-        cli::Role::Server {
-            kind,
-            system,
-            cores,
-        } => server::serve(kind, *system, cores, &args),
+        cli::Role::Server { kind, system, cores } => server::serve(kind, *system, cores, &args),
     }
     ExitCode::SUCCESS
 }

@@ -51,10 +51,7 @@ enum State {
 
 /// A loopback address for the `n`th connection: each address has but 28 000 ports to connect from.
 pub(crate) fn address(port: u16, n: usize) -> SocketAddr {
-    SocketAddr::new(
-        IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + (n % 100) as u8)),
-        port,
-    )
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + (n % 100) as u8)), port)
 }
 
 impl Load {
@@ -68,10 +65,7 @@ impl Load {
             plan,
         };
         if load.plan.reconnect {
-            let idle = || Connection {
-                stream: None,
-                state: State::Idle,
-            };
+            let idle = || Connection { stream: None, state: State::Idle };
             load.connections.resize_with(load.plan.connections, idle);
             return Ok(load);
         }
@@ -97,13 +91,8 @@ impl Load {
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             let token = Token(self.connections.len());
-            self.poll
-                .registry()
-                .register(&mut stream, token, Interest::READABLE)?;
-            self.connections.push(Connection {
-                stream: Some(stream),
-                state: State::Idle,
-            });
+            self.poll.registry().register(&mut stream, token, Interest::READABLE)?;
+            self.connections.push(Connection { stream: Some(stream), state: State::Idle });
         }
         Ok(())
     }
@@ -137,10 +126,7 @@ impl Load {
             }
             is_over = is_over || start.elapsed() >= window;
         }
-        Ok(Done {
-            exchanges,
-            took: start.elapsed(),
-        })
+        Ok(Done { exchanges, took: start.elapsed() })
     }
 
     /// Starts the `n`th connection's next exchange.
@@ -152,10 +138,7 @@ impl Load {
         self.opened += 1;
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, Token(n), both)?;
-        self.connections[n] = Connection {
-            stream: Some(stream),
-            state: State::Connecting,
-        };
+        self.connections[n] = Connection { stream: Some(stream), state: State::Connecting };
         Ok(())
     }
 
@@ -202,11 +185,7 @@ impl Load {
                 break;
             }
         }
-        connection.state = if missing == 0 {
-            State::Idle
-        } else {
-            State::Waiting(missing)
-        };
+        connection.state = if missing == 0 { State::Idle } else { State::Waiting(missing) };
         if missing == 0 && self.plan.reconnect {
             connection.stream = None;
         }

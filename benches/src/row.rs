@@ -91,20 +91,12 @@ pub(crate) struct Figure {
 
 /// A figure of which less is better.
 pub(crate) const fn cost(label: &'static str, unit: &'static str) -> Figure {
-    Figure {
-        label,
-        unit,
-        more_is_better: false,
-    }
+    Figure { label, unit, more_is_better: false }
 }
 
 /// A figure of which more is better.
 pub(crate) const fn rate(label: &'static str, unit: &'static str) -> Figure {
-    Figure {
-        label,
-        unit,
-        more_is_better: true,
-    }
+    Figure { label, unit, more_is_better: true }
 }
 
 /// What a measurement is told.

@@ -43,11 +43,7 @@ pub(crate) fn all(args: &Args) -> ExitCode {
         for row in &section.rows {
             lines.extend(measure(row, section.workers, runs, args, &mut notes));
         }
-        lines.retain(|line| {
-            line.cells
-                .iter()
-                .any(|(_, cell)| !matches!(cell, Cell::Absent))
-        });
+        lines.retain(|line| line.cells.iter().any(|(_, cell)| !matches!(cell, Cell::Absent)));
         if !lines.is_empty() {
             println!("{}", table::section(&section.title, &lines, args));
         }
@@ -63,49 +59,25 @@ fn sections(args: &Args) -> Vec<Section> {
         let name = row.name.to_lowercase();
         args.filters.is_empty() || args.filters.iter().any(|filter| name.contains(filter))
     };
-    let is_on_any = |row: &&Row| {
-        row.on
-            .iter()
-            .any(|(system, _)| args.systems.contains(system))
-    };
+    let is_on_any = |row: &&Row| row.on.iter().any(|(system, _)| args.systems.contains(system));
     let pick = |wanted: &dyn Fn(&Row) -> bool| -> Vec<&'static Row> {
-        rows::all()
-            .filter(|row| wanted(row))
-            .filter(chosen)
-            .filter(is_on_any)
-            .collect()
+        rows::all().filter(|row| wanted(row)).filter(chosen).filter(is_on_any).collect()
     };
-    let section = |title: &str, workers, rows| Section {
-        title: title.into(),
-        workers,
-        rows,
-    };
+    let section = |title: &str, workers, rows| Section { title: title.into(), workers, rows };
     let many = args.workers.unwrap_or(1);
     let mut sections = vec![
         section("bare switch", 1, pick(&|row| row.group == Group::Bare)),
         section(
-            &if many == 1 {
-                "1 worker".into()
-            } else {
-                format!("{many} workers")
-            },
+            &if many == 1 { "1 worker".into() } else { format!("{many} workers") },
             many,
             pick(&|row| row.group == Group::Main || (row.group == Group::TwoOnly && many > 1)),
         ),
     ];
     if args.workers.is_none() {
-        sections.push(section(
-            "2 workers",
-            2,
-            pick(&|row| row.two || row.group == Group::TwoOnly),
-        ));
+        sections.push(section("2 workers", 2, pick(&|row| row.two || row.group == Group::TwoOnly)));
     }
     if args.growth {
-        sections.push(section(
-            "growth",
-            many,
-            pick(&|row| row.group == Group::Growth),
-        ));
+        sections.push(section("growth", many, pick(&|row| row.group == Group::Growth)));
     }
     sections
 }
@@ -163,11 +135,7 @@ fn measure(
             };
             cells.push((system, cell));
         }
-        Line {
-            row: row.name,
-            figure,
-            cells,
-        }
+        Line { row: row.name, figure, cells }
     };
     row.figures.iter().enumerate().map(line).collect()
 }

@@ -41,28 +41,18 @@ impl Server {
             .map_err(|e| format!("start the server: {e}"))?;
         let questions = process.stdin.take();
         let answers = BufReader::new(process.stdout.take().expect("piped"));
-        let mut server = Server {
-            process,
-            questions,
-            answers,
-            port: 0,
-        };
+        let mut server = Server { process, questions, answers, port: 0 };
         server.port = server.read("port ")?[0] as u16;
         Ok(server)
     }
 
     pub(crate) fn usage(&mut self) -> Result<Usage, String> {
         let questions = self.questions.as_mut().expect("taken by drop");
-        questions
-            .write_all(b"usage\n")
-            .map_err(|e| format!("ask the server: {e}"))?;
+        questions.write_all(b"usage\n").map_err(|e| format!("ask the server: {e}"))?;
         let [cpu, memory] = self.read("usage ")?[..] else {
             return Err("the server's answer has not two numbers".into());
         };
-        Ok(Usage {
-            cpu: Duration::from_micros(cpu),
-            memory,
-        })
+        Ok(Usage { cpu: Duration::from_micros(cpu), memory })
     }
 
     /// The numbers of the server's next line that starts with `word`.
@@ -76,9 +66,7 @@ impl Server {
                 Ok(_) => {}
             }
             if let Some(numbers) = line.strip_prefix(word) {
-                let numbers = numbers
-                    .split_whitespace()
-                    .map(|n| n.parse().map_err(|_| n.into()));
+                let numbers = numbers.split_whitespace().map(|n| n.parse().map_err(|_| n.into()));
                 return numbers.collect();
             }
         }
@@ -115,11 +103,7 @@ pub(crate) fn listens_at(port: u16) {
 
 fn answer() {
     for _ in io::stdin().lines().map_while(Result::ok) {
-        println!(
-            "usage {} {}",
-            usage::cpu_time().as_micros(),
-            usage::memory()
-        );
+        println!("usage {} {}", usage::cpu_time().as_micros(), usage::memory());
     }
     process::exit(0)
 }

@@ -23,9 +23,8 @@ pub(crate) enum System {
 use System::*;
 
 impl System {
-    pub(crate) const ALL: [System; 8] = [
-        Gocoro, TokioCt, TokioMt, May, Smol, Threads, Generator, Corosensei,
-    ];
+    pub(crate) const ALL: [System; 8] =
+        [Gocoro, TokioCt, TokioMt, May, Smol, Threads, Generator, Corosensei];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -62,10 +61,7 @@ impl FromStr for System {
 }
 
 pub(crate) fn gocoro(workers: usize) -> gocoro::runtime::Runtime {
-    gocoro::runtime::Builder::new()
-        .workers(workers)
-        .build()
-        .expect("start gocoro")
+    gocoro::runtime::Builder::new().workers(workers).build().expect("start gocoro")
 }
 
 pub(crate) fn tokio(system: System, workers: usize) -> tokio::runtime::Runtime {
@@ -73,11 +69,7 @@ pub(crate) fn tokio(system: System, workers: usize) -> tokio::runtime::Runtime {
         TokioCt => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    builder
-        .worker_threads(workers)
-        .enable_all()
-        .build()
-        .expect("start tokio")
+    builder.worker_threads(workers).enable_all().build().expect("start tokio")
 }
 
 /// Runs `future` as a task: `block_on` alone would poll it outside the workers.

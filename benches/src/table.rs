@@ -25,16 +25,11 @@ pub(crate) enum Cell {
 pub(crate) fn header(runs: usize, quick: bool) -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find(|line| line.starts_with("model name"));
-    let model = model
-        .and_then(|line| line.split(": ").nth(1))
-        .unwrap_or("unknown processor");
+    let model = model.and_then(|line| line.split(": ").nth(1)).unwrap_or("unknown processor");
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let cores = thread::available_parallelism().map_or(1, |n| n.get());
     let mut text = format!("{model}, {cores} cores, Linux {}\n", kernel.trim());
-    let _ = write!(
-        text,
-        "median of {runs} interleaved runs (gocoro / this system)"
-    );
+    let _ = write!(text, "median of {runs} interleaved runs (gocoro / this system)");
     if quick {
         text += "; --quick: small counts, a smoke test and no measurement";
     }
@@ -45,9 +40,7 @@ pub(crate) fn header(runs: usize, quick: bool) -> String {
 pub(crate) fn section(title: &str, lines: &[Line], args: &Args) -> String {
     let has = |system: &System| {
         let shown = |line: &Line| {
-            line.cells
-                .iter()
-                .any(|(on, cell)| on == system && !matches!(cell, Cell::Absent))
+            line.cells.iter().any(|(on, cell)| on == system && !matches!(cell, Cell::Absent))
         };
         lines.iter().any(shown)
     };
@@ -59,25 +52,13 @@ pub(crate) fn section(title: &str, lines: &[Line], args: &Args) -> String {
             "" => line.row.to_string(),
             label => format!("{}: {label}", line.row),
         };
-        let arrow = if line.figure.more_is_better {
-            '↑'
-        } else {
-            '↓'
-        };
+        let arrow = if line.figure.more_is_better { '↑' } else { '↓' };
         let mut row = vec![name, format!("{} {arrow}", line.figure.unit)];
         let own = measured(line, System::Gocoro);
-        row.extend(
-            systems
-                .iter()
-                .map(|&system| cell(line, system, own, args.spread)),
-        );
+        row.extend(systems.iter().map(|&system| cell(line, system, own, args.spread)));
         rows.push(row);
     }
-    if args.markdown {
-        markdown(&rows)
-    } else {
-        plain(&rows)
-    }
+    if args.markdown { markdown(&rows) } else { plain(&rows) }
 }
 
 fn measured(line: &Line, system: System) -> Option<&Summary> {
@@ -162,14 +143,9 @@ fn markdown(rows: &[Vec<String>]) -> String {
 fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
     };
-    (0..columns)
-        .map(|column| width(column).unwrap_or(0))
-        .collect()
+    (0..columns).map(|column| width(column).unwrap_or(0)).collect()
 }
 
 #[cfg(test)]
@@ -178,29 +154,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_grouped() {
-        let texts = [
-            0.0,
-            1.234,
-            12.34,
-            123.4,
-            1234.0,
-            1_234_567.0,
-            -1234.0,
-            -123.0,
-        ]
-        .map(number);
-        assert_eq!(
-            texts,
-            [
-                "0",
-                "1.23",
-                "12.3",
-                "123",
-                "1 234",
-                "1 234 567",
-                "-1 234",
-                "-123"
-            ]
-        );
+        let texts = [0.0, 1.234, 12.34, 123.4, 1234.0, 1_234_567.0, -1234.0, -123.0].map(number);
+        assert_eq!(texts, ["0", "1.23", "12.3", "123", "1 234", "1 234 567", "-1 234", "-123"]);
     }
 }

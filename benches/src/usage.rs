@@ -31,34 +31,21 @@ pub(crate) fn peak_memory() -> u64 {
 /// A line of `/proc/self/status`, which counts in KiB.
 fn status(key: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").expect("read /proc/self/status");
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(key))
-        .expect("a line of status");
-    let kib: u64 = line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number of kB");
+    let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("a line of status");
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kB");
     kib * 1024
 }
 
 /// Raises the limit of open files as far as is allowed, and returns it.
 pub(crate) fn allow_open_files() -> u64 {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for writes.
     let failed = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0;
     assert!(!failed, "getrlimit: {}", io::Error::last_os_error());
     let wanted = limit.rlim_max.max(OPEN_FILES);
     // The first may be refused, the second is always allowed.
     for max in [wanted, limit.rlim_max] {
-        let raised = libc::rlimit {
-            rlim_cur: max,
-            rlim_max: max,
-        };
+        let raised = libc::rlimit { rlim_cur: max, rlim_max: max };
         // SAFETY: `raised` is valid for reads.
         if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) } == 0 {
             return max;

@@ -30,15 +30,8 @@ impl Server {
             .expect("the server starts");
         let mut line = String::new();
         let stdout = process.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("it says where it listens");
-        let address = line
-            .trim()
-            .rsplit('/')
-            .next()
-            .expect("an address")
-            .to_owned();
+        BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
+        let address = line.trim().rsplit('/').next().expect("an address").to_owned();
         Self { process, address }
     }
 
@@ -66,18 +59,12 @@ impl Drop for Server {
 
 fn rest(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
-    stream
-        .read_to_end(&mut bytes)
-        .expect("the server closes in order");
+    stream.read_to_end(&mut bytes).expect("the server closes in order");
     String::from_utf8(bytes).unwrap()
 }
 
 fn codes(answers: &str) -> Vec<&str> {
-    answers
-        .split("HTTP/1.1 ")
-        .skip(1)
-        .map(|answer| &answer[..3])
-        .collect()
+    answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect()
 }
 
 #[test]
@@ -87,10 +74,7 @@ fn pipelined_requests_are_answered_in_order() {
     let requests: String = (0..16).map(|i| echo(&format!("<{i:02}>")) + GET).collect();
     let answers = server.ask(requests.as_bytes());
     assert_eq!(codes(&answers), ["200"; 32]);
-    let found: Vec<_> = answers
-        .match_indices('<')
-        .map(|(at, _)| &answers[at..at + 4])
-        .collect();
+    let found: Vec<_> = answers.match_indices('<').map(|(at, _)| &answers[at..at + 4]).collect();
     let sent: Vec<_> = (0..16).map(|i| format!("<{i:02}>")).collect();
     assert_eq!(found, sent);
 }
@@ -141,10 +125,7 @@ fn a_body_that_nobody_wants_is_skipped() {
     let server = Server::start();
     let request =
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\nGET / HTTP/1.1\r\n\r\n..";
-    assert_eq!(
-        codes(&server.ask(format!("{request}{GET}").as_bytes())),
-        ["405", "200"]
-    );
+    assert_eq!(codes(&server.ask(format!("{request}{GET}").as_bytes())), ["405", "200"]);
 }
 
 #[test]
@@ -196,46 +177,16 @@ fn bad_requests_are_answered_and_end_the_connection() {
     for (request, code) in [
         ("\x16\x03\x01\x02\0\x01\0".to_owned(), "400"),
         (GET.replace("Host", "Hxst"), "400"),
-        (
-            format!("{POST}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
-            "400",
-        ),
-        (
-            format!("{POST}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
-            "400",
-        ),
-        (
-            format!("{POST}Transfer-Encoding: chunked\r\n\r\nxyz\r\n"),
-            "400",
-        ),
-        (
-            format!("{POST}Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n"),
-            "400",
-        ),
-        (
-            format!("{POST}Transfer-Encoding: chunked\r\n\r\n\r\n"),
-            "400",
-        ),
-        (
-            format!("{POST}Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFF\r\n"),
-            "413",
-        ),
-        (
-            format!(
-                "{POST}Transfer-Encoding: chunked\r\n\r\n0\r\n{}",
-                "A: b\r\n".repeat(999)
-            ),
-            "431",
-        ),
+        (format!("{POST}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"), "400"),
+        (format!("{POST}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc"), "400"),
+        (format!("{POST}Transfer-Encoding: chunked\r\n\r\nxyz\r\n"), "400"),
+        (format!("{POST}Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n"), "400"),
+        (format!("{POST}Transfer-Encoding: chunked\r\n\r\n\r\n"), "400"),
+        (format!("{POST}Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFF\r\n"), "413"),
+        (format!("{POST}Transfer-Encoding: chunked\r\n\r\n0\r\n{}", "A: b\r\n".repeat(999)), "431"),
         (format!("GET /{} HTTP/1.1\r\n", "a".repeat(20_000)), "414"),
-        (
-            format!("GET / HTTP/1.1\r\n{}", "A: b\r\n".repeat(99)),
-            "431",
-        ),
-        (
-            GET.replace("Host", &format!("A: {}\r\nHost", "a".repeat(20_000))),
-            "431",
-        ),
+        (format!("GET / HTTP/1.1\r\n{}", "A: b\r\n".repeat(99)), "431"),
+        (GET.replace("Host", &format!("A: {}\r\nHost", "a".repeat(20_000))), "431"),
         (GET.replace("1.1", "2.0"), "505"),
     ] {
         let answers = server.ask(format!("{GET}{request}{GET}").as_bytes());
@@ -250,12 +201,7 @@ fn truncated_requests_are_answered() {
     let server = Server::start();
     let whole = format!("{POST}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
     for end in 1..whole.len() {
-        assert_eq!(
-            codes(&server.ask(&whole.as_bytes()[..end])),
-            ["400"],
-            "{:?}",
-            &whole[..end]
-        );
+        assert_eq!(codes(&server.ask(&whole.as_bytes()[..end])), ["400"], "{:?}", &whole[..end]);
     }
     assert_eq!(server.ask(b""), "");
     assert_eq!(codes(&server.ask(whole.as_bytes())), ["200"]);
@@ -267,9 +213,7 @@ fn a_client_that_goes_on_sending_still_reads_the_refusal() {
     let mut stream = server.connect();
     let head = format!("{POST}Content-Length: 1500000\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
-    stream
-        .write_all(&vec![b'x'; 1_500_000])
-        .expect("the server reads what it throws away");
+    stream.write_all(&vec![b'x'; 1_500_000]).expect("the server reads what it throws away");
     assert_eq!(codes(&rest(stream)), ["413"]);
 }
 
@@ -277,8 +221,7 @@ fn a_client_that_goes_on_sending_still_reads_the_refusal() {
 fn slow_requests_are_ended_and_do_not_disturb_others() {
     let server = Server::start();
     let mut slow = server.connect();
-    slow.set_read_timeout(Some(Duration::from_millis(300)))
-        .unwrap();
+    slow.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     let started = Instant::now();
     let mut answer = String::new();
     // A byte now and then does not help: the deadline is that of the whole head.
@@ -290,19 +233,14 @@ fn slow_requests_are_ended_and_do_not_disturb_others() {
         }
     }
     assert_eq!(codes(&answer), ["408"]);
-    assert!(
-        started.elapsed() >= Duration::from_secs(9),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() >= Duration::from_secs(9), "{:?}", started.elapsed());
 }
 
 #[test]
 fn a_client_that_does_not_read_holds_up_nobody_else() {
     let server = Server::start();
     let mut deaf = server.connect();
-    deaf.set_write_timeout(Some(Duration::from_secs(1)))
-        .unwrap();
+    deaf.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     let body = "x".repeat(500_000);
     let request = format!("{POST}Content-Length: {}\r\n\r\n{body}", body.len());
     while deaf.write_all(request.as_bytes()).is_ok() {} // until both directions are full
@@ -312,12 +250,7 @@ fn a_client_that_does_not_read_holds_up_nobody_else() {
 #[test]
 fn running_out_of_descriptors_is_survived() {
     let mut limited = Command::new("sh");
-    limited.args([
-        "-c",
-        "ulimit -n 64; exec \"$@\"",
-        "sh",
-        env!("CARGO_BIN_EXE_http_server"),
-    ]);
+    limited.args(["-c", "ulimit -n 64; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_http_server")]);
     let mut server = Server::run(&mut limited);
     let crowd: Vec<_> = (0..100).map(|_| server.connect()).collect();
     let mut report = String::new();

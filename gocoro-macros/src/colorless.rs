@@ -114,10 +114,7 @@ fn close(tokens: &[TokenTree], start: usize, nested: bool) -> Result<Closed, Unm
                 return Ok(Closed { body, end: at });
             }
             if !statements && !body.is_empty() && unread.is_none() {
-                unread = Some(Closed {
-                    body: body.clone(),
-                    end: at,
-                });
+                unread = Some(Closed { body: body.clone(), end: at });
             }
         }
         statements |= is_punct(tokens.get(at), ';');
@@ -152,9 +149,7 @@ fn ends_operand(tokens: &[TokenTree], at: usize, nested: bool) -> bool {
 fn is_complete(tokens: &[TokenTree]) -> bool {
     let body = header_end(tokens).map_or(0, |end| end + 2);
     let body = readable(tokens[body..].iter().cloned());
-    Block::parse_within
-        .parse2(body)
-        .is_ok_and(|statements| !statements.is_empty())
+    Block::parse_within.parse2(body).is_ok_and(|statements| !statements.is_empty())
 }
 
 /// The tokens with `name` for each `$name`, which stands for something complete.
@@ -222,18 +217,9 @@ mod tests {
     fn generics_and_arrows_do_not_end_it() {
         becomes("go!< f::<Vec<u8>>(x) >;", "go!(f::<Vec<u8>>(x));");
         becomes("go!<<T as U<V>>::f(x)>;", "go!(<T as U<V>>::f(x));");
-        becomes(
-            "go!< { let a: Vec<u8> = b; f(a) } >;",
-            "go!({ let a: Vec<u8> = b; f(a) });",
-        );
-        becomes(
-            "go!< let a: Vec<u8>; a = b; f(a) >;",
-            "go!(let a: Vec<u8>; a = b; f(a));",
-        );
-        becomes(
-            "go!< let a = b as C<D>; f(a) >;",
-            "go!(let a = b as C<D>; f(a));",
-        );
+        becomes("go!< { let a: Vec<u8> = b; f(a) } >;", "go!({ let a: Vec<u8> = b; f(a) });");
+        becomes("go!< let a: Vec<u8>; a = b; f(a) >;", "go!(let a: Vec<u8>; a = b; f(a));");
+        becomes("go!< let a = b as C<D>; f(a) >;", "go!(let a = b as C<D>; f(a));");
         becomes("go!< f(|x| -> u8 { x }) >;", "go!(f(|x| -> u8 { x }));");
         becomes(
             "go!< local, name = n::<A, B>() => f() >;",
@@ -244,10 +230,7 @@ mod tests {
 
     #[test]
     fn operators_do_not_end_it() {
-        becomes(
-            "go!< if a > b { f() } else { g() } >;",
-            "go!(if a > b { f() } else { g() });",
-        );
+        becomes("go!< if a > b { f() } else { g() } >;", "go!(if a > b { f() } else { g() });");
         becomes("go!< if a > { b } { f() } >;", "go!(if a > { b } { f() });");
         becomes("go!< while a >> 1 > b {} >;", "go!(while a >> 1 > b {});");
         becomes("go!< f(a > b, c >= d) >;", "go!(f(a > b, c >= d));");
@@ -257,38 +240,23 @@ mod tests {
 
     #[test]
     fn inner_ones_come_first() {
-        becomes(
-            "go!< { go!< f() >; go!< g() > } >;",
-            "go!({ go!(f()); go!(g()) });",
-        );
+        becomes("go!< { go!< f() >; go!< g() > } >;", "go!({ go!(f()); go!(g()) });");
         becomes("go!< f(); go!< g() > >;", "go!(f(); go!(g()));");
         becomes("go!< go!< go!< f() >>>;", "go!(go!(go!(f())));");
-        becomes(
-            "go!< f(go!< g::<Vec<u8>>() >) >;",
-            "go!(f(go!(g::<Vec<u8>>())));",
-        );
+        becomes("go!< f(go!< g::<Vec<u8>>() >) >;", "go!(f(go!(g::<Vec<u8>>())));");
     }
 
     #[test]
     fn macro_rules_bodies_are_read_as_far_as_they_go() {
         becomes("go!< $e >;", "go!($e);");
         becomes("go!< $f::<$t>($x) >;", "go!($f::<$t>($x));");
-        becomes(
-            "go!< let a = $e; $crate::f(a) >;",
-            "go!(let a = $e; $crate::f(a));",
-        );
+        becomes("go!< let a = $e; $crate::f(a) >;", "go!(let a = $e; $crate::f(a));");
         becomes("go!< f($($x),*) >;", "go!(f($($x),*));");
     }
 
     #[test]
     fn only_go_is_rewritten() {
-        for source in [
-            "other!< f() >;",
-            "go < f() >;",
-            "go!(f());",
-            "a < b > ::c",
-            "go != b",
-        ] {
+        for source in ["other!< f() >;", "go < f() >;", "go!(f());", "a < b > ::c", "go != b"] {
             becomes(source, source);
         }
     }

@@ -18,20 +18,12 @@ pub(crate) fn spawn(refusals: Error) -> TokenStream {
 /// for `main`.
 pub(crate) fn entry(kind: Kind, function: Function, refusals: Error) -> TokenStream {
     let errors = refusals.into_compile_error();
-    let Function {
-        attributes: _,
-        visibility,
-        mut signature,
-        body,
-    } = function;
+    let Function { attributes: _, visibility, mut signature, body } = function;
     let name = match kind {
         Kind::Main => Ident::new("main", Span::call_site()),
         Kind::Test => signature.ident.clone(),
     };
-    let takes_self = signature
-        .inputs
-        .iter()
-        .any(|input| matches!(input, FnArg::Receiver(_)));
+    let takes_self = signature.inputs.iter().any(|input| matches!(input, FnArg::Receiver(_)));
     let original = (!takes_self && signature.variadic.is_none()).then(|| {
         signature.constness = None;
         quote!(#[allow(dead_code)] #visibility #signature #body)

@@ -15,10 +15,7 @@ pub(crate) fn split_facade(input: TokenStream) -> (TokenStream, TokenStream) {
     let mut tokens = input.into_iter();
     match tokens.next() {
         Some(TokenTree::Group(facade)) => (facade.stream(), tokens.collect()),
-        first => (
-            TokenStream::new(),
-            first.into_iter().chain(tokens).collect(),
-        ),
+        first => (TokenStream::new(), first.into_iter().chain(tokens).collect()),
     }
 }
 
@@ -47,10 +44,7 @@ pub(crate) fn header_end(tokens: &[TokenTree]) -> Option<usize> {
 /// The value of a setting, behind its `=`.
 fn value(equals: &Token![=], input: ParseStream<'_>) -> Result<Expr> {
     match input.is_empty() || input.peek(Token![,]) {
-        true => Err(Error::new(
-            equals.span,
-            "a value is expected behind this `=`",
-        )),
+        true => Err(Error::new(equals.span, "a value is expected behind this `=`")),
         false => input.parse(),
     }
 }
@@ -62,27 +56,15 @@ mod tests {
     fn header(source: &str) -> Option<String> {
         let tokens: Vec<_> = source.parse::<TokenStream>().unwrap().into_iter().collect();
         let end = header_end(&tokens)?;
-        Some(
-            tokens[..end]
-                .iter()
-                .cloned()
-                .collect::<TokenStream>()
-                .to_string(),
-        )
+        Some(tokens[..end].iter().cloned().collect::<TokenStream>().to_string())
     }
 
     #[test]
     fn a_header_ends_at_the_first_arrow_outside_delimiters() {
         assert_eq!(header("local => f(x)").as_deref(), Some("local"));
-        assert_eq!(
-            header("name = n, daemon => { g() }").as_deref(),
-            Some("name = n , daemon")
-        );
+        assert_eq!(header("name = n, daemon => { g() }").as_deref(), Some("name = n , daemon"));
         assert_eq!(header("=> f()").as_deref(), Some(""));
-        assert_eq!(
-            header("local => match x { _ => y }").as_deref(),
-            Some("local")
-        );
+        assert_eq!(header("local => match x { _ => y }").as_deref(), Some("local"));
     }
 
     #[test]

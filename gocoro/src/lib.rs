@@ -10,6 +10,17 @@ pub mod task {
     };
 }
 
+/// What tasks and threads share and wait for; the shape of [`std::sync`], and a few more.
+pub mod sync {
+    pub use gocoro_runtime::export::sync::{
+        Abandoned, Barrier, BarrierWaitResult, Closed, Condvar, Deferred, Event, LazyLock, Mutex,
+        MutexGuard, Once, OnceLock, OnceState, OwnedPermit, Permit, Promise, RwLock,
+        RwLockReadGuard, RwLockWriteGuard, Semaphore, TryAcquireError, WaitGroup,
+        WaitTimeoutResult, promise,
+    };
+    pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
+}
+
 /// Waiting for times; the shape of [`std::time`].
 pub mod time {
     pub use gocoro_runtime::export::time::{sleep, sleep_until};

@@ -78,10 +78,9 @@ impl<T> JoinHandle<T> {
     pub fn wait(self) -> T {
         match self.join() {
             Ok(value) => value,
-            Err(JoinError {
-                cause: Cause::Panicked(payload),
-                ..
-            }) => panic::resume_unwind(payload.0),
+            Err(JoinError { cause: Cause::Panicked(payload), .. }) => {
+                panic::resume_unwind(payload.0)
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -111,11 +110,7 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         let deadline = clock::after(timeout);
-        if wait_for_end(&self.task().inner, deadline) {
-            Ok(self.take())
-        } else {
-            Err(self)
-        }
+        if wait_for_end(&self.task().inner, deadline) { Ok(self.take()) } else { Err(self) }
     }
 
     /// Whether the task has ended. If so, [`JoinHandle::join`] returns at once.
@@ -322,10 +317,7 @@ impl fmt::Display for JoinError {
             }
             Cause::Cancelled => write!(f, "{naming} was cancelled"),
             Cause::Refused => {
-                write!(
-                    f,
-                    "{naming} was refused: no stack could be had, or its runtime was closed"
-                )
+                write!(f, "{naming} was refused: no stack could be had, or its runtime was closed")
             }
         }
     }

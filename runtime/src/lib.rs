@@ -5,38 +5,43 @@
 
 #![deny(unsafe_code)]
 
-mod limits;
-mod loom;
+mod blocking;
+mod cancel;
 mod clock;
-mod unwind;
-#[allow(unsafe_code)]
-mod stack;
-mod parker;
-#[allow(unsafe_code)]
-mod task;
-mod timer;
-mod trace;
 #[allow(unsafe_code)]
 mod current;
 #[allow(unsafe_code)]
-mod park;
-#[allow(unsafe_code)]
-mod waiters;
-#[allow(unsafe_code)]
 mod join;
+mod limits;
+mod loom;
+#[allow(unsafe_code)]
+mod net;
+#[allow(unsafe_code)]
+mod park;
+mod parker;
 #[allow(unsafe_code)]
 mod reactor;
-mod cancel;
-mod blocking;
+#[allow(unsafe_code)]
+mod runtime;
 #[allow(unsafe_code)]
 mod scheduler;
 #[allow(unsafe_code)]
 mod spawn;
 #[allow(unsafe_code)]
-mod runtime;
-mod time;
+mod stack;
 #[allow(unsafe_code)]
-mod net;
+mod sync;
+#[allow(unsafe_code)]
+mod task;
+#[cfg(all(test, loom))]
+#[allow(unsafe_code)]
+mod tests;
+mod time;
+mod timer;
+mod trace;
+mod unwind;
+#[allow(unsafe_code)]
+mod waiters;
 
 /// Exports for the facade, module by module.
 pub mod export {
@@ -58,6 +63,11 @@ pub mod export {
     /// `gocoro::runtime`
     pub mod runtime {
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
+    }
+
+    /// `gocoro::sync`
+    pub mod sync {
+        pub use crate::sync::*;
     }
 
     /// `gocoro::time`

@@ -47,8 +47,16 @@ pub(crate) const BLOCKING_THREADS_MAX: usize = 256;
 pub(crate) const BLOCKING_IDLE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Live tasks that a worker may have beyond twice the least loaded one's before it hands new tasks
-/// over.
-pub(crate) const PLACEMENT_SLACK: usize = 64;
+/// over. A few tasks that talk to each other are better off together.
+pub(crate) const PLACEMENT_SLACK: usize = 4;
+
+/// How long a thief leaves a worker its only unstarted task: one that is about to be joined is
+/// started at home within this.
+pub(crate) const STEAL_PATIENCE: std::time::Duration = std::time::Duration::from_micros(10);
+
+/// How long a worker that is woken often by others' tasks looks at its inbox before it sleeps; about
+/// what a sleep and a wake cost.
+pub(crate) const SPIN: std::time::Duration = std::time::Duration::from_micros(40);
 
 /// Idle stacks of one size that a worker keeps.
 pub(crate) const POOLED_STACKS_MAX: usize = 16 * 1024;

@@ -6,7 +6,7 @@
 #[cfg(not(all(test, loom)))]
 mod imp {
     pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
-    pub(crate) use std::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
     /// Waits a moment for another thread that is between two instructions.
     pub(crate) fn pause(round: u32) {
@@ -21,7 +21,7 @@ mod imp {
 #[cfg(all(test, loom))]
 mod imp {
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
-    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 
     pub(crate) fn pause(_round: u32) {
         loom::thread::yield_now();

@@ -150,7 +150,10 @@ fn throw_now(task: &Header, throw: Throw) {
 #[inline(always)]
 fn switch(task: &Header) {
     let here = std::cell::Cell::new(0u8);
-    task.frame.set((&raw const here).addr());
+    // SAFETY: on the owner's thread.
+    if let Some(stack) = unsafe { task.stack() } {
+        task.depth.set(stack.depth_of((&raw const here).addr()));
+    }
     if trace::is_on() {
         switch_with_spans();
     } else {
@@ -259,10 +262,7 @@ struct Timer<'a> {
 
 impl Timer<'_> {
     fn set<'a>(core: &'a Core, at: Instant, task: &Header) -> Timer<'a> {
-        let alarm = Alarm {
-            task,
-            boundary: std::ptr::null(),
-        };
+        let alarm = Alarm { task, boundary: std::ptr::null() };
         let key = core.timers.borrow_mut().insert(at, alarm);
         Timer { core, key }
     }

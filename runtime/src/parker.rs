@@ -4,10 +4,11 @@
 //! one parker, except in the destructors of its thread-locals, where each wait makes its own.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crate::clock;
+use crate::loom::{Condvar, Mutex};
 
 /// A token that one thread waits for and any thread gives.
 #[derive(Debug, Default)]

@@ -69,16 +69,9 @@ impl Builder {
     ///
     /// As [`Builder::build`].
     pub fn build_local(self) -> io::Result<LocalRuntime> {
-        let (_, mut seeds) = Plan {
-            workers: Some(1),
-            ..self.plan
-        }
-        .prepare()?;
+        let (_, mut seeds) = Plan { workers: Some(1), ..self.plan }.prepare()?;
         let seed = seeds.pop().expect("one worker has one seed");
-        Ok(LocalRuntime {
-            worker: Worker::new(seed)?,
-            _on_this_thread: PhantomData,
-        })
+        Ok(LocalRuntime { worker: Worker::new(seed)?, _on_this_thread: PhantomData })
     }
 }
 
@@ -186,10 +179,7 @@ impl Runtime {
     /// assert!(handle.is_finished());
     /// ```
     pub fn wait_idle(&self) {
-        assert!(
-            !self.is_own(),
-            "wait_idle in a task of the same runtime would wait for itself"
-        );
+        assert!(!self.is_own(), "wait_idle in a task of the same runtime would wait for itself");
         self.wait_for(None, Shared::is_quiet);
     }
 
@@ -219,10 +209,7 @@ impl Runtime {
     /// assert!(waits.join().unwrap_err().is_cancelled());
     /// ```
     pub fn shutdown(self, grace: Duration) -> Result<(), Runtime> {
-        assert!(
-            !self.is_own(),
-            "shutdown in a task of the same runtime would wait for itself"
-        );
+        assert!(!self.is_own(), "shutdown in a task of the same runtime would wait for itself");
         self.shared.close();
         if !self.wait_for(clock::after(grace), Shared::all_ended) {
             return Err(self);
@@ -268,9 +255,7 @@ impl Drop for Runtime {
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime")
-            .field("shared", &self.shared)
-            .finish_non_exhaustive()
+        f.debug_struct("Runtime").field("shared", &self.shared).finish_non_exhaustive()
     }
 }
 
@@ -407,7 +392,17 @@ impl LocalRuntime {
             Some(timeout) => clock::after(timeout).map_or(Wait::Yes, Wait::Until),
         };
         let _inside = self.worker.enter();
-        self.worker.turn(wait)
+        loop {
+            if self.worker.turn(wait) {
+                return true;
+            }
+            // A sleep may end early, and for nothing.
+            match wait {
+                Wait::Yes => {}
+                Wait::Until(at) if clock::now() < at => {}
+                Wait::Until(_) | Wait::No => return false,
+            }
+        }
     }
 }
 
@@ -428,9 +423,7 @@ impl Drop for LocalRuntime {
 
 impl fmt::Debug for LocalRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalRuntime")
-            .field("worker", &self.worker)
-            .finish_non_exhaustive()
+        f.debug_struct("LocalRuntime").field("worker", &self.worker).finish_non_exhaustive()
     }
 }
 

@@ -247,11 +247,8 @@ pub(crate) fn spawn_named<F, T>(
 where
     F: FnOnce() -> T,
 {
-    let options = Options {
-        name: Some(name.to_owned()),
-        stack_size: Some(class.bytes()),
-        daemon: false,
-    };
+    let options =
+        Options { name: Some(name.to_owned()), stack_size: Some(class.bytes()), daemon: false };
     spawn_on(shared, f, options, at).expect("the options are good")
 }
 
@@ -299,24 +296,10 @@ where
         Some(bytes) => SizeClass::holding(bytes)?,
     };
     let span = trace::task_span(id, options.name.as_deref(), at);
-    let meta = (options.name.is_some() || span.is_some()).then(|| {
-        Box::new(Meta {
-            name: options.name.map(String::into_boxed_str),
-            span,
-        })
-    });
-    let kind = Kind {
-        local,
-        daemon: options.daemon,
-    };
-    let created = Created {
-        id,
-        home: shared.id,
-        kind,
-        class,
-        spawned_at: at,
-        meta,
-    };
+    let meta = (options.name.is_some() || span.is_some())
+        .then(|| Box::new(Meta { name: options.name.map(String::into_boxed_str), span }));
+    let kind = Kind { local, daemon: options.daemon };
+    let created = Created { id, home: shared.id, kind, class, spawned_at: at, meta };
     let (task, spawned) = task::create(f, created);
     Ok((task, JoinHandle::new(spawned)))
 }
@@ -395,6 +378,7 @@ pub fn park() {
     };
     loop {
         if task.has(Flags::PERMIT) {
+            park::spent();
             return task.clear(Flags::PERMIT);
         }
         park::park_task(core, task, Reason::Park, None);
@@ -421,6 +405,7 @@ pub fn park_timeout(timeout: Duration) {
     let deadline = clock::after(timeout);
     loop {
         if task.has(Flags::PERMIT) {
+            park::spent();
             return task.clear(Flags::PERMIT);
         }
         if deadline.is_some_and(|at| clock::now() >= at) {

@@ -17,14 +17,17 @@ pub(crate) fn is_on() -> bool {
 }
 
 /// The span of a new task, a child of the spawner's current one; `None` if nobody wants it.
+#[inline(always)]
 pub(crate) fn task_span(
     id: u64,
     name: Option<&str>,
     at: &'static Location<'static>,
 ) -> Option<tracing::Span> {
-    if !is_on() {
-        return None;
-    }
+    if is_on() { new_span(id, name, at) } else { None }
+}
+
+#[cold]
+fn new_span(id: u64, name: Option<&str>, at: &'static Location<'static>) -> Option<tracing::Span> {
     let span = tracing::info_span!(
         target: "gocoro",
         "task",

@@ -62,14 +62,8 @@ struct Source {
 
 impl Source {
     fn new(path: &str, text: &str) -> Self {
-        let tokens = text
-            .parse()
-            .unwrap_or_else(|e| panic!("{path} is no Rust: {e}"));
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            tokens,
-        }
+        let tokens = text.parse().unwrap_or_else(|e| panic!("{path} is no Rust: {e}"));
+        Self { path: path.to_owned(), text: text.to_owned(), tokens }
     }
 
     fn is_library(&self) -> bool {
@@ -78,10 +72,7 @@ impl Source {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("ui-tests lies in the repository")
-        .into()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("ui-tests lies in the repository").into()
 }
 
 fn read(path: &str) -> String {
@@ -93,10 +84,7 @@ fn sources() -> Vec<Source> {
     fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
         let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
         for path in entries.map(|entry| entry.expect("a readable folder").path()) {
-            let name = path
-                .file_name()
-                .expect("an entry has a name")
-                .to_string_lossy();
+            let name = path.file_name().expect("an entry has a name").to_string_lossy();
             if path.is_dir() && !name.starts_with('.') && name != "target" && name != "ui" {
                 visit(&path, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -107,16 +95,9 @@ fn sources() -> Vec<Source> {
     let mut found = Vec::new();
     visit(&root(), &mut found);
     found.sort();
-    assert!(
-        found.len() > 30,
-        "only {} files: is this the repository?",
-        found.len()
-    );
+    assert!(found.len() > 30, "only {} files: is this the repository?", found.len());
     let source = |path: &PathBuf| {
-        let short = path
-            .strip_prefix(root())
-            .expect("it was found there")
-            .to_string_lossy();
+        let short = path.strip_prefix(root()).expect("it was found there").to_string_lossy();
         Source::new(&short, &fs::read_to_string(path).expect("it was found"))
     };
     found.iter().map(source).collect()
@@ -232,10 +213,7 @@ fn layer_complaints(source: &Source) -> Vec<String> {
     let layer = |name: &str| LAYERS.iter().position(|names| names.contains(&name));
     let own = &module[0];
     let Some(here) = layer(own) else {
-        return vec![format!(
-            "{}:1: `{own}` is in no layer; see LAYERS",
-            source.path
-        )];
+        return vec![format!("{}:1: `{own}` is in no layer; see LAYERS", source.path)];
     };
     let complaint = |(name, line): (String, usize)| {
         let what = match layer(&name) {
@@ -245,15 +223,9 @@ fn layer_complaints(source: &Source) -> Vec<String> {
             Some(_) => "above it",
             None => "no module: name the one the item is in",
         };
-        Some(format!(
-            "{}:{line}: `{own}` imports `{name}`, which is {what}",
-            source.path
-        ))
+        Some(format!("{}:{line}: `{own}` imports `{name}`, which is {what}", source.path))
     };
-    imports(source, &module)
-        .into_iter()
-        .filter_map(complaint)
-        .collect()
+    imports(source, &module).into_iter().filter_map(complaint).collect()
 }
 
 /// Lines with the word `unsafe`, but not those that only parse it (`Token![unsafe]`).
@@ -272,10 +244,7 @@ fn unsafe_lines(source: &Source) -> Vec<usize> {
 
 /// The first column of ARCHITECTURE.md's table of modules with unsafe code.
 fn unsafe_modules(architecture: &str) -> Vec<String> {
-    let section = architecture
-        .split("\n## Modules with unsafe code\n")
-        .nth(1)
-        .unwrap_or("");
+    let section = architecture.split("\n## Modules with unsafe code\n").nth(1).unwrap_or("");
     let section = section.split("\n## ").next().unwrap_or("");
     let cell = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned());
     section.lines().filter_map(cell).collect()
@@ -286,14 +255,8 @@ fn unsafe_complaints(sources: &[Source], architecture: &str) -> Vec<String> {
     let mut used = vec![false; listed.len()];
     let mut complaints = Vec::new();
     let safe = |path: &str| path.starts_with("examples/");
-    for source in sources
-        .iter()
-        .filter(|source| source.is_library() || safe(&source.path))
-    {
-        let path = source
-            .path
-            .trim_start_matches("runtime/src/")
-            .trim_end_matches(".rs");
+    for source in sources.iter().filter(|source| source.is_library() || safe(&source.path)) {
+        let path = source.path.trim_start_matches("runtime/src/").trim_end_matches(".rs");
         let covers = |module: &String| {
             path.strip_prefix(module.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -310,9 +273,7 @@ fn unsafe_complaints(sources: &[Source], architecture: &str) -> Vec<String> {
         }
     }
     for (module, _) in listed.iter().zip(&used).filter(|(_, used)| !**used) {
-        complaints.push(format!(
-            "ARCHITECTURE.md: `{module}` is listed, but has no `unsafe`"
-        ));
+        complaints.push(format!("ARCHITECTURE.md: `{module}` is listed, but has no `unsafe`"));
     }
     complaints
 }
@@ -320,10 +281,8 @@ fn unsafe_complaints(sources: &[Source], architecture: &str) -> Vec<String> {
 fn confined_complaints(source: &Source) -> Vec<String> {
     let mut complaints = Vec::new();
     for &(name, home) in CONFINED {
-        let at_home = source
-            .path
-            .strip_prefix(home)
-            .is_some_and(|rest| rest.starts_with(['/', '.']));
+        let at_home =
+            source.path.strip_prefix(home).is_some_and(|rest| rest.starts_with(['/', '.']));
         let everywhere = name == "gocoro_runtime" && !source.path.starts_with("runtime/");
         if at_home || !(source.is_library() || everywhere) {
             continue;
@@ -337,10 +296,7 @@ fn confined_complaints(source: &Source) -> Vec<String> {
                 let path = is_path_separator(tokens, at + 1) && !inside;
                 if named && (imported || path) {
                     let line = token.span().start().line;
-                    complaints.push(format!(
-                        "{}:{line}: `{name}` outside of {home}",
-                        source.path
-                    ));
+                    complaints.push(format!("{}:{line}: `{name}` outside of {home}", source.path));
                 }
             }
         });
@@ -352,15 +308,12 @@ fn text_complaints(source: &Source) -> Vec<String> {
     let Source { path, text, .. } = source;
     let mut complaints = Vec::new();
     if !text.starts_with("//! ") {
-        complaints.push(format!(
-            "{path}:1: begins without a `//!` line that says what the file is"
-        ));
+        complaints
+            .push(format!("{path}:1: begins without a `//!` line that says what the file is"));
     }
     let count = text.lines().count();
     if source.is_library() && count > LINES_MAX {
-        complaints.push(format!(
-            "{path}:{count}: more than {LINES_MAX} lines: split it"
-        ));
+        complaints.push(format!("{path}:{count}: more than {LINES_MAX} lines: split it"));
     }
     for (number, line) in (1..).zip(text.lines()) {
         let attribute = line.trim_start();
@@ -377,32 +330,22 @@ fn text_complaints(source: &Source) -> Vec<String> {
 
 /// The lines of the first fenced Rust block.
 fn first_block(text: &str) -> Option<Vec<&str>> {
-    let opens = |line: &&str| {
-        line.strip_prefix("```")
-            .is_some_and(|info| !info.starts_with("text"))
-    };
+    let opens =
+        |line: &&str| line.strip_prefix("```").is_some_and(|info| !info.starts_with("text"));
     let mut lines = text.lines().skip_while(|line| !opens(line));
     lines.next()?;
     Some(lines.take_while(|line| !line.starts_with("```")).collect())
 }
 
 fn readme_complaints(readme: &str, facade: &str) -> Vec<String> {
-    let docs: Vec<_> = facade
-        .lines()
-        .filter_map(|line| line.strip_prefix("//!"))
-        .collect();
-    let docs: Vec<_> = docs
-        .iter()
-        .map(|line| line.strip_prefix(' ').unwrap_or(line))
-        .collect();
+    let docs: Vec<_> = facade.lines().filter_map(|line| line.strip_prefix("//!")).collect();
+    let docs: Vec<_> = docs.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
     let docs = docs.join("\n");
     let Some(example) = first_block(&docs) else {
         return Vec::new();
     };
-    let shown: Vec<_> = example
-        .into_iter()
-        .filter(|line| *line != "#" && !line.starts_with("# "))
-        .collect();
+    let shown: Vec<_> =
+        example.into_iter().filter(|line| *line != "#" && !line.starts_with("# ")).collect();
     if first_block(readme) == Some(shown) {
         return Vec::new();
     }
@@ -415,9 +358,7 @@ fn example_complaints(names: &[String], ci: &str) -> Vec<String> {
         return Vec::new();
     }
     let missing = names.iter().filter(|name| !ci.contains(name.as_str()));
-    missing
-        .map(|name| format!(".ci/run: does not run the example `{name}`"))
-        .collect()
+    missing.map(|name| format!(".ci/run: does not run the example `{name}`")).collect()
 }
 
 fn architecture_complaints(text: &str) -> Vec<String> {
@@ -450,24 +391,14 @@ fn files_say_what_they_are_and_are_finished() {
 
 #[test]
 fn readme_and_crate_docs_show_the_same_program() {
-    report(readme_complaints(
-        &read("README.md"),
-        &read("gocoro/src/lib.rs"),
-    ));
+    report(readme_complaints(&read("README.md"), &read("gocoro/src/lib.rs")));
 }
 
 #[test]
 fn ci_runs_what_the_readme_says_and_every_example() {
     let names = fs::read_dir(root().join("examples/src/bin")).expect("examples");
-    let stem = |path: PathBuf| {
-        path.file_stem()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned()
-    };
-    let names: Vec<_> = names
-        .map(|entry| stem(entry.expect("readable").path()))
-        .collect();
+    let stem = |path: PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
+    let names: Vec<_> = names.map(|entry| stem(entry.expect("readable").path())).collect();
     let ci = read(".ci/run");
     report(example_complaints(&names, &ci));
     assert!(read("README.md").contains("$ cargo test\n") && ci.contains(" cargo test "));

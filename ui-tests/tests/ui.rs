@@ -11,16 +11,10 @@ const TOOLCHAIN: &str = "rustc 1.95.";
 #[test]
 fn ui() {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc)
-        .arg("--version")
-        .output()
-        .expect("rustc runs");
+    let output = Command::new(rustc).arg("--version").output().expect("rustc runs");
     let version = String::from_utf8_lossy(&output.stdout);
     if !version.starts_with(TOOLCHAIN) {
-        println!(
-            "skipped: the messages are those of {TOOLCHAIN}x, and this is {}",
-            version.trim()
-        );
+        println!("skipped: the messages are those of {TOOLCHAIN}x, and this is {}", version.trim());
         return;
     }
     let tests = trybuild::TestCases::new();

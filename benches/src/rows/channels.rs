@@ -95,12 +95,7 @@ pub(crate) const ROWS: &[Row] = &[
         figures: skynet::FIGURES,
         size: 1_000_000,
         quick: 10_000,
-        on: &[
-            (TokioCt, sky_tokio),
-            (TokioMt, sky_tokio),
-            (May, sky_may),
-            (Smol, sky_smol),
-        ],
+        on: &[(TokioCt, sky_tokio), (TokioMt, sky_tokio), (May, sky_may), (Smol, sky_smol)],
         ..Row::DEFAULT
     },
     Row {
@@ -364,10 +359,7 @@ fn many_smol(
 
 fn many_threads(
     ctx: &Context,
-    channel: impl Fn() -> (
-        crossbeam_channel::Sender<u64>,
-        crossbeam_channel::Receiver<u64>,
-    ),
+    channel: impl Fn() -> (crossbeam_channel::Sender<u64>, crossbeam_channel::Receiver<u64>),
     senders: u64,
     receivers: u64,
 ) -> Outcome {
@@ -388,10 +380,7 @@ fn many_threads(
             thread::spawn(move || receiver.iter().count() as u64)
         };
         let all: Vec<_> = (0..receivers).map(receive).collect();
-        let sent = all
-            .into_iter()
-            .map(|receiver| receiver.join().expect("a thread"))
-            .sum();
+        let sent = all.into_iter().map(|receiver| receiver.join().expect("a thread")).sum();
         scale(start.elapsed(), messages, sent)
     })])
 }
@@ -482,9 +471,7 @@ fn sky_smol(ctx: &Context) -> Outcome {
     let start = Instant::now();
     let sum = on_smol(executor, async move {
         let (sender, receiver) = bounded(1);
-        executor
-            .spawn(sky(executor, sender, 0, size as u64))
-            .detach();
+        executor.spawn(sky(executor, sender, 0, size as u64)).detach();
         receiver.recv().await.expect("the root")
     });
     skynet::figures(size, start, sum)
@@ -536,9 +523,7 @@ fn mutex_may(ctx: &Context) -> Outcome {
                 })
             };
             let rivals: Vec<_> = (0..RIVALS).map(rival).collect();
-            rivals
-                .into_iter()
-                .for_each(|rival| rival.join().expect("a coroutine"));
+            rivals.into_iter().for_each(|rival| rival.join().expect("a coroutine"));
             let locked = *mutex.lock().expect("no panic");
             scale(start.elapsed(), locks, locked)
         })

@@ -22,16 +22,7 @@ const ON: &[(System, Run)] = &[
 const fn row(name: &'static str, size: usize, on: &'static [(System, Run)]) -> Row {
     let quick = if size < 300 { size } else { 300 };
     let (group, place) = (Group::Growth, Place::BesideServer);
-    Row {
-        name,
-        group,
-        figures: FIGURES,
-        size,
-        quick,
-        place,
-        on,
-        ..Row::DEFAULT
-    }
+    Row { name, group, figures: FIGURES, size, quick, place, on, ..Row::DEFAULT }
 }
 
 pub(crate) const ROWS: &[Row] = &[
@@ -40,11 +31,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("growth: 100 connections", 100, ON),
     row("growth: 1 000 connections", 1_000, ON),
     row("growth: 10 000 connections", 10_000, ON),
-    row(
-        "growth: 100 000 connections",
-        100_000,
-        ON.split_last().expect("some").1,
-    ),
+    row("growth: 100 000 connections", 100_000, ON.split_last().expect("some").1),
 ];
 
 fn measure(ctx: &Context) -> Outcome {

@@ -71,9 +71,7 @@ fn measure(ctx: &Context) -> Outcome {
 pub(crate) fn allow_connections(connections: usize) -> Result<(), Problem> {
     let allowed = usage::allow_open_files();
     if allowed < connections as u64 + 100 {
-        return Err(Problem::NotHere(format!(
-            "a process may have {allowed} open files"
-        )));
+        return Err(Problem::NotHere(format!("a process may have {allowed} open files")));
     }
     Ok(())
 }
@@ -83,18 +81,14 @@ pub(crate) fn figures(ctx: &Context, server: &mut Server, plan: Plan, requests: 
     let (warm_up, window) = if ctx.quick { (5, 25) } else { (300, 1_000) };
     let mut load = Load::open(plan).map_err(|e| format!("open the connections: {e}"))?;
     let mut drive = |millis| {
-        load.drive(Duration::from_millis(millis))
-            .map_err(|e| format!("drive the load: {e}"))
+        load.drive(Duration::from_millis(millis)).map_err(|e| format!("drive the load: {e}"))
     };
     drive(warm_up)?;
     let before = server.usage()?.cpu;
     let done = drive(window)?;
     let cpu = server.usage()?.cpu - before;
     let requests = (done.exchanges * requests) as f64;
-    Ok(vec![
-        requests / done.took.as_secs_f64(),
-        cpu.as_secs_f64() * 1e6 / requests,
-    ])
+    Ok(vec![requests / done.took.as_secs_f64(), cpu.as_secs_f64() * 1e6 / requests])
 }
 
 /// The server of each system.

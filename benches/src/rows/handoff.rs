@@ -58,10 +58,7 @@ struct Pair<T> {
 
 impl<T> Pair<T> {
     fn new() -> Arc<Self> {
-        Arc::new(Pair {
-            handles: [OnceLock::new(), OnceLock::new()],
-            turn: AtomicUsize::new(0),
-        })
+        Arc::new(Pair { handles: [OnceLock::new(), OnceLock::new()], turn: AtomicUsize::new(0) })
     }
 
     /// Player `me` takes its turn `rounds` times. `park` may return early.
@@ -148,9 +145,7 @@ fn pair_may(ctx: &Context) -> Outcome {
             for (slot, player) in pair.handles.iter().zip(&players) {
                 slot.set(player.coroutine().clone()).expect("set once");
             }
-            players
-                .into_iter()
-                .for_each(|player| player.join().expect("a coroutine"));
+            players.into_iter().for_each(|player| player.join().expect("a coroutine"));
             start.elapsed()
         })
     })])
@@ -168,9 +163,7 @@ fn pair_threads(ctx: &Context) -> Outcome {
         for (slot, player) in pair.handles.iter().zip(&players) {
             slot.set(player.thread().clone()).expect("set once");
         }
-        players
-            .into_iter()
-            .for_each(|player| player.join().expect("a thread"));
+        players.into_iter().for_each(|player| player.join().expect("a thread"));
         start.elapsed()
     })])
 }
@@ -305,14 +298,9 @@ fn ring_may(ctx: &Context) -> Outcome {
                 may::go!(move || ring.turn(me, park, Coroutine::unpark))
             };
             let members: Vec<_> = (0..size).map(spawn_one).collect();
-            let handles = members
-                .iter()
-                .map(|member| member.coroutine().clone())
-                .collect();
+            let handles = members.iter().map(|member| member.coroutine().clone()).collect();
             let started = ring.start(handles, hops, Coroutine::unpark);
-            members
-                .into_iter()
-                .for_each(|member| member.join().expect("a coroutine"));
+            members.into_iter().for_each(|member| member.join().expect("a coroutine"));
             ring.took(started)
         })
     })])
@@ -328,14 +316,9 @@ fn ring_threads(ctx: &Context) -> Outcome {
             spawn(move || ring.turn(me, park, Thread::unpark))
         };
         let members: Vec<_> = (0..size).map(spawn_one).collect();
-        let handles = members
-            .iter()
-            .map(|member| member.thread().clone())
-            .collect();
+        let handles = members.iter().map(|member| member.thread().clone()).collect();
         let started = ring.start(handles, hops, Thread::unpark);
-        members
-            .into_iter()
-            .for_each(|member| member.join().expect("a thread"));
+        members.into_iter().for_each(|member| member.join().expect("a thread"));
         ring.took(started)
     })])
 }

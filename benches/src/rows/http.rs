@@ -30,38 +30,15 @@ const BODY: &str = "Hello, World!";
 const CONNECTIONS: usize = 64;
 
 pub(crate) const ROWS: &[Row] = &[
-    Row {
-        name: "HTTP, keep-alive",
-        on: &on(keep_alive),
-        ..HTTP
-    },
-    Row {
-        name: "HTTP, 16 requests pipelined",
-        on: &on(pipelined),
-        ..HTTP
-    },
-    Row {
-        name: "HTTP, one request a connection",
-        on: &on(short_lived),
-        ..HTTP
-    },
+    Row { name: "HTTP, keep-alive", on: &on(keep_alive), ..HTTP },
+    Row { name: "HTTP, 16 requests pipelined", on: &on(pipelined), ..HTTP },
+    Row { name: "HTTP, one request a connection", on: &on(short_lived), ..HTTP },
 ];
 
-const HTTP: Row = Row {
-    figures: FIGURES,
-    place: Place::BesideServer,
-    two: true,
-    ..Row::DEFAULT
-};
+const HTTP: Row = Row { figures: FIGURES, place: Place::BesideServer, two: true, ..Row::DEFAULT };
 
 const fn on(run: Run) -> [(System, Run); 5] {
-    [
-        (Gocoro, run),
-        (TokioCt, run),
-        (TokioMt, run),
-        (May, run),
-        (Threads, run),
-    ]
+    [(Gocoro, run), (TokioCt, run), (TokioMt, run), (May, run), (Threads, run)]
 }
 
 fn keep_alive(ctx: &Context) -> Outcome {
@@ -169,10 +146,7 @@ fn handle(mut stream: impl Read + Write) -> io::Result<()> {
             answers.extend_from_slice(b"HTTP/1.1 200 OK\r\nServer: gocoro\r\nDate: ");
             answers.extend_from_slice(&date);
             let size = BODY.len();
-            write!(
-                answers,
-                "\r\nContent-Type: text/plain\r\nContent-Length: {size}\r\n\r\n"
-            )?;
+            write!(answers, "\r\nContent-Type: text/plain\r\nContent-Length: {size}\r\n\r\n")?;
             answers.extend_from_slice(BODY.as_bytes());
         }
         stream.write_all(&answers)?;
@@ -180,10 +154,7 @@ fn handle(mut stream: impl Read + Write) -> io::Result<()> {
         requests.copy_within(used..filled, 0);
         filled -= used;
         if filled == requests.len() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the request is too large",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the request is too large"));
         }
     }
 }
@@ -203,9 +174,7 @@ fn request_size(bytes: &[u8]) -> io::Result<Option<usize>> {
 fn date() -> [u8; 29] {
     thread_local!(static LAST: Cell<(u64, [u8; 29])> = const { Cell::new((0, [b' '; 29])) });
     let now = SystemTime::now();
-    let second = now
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     LAST.with(|last| {
         let (made, mut text) = last.get();
         if made != second {
@@ -229,12 +198,8 @@ async fn hyper() -> io::Result<()> {
 
     let answer = async |_: Request<Incoming>| {
         let mut answer = Response::new(Full::new(Bytes::from_static(BODY.as_bytes())));
-        answer
-            .headers_mut()
-            .insert(SERVER, HeaderValue::from_static("hyper"));
-        answer
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        answer.headers_mut().insert(SERVER, HeaderValue::from_static("hyper"));
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         Ok::<_, Infallible>(answer)
     };
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await?;
@@ -262,9 +227,7 @@ fn minihttp() -> io::Result<()> {
     }
 
     // It binds by itself and does not tell which port it got.
-    let port = std::net::TcpListener::bind("0.0.0.0:0")?
-        .local_addr()?
-        .port();
+    let port = std::net::TcpListener::bind("0.0.0.0:0")?.local_addr()?.port();
     let server = HttpServer(Hello).start(("0.0.0.0", port))?;
     listens_at(port);
     server.wait();

@@ -22,11 +22,8 @@ use crate::{
     usage,
 };
 
-const FIGURES: &[Figure] = &[
-    cost("create", "ns/task"),
-    cost("memory", "bytes/task"),
-    cost("wake and end", "ns/task"),
-];
+const FIGURES: &[Figure] =
+    &[cost("create", "ns/task"), cost("memory", "bytes/task"), cost("wake and end", "ns/task")];
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -49,13 +46,7 @@ pub(crate) const ROWS: &[Row] = &[
         figures: FIGURES,
         size: 1_000_000,
         quick: 10_000,
-        on: &[
-            (Gocoro, gocoro),
-            (TokioCt, tokio),
-            (TokioMt, tokio),
-            (May, may),
-            (Smol, smol),
-        ],
+        on: &[(Gocoro, gocoro), (TokioCt, tokio), (TokioMt, tokio), (May, may), (Smol, smol)],
         ..Row::DEFAULT
     },
 ];
@@ -70,12 +61,7 @@ struct Meter {
 
 impl Meter {
     fn start(tasks: usize) -> Self {
-        Meter {
-            tasks,
-            memory: usage::memory(),
-            start: Instant::now(),
-            figures: Vec::new(),
-        }
+        Meter { tasks, memory: usage::memory(), start: Instant::now(), figures: Vec::new() }
     }
 
     /// All wait.
@@ -93,8 +79,7 @@ impl Meter {
     }
 
     fn lap(&mut self) {
-        self.figures
-            .push(self.start.elapsed().as_nanos() as f64 / self.tasks as f64);
+        self.figures.push(self.start.elapsed().as_nanos() as f64 / self.tasks as f64);
     }
 }
 
@@ -194,12 +179,8 @@ fn may(ctx: &Context) -> Outcome {
         }
         meter.all_parked();
         shared.go.store(true, Ordering::Release);
-        handles
-            .iter()
-            .for_each(|handle| handle.coroutine().unpark());
-        handles
-            .into_iter()
-            .for_each(|handle| handle.join().expect("a coroutine"));
+        handles.iter().for_each(|handle| handle.coroutine().unpark());
+        handles.into_iter().for_each(|handle| handle.join().expect("a coroutine"));
         meter.all_ended()
     })
 }
@@ -247,8 +228,6 @@ fn threads(ctx: &Context) -> Outcome {
     meter.all_parked();
     shared.go.store(true, Ordering::Release);
     handles.iter().for_each(|handle| handle.thread().unpark());
-    handles
-        .into_iter()
-        .for_each(|handle| handle.join().expect("a thread"));
+    handles.into_iter().for_each(|handle| handle.join().expect("a thread"));
     meter.all_ended()
 }

@@ -21,13 +21,7 @@ pub(crate) const ROWS: &[Row] = &[Row {
     size: 1_000_000,
     quick: 10_000,
     two: true,
-    on: &[
-        (Gocoro, gocoro),
-        (TokioCt, tokio),
-        (TokioMt, tokio),
-        (May, may),
-        (Smol, smol),
-    ],
+    on: &[(Gocoro, gocoro), (TokioCt, tokio), (TokioMt, tokio), (May, may), (Smol, smol)],
     ..Row::DEFAULT
 }];
 
@@ -38,10 +32,7 @@ pub(crate) fn figures(size: usize, start: Instant, sum: u64) -> Outcome {
     if sum != size * (size - 1) / 2 {
         return Err(Problem::Fails(format!("the sum is wrong: {sum}")));
     }
-    Ok(vec![
-        took.as_secs_f64() * 1e3,
-        usage::peak_memory() as f64 / f64::from(1 << 20),
-    ])
+    Ok(vec![took.as_secs_f64() * 1e3, usage::peak_memory() as f64 / f64::from(1 << 20)])
 }
 
 fn gocoro(ctx: &Context) -> Outcome {
@@ -52,11 +43,7 @@ fn gocoro(ctx: &Context) -> Outcome {
         }
         let size = size / 10;
         let child = |i| spawn(move || sky(number + i * size, size));
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-            .map(child)
-            .map(|child| child.wait())
-            .into_iter()
-            .sum()
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(child).map(|child| child.wait()).into_iter().sum()
     }
     let (runtime, size) = (ctx.gocoro(), ctx.size);
     let start = Instant::now();
@@ -95,10 +82,7 @@ fn may(ctx: &Context) -> Outcome {
         let size = size / 10;
         let child = |i| may::go!(move || sky(number + i * size, size));
         let children = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(child);
-        children
-            .map(|child| child.join().expect("a coroutine"))
-            .into_iter()
-            .sum()
+        children.map(|child| child.join().expect("a coroutine")).into_iter().sum()
     }
     ctx.may();
     let size = ctx.size;

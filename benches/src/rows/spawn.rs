@@ -98,9 +98,7 @@ fn may(ctx: &Context) -> Outcome {
             timed(|| {
                 for _ in 0..rounds {
                     handles.extend((0..size).map(|n| may::go!(move || noop(n))));
-                    handles
-                        .drain(..)
-                        .for_each(|handle| handle.join().expect("a coroutine"));
+                    handles.drain(..).for_each(|handle| handle.join().expect("a coroutine"));
                 }
             })
         });
@@ -136,9 +134,7 @@ fn threads(ctx: &Context) -> Outcome {
         let took = timed(|| {
             for _ in 0..rounds {
                 handles.extend((0..size).map(|n| spawn(move || noop(n))));
-                handles
-                    .drain(..)
-                    .for_each(|handle| handle.join().expect("a thread"));
+                handles.drain(..).for_each(|handle| handle.join().expect("a thread"));
             }
         });
         per(took, tasks, rounds * size)

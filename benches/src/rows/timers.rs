@@ -20,11 +20,8 @@ use crate::{
     usage,
 };
 
-const FIGURES: &[Figure] = &[
-    cost("mean lateness", "µs"),
-    cost("p99 lateness", "µs"),
-    cost("CPU", "µs/timer"),
-];
+const FIGURES: &[Figure] =
+    &[cost("mean lateness", "µs"), cost("p99 lateness", "µs"), cost("CPU", "µs/timer")];
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -47,13 +44,7 @@ pub(crate) const ROWS: &[Row] = &[
         figures: FIGURES,
         size: 100_000,
         quick: 2_000,
-        on: &[
-            (Gocoro, gocoro),
-            (TokioCt, tokio),
-            (TokioMt, tokio),
-            (May, may),
-            (Smol, smol),
-        ],
+        on: &[(Gocoro, gocoro), (TokioCt, tokio), (TokioMt, tokio), (May, may), (Smol, smol)],
         ..Row::DEFAULT
     },
 ];
@@ -98,11 +89,7 @@ impl Alarms {
         let micros = |ns: &AtomicU64| ns.load(Ordering::Relaxed) as f64 / 1e3;
         let mut late: Vec<f64> = self.late_ns.iter().map(micros).collect();
         let tasks = late.len() as f64;
-        Ok(vec![
-            mean(&late),
-            percentile(&mut late, 99),
-            cpu.as_secs_f64() * 1e6 / tasks,
-        ])
+        Ok(vec![mean(&late), percentile(&mut late, 99), cpu.as_secs_f64() * 1e6 / tasks])
     }
 }
 
@@ -162,9 +149,7 @@ fn may(ctx: &Context) -> Outcome {
             })
         };
         let handles: Vec<_> = (0..tasks).map(spawn_one).collect();
-        handles
-            .into_iter()
-            .for_each(|handle| handle.join().expect("a coroutine"));
+        handles.into_iter().for_each(|handle| handle.join().expect("a coroutine"));
     });
     alarms.figures()
 }
@@ -201,8 +186,6 @@ fn threads(ctx: &Context) -> Outcome {
         })
     };
     let handles: Vec<_> = (0..tasks).map(spawn_one).collect();
-    handles
-        .into_iter()
-        .for_each(|handle| handle.join().expect("a thread"));
+    handles.into_iter().for_each(|handle| handle.join().expect("a thread"));
     alarms.figures()
 }

@@ -119,14 +119,9 @@ fn outside(
             ball.thread(rounds, unpark)
         });
         let thread = take.recv().expect("the outsider");
-        let ball = Arc::new(Ball {
-            thread,
-            with_task: AtomicBool::new(false),
-        });
+        let ball = Arc::new(Ball { thread, with_task: AtomicBool::new(false) });
         play(rounds, ball.clone(), &|unpark| {
-            ready
-                .send((ball.clone(), unpark))
-                .expect("the outsider waits");
+            ready.send((ball.clone(), unpark)).expect("the outsider waits");
         });
         outsider.join().expect("the outsider")
     });
@@ -330,9 +325,7 @@ fn across_may(ctx: &Context) -> Outcome {
             for (slot, player) in game.handles.iter().zip(&players) {
                 slot.set(player.coroutine().clone()).expect("set once");
             }
-            players
-                .into_iter()
-                .for_each(|player| player.join().expect("a coroutine"));
+            players.into_iter().for_each(|player| player.join().expect("a coroutine"));
             (start.elapsed(), game.crossed.load(Ordering::Relaxed))
         })
     })
@@ -354,9 +347,7 @@ fn across_threads(ctx: &Context) -> Outcome {
         for (slot, player) in game.handles.iter().zip(&players) {
             slot.set(player.thread().clone()).expect("set once");
         }
-        players
-            .into_iter()
-            .for_each(|player| player.join().expect("a thread"));
+        players.into_iter().for_each(|player| player.join().expect("a thread"));
         (start.elapsed(), game.crossed.load(Ordering::Relaxed))
     })
 }

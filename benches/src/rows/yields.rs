@@ -20,23 +20,11 @@ const ON: &[(System, Run)] = &[
     (Smol, smol),
     (Threads, threads),
 ];
-const ON_TASKS: &[(System, Run)] = &[
-    (Gocoro, gocoro),
-    (TokioCt, tokio),
-    (TokioMt, tokio),
-    (May, may),
-    (Smol, smol),
-];
+const ON_TASKS: &[(System, Run)] =
+    &[(Gocoro, gocoro), (TokioCt, tokio), (TokioMt, tokio), (May, may), (Smol, smol)];
 
 pub(crate) const ROWS: &[Row] = &[
-    Row {
-        name: "yield, 2 tasks",
-        figures: FIGURES,
-        size: 2,
-        quick: 2,
-        on: ON,
-        ..Row::DEFAULT
-    },
+    Row { name: "yield, 2 tasks", figures: FIGURES, size: 2, quick: 2, on: ON, ..Row::DEFAULT },
     Row {
         name: "yield, 1 000 tasks",
         figures: FIGURES,
@@ -165,9 +153,7 @@ fn tokio(ctx: &Context) -> Outcome {
             }
             rally.leave();
         };
-        let handles: Vec<_> = (0..tasks)
-            .map(|_| tokio::spawn(task(all.clone())))
-            .collect();
+        let handles: Vec<_> = (0..tasks).map(|_| tokio::spawn(task(all.clone()))).collect();
         for handle in handles {
             handle.await.expect("a task");
         }
@@ -197,9 +183,7 @@ fn may(ctx: &Context) -> Outcome {
             may::go!(move || task(all))
         };
         let handles: Vec<_> = (0..tasks).map(spawn_one).collect();
-        handles
-            .into_iter()
-            .for_each(|handle| handle.join().expect("a coroutine"));
+        handles.into_iter().for_each(|handle| handle.join().expect("a coroutine"));
     });
     Ok(vec![rally.per_op(tasks * yields)])
 }
@@ -221,9 +205,7 @@ fn smol(ctx: &Context) -> Outcome {
             }
             rally.leave();
         };
-        let handles: Vec<_> = (0..tasks)
-            .map(|_| executor.spawn(task(all.clone())))
-            .collect();
+        let handles: Vec<_> = (0..tasks).map(|_| executor.spawn(task(all.clone()))).collect();
         for handle in handles {
             handle.await;
         }

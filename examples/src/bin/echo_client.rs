@@ -33,9 +33,7 @@ fn converse(address: SocketAddr, client: usize) -> io::Result<Duration> {
         let mut reply = String::new();
         replies.read_line(&mut reply)?;
         if reply != sent {
-            return Err(io::Error::other(format!(
-                "sent {sent:?}, got back {reply:?}"
-            )));
+            return Err(io::Error::other(format!("sent {sent:?}, got back {reply:?}")));
         }
     }
     Ok(started.elapsed() / LINES as u32)

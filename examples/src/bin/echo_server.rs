@@ -60,9 +60,7 @@ fn self_test() -> io::Result<()> {
 
 #[go_main]
 fn main() -> io::Result<()> {
-    let address = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:7000".into());
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7000".into());
     if address == "--self-test" {
         return self_test();
     }

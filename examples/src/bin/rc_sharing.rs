@@ -24,18 +24,14 @@ fn customer(till: Rc<Till>, number: u32) {
         time::sleep(Duration::from_millis(u64::from(number % 3)));
         // No suspension from here to the end of the loop's body: nobody else sees it half done.
         till.cents.set(till.cents.get() + 100 * item);
-        till.receipts
-            .borrow_mut()
-            .push(format!("customer {number} paid for item {item}"));
+        till.receipts.borrow_mut().push(format!("customer {number} paid for item {item}"));
     }
 }
 
 #[go_main]
 fn main() {
     let till = Rc::new(Till::default());
-    let customers: Vec<_> = (1..=20)
-        .map(|i| go!(local => customer(till.clone(), i)))
-        .collect();
+    let customers: Vec<_> = (1..=20).map(|i| go!(local => customer(till.clone(), i))).collect();
 
     // A clone in the header: this task owns its own reference, `till` stays here.
     let watcher = go!(local, clone(till) => {
@@ -47,16 +43,8 @@ fn main() {
     for customer in customers {
         customer.wait();
     }
-    println!(
-        "{} receipts, {} cents",
-        till.receipts.borrow().len(),
-        till.cents.get()
-    );
+    println!("{} receipts, {} cents", till.receipts.borrow().len(), till.cents.get());
     assert_eq!(till.receipts.borrow().len(), 60);
     assert_eq!(till.cents.get(), 20 * 600);
-    assert_eq!(
-        Rc::strong_count(&till),
-        1,
-        "every task gave its reference back"
-    );
+    assert_eq!(Rc::strong_count(&till), 1, "every task gave its reference back");
 }

@@ -45,15 +45,9 @@ where
         mut out: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        for span in context
-            .event_scope()
-            .into_iter()
-            .flat_map(|scope| scope.from_root())
-        {
+        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();
-            let fields = extensions
-                .get::<FormattedFields<N>>()
-                .map_or("", |f| f.fields.as_str());
+            let fields = extensions.get::<FormattedFields<N>>().map_or("", |f| f.fields.as_str());
             write!(out, "{} {fields} / ", span.name())?;
         }
         context.field_format().format_fields(out.by_ref(), event)?;

@@ -19,15 +19,9 @@ pub(crate) fn entry(kind: Kind, options: Options, function: &Function) -> TokenS
 
 fn main(options: Options, function: &Function) -> TokenStream {
     let Options { facade, calls } = options;
-    let Function {
-        attributes,
-        visibility,
-        signature,
-        body,
-    } = function;
-    let (outside, inside): (Vec<&Attribute>, Vec<&Attribute>) = attributes
-        .iter()
-        .partition(|attribute| is_outside(attribute));
+    let Function { attributes, visibility, signature, body } = function;
+    let (outside, inside): (Vec<&Attribute>, Vec<&Attribute>) =
+        attributes.iter().partition(|attribute| is_outside(attribute));
     let site = Span::mixed_site().located_at(returned(&signature.output));
     let report = quote_spanned!(site=> ::std::process::Termination::report);
     let name = &signature.ident;
@@ -48,12 +42,7 @@ fn main(options: Options, function: &Function) -> TokenStream {
 
 fn test(options: Options, function: &Function) -> TokenStream {
     let Options { facade, calls } = options;
-    let Function {
-        attributes,
-        visibility,
-        signature,
-        body,
-    } = function;
+    let Function { attributes, visibility, signature, body } = function;
     let name = &signature.ident;
     let text = name.to_string();
     let text = text.trim_start_matches("r#");
@@ -92,17 +81,8 @@ fn item(attributes: &[&Attribute], signature: &syn::Signature, body: &TokenStrea
 
 /// Whether an attribute of `main` speaks of the item, and not of the code in it.
 fn is_outside(attribute: &Attribute) -> bool {
-    const OUTSIDE: [&str; 9] = [
-        "allow",
-        "cfg",
-        "cfg_attr",
-        "deny",
-        "deprecated",
-        "doc",
-        "expect",
-        "forbid",
-        "warn",
-    ];
+    const OUTSIDE: [&str; 9] =
+        ["allow", "cfg", "cfg_attr", "deny", "deprecated", "doc", "expect", "forbid", "warn"];
     OUTSIDE.iter().any(|name| attribute.path().is_ident(name))
 }
 

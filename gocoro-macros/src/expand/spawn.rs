@@ -9,13 +9,7 @@ use crate::valid::spawn::{Bound, Call, Callee, Step, Task, Work};
 use crate::valid::ungroup;
 
 pub(crate) fn spawn(task: Task) -> TokenStream {
-    let Task {
-        facade,
-        local,
-        steps,
-        work,
-        site,
-    } = task;
+    let Task { facade, local, steps, work, site } = task;
     let site = Span::mixed_site().located_at(site);
     let facade = located_at(facade, site);
     let builder = Ident::new("builder", site);
@@ -36,11 +30,7 @@ pub(crate) fn spawn(task: Task) -> TokenStream {
                 let site = Span::mixed_site().located_at(method.span());
                 quote_spanned!(site=> let #builder = #builder.#method(#value);)
             }
-            Step::Clone {
-                mutable,
-                name,
-                source,
-            } => {
+            Step::Clone { mutable, name, source } => {
                 let place = Span::mixed_site().located_at(source.span());
                 let source = operand(source);
                 let clone = quote_spanned!(place=> #source.clone());
@@ -94,11 +84,7 @@ fn operand(expr: Expr) -> TokenStream {
 /// What may be called through `&mut` is `mut`, whether or not it is then; an underscore in front
 /// keeps the compiler from mentioning it.
 fn bind(call: Call, site: Span) -> (TokenStream, TokenStream) {
-    let Call {
-        callee,
-        parens,
-        arguments,
-    } = call;
+    let Call { callee, parens, arguments } = call;
     let (mut first, mut last) = (TokenStream::new(), TokenStream::new());
     let mut called = TokenStream::new();
     match callee {
@@ -109,11 +95,7 @@ fn bind(call: Call, site: Span) -> (TokenStream, TokenStream) {
             first.extend(quote_spanned!(site=> let mut #name = #function;));
             name.to_tokens(&mut called);
         }
-        Callee::Method {
-            receiver,
-            bound,
-            method,
-        } => {
+        Callee::Method { receiver, bound, method } => {
             let receiver = bare(receiver);
             let name = variable("_receiver", receiver.span());
             let binding = quote_spanned!(site=> let mut #name = #receiver;);

@@ -23,9 +23,7 @@ pub(crate) struct Function {
 impl Setting {
     pub(crate) fn parse_all(tokens: TokenStream) -> Result<Vec<Self>> {
         let parser = Punctuated::<Self, Token![,]>::parse_terminated;
-        parser
-            .parse2(tokens)
-            .map(|settings| settings.into_iter().collect())
+        parser.parse2(tokens).map(|settings| settings.into_iter().collect())
     }
 }
 
@@ -60,11 +58,6 @@ impl Parse for Function {
         if !input.peek(token::Brace) {
             return Err(input.error("the function's body is expected"));
         }
-        Ok(Self {
-            attributes,
-            visibility,
-            signature,
-            body: input.parse()?,
-        })
+        Ok(Self { attributes, visibility, signature, body: input.parse()? })
     }
 }

@@ -54,29 +54,21 @@ impl Spawn {
         let (header, body) = match super::header_end(&tokens) {
             Some(end) => {
                 let settings = tokens[..end].iter().cloned().collect();
-                let header = Header {
-                    arrow: tokens[end].span(),
-                    settings: Setting::parse_all(settings)?,
-                };
+                let header =
+                    Header { arrow: tokens[end].span(), settings: Setting::parse_all(settings)? };
                 (Some(header), &tokens[end + 2..])
             }
             None => (None, &tokens[..]),
         };
         let body = Body::parse(body.iter().cloned().collect())?;
-        Ok(Self {
-            facade,
-            header,
-            body,
-        })
+        Ok(Self { facade, header, body })
     }
 }
 
 impl Setting {
     fn parse_all(tokens: TokenStream) -> Result<Vec<Self>> {
         let parser = Punctuated::<Self, Token![,]>::parse_terminated;
-        parser
-            .parse2(tokens)
-            .map(|settings| settings.into_iter().collect())
+        parser.parse2(tokens).map(|settings| settings.into_iter().collect())
     }
 }
 
@@ -111,9 +103,7 @@ impl Parse for Setting {
 impl Cloned {
     pub(crate) fn parse_all(tokens: TokenStream) -> Result<Vec<Self>> {
         let parser = Punctuated::<Self, Token![,]>::parse_terminated;
-        parser
-            .parse2(tokens)
-            .map(|clones| clones.into_iter().collect())
+        parser.parse2(tokens).map(|clones| clones.into_iter().collect())
     }
 }
 
@@ -129,11 +119,7 @@ impl Parse for Cloned {
             }
             false => None,
         };
-        Ok(Self {
-            mutable,
-            source: input.parse()?,
-            renamed,
-        })
+        Ok(Self { mutable, source: input.parse()?, renamed })
     }
 }
 

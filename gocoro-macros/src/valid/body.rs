@@ -13,10 +13,7 @@ use crate::parse::spawn::Body;
 const BLOCK: &str = "write `go!({ … })`";
 
 pub(super) fn work(body: Body, arrow: Option<Span>) -> Result<Work> {
-    let Body {
-        tokens,
-        mut statements,
-    } = body;
+    let Body { tokens, mut statements } = body;
     if statements.is_empty() {
         return Err(Error::new(
             arrow.unwrap_or_else(Span::call_site),
@@ -63,11 +60,7 @@ fn sole(expr: Expr, tokens: TokenStream) -> Result<Work> {
                 }
                 _ => Callee::Bound(*call.func),
             };
-            Work::Call(Box::new(Call {
-                callee,
-                parens: call.paren_token,
-                arguments: call.args,
-            }))
+            Work::Call(Box::new(Call { callee, parens: call.paren_token, arguments: call.args }))
         }
         Expr::MethodCall(call) => {
             no_attributes(&call.attrs)?;
@@ -76,16 +69,9 @@ fn sole(expr: Expr, tokens: TokenStream) -> Result<Work> {
             let mut method = dot.into_token_stream();
             name.to_tokens(&mut method);
             generics.to_tokens(&mut method);
-            let callee = Callee::Method {
-                bound: bound(&call.receiver),
-                receiver: *call.receiver,
-                method,
-            };
-            Work::Call(Box::new(Call {
-                callee,
-                parens: call.paren_token,
-                arguments: call.args,
-            }))
+            let callee =
+                Callee::Method { bound: bound(&call.receiver), receiver: *call.receiver, method };
+            Work::Call(Box::new(Call { callee, parens: call.paren_token, arguments: call.args }))
         }
         Expr::Block(block) if block.label.is_none() && block.attrs.is_empty() => Work::Expr(tokens),
         Expr::If(body) if body.attrs.is_empty() => Work::Expr(tokens),
@@ -265,13 +251,7 @@ mod tests {
 
     #[test]
     fn one_call_is_a_call() {
-        for source in [
-            "f()",
-            "a::b::<T, U>(x, y)",
-            "<T as U>::f(x)",
-            "(f(x))",
-            "f({ x }, || y)",
-        ] {
+        for source in ["f()", "a::b::<T, U>(x, y)", "<T as U>::f(x)", "(f(x))", "f({ x }, || y)"] {
             assert_eq!(understood(source), "call", "{source}");
         }
         assert_eq!(understood("(|x: u8| x + 1)(2)"), "call");
@@ -282,27 +262,14 @@ mod tests {
 
     #[test]
     fn a_receiver_is_a_place_or_a_value() {
-        for source in [
-            "conn.serve()",
-            "self.a.b.run::<u8>(1)",
-            "(*x).run()",
-            "all[i(0)].run()",
-        ] {
+        for source in ["conn.serve()", "self.a.b.run::<u8>(1)", "(*x).run()", "all[i(0)].run()"] {
             assert_eq!(understood(source), "method of a place", "{source}");
         }
-        for source in [
-            "Conn { id }.serve()",
-            "format!(\"x\").len()",
-            "\"x\".len()",
-            "(a, b).eq(c)",
-        ] {
+        for source in ["Conn { id }.serve()", "format!(\"x\").len()", "\"x\".len()", "(a, b).eq(c)"]
+        {
             assert_eq!(understood(source), "method of a value", "{source}");
         }
-        for source in [
-            "TOTAL.load(o)",
-            "config::SERVER.run()",
-            "STATE_2.field.run()",
-        ] {
+        for source in ["TOTAL.load(o)", "config::SERVER.run()", "STATE_2.field.run()"] {
             assert_eq!(understood(source), "method of an item", "{source}");
         }
     }
@@ -334,27 +301,14 @@ mod tests {
 
     #[test]
     fn the_rest_is_refused() {
-        for source in [
-            "a + b()",
-            "-f()",
-            "!f()",
-            "&f()",
-            "f() as u8",
-            "a..b()",
-            "a > b",
-        ] {
+        for source in ["a + b()", "-f()", "!f()", "&f()", "f() as u8", "a..b()", "a > b"] {
             refused(source, "operator expression");
         }
         refused("x = f()", "assignment");
         refused("f(x)?", "`?` would end the task");
-        for source in [
-            "f(u).unwrap()",
-            "a.b().c()",
-            "(f(x)).y()",
-            "f()?.y()",
-            "f().a.y()",
-            "{ a }.y()",
-        ] {
+        for source in
+            ["f(u).unwrap()", "a.b().c()", "(f(x)).y()", "f()?.y()", "f().a.y()", "{ a }.y()"]
+        {
             refused(source, "only this last call");
         }
         for source in ["f", "a.b", "1", "a[0]", "return f()"] {
@@ -369,12 +323,7 @@ mod tests {
 
     #[test]
     fn nothing_is_awaited_but_in_futures() {
-        for source in [
-            "f(x).await",
-            "{ f().await; }",
-            "f(g().await)",
-            "{ if a { b.await } }",
-        ] {
+        for source in ["f(x).await", "{ f().await; }", "f(g().await)", "{ if a { b.await } }"] {
             refused(source, "nothing to await");
         }
         refused("async { f() }", "remove `async`");
@@ -382,10 +331,7 @@ mod tests {
         refused("async || f()", "remove `async`");
         assert_eq!(understood("wait(async { f().await })"), "call");
         assert_eq!(understood("wait(async move { f().await })"), "call");
-        assert_eq!(
-            understood("{ async fn g() { f().await } wait(g()) }"),
-            "whole"
-        );
+        assert_eq!(understood("{ async fn g() { f().await } wait(g()) }"), "whole");
         assert_eq!(understood("{ quote!(a.await) }"), "whole");
     }
 }

@@ -66,10 +66,7 @@ fn signature(kind: Kind, signature: &Signature, refusals: &mut Refusals) {
         );
     }
     if let Some(token) = &signature.unsafety {
-        refuse(
-            token,
-            format!("{what} cannot be `unsafe`; write an `unsafe` block in its body"),
-        );
+        refuse(token, format!("{what} cannot be `unsafe`; write an `unsafe` block in its body"));
     }
     if let Some(abi) = &signature.abi {
         refuse(abi, format!("{what} cannot be `extern`; remove it"));
@@ -84,16 +81,10 @@ fn signature(kind: Kind, signature: &Signature, refusals: &mut Refusals) {
         );
     }
     if !signature.generics.params.is_empty() {
-        refuse(
-            &signature.generics,
-            format!("{what} cannot be generic; remove the parameters"),
-        );
+        refuse(&signature.generics, format!("{what} cannot be generic; remove the parameters"));
     }
     if let Some(clause) = &signature.generics.where_clause {
-        refuse(
-            clause,
-            format!("{what} cannot have a `where` clause; remove it"),
-        );
+        refuse(clause, format!("{what} cannot have a `where` clause; remove it"));
     }
     if !signature.inputs.is_empty() || signature.variadic.is_some() {
         let fix = match kind {
@@ -101,10 +92,7 @@ fn signature(kind: Kind, signature: &Signature, refusals: &mut Refusals) {
             Kind::Test => "make what it needs in its body",
         };
         let parameters = (&signature.inputs, &signature.variadic);
-        let parameters = [
-            parameters.0.to_token_stream(),
-            parameters.1.to_token_stream(),
-        ];
+        let parameters = [parameters.0.to_token_stream(), parameters.1.to_token_stream()];
         refuse(
             &parameters.into_iter().collect::<TokenStream>(),
             format!("{what} takes no parameters; {fix}"),
@@ -121,11 +109,9 @@ mod tests {
         let function = Function::parse(&function.parse().unwrap()).unwrap();
         match entry(kind, settings, &function) {
             Ok(options) => format!("{} {}", options.facade, options.calls).replace(' ', ""),
-            Err(errors) => errors
-                .into_iter()
-                .map(|e| e.to_string())
-                .collect::<Vec<_>>()
-                .join(" | "),
+            Err(errors) => {
+                errors.into_iter().map(|e| e.to_string()).collect::<Vec<_>>().join(" | ")
+            }
         }
     }
 
@@ -137,22 +123,14 @@ mod tests {
             "::gocoro.workers(2).stack_size(4*K).on_exit_cancel(true).grace_millis(60000u64)"
         );
         assert_eq!(
-            read(
-                Kind::Test,
-                "timeout = \"20ms\", crate = crate::g,",
-                "fn t() {}"
-            ),
+            read(Kind::Test, "timeout = \"20ms\", crate = crate::g,", "fn t() {}"),
             "crate::g.timeout_millis(20u64)"
         );
     }
 
     #[test]
     fn refusals_come_together() {
-        let read = read(
-            Kind::Main,
-            "wrokers = 2, grace = 5",
-            "async fn run(a: u8) {}",
-        );
+        let read = read(Kind::Main, "wrokers = 2, grace = 5", "async fn run(a: u8) {}");
         assert_eq!(read.split(" | ").count(), 5, "{read}");
     }
 }

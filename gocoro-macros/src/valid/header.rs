@@ -25,19 +25,11 @@ pub(super) fn settings(header: Header, refusals: &mut Refusals) -> (bool, Vec<St
             "local" => local = refusals.take(no_value(&key, value)).is_some(),
             "daemon" => {
                 let set = no_value(&key, value).map(|()| quote!(true));
-                steps.extend(
-                    refusals
-                        .take(set)
-                        .map(|value| Step::Set { method: key, value }),
-                );
+                steps.extend(refusals.take(set).map(|value| Step::Set { method: key, value }));
             }
             "name" | "stack_size" => {
                 let set = some_value(&key, value).map(Expr::into_token_stream);
-                steps.extend(
-                    refusals
-                        .take(set)
-                        .map(|value| Step::Set { method: key, value }),
-                );
+                steps.extend(refusals.take(set).map(|value| Step::Set { method: key, value }));
             }
             "clone" => clones(&key, value, &mut steps, refusals),
             _ => refusals.add(Error::new(
@@ -65,10 +57,7 @@ fn no_value(key: &Ident, value: Value) -> Result<()> {
         Value::Expr(equals, _) => equals.span,
         Value::List(parens, _) => parens.span.join(),
     };
-    Err(Error::new(
-        span,
-        format!("`{key}` takes no value; write `{key}` alone, or leave it out"),
-    ))
+    Err(Error::new(span, format!("`{key}` takes no value; write `{key}` alone, or leave it out")))
 }
 
 fn some_value(key: &Ident, value: Value) -> Result<Expr> {
@@ -78,19 +67,13 @@ fn some_value(key: &Ident, value: Value) -> Result<Expr> {
     };
     let found = match value {
         Value::Expr(_, Expr::Lit(ExprLit { lit, .. })) if !is_of_kind(key, &lit) => {
-            return Err(Error::new(
-                lit.span(),
-                format!("`{key}` takes {kind}: `{example}`"),
-            ));
+            return Err(Error::new(lit.span(), format!("`{key}` takes {kind}: `{example}`")));
         }
         Value::Expr(_, value) => return Ok(value),
         Value::Nothing => key.span(),
         Value::List(parens, _) => parens.span.join(),
     };
-    Err(Error::new(
-        found,
-        format!("`{key}` needs a value: `{example}`"),
-    ))
+    Err(Error::new(found, format!("`{key}` needs a value: `{example}`")))
 }
 
 fn is_of_kind(key: &Ident, literal: &Lit) -> bool {
@@ -116,12 +99,7 @@ fn clones(key: &Ident, value: Value, steps: &mut Vec<Step>, refusals: &mut Refus
         return;
     };
     let mut names = Vec::<Ident>::new();
-    for Cloned {
-        mutable,
-        source,
-        renamed,
-    } in clones
-    {
+    for Cloned { mutable, source, renamed } in clones {
         let name = match renamed.map_or_else(|| own_name(&source), Ok) {
             Ok(name) => name,
             Err(refusal) => {
@@ -130,17 +108,10 @@ fn clones(key: &Ident, value: Value, steps: &mut Vec<Step>, refusals: &mut Refus
             }
         };
         if names.contains(&name) {
-            refusals.add(Error::new(
-                name.span(),
-                format!("`{name}` is cloned twice; remove one"),
-            ));
+            refusals.add(Error::new(name.span(), format!("`{name}` is cloned twice; remove one")));
         }
         names.push(name.clone());
-        steps.push(Step::Clone {
-            mutable,
-            name,
-            source,
-        });
+        steps.push(Step::Clone { mutable, name, source });
     }
 }
 
@@ -171,10 +142,7 @@ fn own_name(source: &Expr) -> Result<Ident> {
         }
         _ => "`clone(name = …)`".to_owned(),
     };
-    Err(Error::new_spanned(
-        source,
-        format!("the clone needs a name of its own: {fix}"),
-    ))
+    Err(Error::new_spanned(source, format!("the clone needs a name of its own: {fix}")))
 }
 
 #[cfg(test)]
@@ -183,14 +151,8 @@ mod tests {
 
     #[test]
     fn a_header_is_read_and_refused() {
-        assert_eq!(
-            understood("name = f::<A, B>(), stack_size = 1, local, daemon, => f()"),
-            "call"
-        );
-        assert_eq!(
-            understood("clone(a, mut b, c = self.c, d = f(x)) => { a }"),
-            "whole"
-        );
+        assert_eq!(understood("name = f::<A, B>(), stack_size = 1, local, daemon, => f()"), "call");
+        assert_eq!(understood("clone(a, mut b, c = self.c, d = f(x)) => { a }"), "whole");
         refused("=> f()", "no option stands before");
         refused("nmae = 1 => f()", "unknown option `nmae`");
         refused("local, local => f()", "twice");

@@ -20,17 +20,11 @@ pub(crate) struct Options {
 type Read = Result<(Option<Ident>, TokenStream)>;
 
 pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusals) -> Options {
-    let mut options = Options {
-        facade: quote!(::gocoro),
-        calls: TokenStream::new(),
-    };
+    let mut options = Options { facade: quote!(::gocoro), calls: TokenStream::new() };
     let mut seen = Vec::<Ident>::new();
     for Setting { key, value } in settings {
         if seen.contains(&key) {
-            refusals.add(Error::new(
-                key.span(),
-                format!("`{key}` is given twice; remove one"),
-            ));
+            refusals.add(Error::new(key.span(), format!("`{key}` is given twice; remove one")));
             continue;
         }
         seen.push(key.clone());
@@ -48,18 +42,14 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
             }
         };
         let Some(value) = value else {
-            refusals.add(Error::new(
-                key.span(),
-                format!("`{key}` needs a value: {}", example(&name)),
-            ));
+            refusals
+                .add(Error::new(key.span(), format!("`{key}` needs a value: {}", example(&name))));
             continue;
         };
         match refusals.take(read(&key, &value)) {
             Some((Some(method), value)) => {
                 let site = Span::mixed_site().located_at(key.span());
-                options
-                    .calls
-                    .extend(quote_spanned!(site=> .#method(#value)));
+                options.calls.extend(quote_spanned!(site=> .#method(#value)));
             }
             Some((None, path)) => options.facade = path,
             None => {}
@@ -98,19 +88,13 @@ fn wrong(key: &Ident, value: &Expr, kind: &str) -> Error {
 }
 
 fn workers(key: &Ident, value: &Expr) -> Read {
-    if let Expr::Lit(ExprLit {
-        lit: Lit::Int(number),
-        ..
-    }) = ungroup(value)
+    if let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = ungroup(value)
         && number.base10_digits() == "0"
     {
         let why = "a runtime needs a worker; leave `workers` out for one on each core";
         return Err(Error::new(number.span(), why));
     }
-    Ok((
-        Some(key.clone()),
-        number(key, value, "a number of threads")?,
-    ))
+    Ok((Some(key.clone()), number(key, value, "a number of threads")?))
 }
 
 fn stack_size(key: &Ident, value: &Expr) -> Read {
@@ -120,10 +104,7 @@ fn stack_size(key: &Ident, value: &Expr) -> Read {
 /// A number, or an expression that the compiler will see to.
 fn number(key: &Ident, value: &Expr, kind: &str) -> Result<TokenStream> {
     match ungroup(value) {
-        Expr::Lit(ExprLit {
-            lit: Lit::Int(number),
-            ..
-        }) if is_usize(number) => {}
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if is_usize(number) => {}
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
             return Err(wrong(key, value, kind));
         }
@@ -150,29 +131,17 @@ fn on_exit(key: &Ident, value: &Expr) -> Read {
         Some(_) => return Err(wrong(key, value, "one of two words")),
         None => return Err(wrong(key, value, "a string")),
     };
-    Ok((
-        Some(format_ident!("on_exit_cancel")),
-        cancel.to_token_stream(),
-    ))
+    Ok((Some(format_ident!("on_exit_cancel")), cancel.to_token_stream()))
 }
 
 fn grace(key: &Ident, value: &Expr) -> Read {
-    Ok((
-        Some(format_ident!("grace_millis")),
-        millis(key, value)?.to_token_stream(),
-    ))
+    Ok((Some(format_ident!("grace_millis")), millis(key, value)?.to_token_stream()))
 }
 
 fn timeout(key: &Ident, value: &Expr) -> Read {
     match millis(key, value)? {
-        0 => Err(Error::new_spanned(
-            value,
-            "a test needs some time; write `timeout = \"30s\"`",
-        )),
-        millis => Ok((
-            Some(format_ident!("timeout_millis")),
-            millis.to_token_stream(),
-        )),
+        0 => Err(Error::new_spanned(value, "a test needs some time; write `timeout = \"30s\"`")),
+        millis => Ok((Some(format_ident!("timeout_millis")), millis.to_token_stream())),
     }
 }
 
@@ -205,10 +174,7 @@ fn facade(key: &Ident, value: &Expr) -> Read {
 
 fn text(value: &Expr) -> Option<&LitStr> {
     match ungroup(value) {
-        Expr::Lit(ExprLit {
-            lit: Lit::Str(text),
-            ..
-        }) => Some(text),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
         _ => None,
     }
 }
@@ -222,17 +188,7 @@ mod tests {
         assert_eq!(parse_millis("250ms"), Some(250));
         assert_eq!(parse_millis("5 s"), Some(5_000));
         assert_eq!(parse_millis("2m"), Some(120_000));
-        for text in [
-            "",
-            "5",
-            "s",
-            "1.5s",
-            "-1s",
-            "5h",
-            "5 S",
-            " 5s",
-            "99999999999999999999s",
-        ] {
+        for text in ["", "5", "s", "1.5s", "-1s", "5h", "5 S", " 5s", "99999999999999999999s"] {
             assert_eq!(parse_millis(text), None, "{text:?}");
         }
         assert_eq!(parse_millis("18446744073709551615m"), None);

@@ -21,7 +21,10 @@ pub(crate) struct Task {
 /// Something that the header has done before the task is spawned.
 pub(crate) enum Step {
     /// A method of the builder.
-    Set { method: Ident, value: TokenStream },
+    Set {
+        method: Ident,
+        value: TokenStream,
+    },
     Clone {
         mutable: Option<Token![mut]>,
         name: Ident,
@@ -70,33 +73,16 @@ pub(crate) enum Bound {
 
 pub(crate) fn spawn(spawn: Spawn) -> Result<Task> {
     let mut refusals = Refusals::default();
-    let Spawn {
-        facade,
-        header,
-        body,
-    } = spawn;
+    let Spawn { facade, header, body } = spawn;
     let arrow = header.as_ref().map(|header| header.arrow);
     let (local, steps) = match header {
         Some(header) => header::settings(header, &mut refusals),
         None => (false, Vec::new()),
     };
-    let site = body
-        .tokens
-        .clone()
-        .into_iter()
-        .next()
-        .map_or_else(Span::call_site, |t| t.span());
+    let site = body.tokens.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span());
     let refused = || Work::Block(TokenStream::new());
-    let work = refusals
-        .take(body::work(body, arrow))
-        .unwrap_or_else(refused);
-    refusals.finish(Task {
-        facade,
-        local,
-        steps,
-        work,
-        site,
-    })
+    let work = refusals.take(body::work(body, arrow)).unwrap_or_else(refused);
+    refusals.finish(Task { facade, local, steps, work, site })
 }
 
 /// What the unit tests of the grammar ask.
@@ -127,9 +113,6 @@ pub(super) mod tests {
     #[track_caller]
     pub(in crate::valid) fn refused(source: &str, why: &str) {
         let understood = understood(source);
-        assert!(
-            understood.starts_with("refused") && understood.contains(why),
-            "{understood}"
-        );
+        assert!(understood.starts_with("refused") && understood.contains(why), "{understood}");
     }
 }

@@ -90,9 +90,7 @@ fn a_place_receiver_moves_after_the_arguments() {
     struct Owner {
         conn: Conn,
     }
-    let owner = Owner {
-        conn: Conn { id: 3 },
-    };
+    let owner = Owner { conn: Conn { id: 3 } };
     assert_eq!(go!(owner.conn.plus(owner.conn.id())).wait(), 6);
 }
 
@@ -126,10 +124,7 @@ fn closures_as_arguments_stay_and_take_what_they_use() {
         f(&value)
     }
     let base = 40;
-    assert_eq!(
-        go!(apply(vec![1, 2], |all| base + all.len() as u32)).wait(),
-        42
-    );
+    assert_eq!(go!(apply(vec![1, 2], |all| base + all.len() as u32)).wait(), 42);
     let text = String::from("moved");
     assert_eq!(go!(apply((), |_| text.len() as u32)).wait(), 5);
     let boxed: JoinHandle<u32> = go!(apply(1_u8, Box::new(|n: &u8| u32::from(*n))));
@@ -159,14 +154,8 @@ fn any_function_value_can_be_called() {
 #[test]
 fn paths_of_every_kind_are_callees() {
     assert_eq!(go!(Conn::id(&Conn { id: 1 })).wait(), 1);
-    assert_eq!(
-        go!(<Conn as Clone>::clone(&Conn { id: 1 })).wait(),
-        Conn { id: 1 }
-    );
-    assert_eq!(
-        go!(Vec::<Vec<u8>>::with_capacity(1)).wait(),
-        Vec::<Vec<u8>>::new()
-    );
+    assert_eq!(go!(<Conn as Clone>::clone(&Conn { id: 1 })).wait(), Conn { id: 1 });
+    assert_eq!(go!(Vec::<Vec<u8>>::with_capacity(1)).wait(), Vec::<Vec<u8>>::new());
     assert_eq!(go!(Some(1)).wait(), Some(1));
 }
 
@@ -275,9 +264,7 @@ fn clones_go_into_the_task() {
     struct Server {
         total: Arc<AtomicU32>,
     }
-    let server = Server {
-        total: Arc::new(AtomicU32::new(0)),
-    };
+    let server = Server { total: Arc::new(AtomicU32::new(0)) };
     let names = vec![String::from("a")];
     let task = go!(clone(mut names, total = server.total) => {
         names.push(String::from("b"));

@@ -164,10 +164,7 @@ pub(super) fn each<A: ToSocketAddrs, T>(
         }
     }
     Err(last.unwrap_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "could not resolve to any addresses",
-        )
+        io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any addresses")
     }))
 }
 
@@ -177,17 +174,11 @@ mod tests {
 
     #[test]
     fn the_first_success_ends_the_search() {
-        let addrs: Vec<_> = (1..=3)
-            .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
-            .collect();
+        let addrs: Vec<_> = (1..=3).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
         let mut tried = Vec::new();
         let port = each(&addrs[..], |addr| {
             tried.push(addr.port());
-            if addr.port() == 2 {
-                Ok(2)
-            } else {
-                Err(io::ErrorKind::AddrInUse.into())
-            }
+            if addr.port() == 2 { Ok(2) } else { Err(io::ErrorKind::AddrInUse.into()) }
         });
         assert_eq!(port.unwrap(), 2);
         assert_eq!(tried, [1, 2]);
@@ -195,16 +186,10 @@ mod tests {
 
     #[test]
     fn the_last_error_is_returned() {
-        let addrs: Vec<_> = (1..=2)
-            .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
-            .collect();
+        let addrs: Vec<_> = (1..=2).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
         let result: io::Result<()> = each(&addrs[..], |addr| {
-            Err(if addr.port() == 2 {
-                io::ErrorKind::AddrInUse
-            } else {
-                io::ErrorKind::Other
-            }
-            .into())
+            Err(if addr.port() == 2 { io::ErrorKind::AddrInUse } else { io::ErrorKind::Other }
+                .into())
         });
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }

@@ -26,19 +26,13 @@ pub(super) struct Socket {
 impl Socket {
     /// Takes a socket whose options are as given.
     pub(super) fn new(fd: OwnedFd, options: Options) -> Socket {
-        Socket {
-            source: Source::new(fd),
-            options: Arc::new(options),
-        }
+        Socket { source: Source::new(fd), options: Arc::new(options) }
     }
 
     /// A second handle on the same socket, which shares its options.
     pub(super) fn try_clone(&self) -> io::Result<Socket> {
         let fd = self.fd().try_clone_to_owned()?;
-        Ok(Socket {
-            source: Source::new(fd),
-            options: Arc::clone(&self.options),
-        })
+        Ok(Socket { source: Source::new(fd), options: Arc::clone(&self.options) })
     }
 
     /// Gives the descriptor up, with the options that gocoro kept from the kernel.
@@ -176,11 +170,7 @@ impl Socket {
 
     pub(super) fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let count = sys::recv_vectored(self.fd(), bufs)?;
-        Ok(self.transferred(
-            Direction::Read,
-            count,
-            bufs.iter().map(|buf| buf.len()).sum(),
-        ))
+        Ok(self.transferred(Direction::Read, count, bufs.iter().map(|buf| buf.len()).sum()))
     }
 
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
@@ -190,11 +180,7 @@ impl Socket {
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let count = sys::send_vectored(self.fd(), bufs)?;
-        Ok(self.transferred(
-            Direction::Write,
-            count,
-            bufs.iter().map(|buf| buf.len()).sum(),
-        ))
+        Ok(self.transferred(Direction::Write, count, bufs.iter().map(|buf| buf.len()).sum()))
     }
 
     /// An end of file is no short transfer: it is there for the next reader too.

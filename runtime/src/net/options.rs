@@ -116,10 +116,7 @@ impl Options {
 
 impl Timeout {
     fn known(timeout: Option<Duration>) -> Timeout {
-        Timeout {
-            nanos: AtomicU64::new(to_nanos(timeout)),
-            changed: AtomicBool::new(false),
-        }
+        Timeout { nanos: AtomicU64::new(to_nanos(timeout)), changed: AtomicBool::new(false) }
     }
 
     fn inherited(&self) -> Timeout {
@@ -143,10 +140,7 @@ impl Timeout {
 
 /// The error that std gives for a timeout of zero.
 pub(super) fn zero_timeout() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "cannot set a 0 duration timeout",
-    )
+    io::Error::new(io::ErrorKind::InvalidInput, "cannot set a 0 duration timeout")
 }
 
 fn to_nanos(timeout: Option<Duration>) -> u64 {
@@ -164,38 +158,24 @@ mod tests {
     #[test]
     fn a_zero_timeout_is_refused_and_changes_nothing() {
         let options = Options::default();
-        options
-            .set_timeout(Direction::Read, Some(Duration::from_secs(1)))
-            .unwrap();
-        let error = options
-            .set_timeout(Direction::Read, Some(Duration::ZERO))
-            .unwrap_err();
+        options.set_timeout(Direction::Read, Some(Duration::from_secs(1))).unwrap();
+        let error = options.set_timeout(Direction::Read, Some(Duration::ZERO)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        assert_eq!(
-            options.timeout(Direction::Read),
-            Some(Duration::from_secs(1))
-        );
+        assert_eq!(options.timeout(Direction::Read), Some(Duration::from_secs(1)));
         assert_eq!(options.timeout(Direction::Write), None);
     }
 
     #[test]
     fn a_huge_timeout_stays_a_timeout() {
         let options = Options::default();
-        options
-            .set_timeout(Direction::Write, Some(Duration::MAX))
-            .unwrap();
-        assert_eq!(
-            options.timeout(Direction::Write),
-            Some(Duration::from_nanos(u64::MAX))
-        );
+        options.set_timeout(Direction::Write, Some(Duration::MAX)).unwrap();
+        assert_eq!(options.timeout(Direction::Write), Some(Duration::from_nanos(u64::MAX)));
     }
 
     #[test]
     fn the_kernel_never_takes_a_tiny_timeout_for_none() {
         let options = Options::default();
-        options
-            .set_timeout(Direction::Read, Some(Duration::from_nanos(1)))
-            .unwrap();
+        options.set_timeout(Direction::Read, Some(Duration::from_nanos(1))).unwrap();
         assert_eq!(options.read.for_kernel(), Some(KERNEL_TIMEOUT_MIN));
     }
 }

@@ -84,20 +84,12 @@ pub(super) fn ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> 
         Direction::Read => libc::POLLIN,
         Direction::Write => libc::POLLOUT,
     };
-    let mut entry = libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events,
-        revents: 0,
-    };
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
     let ready = retry(|| {
         // SAFETY: the pointer is to one valid `pollfd`, and 1 is the count passed.
         unsafe { libc::poll(&raw mut entry, 1, 0) as ssize_t }
     })?;
-    if ready == 0 {
-        Err(io::ErrorKind::WouldBlock.into())
-    } else {
-        Ok(())
-    }
+    if ready == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }
 
 fn empty_message() -> libc::msghdr {

@@ -68,11 +68,7 @@ pub(crate) struct Side {
 
 impl Side {
     fn new() -> Side {
-        Side {
-            waiters: LocalList::new(),
-            used_up: Cell::new(false),
-            ended: Cell::new(false),
-        }
+        Side { waiters: LocalList::new(), used_up: Cell::new(false), ended: Cell::new(false) }
     }
 
     fn ready(&self, core: &Core, ended: bool) {
@@ -90,17 +86,13 @@ impl Side {
 
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver")
-            .field("id", &self.remote.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Driver").field("id", &self.remote.id).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remote")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Remote").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -156,10 +148,7 @@ impl Driver {
             let Some((index, generation)) = unpack(event.token()) else {
                 continue;
             };
-            let Some(slot) = slots
-                .get(index)
-                .filter(|slot| slot.generation == generation)
-            else {
+            let Some(slot) = slots.get(index).filter(|slot| slot.generation == generation) else {
                 continue;
             };
             let failed = event.is_error();
@@ -191,23 +180,14 @@ impl Driver {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let interest = interest | Interest::PRIORITY;
         let raw = fd.as_raw_fd();
-        self.remote
-            .registry
-            .register(&mut SourceFd(&raw), pack(index, generation)?, interest)?;
-        entry.insert(Box::new(Slot {
-            generation,
-            read: Side::new(),
-            write: Side::new(),
-        }));
+        self.remote.registry.register(&mut SourceFd(&raw), pack(index, generation)?, interest)?;
+        entry.insert(Box::new(Slot { generation, read: Side::new(), write: Side::new() }));
         Ok((index, generation))
     }
 
     fn free(&self, index: usize, generation: u32) {
         let mut slots = self.slots.borrow_mut();
-        if slots
-            .get(index)
-            .is_some_and(|slot| slot.generation == generation)
-        {
+        if slots.get(index).is_some_and(|slot| slot.generation == generation) {
             slots.remove(index);
         }
     }
@@ -236,11 +216,7 @@ impl Remote {
         match (here, self.mailbox.get()) {
             (Some(driver), _) => driver.free(index, generation),
             (None, Some(mailbox)) => {
-                mailbox.send(Box::new(Freed {
-                    driver: self.id,
-                    index,
-                    generation,
-                }));
+                mailbox.send(Box::new(Freed { driver: self.id, index, generation }));
             }
             (None, None) => {}
         }

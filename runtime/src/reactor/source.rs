@@ -39,18 +39,11 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(fd: OwnedFd) -> Source {
-        Source {
-            fd: Some(fd),
-            first: OnceLock::new(),
-            others: Mutex::new(Vec::new()),
-        }
+        Source { fd: Some(fd), first: OnceLock::new(), others: Mutex::new(Vec::new()) }
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.fd
-            .as_ref()
-            .expect("there until it is taken apart")
-            .as_fd()
+        self.fd.as_ref().expect("there until it is taken apart").as_fd()
     }
 
     /// Gives the descriptor up, taken out of every poll.
@@ -156,10 +149,7 @@ impl Source {
     #[cold]
     fn find_other(&self, driver: &Driver) -> Option<usize> {
         let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        others
-            .iter()
-            .find(|r| r.remote.id == driver.remote.id)
-            .map(|r| r.index)
+        others.iter().find(|r| r.remote.id == driver.remote.id).map(|r| r.index)
     }
 
     /// The slot of this source with this driver; registers it at the first wait.
@@ -168,31 +158,18 @@ impl Source {
             return Ok(index);
         }
         let (index, generation) = driver.register(self.fd())?;
-        let registration = Registration {
-            remote: driver.remote.clone(),
-            index,
-            generation,
-        };
+        let registration = Registration { remote: driver.remote.clone(), index, generation };
         if let Err(registration) = self.first.set(registration) {
-            self.others
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(registration);
+            self.others.lock().unwrap_or_else(PoisonError::into_inner).push(registration);
         }
         Ok(index)
     }
 
     fn deregister(&mut self) {
         let Some(fd) = &self.fd else { return };
-        let others = std::mem::take(
-            self.others
-                .get_mut()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let others = std::mem::take(self.others.get_mut().unwrap_or_else(PoisonError::into_inner));
         for place in self.first.take().into_iter().chain(others) {
-            place
-                .remote
-                .forget(fd.as_raw_fd(), place.index, place.generation);
+            place.remote.forget(fd.as_raw_fd(), place.index, place.generation);
         }
     }
 }
@@ -205,9 +182,7 @@ impl Drop for Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source")
-            .field("fd", &self.fd)
-            .finish_non_exhaustive()
+        f.debug_struct("Source").field("fd", &self.fd).finish_non_exhaustive()
     }
 }
 

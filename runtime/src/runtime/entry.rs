@@ -27,12 +27,7 @@ impl MainOptions {
     /// No options.
     #[must_use]
     pub const fn new() -> MainOptions {
-        MainOptions {
-            workers: None,
-            stack_size: None,
-            on_exit_cancel: false,
-            grace: GRACE,
-        }
+        MainOptions { workers: None, stack_size: None, on_exit_cancel: false, grace: GRACE }
     }
 
     /// `workers = N`
@@ -90,19 +85,12 @@ struct Program {
 
 impl Program {
     fn start(options: MainOptions) -> io::Result<Program> {
-        let plan = Plan {
-            workers: options.workers,
-            stack_size: options.stack_size,
-        };
+        let plan = Plan { workers: options.workers, stack_size: options.stack_size };
         let (shared, mut seeds) = plan.environment_first()?.prepare()?;
         let worker = Worker::new(seeds.remove(0))?;
         let threads = Threads::start(&shared, seeds)?;
         set_default(&shared);
-        Ok(Program {
-            shared,
-            worker,
-            threads,
-        })
+        Ok(Program { shared, worker, threads })
     }
 
     fn run<T>(
@@ -181,9 +169,7 @@ fn end_at_once(code: ExitCode) -> ! {
     let _ = io::stdout().flush();
     let _ = io::stderr().flush();
     // std does not tell the number; it does compare.
-    let number = (0..=u8::MAX)
-        .find(|&n| ExitCode::from(n) == code)
-        .unwrap_or(1);
+    let number = (0..=u8::MAX).find(|&n| ExitCode::from(n) == code).unwrap_or(1);
     // SAFETY: ends the process without running anything.
     unsafe { libc::_exit(i32::from(number)) }
 }
@@ -199,10 +185,7 @@ impl TestOptions {
     /// No options.
     #[must_use]
     pub const fn new() -> TestOptions {
-        TestOptions {
-            workers: None,
-            timeout: None,
-        }
+        TestOptions { workers: None, timeout: None }
     }
 
     /// `workers = N`
@@ -229,10 +212,7 @@ impl Default for TestOptions {
 /// Runs a test's body as a task of a fresh runtime, whose other tasks are cancelled at its end.
 #[track_caller]
 pub fn run_test<T: Send + 'static>(options: TestOptions, name: &'static str, body: fn() -> T) -> T {
-    let plan = Plan {
-        workers: options.workers,
-        stack_size: None,
-    };
+    let plan = Plan { workers: options.workers, stack_size: None };
     let runtime = Builder { plan }.build().expect("a runtime for the test");
     let class = SizeClass::holding(STACK_BYTES_MAIN).expect("in bounds");
     let handle = spawn::spawn_named(&runtime.shared, body, class, name, Location::caller());

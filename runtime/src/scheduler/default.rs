@@ -49,11 +49,7 @@ impl Plan {
         let (shared, deques) = Shared::new(workers, SizeClass::holding(bytes)?);
         let seeds = deques.into_iter().enumerate();
         let seeds = seeds
-            .map(|(index, deque)| WorkerSeed {
-                shared: shared.clone(),
-                index,
-                deque,
-            })
+            .map(|(index, deque)| WorkerSeed { shared: shared.clone(), index, deque })
             .collect();
         Ok((shared, seeds))
     }

@@ -7,40 +7,38 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 use crate::loom::{AtomicUsize, fence};
 
 /// The workers of one runtime that sleep, or are about to; and how many are looking for work.
-///
-/// Sets hold the first `usize::BITS` workers; those beyond share the last bit's place in turn, which
-/// costs a wake that finds nothing, never a lost one.
 #[derive(Debug)]
 pub(crate) struct Idle {
-    sleeping: AtomicUsize,
+    /// A bit for each worker.
+    sleeping: Box<[AtomicUsize]>,
     searching: AtomicUsize,
 }
 
+const WIDTH: usize = usize::BITS as usize;
+
 fn bit(worker: usize) -> usize {
-    1 << (worker % usize::BITS as usize)
+    1 << (worker % WIDTH)
 }
 
 impl Idle {
-    pub(crate) fn new() -> Idle {
-        Idle {
-            sleeping: AtomicUsize::new(0),
-            searching: AtomicUsize::new(0),
-        }
+    pub(crate) fn new(workers: usize) -> Idle {
+        let words = (0..workers.div_ceil(WIDTH)).map(|_| AtomicUsize::new(0));
+        Idle { sleeping: words.collect(), searching: AtomicUsize::new(0) }
     }
 
     /// The worker will look once more and then sleep.
     pub(crate) fn announce(&self, worker: usize) {
-        self.sleeping.fetch_or(bit(worker), AcqRel);
+        self.sleeping[worker / WIDTH].fetch_or(bit(worker), AcqRel);
         // Pairs with the fence in `wake_one`: either the look that follows finds the task, or the
         // spawner finds the announcement.
         fence(SeqCst);
     }
 
-    /// The worker is awake.
-    pub(crate) fn retract(&self, worker: usize) {
-        if self.sleeping.load(Relaxed) & bit(worker) != 0 {
-            self.sleeping.fetch_and(!bit(worker), AcqRel);
-        }
+    /// The worker is awake. `true`: somebody took it out of the set, and counts on it to look.
+    pub(crate) fn retract(&self, worker: usize) -> bool {
+        let word = &self.sleeping[worker / WIDTH];
+        word.load(Relaxed) & bit(worker) == 0
+            || word.fetch_and(!bit(worker), AcqRel) & bit(worker) == 0
     }
 
     /// After making a task stealable: the sleeping worker to wake, if there is one and none is
@@ -50,16 +48,17 @@ impl Idle {
         if self.searching.load(Relaxed) != 0 {
             return None;
         }
-        loop {
-            let sleeping = self.sleeping.load(Relaxed);
-            if sleeping == 0 {
-                return None;
-            }
-            let worker = sleeping.trailing_zeros() as usize;
-            if self.sleeping.fetch_and(!bit(worker), AcqRel) & bit(worker) != 0 {
-                return Some(worker);
+        for (at, word) in self.sleeping.iter().enumerate() {
+            let mut sleeping = word.load(Relaxed);
+            while sleeping != 0 {
+                let first = sleeping.trailing_zeros() as usize;
+                sleeping = word.fetch_and(!bit(first), AcqRel);
+                if sleeping & bit(first) != 0 {
+                    return Some(at * WIDTH + first);
+                }
             }
         }
+        None
     }
 
     /// The worker looks for work in others' queues.
@@ -67,8 +66,9 @@ impl Idle {
         self.searching.fetch_add(1, AcqRel);
     }
 
-    /// It found some, or gave up. `true`: it was the last that looked, so somebody has to look
-    /// again after the announcement, or be woken for the rest.
+    /// It found some, or gave up. `true`: it was the last that looked, so while it did, spawns may
+    /// have counted on it; one that gave up has to look again, after announcing that it sleeps,
+    /// and one that found some to have another worker woken for the rest.
     pub(crate) fn end_search(&self) -> bool {
         let last = self.searching.fetch_sub(1, AcqRel) == 1;
         fence(SeqCst);

@@ -4,7 +4,7 @@
 //! `SLEEP.md`, with the argument that no wake is lost.
 
 mod default;
-mod idle;
+pub(crate) mod idle;
 mod shared;
 mod sleep;
 mod start;

@@ -70,7 +70,7 @@ impl Shared {
         let shared = Shared {
             id: NEXT.fetch_add(1, Relaxed),
             seats: seats.collect(),
-            idle: Idle::new(),
+            idle: Idle::new(workers),
             class,
             closed: AtomicBool::new(false),
             watched: AtomicBool::new(false),
@@ -135,13 +135,10 @@ impl Shared {
     }
 
     fn wake_thief_slow(&self) {
-        if let Some(worker) = self.idle.wake_one() {
-            // Workers beyond the set's width share bits.
-            for seat in self.seats.iter().skip(worker).step_by(usize::BITS as usize) {
-                if let Some(mailbox) = seat.mailbox.get() {
-                    mailbox.poke();
-                }
-            }
+        if let Some(worker) = self.idle.wake_one()
+            && let Some(mailbox) = self.seats[worker].mailbox.get()
+        {
+            mailbox.poke();
         }
     }
 
@@ -198,28 +195,16 @@ impl Shared {
         fence(SeqCst);
         // The ended ones first: a task counted there was counted as spawned before, so equal sums
         // mean that at the time between the two readings nothing was alive.
-        let counts = || {
-            self.seats
-                .iter()
-                .map(|seat| &seat.counts)
-                .chain([&*self.foreign])
-        };
-        let ended: usize = counts()
-            .map(|c| c.ended.load(Acquire))
-            .fold(0, usize::wrapping_add);
-        let spawned: usize = counts()
-            .map(|c| c.spawned.load(Acquire))
-            .fold(0, usize::wrapping_add);
+        let counts = || self.seats.iter().map(|seat| &seat.counts).chain([&*self.foreign]);
+        let ended: usize = counts().map(|c| c.ended.load(Acquire)).fold(0, usize::wrapping_add);
+        let spawned: usize = counts().map(|c| c.spawned.load(Acquire)).fold(0, usize::wrapping_add);
         ended == spawned
     }
 
     /// Has the workers look for quiet, until it is quiet. Whoever waits looks itself after this.
     pub(crate) fn watch(&self, waiter: Option<Unparker>) {
         if let Some(waiter) = waiter {
-            self.quiet_waiters
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(waiter);
+            self.quiet_waiters.lock().unwrap_or_else(PoisonError::into_inner).push(waiter);
         }
         // Workers that run look at the end of their turn; those that sleep are woken to look once.
         if !self.watched.swap(true, SeqCst) {
@@ -244,12 +229,8 @@ impl Shared {
 
     /// Wakes those who wait for quiet, or for the workers' end: they look for themselves.
     pub(crate) fn notify_waiters(&self) {
-        let waiters = std::mem::take(
-            &mut *self
-                .quiet_waiters
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let waiters =
+            std::mem::take(&mut *self.quiet_waiters.lock().unwrap_or_else(PoisonError::into_inner));
         for waiter in waiters {
             waiter.unpark();
         }
@@ -264,21 +245,25 @@ impl Shared {
         self.seats.iter().all(|seat| seat.ended.load(Acquire))
     }
 
-    /// Steals an unstarted task for worker `thief`; starts with its neighbour.
-    pub(crate) fn steal(&self, thief: usize) -> Option<TaskRef> {
+    /// Steals an unstarted task for worker `thief` from one that has at least so many; starts with its
+    /// neighbour.
+    pub(crate) fn steal(&self, thief: usize, least: usize) -> Option<TaskRef> {
+        self.others(thief).find_map(|seat| seat.steal(least))
+    }
+
+    /// Whether another worker has an unstarted task.
+    pub(crate) fn has_stealable(&self, thief: usize) -> bool {
+        self.others(thief).any(|seat| !seat.stealer.is_empty() || !seat.placed.is_empty())
+    }
+
+    fn others(&self, thief: usize) -> impl Iterator<Item = &Seat> {
         let count = self.seats.len();
-        (1..=count)
-            .map(|step| &self.seats[(thief + step) % count])
-            .find_map(|seat| seat.steal())
+        (1..count).map(move |step| &*self.seats[(thief + step) % count])
     }
 
     /// The worker with the fewest live tasks.
     pub(crate) fn least_loaded(&self) -> (usize, usize) {
-        let loads = self
-            .seats
-            .iter()
-            .enumerate()
-            .map(|(at, seat)| (seat.load(), at));
+        let loads = self.seats.iter().enumerate().map(|(at, seat)| (seat.load(), at));
         loads.min().unwrap_or((0, 0))
     }
 }
@@ -300,7 +285,10 @@ impl Seat {
         self.ended.store(true, Release);
     }
 
-    fn steal(&self) -> Option<TaskRef> {
+    fn steal(&self, least: usize) -> Option<TaskRef> {
+        if self.stealer.len() + self.placed.len() < least {
+            return None;
+        }
         settle(|| self.stealer.steal()).or_else(|| settle(|| self.placed.steal()))
     }
 
@@ -337,10 +325,7 @@ impl fmt::Debug for Shared {
         f.debug_struct("Shared")
             .field("workers", &self.seats.len())
             .field("closed", &self.is_closed())
-            .field(
-                "live",
-                &self.seats.iter().map(|s| s.load()).collect::<Vec<_>>(),
-            )
+            .field("live", &self.seats.iter().map(|s| s.load()).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

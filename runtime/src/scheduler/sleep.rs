@@ -5,12 +5,18 @@ use std::time::Duration;
 
 use super::worker::{Wait, Worker};
 use crate::clock;
+use crate::limits::{SPIN, STEAL_PATIENCE};
+
+/// Failures in a row after which a worker sleeps without looking first.
+const SPINS_AFTER_SUCCESS: u32 = 4;
 
 /// Idle stacks that give pages back before one sleep.
 const TRIM_MOST: usize = 64;
 
 impl Worker {
     /// Looks for unstarted tasks of other workers.
+    ///
+    /// The last to look may have been counted on by spawns that woke nobody.
     pub(super) fn search(&self) -> bool {
         if self.shared.seats.len() == 1 || self.starved.get() {
             return false;
@@ -18,36 +24,77 @@ impl Worker {
         self.shared.idle.start_search();
         let found = self.steal();
         let last = self.shared.idle.end_search();
-        if !found {
-            return false;
-        }
-        if last {
-            // While this one was looking, spawns woke nobody.
+        self.owes_look.set(last && !found);
+        if last && found {
             self.shared.wake_thief();
         }
+        found
+    }
+
+    /// With work of its own to do first, this worker has another one look, if it was counted on.
+    pub(super) fn pass_look_on(&self) {
+        if self.owes_look.replace(false) {
+            self.shared.wake_thief();
+        }
+    }
+
+    fn steal(&self) -> bool {
+        let shared = &self.shared;
+        let mut task = shared.steal(self.index, 2);
+        if task.is_none() && self.stays(|| shared.has_stealable(self.index), STEAL_PATIENCE) {
+            task = shared.steal(self.index, 1);
+        }
+        let Some(task) = task else { return false };
+        self.unstarted.push(task);
         true
     }
 
-    pub(super) fn steal(&self) -> bool {
-        let Some(task) = self.shared.steal(self.index) else {
+    /// Looks at the inbox for a while, if that has paid lately; whether something is there.
+    fn spin(&self) -> bool {
+        let spins = self.spins.get();
+        if spins == 0 {
             return false;
-        };
-        self.unstarted.push(task);
-        true
+        }
+        self.stays(|| self.core.mailbox.is_empty(), SPIN);
+        let came = !self.core.mailbox.is_empty();
+        self.spins.set(if came { SPINS_AFTER_SUCCESS } else { spins - 1 });
+        came
+    }
+
+    /// Whether something stays so for a time. Ends early if the inbox has something.
+    fn stays(&self, condition: impl Fn() -> bool, time: Duration) -> bool {
+        let start = clock::now();
+        loop {
+            for _ in 0..16 {
+                if !condition() {
+                    return false;
+                }
+                if !self.core.mailbox.is_empty() {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            if clock::now().duration_since(start) >= time {
+                return true;
+            }
+        }
     }
 
     /// Waits until something comes. The protocol is in SLEEP.md.
     pub(super) fn sleep(&self, wait: Wait) -> bool {
         let alone = self.shared.seats.len() == 1;
         if !alone {
+            if self.spin() {
+                self.drain();
+                return true;
+            }
             self.shared.idle.announce(self.index);
-            // Not counted as a search: a spawn that sees one going on does not look for sleepers.
-            if !self.starved.get() && self.steal() {
+            if !self.starved.get() && self.shared.has_stealable(self.index) {
+                // It goes round once more, to search.
                 self.shared.idle.retract(self.index);
                 return true;
             }
         }
-        let mut came = true;
         if self.core.mailbox.announce_sleep() {
             let now = clock::now();
             let timer = self.core.timers.borrow_mut().until_next(now);
@@ -60,13 +107,23 @@ impl Worker {
                 self.core.stacks.borrow_mut().trim(TRIM_MOST);
             }
             self.poll(timeout);
-            came = self.has_work() || timer.is_some();
+            // Short, and ended by another worker's task: the next one comes soon.
+            if !alone
+                && !self.core.mailbox.is_empty()
+                && clock::now().duration_since(now) < SPIN * 4
+            {
+                self.spins.set(SPINS_AFTER_SUCCESS);
+            }
         }
         // Also takes the announcement back.
         self.drain();
-        if !alone {
-            self.shared.idle.retract(self.index);
+        if !alone && self.shared.idle.retract(self.index) {
+            self.owes_look.set(true);
         }
-        came | self.has_work()
+        let came = self.expire() | self.has_work();
+        if came {
+            self.pass_look_on();
+        }
+        came
     }
 }

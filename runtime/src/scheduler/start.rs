@@ -21,9 +21,7 @@ pub(crate) struct WorkerSeed {
 
 impl fmt::Debug for WorkerSeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkerSeed")
-            .field("index", &self.index)
-            .finish_non_exhaustive()
+        f.debug_struct("WorkerSeed").field("index", &self.index).finish_non_exhaustive()
     }
 }
 
@@ -40,10 +38,7 @@ impl Threads {
         for seed in seeds {
             let started = started.clone();
             let name = format!("gocoro-{}", seed.index);
-            match thread::Builder::new()
-                .name(name)
-                .spawn(move || main(seed, started))
-            {
+            match thread::Builder::new().name(name).spawn(move || main(seed, started)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => failed = Some(error),
             }

@@ -18,6 +18,8 @@ pub(super) struct Unstarted {
     count: Cell<usize>,
     /// No other worker is there.
     alone: bool,
+    /// Of which kind the next oldest one is.
+    locals_turn: Cell<bool>,
 }
 
 impl Unstarted {
@@ -27,6 +29,7 @@ impl Unstarted {
             local: RefCell::default(),
             count: Cell::new(0),
             alone,
+            locals_turn: Cell::new(true),
         }
     }
 
@@ -48,11 +51,7 @@ impl Unstarted {
         }
         let local = self.local.borrow_mut().pop_back();
         let task = local.or_else(|| self.deque.pop());
-        self.count.set(if task.is_some() {
-            self.count.get() - 1
-        } else {
-            0
-        });
+        self.count.set(if task.is_some() { self.count.get() - 1 } else { 0 });
         task
     }
 
@@ -61,8 +60,13 @@ impl Unstarted {
         if self.count.get() == 0 {
             return None;
         }
-        let local = self.local.borrow_mut().pop_front();
-        let task = local.or_else(|| seat.steal_oldest())?;
+        let local = || self.local.borrow_mut().pop_front();
+        // In turn, so that neither kind keeps the other from starting.
+        let task = if self.locals_turn.replace(!self.locals_turn.get()) {
+            local().or_else(|| seat.steal_oldest())
+        } else {
+            seat.steal_oldest().or_else(local)
+        }?;
         self.count.set(self.count.get() - 1);
         Some(task)
     }

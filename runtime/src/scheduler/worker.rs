@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-
 use super::start::WorkerSeed;
 use super::unstarted::Unstarted;
 use super::{Seat, Shared};
@@ -45,10 +44,14 @@ pub(crate) struct Worker {
     pub(super) starts_next: Cell<bool>,
     pub(super) picks: Cell<u32>,
     pub(super) streak: Cell<u32>,
+    /// How often looking before sleeping may fail until it is given up.
+    pub(super) spins: Cell<u32>,
     /// A stack was asked for and not had, since the last one was given back.
     pub(super) starved: Cell<bool>,
     /// Of the task that just ended: its link is on its way, and holds the reference.
     pub(super) link_due: Cell<bool>,
+    /// Others count on this worker to look for unstarted tasks in their queues.
+    pub(super) owes_look: Cell<bool>,
     /// The least loaded worker and its load, as of this turn.
     pub(super) lightest: Cell<(usize, usize)>,
     pub(super) ids: Cell<(u64, u64)>,
@@ -73,9 +76,7 @@ fn job() -> bool {
         // Also what the task entered and forgot.
         drop(trace::take_off());
     }
-    let Completed::Done { joiner, link } = completed else {
-        unreachable!("execute ends a task")
-    };
+    let Completed::Done { joiner, link } = completed else { unreachable!("execute ends a task") };
     if joiner {
         // SAFETY: DONE with JOINER, once.
         unsafe { join::wake_joiner(task) };
@@ -109,17 +110,9 @@ fn fault(address: usize) -> Option<Fault> {
         return None;
     }
     // SAFETY: the process ends before the task does.
-    let name = task
-        .name()
-        .map(|name| unsafe { &*std::ptr::from_ref::<str>(name) });
+    let name = task.name().map(|name| unsafe { &*std::ptr::from_ref::<str>(name) });
     let at = task.spawned_at;
-    Some(Fault {
-        name,
-        id: task.id,
-        file: at.file(),
-        line: at.line(),
-        bytes: task.class.bytes(),
-    })
+    Some(Fault { name, id: task.id, file: at.file(), line: at.line(), bytes: task.class.bytes() })
 }
 
 /// Prepares the process for stacks.
@@ -131,11 +124,7 @@ impl Worker {
     /// Makes this thread's worker out of its seed. It is boxed, for its core points back to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
         prepare_process();
-        let WorkerSeed {
-            shared,
-            index,
-            deque,
-        } = seed;
+        let WorkerSeed { shared, index, deque } = seed;
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id)?;
         let seat = &shared.seats[index];
@@ -148,8 +137,10 @@ impl Worker {
             starts_next: Cell::new(false),
             picks: Cell::new(0),
             streak: Cell::new(0),
+            spins: Cell::new(0),
             starved: Cell::new(false),
             link_due: Cell::new(false),
+            owes_look: Cell::new(false),
             lightest: Cell::new((index, 0)),
             ids: Cell::new((0, 0)),
             cancelling: Cell::new(false),
@@ -208,18 +199,10 @@ impl Worker {
 
     /// Makes this the thread's worker, and takes the thread's own spans off until it is left.
     pub(crate) fn enter(&self) -> InWorker<'_> {
-        let spans = if trace::is_on() {
-            Some(trace::take_off())
-        } else {
-            None
-        };
+        let spans = if trace::is_on() { Some(trace::take_off()) } else { None };
         // SAFETY: the core lives in the worker, which the answer borrows; it is not `Send`.
         let entered = unsafe { current::enter(&self.core) };
-        InWorker {
-            entered: Some(entered),
-            spans,
-            _worker: self,
-        }
+        InWorker { entered: Some(entered), spans, _worker: self }
     }
 
     /// Runs a batch of tasks, then looks at inbox, timers and poll, waiting there as told if there is
@@ -253,6 +236,7 @@ impl Worker {
         }
         ran |= self.expire();
         if self.has_work() {
+            self.pass_look_on();
             if self.driver.len() > 0 {
                 self.poll(Some(Duration::ZERO));
             }
@@ -266,9 +250,13 @@ impl Worker {
         if self.refuse_starved() {
             return true;
         }
-        if ran || wait == Wait::No {
+        if ran {
+            // The caller may have been waiting for just that.
+            return true;
+        }
+        if wait == Wait::No {
             self.poll(Some(Duration::ZERO));
-            return ran | self.expire() | self.has_work();
+            return self.expire() | self.has_work();
         }
         self.sleep(wait)
     }
@@ -331,7 +319,7 @@ impl Worker {
         let near = unsafe { &*near };
         // SAFETY: on the owner's thread.
         if let Some(stack) = unsafe { near.stack() } {
-            stack.prefetch(near.frame.get());
+            stack.prefetch(near.depth.get());
         }
     }
 
@@ -485,7 +473,7 @@ impl Worker {
     }
 
     /// Wakes the tasks whose deadlines have passed.
-    fn expire(&self) -> bool {
+    pub(super) fn expire(&self) -> bool {
         if self.core.timers.borrow().is_empty() {
             return false;
         }

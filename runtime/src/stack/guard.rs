@@ -51,11 +51,7 @@ fn system() -> &'static System {
         let overcommit = read_number("/proc/sys/vm/overcommit_memory").unwrap_or(0);
         let forced = std::env::var_os("GOCORO_GUARDS").is_some_and(|v| v == "protected");
         System {
-            kind: if !forced && can_mark(page_bytes) {
-                Kind::Marked
-            } else {
-                Kind::Protected
-            },
+            kind: if !forced && can_mark(page_bytes) { Kind::Marked } else { Kind::Protected },
             page_bytes,
             protected_max: mappings.saturating_sub(MAPPINGS_RESERVED) / 2,
             refuses: overcommit == 2 || address_space_is_limited(),
@@ -140,11 +136,7 @@ pub(super) fn install(stack: &Stack, class: SizeClass, budget: Budget) -> io::Re
             return Ok(());
         }
     }
-    let budget = if budget.counted {
-        budget
-    } else {
-        count_protected()?
-    };
+    let budget = if budget.counted { budget } else { count_protected()? };
     protect(guard)?;
     std::mem::forget(budget);
     Ok(())
@@ -171,10 +163,7 @@ pub(super) fn remove(stack: &Stack, class: SizeClass) {
     let opened =
         unsafe { libc::mprotect(first, guard.len(), libc::PROT_READ | libc::PROT_WRITE) } == 0;
     if !opened {
-        eprintln!(
-            "gocoro: a stack's guard cannot be taken away: {}",
-            io::Error::last_os_error()
-        );
+        eprintln!("gocoro: a stack's guard cannot be taken away: {}", io::Error::last_os_error());
         std::process::abort();
     }
     if !unmarked {
@@ -225,11 +214,7 @@ fn map(bytes: usize) -> io::Result<*mut c_void> {
             0,
         )
     };
-    if first == libc::MAP_FAILED {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(first)
-    }
+    if first == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(first) }
 }
 
 /// Memory for an alternate signal stack.
@@ -238,10 +223,7 @@ pub(super) fn map_alt_stack(bytes: usize) -> io::Result<usize> {
 }
 
 fn address_space_is_limited() -> bool {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a valid place for the answer.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
     known && limit.rlim_cur != libc::RLIM_INFINITY

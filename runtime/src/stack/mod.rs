@@ -121,12 +121,20 @@ impl Stack {
         generator.resume();
     }
 
-    /// Brings into the cache what a resume touches first: the coroutine's record, and the frames at
-    /// `frame`, where it suspended.
+    /// Brings into the cache what a resume touches first: the coroutine's record, and the frames
+    /// `depth` bytes below it, where it suspended.
     #[inline(always)]
-    pub(crate) fn prefetch(&self, frame: usize) {
-        prefetch::<RECORD_LINES>(self.raw.as_ptr().addr());
-        prefetch::<FRAME_LINES>(frame.wrapping_sub((FRAME_LINES - 1) * LINE_BYTES));
+    pub(crate) fn prefetch(&self, depth: u32) {
+        let record = self.raw.as_ptr().addr();
+        prefetch::<RECORD_LINES>(record);
+        let frames = record.wrapping_sub(depth as usize + (FRAME_LINES - 1) * LINE_BYTES);
+        prefetch::<FRAME_LINES>(frames);
+    }
+
+    /// How far an address on this stack lies below the coroutine's record.
+    #[inline(always)]
+    pub(crate) fn depth_of(&self, address: usize) -> u32 {
+        self.raw.as_ptr().addr().wrapping_sub(address) as u32
     }
 
     /// Whether the coroutine ended, which none does while it holds a job.
@@ -158,10 +166,7 @@ impl Stack {
     /// The end of the usable memory.
     pub(crate) fn top(&self) -> usize {
         // generator keeps its own records in the top page, and hands out their address.
-        self.raw
-            .as_ptr()
-            .addr()
-            .next_multiple_of(guard::page_bytes())
+        self.raw.as_ptr().addr().next_multiple_of(guard::page_bytes())
     }
 
     /// The addresses of the guard below.
@@ -269,15 +274,9 @@ mod tests {
     fn classes_round_up() {
         assert_eq!(SizeClass::holding(1).unwrap().bytes(), STACK_BYTES_MIN);
         assert_eq!(SizeClass::holding(65 * 1024).unwrap().bytes(), 128 * 1024);
-        assert_eq!(
-            SizeClass::holding(STACK_BYTES_MAX).unwrap().bytes(),
-            STACK_BYTES_MAX
-        );
+        assert_eq!(SizeClass::holding(STACK_BYTES_MAX).unwrap().bytes(), STACK_BYTES_MAX);
         assert!(SizeClass::holding(STACK_BYTES_MAX + 1).is_err());
         assert!(SizeClass::holding(usize::MAX).is_err());
-        assert_eq!(
-            SizeClass::holding(STACK_BYTES_MAX).unwrap().index(),
-            CLASSES - 1
-        );
+        assert_eq!(SizeClass::holding(STACK_BYTES_MAX).unwrap().index(), CLASSES - 1);
     }
 }

@@ -67,11 +67,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         // SAFETY: abort has no preconditions.
         unsafe { libc::abort() };
     }
-    let before = if signal == libc::SIGBUS {
-        &saved.bus
-    } else {
-        &saved.segv
-    };
+    let before = if signal == libc::SIGBUS { &saved.bus } else { &saved.segv };
     match before.sa_sigaction {
         libc::SIG_IGN => {}
         libc::SIG_DFL => {
@@ -167,9 +163,7 @@ impl AltStack {
         now.ss_size = ALT_STACK_BYTES;
         // SAFETY: the range was mapped for this and stays until it is disabled in `drop`.
         unsafe { libc::sigaltstack(&now, std::ptr::null_mut()) };
-        AltStack {
-            mapped: Some(first),
-        }
+        AltStack { mapped: Some(first) }
     }
 }
 

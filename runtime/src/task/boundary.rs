@@ -81,11 +81,7 @@ pub(crate) fn pending(task: &Header, cancelled: bool) -> Option<Throw> {
             BoundaryKind::Timeout | BoundaryKind::IoDeadline => {}
         }
     }
-    if cancelled {
-        Some(Throw::Cancel)
-    } else {
-        throw
-    }
+    if cancelled { Some(Throw::Cancel) } else { throw }
 }
 
 /// The earliest deadline that I/O waits of the task have to keep.

@@ -44,9 +44,7 @@ fn node<N>(head: *mut N) -> *mut N {
 
 impl<N: Linked> Inbox<N> {
     pub(crate) fn new() -> Inbox<N> {
-        Inbox {
-            head: AtomicPtr::new(std::ptr::null_mut()),
-        }
+        Inbox { head: AtomicPtr::new(std::ptr::null_mut()) }
     }
 
     /// Pushes a link, from any thread.
@@ -92,9 +90,7 @@ impl<N: Linked> Inbox<N> {
     /// Announces that the owner sleeps. `false`: something has come, drain it. By the owner.
     pub(crate) fn announce_sleep(&self) -> bool {
         let sleeping = std::ptr::without_provenance_mut(SLEEPING);
-        self.head
-            .compare_exchange(std::ptr::null_mut(), sleeping, AcqRel, Acquire)
-            .is_ok()
+        self.head.compare_exchange(std::ptr::null_mut(), sleeping, AcqRel, Acquire).is_ok()
     }
 
     /// Empties the inbox and takes the announcement back. By the owner.
@@ -111,10 +107,7 @@ impl<N: Linked> Inbox<N> {
             first = rest;
             rest = next;
         }
-        Drained {
-            first,
-            poked: flags(head) & POKED != 0,
-        }
+        Drained { first, poked: flags(head) & POKED != 0 }
     }
 }
 

@@ -40,10 +40,7 @@ struct Free {
     free: Vec<&'static Mailbox>,
 }
 
-static FREE: Mutex<Free> = Mutex::new(Free {
-    made: 0,
-    free: Vec::new(),
-});
+static FREE: Mutex<Free> = Mutex::new(Free { made: 0, free: Vec::new() });
 
 impl Mailbox {
     /// A mailbox for a new worker; an error if there are too many workers.
@@ -77,14 +74,8 @@ impl Mailbox {
     /// Gives the mailbox back: no link is on its way, and no message will come.
     pub(crate) fn release(&'static self) {
         *self.lock_notifier() = None;
-        self.messages
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-        FREE.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .free
-            .push(self);
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).free.push(self);
     }
 
     /// The mailbox with this id, which a worker had at some time.
@@ -115,10 +106,7 @@ impl Mailbox {
 
     /// Leaves a message.
     pub(crate) fn send(&self, message: Box<dyn Message>) {
-        self.messages
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(message);
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         self.poke();
     }
 
@@ -165,8 +153,6 @@ impl Mailbox {
 
 impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mailbox")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Mailbox").field("id", &self.id).finish_non_exhaustive()
     }
 }

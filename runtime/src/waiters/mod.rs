@@ -32,20 +32,12 @@ impl Waiter {
     /// A wait that one place can end.
     #[inline(always)]
     pub(crate) fn solo() -> Waiter {
-        Waiter {
-            claimed: AtomicU32::new(0),
-            solo: true,
-            target: park::target(),
-        }
+        Waiter { claimed: AtomicU32::new(0), solo: true, target: park::target() }
     }
 
     /// A wait that many places can end.
     pub(crate) fn many() -> Waiter {
-        Waiter {
-            claimed: AtomicU32::new(0),
-            solo: false,
-            target: park::target(),
-        }
+        Waiter { claimed: AtomicU32::new(0), solo: false, target: park::target() }
     }
 
     /// Ends the wait by this arm, unless another did. After a `true`, unless there is another hold
@@ -56,9 +48,7 @@ impl Waiter {
             self.claimed.store(arm + 1, Release);
             return true;
         }
-        self.claimed
-            .compare_exchange(0, arm + 1, AcqRel, Relaxed)
-            .is_ok()
+        self.claimed.compare_exchange(0, arm + 1, AcqRel, Relaxed).is_ok()
     }
 
     /// Which arm ended the wait.
@@ -104,9 +94,7 @@ pub(crate) struct LocalNode {
 
 impl fmt::Debug for LocalNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalNode")
-            .field("arm", &self.arm)
-            .finish_non_exhaustive()
+        f.debug_struct("LocalNode").field("arm", &self.arm).finish_non_exhaustive()
     }
 }
 
@@ -175,10 +163,7 @@ impl Drop for Linked<'_> {
 
 impl LocalList {
     pub(crate) fn new() -> LocalList {
-        LocalList {
-            first: Cell::new(std::ptr::null()),
-            last: Cell::new(std::ptr::null()),
-        }
+        LocalList { first: Cell::new(std::ptr::null()), last: Cell::new(std::ptr::null()) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -210,11 +195,7 @@ pub(crate) struct JoinNode {
 
 impl JoinNode {
     pub(crate) fn new(waiter: &Waiter, arm: u32) -> JoinNode {
-        JoinNode {
-            waiter,
-            arm,
-            released: AtomicU32::new(0),
-        }
+        JoinNode { waiter, arm, released: AtomicU32::new(0) }
     }
 
     /// Ends the wait; the answer wakes the joiner. After this the node may be gone.
@@ -243,6 +224,22 @@ impl JoinNode {
         while !self.is_released() {
             crate::loom::pause(round);
             round += 1;
+        }
+    }
+}
+
+/// In a model, a record that goes has to have seen the last touch of everybody else.
+#[cfg(all(test, loom))]
+mod probes {
+    impl Drop for super::Waiter {
+        fn drop(&mut self) {
+            self.claimed.with_mut(|_| ());
+        }
+    }
+
+    impl Drop for super::JoinNode {
+        fn drop(&mut self) {
+            self.released.with_mut(|_| ());
         }
     }
 }

@@ -66,10 +66,7 @@ impl<P> Node<P> {
 
 impl<P> List<P> {
     pub(crate) const fn new() -> List<P> {
-        List {
-            first: std::ptr::null(),
-            last: std::ptr::null(),
-        }
+        List { first: std::ptr::null(), last: std::ptr::null() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -153,16 +150,12 @@ impl<P> List<P> {
 
 impl<P> fmt::Debug for List<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("List")
-            .field("is_empty", &self.is_empty())
-            .finish()
+        f.debug_struct("List").field("is_empty", &self.is_empty()).finish()
     }
 }
 
 impl<P> fmt::Debug for Node<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node")
-            .field("arm", &self.arm)
-            .finish_non_exhaustive()
+        f.debug_struct("Node").field("arm", &self.arm).finish_non_exhaustive()
     }
 }

@@ -18,17 +18,10 @@ fn imports_from_beside_or_above_are_seen_in_every_spelling() {
         "use crate::JoinHandle;",
         "use crate::*;",
     ] {
-        assert_eq!(
-            layer_complaints(&at("runtime/src/reactor.rs", text)).len(),
-            1,
-            "{text}"
-        );
+        assert_eq!(layer_complaints(&at("runtime/src/reactor.rs", text)).len(), 1, "{text}");
     }
     let deep = "use super::super::join::X;";
-    assert_eq!(
-        layer_complaints(&at("runtime/src/reactor/slot.rs", deep)).len(),
-        1
-    );
+    assert_eq!(layer_complaints(&at("runtime/src/reactor/slot.rs", deep)).len(), 1);
     assert_eq!(layer_complaints(&at("runtime/src/novelty.rs", "")).len(), 1);
 }
 
@@ -37,19 +30,10 @@ fn imports_from_below_and_from_inside_are_fine() {
     let fine = "//! crate::net\n use crate::{limits::A, park::park}; use super::park::park; \
                 use self::slot::S; use crate::reactor::slot::S; const T: &str = \"crate::net\"; \
                 mod tests { use super::*; use crate::runtime::Runtime; } mod m { use super::S; }";
-    assert_eq!(
-        layer_complaints(&at("runtime/src/reactor/mod.rs", fine)),
-        [""; 0]
-    );
+    assert_eq!(layer_complaints(&at("runtime/src/reactor/mod.rs", fine)), [""; 0]);
     let sibling = "use super::slot::S; use super::super::park::park;";
-    assert_eq!(
-        layer_complaints(&at("runtime/src/reactor/poll.rs", sibling)),
-        [""; 0]
-    );
-    assert_eq!(
-        layer_complaints(&at("runtime/src/lib.rs", "use crate::net::X;")),
-        [""; 0]
-    );
+    assert_eq!(layer_complaints(&at("runtime/src/reactor/poll.rs", sibling)), [""; 0]);
+    assert_eq!(layer_complaints(&at("runtime/src/lib.rs", "use crate::net::X;")), [""; 0]);
 }
 
 #[test]
@@ -58,10 +42,7 @@ fn unsafe_is_seen_outside_of_its_list_and_a_stale_list_too() {
                  | `stack` | x |\n| `task/cell` | y |\n\n## B\n| `net` |\n";
     let text = "fn f() { unsafe { g() } }";
     let complaints = |path: &str| {
-        let listed = [
-            at("runtime/src/stack/a.rs", text),
-            at("runtime/src/task/cell.rs", text),
-        ];
+        let listed = [at("runtime/src/stack/a.rs", text), at("runtime/src/task/cell.rs", text)];
         let mut sources = Vec::from(listed);
         sources.push(at(path, text));
         unsafe_complaints(&sources, table).len()
@@ -69,20 +50,12 @@ fn unsafe_is_seen_outside_of_its_list_and_a_stale_list_too() {
     assert_eq!(complaints("runtime/src/stack.rs"), 0);
     assert_eq!(complaints("runtime/src/task/cell/part.rs"), 0);
     assert_eq!(complaints("benches/src/lib.rs"), 0);
-    for path in [
-        "runtime/src/net.rs",
-        "runtime/src/task/mod.rs",
-        "runtime/src/stacks.rs",
-    ] {
+    for path in ["runtime/src/net.rs", "runtime/src/task/mod.rs", "runtime/src/stacks.rs"] {
         assert_eq!(complaints(path), 1, "{path}");
     }
     assert_eq!(complaints("gocoro/src/lib.rs"), 1);
     assert_eq!(complaints("examples/src/bin/hello.rs"), 1);
-    assert_eq!(
-        unsafe_complaints(&[], table).len(),
-        2,
-        "two rows without any"
-    );
+    assert_eq!(unsafe_complaints(&[], table).len(), 2, "two rows without any");
     let words = "// unsafe\n const S: &str = \"unsafe\"; type T = Token![unsafe];";
     assert_eq!(unsafe_lines(&at("gocoro-macros/src/a.rs", words)), [0; 0]);
 }
@@ -92,34 +65,17 @@ fn foreign_crates_are_seen_outside_of_their_home() {
     let count = |path: &str, text: &str| confined_complaints(&at(path, text)).len();
     assert_eq!(count("runtime/src/task/cell.rs", "use generator::Gn;"), 1);
     assert_eq!(count("runtime/src/net.rs", "fn f(t: mio::Token) {}"), 1);
-    assert_eq!(
-        count("gocoro/src/lib.rs", "extern crate crossbeam_deque as d;"),
-        1
-    );
-    assert_eq!(
-        count("examples/src/bin/a.rs", "use gocoro_runtime::spawn;"),
-        1
-    );
+    assert_eq!(count("gocoro/src/lib.rs", "extern crate crossbeam_deque as d;"), 1);
+    assert_eq!(count("examples/src/bin/a.rs", "use gocoro_runtime::spawn;"), 1);
     assert_eq!(count("runtime/src/stack/mod.rs", "use generator::Gn;"), 0);
-    assert_eq!(
-        count(
-            "runtime/src/coroutine.rs",
-            "let generator = self::generator::f();"
-        ),
-        0
-    );
+    assert_eq!(count("runtime/src/coroutine.rs", "let generator = self::generator::f();"), 0);
 }
 
 #[test]
 fn unfinished_or_unlabelled_files_are_seen() {
     let count = |text: &str| {
         let (path, text) = ("runtime/src/a.rs".to_owned(), text.to_owned());
-        text_complaints(&Source {
-            path,
-            text,
-            tokens: TokenStream::new(),
-        })
-        .len()
+        text_complaints(&Source { path, text, tokens: TokenStream::new() }).len()
     };
     assert_eq!(count("//! A.\n"), 0);
     assert_eq!(count("// A.\n"), 1);
@@ -133,22 +89,13 @@ fn unfinished_or_unlabelled_files_are_seen() {
 #[test]
 fn documents_that_drifted_apart_are_seen() {
     let readme = "# T\n```rust\nfn a() {}\n```\n";
-    assert_eq!(
-        readme_complaints(readme, "//! D\n//! ```\n//! fn a() {}\n//! ```\n"),
-        [""; 0]
-    );
+    assert_eq!(readme_complaints(readme, "//! D\n//! ```\n//! fn a() {}\n//! ```\n"), [""; 0]);
     let hidden = "//! ```no_run\n//! # fn x() {}\n//! fn a() {}\n//! ```\n";
     assert_eq!(readme_complaints(readme, hidden), [""; 0]);
-    assert_eq!(
-        readme_complaints(readme, "//! ```\n//! fn b() {}\n//! ```\n").len(),
-        1
-    );
+    assert_eq!(readme_complaints(readme, "//! ```\n//! fn b() {}\n//! ```\n").len(), 1);
     let names = ["hello".to_owned(), "other".to_owned()];
     assert_eq!(example_complaints(&names, "run hello\n").len(), 1);
-    assert_eq!(
-        example_complaints(&names, "for p in examples/src/bin/*; do"),
-        [""; 0]
-    );
+    assert_eq!(example_complaints(&names, "for p in examples/src/bin/*; do"), [""; 0]);
     assert_eq!(architecture_complaints(&"a\n".repeat(200)).len(), 1);
     assert_eq!(architecture_complaints(&"a\n".repeat(199)), [""; 0]);
 }

@@ -135,8 +135,7 @@ impl Connection {
             return Err(Status::BodyTooLarge.into());
         }
         if head.expects_continue && self.buffered().is_empty() {
-            self.output
-                .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"); // `fill` sends it
+            self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"); // `fill` sends it
         }
         self.deadline = Some(Instant::now() + BODY_TIMEOUT);
         let mut kept = (head.action == Action::Echo).then_some(kept);
@@ -293,9 +292,7 @@ impl Connection {
 
 /// What is left until `deadline`; never zero, which std's timeouts refuse.
 fn remaining(deadline: Instant) -> Option<Duration> {
-    deadline
-        .checked_duration_since(Instant::now())
-        .filter(|left| !left.is_zero())
+    deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
 }
 
 /// std on Unix says `WouldBlock` for a timeout, gocoro `TimedOut`.

@@ -62,9 +62,7 @@ fn converse(listener: &str, requests: &str, codes: &[&str]) -> io::Result<()> {
     if found == codes {
         return Ok(());
     }
-    Err(io::Error::other(format!(
-        "{requests:?}: expected {codes:?}, got {answer:?}"
-    )))
+    Err(io::Error::other(format!("{requests:?}: expected {codes:?}, got {answer:?}")))
 }
 
 fn self_test() -> io::Result<()> {
@@ -76,11 +74,7 @@ fn self_test() -> io::Result<()> {
     converse(&address, &get.repeat(16), &["200"; 16])?;
     let chunked = format!("{post}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n{get}");
     converse(&address, &chunked, &["200", "200"])?;
-    converse(
-        &address,
-        &format!("{post}Content-Length: 9999999\r\n\r\n"),
-        &["413"],
-    )?;
+    converse(&address, &format!("{post}Content-Length: 9999999\r\n\r\n"), &["413"])?;
     converse(&address, "nonsense\r\n\r\n", &["400"])?;
     println!("answered well-formed, pipelined, huge and malformed requests");
     Ok(())
@@ -92,9 +86,7 @@ fn main() -> io::Result<()> {
     if let Err(e) = rlimit::increase_nofile_limit(u64::MAX) {
         eprintln!("the limit of open files stays as it is: {e}");
     }
-    let address = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:8080".into());
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     if address == "--self-test" {
         return self_test();
     }

@@ -49,14 +49,7 @@ pub(crate) fn parse(input: &[u8]) -> Result<Option<Head>, Status> {
     match request.parse_with_uninit_headers(input, &mut headers) {
         Ok(httparse::Status::Complete(bytes)) if bytes <= HEAD_BYTES_MAX => {
             let (method, target) = (request.method.unwrap_or(""), request.path.unwrap_or(""));
-            digest(
-                bytes,
-                method,
-                target,
-                request.version == Some(1),
-                request.headers,
-            )
-            .map(Some)
+            digest(bytes, method, target, request.version == Some(1), request.headers).map(Some)
         }
         Ok(httparse::Status::Partial) if input.len() < HEAD_BYTES_MAX => Ok(None),
         Ok(_) if !input.trim_ascii_start().contains(&b'\n') => Err(Status::UriTooLong),
@@ -217,14 +210,8 @@ mod tests {
         ] {
             assert_eq!(with(headers), Err(Status::BadRequest), "{headers:?}");
         }
-        assert_eq!(
-            with("Transfer-Encoding: gzip, chunked\r\n"),
-            Err(Status::NotImplemented)
-        );
-        assert_eq!(
-            with("Content-Length: 99999999999999999999\r\n"),
-            Err(Status::BodyTooLarge)
-        );
+        assert_eq!(with("Transfer-Encoding: gzip, chunked\r\n"), Err(Status::NotImplemented));
+        assert_eq!(with("Content-Length: 99999999999999999999\r\n"), Err(Status::BodyTooLarge));
         let old = "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
         assert_eq!(head(old), Err(Status::BadRequest));
     }
@@ -233,10 +220,7 @@ mod tests {
     fn a_modern_request_names_one_host() {
         assert_eq!(head("GET / HTTP/1.1\r\n\r\n"), Err(Status::BadRequest));
         assert_eq!(with("Host: y\r\n"), Err(Status::BadRequest));
-        assert_eq!(
-            head("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
-            Err(Status::BadRequest)
-        );
+        assert_eq!(head("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), Err(Status::BadRequest));
         assert!(head("GET / HTTP/1.1\r\nHost:\r\n\r\n").is_ok());
         assert!(head("GET / HTTP/1.0\r\n\r\n").is_ok());
     }
@@ -245,17 +229,9 @@ mod tests {
     fn a_connection_is_kept_as_its_version_says() {
         assert!(with("").unwrap().keep_alive);
         assert!(!with("Connection: close\r\n").unwrap().keep_alive);
-        assert!(
-            !with("Connection: keep-alive, Close\r\n")
-                .unwrap()
-                .keep_alive
-        );
+        assert!(!with("Connection: keep-alive, Close\r\n").unwrap().keep_alive);
         assert!(!head("GET / HTTP/1.0\r\n\r\n").unwrap().keep_alive);
-        assert!(
-            head("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")
-                .unwrap()
-                .keep_alive
-        );
+        assert!(head("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").unwrap().keep_alive);
     }
 
     #[test]
@@ -275,22 +251,13 @@ mod tests {
     #[test]
     fn a_head_beyond_its_limits_is_refused() {
         let long = "a".repeat(HEAD_BYTES_MAX);
-        assert_eq!(
-            parse(format!("GET /{long}").as_bytes()),
-            Err(Status::UriTooLong)
-        );
+        assert_eq!(parse(format!("GET /{long}").as_bytes()), Err(Status::UriTooLong));
         let large = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {long}");
         assert_eq!(parse(large.as_bytes()), Err(Status::HeadTooLarge));
         let complete = format!("{large}\r\n\r\n");
         assert_eq!(parse(complete.as_bytes()), Err(Status::HeadTooLarge));
-        assert_eq!(
-            with(&"A: b\r\n".repeat(HEADERS_MAX)),
-            Err(Status::HeadTooLarge)
-        );
-        assert_eq!(
-            parse(b"GET / HTTP/2.0\r\n\r\n"),
-            Err(Status::VersionNotSupported)
-        );
+        assert_eq!(with(&"A: b\r\n".repeat(HEADERS_MAX)), Err(Status::HeadTooLarge));
+        assert_eq!(parse(b"GET / HTTP/2.0\r\n\r\n"), Err(Status::VersionNotSupported));
         assert_eq!(parse(b"\x16\x03\x01\x02\x00"), Err(Status::BadRequest));
     }
 
@@ -299,16 +266,8 @@ mod tests {
         assert_eq!(chunk_size(b"0"), Ok(0));
         assert_eq!(chunk_size(b"1aF"), Ok(0x1af));
         assert_eq!(chunk_size(b"5 ;name=value"), Ok(5));
-        for line in [
-            &b""[..],
-            b"x",
-            b"-1",
-            b"0x5",
-            b"5;a\nb",
-            b"5\0",
-            b"5g",
-            b"11111111111111111",
-        ] {
+        for line in [&b""[..], b"x", b"-1", b"0x5", b"5;a\nb", b"5\0", b"5g", b"11111111111111111"]
+        {
             assert_eq!(chunk_size(line), Err(Status::BadRequest), "{line:?}");
         }
     }

@@ -67,13 +67,7 @@ impl<'a> Response<'a> {
     /// A refusal: its body repeats the status line.
     pub(crate) fn refusal(status: Status, head_only: bool, after: After) -> Self {
         let body = status.line().0.as_bytes();
-        Self {
-            status,
-            content_type: "text/plain",
-            body,
-            head_only,
-            after,
-        }
+        Self { status, content_type: "text/plain", body, head_only, after }
     }
 
     /// Appends the answer to `output`.
@@ -85,13 +79,7 @@ impl<'a> Response<'a> {
             After::Close => "Connection: close\r\n",
         };
         // Pieces, since formatting them would take longer than all the rest of a small answer.
-        let before = [
-            "HTTP/1.1 ",
-            status,
-            "\r\nDate: ",
-            date,
-            "\r\nContent-Type: ",
-        ];
+        let before = ["HTTP/1.1 ", status, "\r\nDate: ", date, "\r\nContent-Type: "];
         let after = ["\r\n", extra, connection, "\r\n"];
         let push = |output: &mut Vec<u8>, text: &str| output.extend_from_slice(text.as_bytes());
         before.iter().for_each(|text| push(output, text));
@@ -115,9 +103,7 @@ pub(crate) struct DateText {
 impl DateText {
     pub(crate) fn now(&mut self) -> &str {
         let now = SystemTime::now();
-        let second = now
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
+        let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         if self.second != second || self.text.is_empty() {
             self.second = second;
             self.text = httpdate::fmt_http_date(now);
@@ -132,13 +118,8 @@ mod tests {
 
     fn encoded(head_only: bool, after: After) -> String {
         let mut output = Vec::new();
-        let response = Response {
-            status: Status::Ok,
-            content_type: "a/b",
-            body: b"body",
-            head_only,
-            after,
-        };
+        let response =
+            Response { status: Status::Ok, content_type: "a/b", body: b"body", head_only, after };
         response.encode("today", &mut output);
         String::from_utf8(output).unwrap()
     }

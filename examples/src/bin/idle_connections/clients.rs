@@ -12,11 +12,7 @@ fn ping(mut stream: &TcpStream) -> io::Result<()> {
     stream.write_all(&[41])?;
     let mut answer = [0];
     stream.read_exact(&mut answer)?;
-    if answer == [42] {
-        Ok(())
-    } else {
-        Err(io::Error::other("wrong answer"))
-    }
+    if answer == [42] { Ok(()) } else { Err(io::Error::other("wrong answer")) }
 }
 
 /// Does what it is told on the `control` connection, and ends when that is closed.

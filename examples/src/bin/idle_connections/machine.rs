@@ -18,10 +18,7 @@ pub(crate) fn memory() -> Option<Memory> {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_whitespace().next()?.parse().ok()
     };
-    Some(Memory {
-        resident: field("VmRSS:")?,
-        page_tables: field("VmPTE:")?,
-    })
+    Some(Memory { resident: field("VmRSS:")?, page_tables: field("VmPTE:")? })
 }
 
 /// Raises the descriptor limit and returns how many connections fit under it, at most `wanted`.

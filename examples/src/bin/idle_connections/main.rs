@@ -36,11 +36,7 @@ fn accept_loop(listener: TcpListener) {
 fn measure(count: usize) -> io::Result<()> {
     let control = TcpListener::bind("127.0.0.1:0")?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args([
-        "--clients",
-        &count.to_string(),
-        &control.local_addr()?.to_string(),
-    ]);
+    command.args(["--clients", &count.to_string(), &control.local_addr()?.to_string()]);
     for host in 1..=count.div_ceil(clients::PER_LISTENER) {
         let listener = TcpListener::bind(format!("127.0.0.{host}:0"))?;
         command.arg(listener.local_addr()?.to_string());
@@ -53,9 +49,7 @@ fn measure(count: usize) -> io::Result<()> {
     let before = machine::memory();
     for step in ["open", "again"] {
         writeln!(&control, "{step}")?;
-        let report = reports
-            .next()
-            .ok_or_else(|| io::Error::other("the clients are gone"))??;
+        let report = reports.next().ok_or_else(|| io::Error::other("the clients are gone"))??;
         println!("{report}");
         if let (Some(before), Some(after)) = (&before, machine::memory()) {
             println!(
@@ -78,9 +72,6 @@ fn main() -> io::Result<()> {
     {
         return clients::run(count.parse().map_err(io::Error::other)?, control, servers);
     }
-    let wanted = arguments
-        .first()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(10_000);
+    let wanted = arguments.first().and_then(|n| n.parse().ok()).unwrap_or(10_000);
     measure(machine::make_room(wanted).max(1))
 }

@@ -42,31 +42,19 @@ fn timeouts_go_to_std_and_back() {
         client.set_read_timeout(READ)?;
         client.set_write_timeout(WRITE)?;
         let client = net::TcpStream::from(client);
-        assert_eq!(
-            (client.read_timeout()?, client.write_timeout()?),
-            (READ, WRITE)
-        );
+        assert_eq!((client.read_timeout()?, client.write_timeout()?), (READ, WRITE));
 
         let client = TcpStream::from(client);
-        assert_eq!(
-            (client.read_timeout()?, client.write_timeout()?),
-            (READ, WRITE)
-        );
+        assert_eq!((client.read_timeout()?, client.write_timeout()?), (READ, WRITE));
         client.set_read_timeout(None)?;
 
         let client = net::TcpStream::from(client);
-        assert_eq!(
-            (client.read_timeout()?, client.write_timeout()?),
-            (None, WRITE)
-        );
+        assert_eq!((client.read_timeout()?, client.write_timeout()?), (None, WRITE));
 
         let client = TcpStream::from(client);
         client.set_read_timeout(Some(Duration::from_nanos(1)))?;
         let client = net::TcpStream::from(client);
-        assert!(
-            client.read_timeout()?.is_some(),
-            "the shortest timeout became none"
-        );
+        assert!(client.read_timeout()?.is_some(), "the shortest timeout became none");
         Ok(())
     });
 }

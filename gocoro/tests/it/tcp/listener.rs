@@ -25,10 +25,7 @@ fn a_port_in_use_is_refused() {
 fn the_first_address_that_can_be_bound_is() {
     both(|| {
         let taken = TcpListener::bind("127.0.0.1:0")?;
-        let addrs = [
-            taken.local_addr()?,
-            "127.0.0.1:0".parse().expect("this is an address"),
-        ];
+        let addrs = [taken.local_addr()?, "127.0.0.1:0".parse().expect("this is an address")];
         let listener = TcpListener::bind(&addrs[..])?;
         assert_ne!(listener.local_addr()?, taken.local_addr()?);
         assert_eq!(kind(TcpListener::bind(&[][..])), ErrorKind::InvalidInput);
@@ -149,10 +146,8 @@ fn a_connection_outlives_a_lack_of_descriptors() {
         .env(CHILD, "1")
         .output()
         .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&child.stdout),
-        String::from_utf8_lossy(&child.stderr),
-    );
+    let (out, err) =
+        (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
     assert!(child.status.success(), "{out}\n{err}");
     assert!(out.contains("1 passed"), "{out}\n{err}");
 }
@@ -174,9 +169,7 @@ fn accept_without_descriptors() -> io::Result<()> {
     }
     assert!(client.try_clone().is_err());
     assert_eq!(
-        TcpStream::connect(listener.local_addr()?)
-            .unwrap_err()
-            .raw_os_error(),
+        TcpStream::connect(listener.local_addr()?).unwrap_err().raw_os_error(),
         Some(libc::EMFILE)
     );
 

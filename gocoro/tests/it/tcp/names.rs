@@ -43,11 +43,7 @@ fn a_name_is_resolved() {
     both(|| {
         let addrs: Vec<_> = "localhost:80".to_socket_addrs()?.collect();
         assert!(addrs.contains(&SocketAddr::from((LOCAL, 80))), "{addrs:?}");
-        assert!(
-            addrs
-                .iter()
-                .all(|addr| addr.ip().is_loopback() && addr.port() == 80)
-        );
+        assert!(addrs.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 80));
         Ok(())
     });
 }
@@ -55,18 +51,9 @@ fn a_name_is_resolved() {
 #[test]
 fn what_is_no_address_is_an_error() {
     both(|| {
-        assert_eq!(
-            kind(TcpStream::connect("127.0.0.1")),
-            ErrorKind::InvalidInput
-        );
-        assert_eq!(
-            kind(TcpStream::connect("localhost:http")),
-            ErrorKind::InvalidInput
-        );
-        assert_eq!(
-            kind(TcpStream::connect(("a\0b", 80))),
-            ErrorKind::InvalidInput
-        );
+        assert_eq!(kind(TcpStream::connect("127.0.0.1")), ErrorKind::InvalidInput);
+        assert_eq!(kind(TcpStream::connect("localhost:http")), ErrorKind::InvalidInput);
+        assert_eq!(kind(TcpStream::connect(("a\0b", 80))), ErrorKind::InvalidInput);
         Ok(())
     });
 }

@@ -106,10 +106,7 @@ fn a_timeout_of_zero_is_refused() {
         let (mut client, mut server) = pair()?;
         let zero = Some(Duration::ZERO);
         assert_eq!(kind(client.set_read_timeout(zero)), ErrorKind::InvalidInput);
-        assert_eq!(
-            kind(client.set_write_timeout(zero)),
-            ErrorKind::InvalidInput
-        );
+        assert_eq!(kind(client.set_write_timeout(zero)), ErrorKind::InvalidInput);
         assert_eq!(client.read_timeout()?, None);
         // And the longest is none that overflows.
         client.set_read_timeout(Some(Duration::MAX))?;
@@ -178,10 +175,7 @@ fn a_nonblocking_listener_never_waits() {
         listener.set_nonblocking(true)?;
         assert_eq!(kind(listener.accept()), ErrorKind::WouldBlock);
         assert_eq!(kind(listener.try_clone()?.accept()), ErrorKind::WouldBlock);
-        assert_eq!(
-            kind(listener.incoming().next().unwrap()),
-            ErrorKind::WouldBlock
-        );
+        assert_eq!(kind(listener.incoming().next().unwrap()), ErrorKind::WouldBlock);
 
         let mut client = TcpStream::connect(listener.local_addr()?)?;
         listener.wait_readable()?;
@@ -201,10 +195,7 @@ fn attempts_never_wait() {
         let (mut client, server) = pair()?;
         assert_eq!(kind(server.try_read(&mut [0; 8])), ErrorKind::WouldBlock);
         let mut bufs = [io::IoSliceMut::new(&mut [])];
-        assert_eq!(
-            kind(server.try_read_vectored(&mut bufs)),
-            ErrorKind::WouldBlock
-        );
+        assert_eq!(kind(server.try_read_vectored(&mut bufs)), ErrorKind::WouldBlock);
 
         client.write_all(b"abc")?;
         server.wait_readable()?;
@@ -213,10 +204,7 @@ fn attempts_never_wait() {
         while server.try_write(&[0; 4096]).is_ok() {}
         assert_eq!(kind(server.try_write(b"x")), ErrorKind::WouldBlock);
         let bufs = [io::IoSlice::new(b"x")];
-        assert_eq!(
-            kind(server.try_write_vectored(&bufs)),
-            ErrorKind::WouldBlock
-        );
+        assert_eq!(kind(server.try_write_vectored(&bufs)), ErrorKind::WouldBlock);
         Ok(())
     });
 }

@@ -6,20 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// Closes a connection with a reset instead of an orderly end.
 pub(super) fn reset(stream: impl Into<OwnedFd>) -> io::Result<()> {
     let fd = stream.into();
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     // SAFETY: the pointer is to a `linger` of the length given, which is what the option takes.
     check(unsafe {
         libc::setsockopt(
@@ -55,11 +48,7 @@ pub(super) fn send_urgent(stream: impl AsFd, byte: u8) -> io::Result<()> {
     let fd = stream.as_fd().as_raw_fd();
     // SAFETY: the pointer is to one readable byte.
     let sent = unsafe { libc::send(fd, (&raw const byte).cast(), 1, libc::MSG_OOB) };
-    if sent < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// A socket that is bound to a port of the loopback interface.
@@ -70,9 +59,7 @@ fn bound() -> io::Result<(OwnedFd, SocketAddr)> {
     let addr = libc::sockaddr_in {
         sin_family: libc::AF_INET as libc::sa_family_t,
         sin_port: 0,
-        sin_addr: libc::in_addr {
-            s_addr: u32::from_ne_bytes(Ipv4Addr::LOCALHOST.octets()),
-        },
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(Ipv4Addr::LOCALHOST.octets()) },
         sin_zero: [0; 8],
     };
     let len = size_of::<libc::sockaddr_in>() as libc::socklen_t;
@@ -113,10 +100,7 @@ pub(super) fn is_close_on_exec(fd: impl AsFd) -> io::Result<bool> {
 
 /// Lets the process have no more than `count` descriptors.
 pub(super) fn limit_descriptors(count: u64) -> io::Result<()> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is to one writable `rlimit`.
     check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
     limit.rlim_cur = count;

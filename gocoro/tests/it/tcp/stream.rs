@@ -149,10 +149,7 @@ fn a_closed_port_refuses() {
         let (_socket, addr) = raw::refusing()?;
         assert_eq!(kind(TcpStream::connect(addr)), ErrorKind::ConnectionRefused);
         let patience = Duration::from_secs(60);
-        assert_eq!(
-            kind(TcpStream::connect_timeout(&addr, patience)),
-            ErrorKind::ConnectionRefused
-        );
+        assert_eq!(kind(TcpStream::connect_timeout(&addr, patience)), ErrorKind::ConnectionRefused);
         Ok(())
     });
 }
@@ -224,10 +221,7 @@ fn writing_to_a_peer_that_is_gone_is_an_error() {
                 break error;
             }
         };
-        assert!(matches!(
-            error.kind(),
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
-        ));
+        assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset));
         assert_eq!(kind((&client).write(b"x")), ErrorKind::BrokenPipe);
         Ok(())
     });
@@ -241,12 +235,7 @@ fn data_and_the_end_of_the_file_in_one_go() {
             let mut buf = [0; 64];
             let ping = server.read(&mut buf)?;
             server.write_all(b"y")?;
-            Ok([
-                ping,
-                server.read(&mut buf)?,
-                server.read(&mut buf)?,
-                server.read(&mut buf)?,
-            ])
+            Ok([ping, server.read(&mut buf)?, server.read(&mut buf)?, server.read(&mut buf)?])
         });
         client.write_all(b"x")?;
         client.read_exact(&mut [0])?;

@@ -59,11 +59,7 @@ fn readers_of_both_colours_and_of_clones_share_a_stream() {
         let (client, server) = pair()?;
         let readers: Vec<_> = (0..WAITERS)
             .map(|number| {
-                let colour = if number % 2 == 0 {
-                    Colour::Task
-                } else {
-                    Colour::Thread
-                };
+                let colour = if number % 2 == 0 { Colour::Task } else { Colour::Thread };
                 let server = server.try_clone()?;
                 Ok(colour.spawn(move || (&server).read(&mut [0; 1])))
             })

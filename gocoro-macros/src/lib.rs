@@ -44,6 +44,7 @@ use proc_macro::TokenStream;
 /// | `workers` | the number of worker threads, the main thread included | one for each core |
 /// | `stack_size` | bytes of stack of each task that does not say it itself | 256 KiB |
 /// | `on_exit` | `"wait"`, or `"cancel"` to cancel tasks also when `main` returns normally | `"wait"` |
+/// | `on_panic` | what a panic does in a task that nobody can join, besides being reported: nothing (`"report"`), `"abort"`, or `"cancel"`, which cancels all tasks and exits with 101 | `"report"` |
 /// | `grace` | how long cancelled tasks may take, such as `"500ms"`, `"5s"` or `"1m"` | `"5s"` |
 /// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
 ///

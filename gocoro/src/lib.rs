@@ -5,8 +5,10 @@ mod macros;
 /// Tasks: spawning, joining, waiting; the shape of [`std::thread`].
 pub mod task {
     pub use gocoro_runtime::export::task::{
-        Builder, Cancelled, JoinError, JoinHandle, Task, TaskId, current, park, park_timeout,
-        spawn, spawn_local, try_current, yield_now,
+        AccessError, Builder, Cancelled, JoinError, JoinHandle, LocalKey, Racers, Scope,
+        ScopedJoinHandle, Task, TaskGroup, TaskId, checkpoint, current, is_cancelled, park,
+        park_timeout, race, remaining_stack, scope, shield, spawn, spawn_local, try_current,
+        wait_all, wait_any, yield_now,
     };
 }
 
@@ -23,7 +25,10 @@ pub mod sync {
 
 /// Waiting for times; the shape of [`std::time`].
 pub mod time {
-    pub use gocoro_runtime::export::time::{sleep, sleep_until};
+    pub use gocoro_runtime::export::time::{
+        Elapsed, Interval, MissedTicks, interval, io_deadline, sleep, sleep_until, timeout,
+        timeout_at,
+    };
     pub use std::time::{Duration, Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
 }
 

@@ -154,3 +154,45 @@ macro_rules! colorless {
         $crate::__private::colorless_impl! { [$crate] $($items)* }
     };
 }
+
+/// Declares task-locals: statics that each task has its own value of.
+///
+/// The shape of [`std::thread_local!`], which all tasks of a worker share. The value is made when a
+/// task first uses it, and dropped when the task ends; a plain thread has its own too. The key's type
+/// is [`LocalKey`](crate::task::LocalKey), with std's methods, `scope` and `inherit`.
+///
+/// ```
+/// use std::cell::{Cell, RefCell};
+///
+/// gocoro::task_local! {
+///     /// Requests that this task has served.
+///     pub static SERVED: Cell<u32> = const { Cell::new(0) };
+///
+///     static LOG: RefCell<Vec<String>> = RefCell::new(Vec::new());
+/// }
+///
+/// let task = gocoro::go!({
+///     SERVED.set(SERVED.get() + 1);
+///     LOG.with_borrow_mut(|log| log.push("served".to_owned()));
+///     (SERVED.get(), LOG.take())
+/// });
+/// assert_eq!(task.wait(), (1, vec!["served".to_owned()]));
+/// assert_eq!(SERVED.get(), 0);
+/// ```
+#[macro_export]
+macro_rules! task_local {
+    () => {};
+    (
+        $(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = $init:expr
+        $(; $($rest:tt)*)?
+    ) => {
+        $(#[$attribute])*
+        $visibility static $name: $crate::task::LocalKey<$type> = {
+            fn init() -> $type {
+                $init
+            }
+            $crate::task::LocalKey::new(init)
+        };
+        $($crate::task_local! { $($rest)* })?
+    };
+}

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::panic::Location;
 
 use crate::current;
 use crate::park;
-use crate::task::{Flags, Task, push_if_asked};
+use crate::task::{Cause, CauseKind, Flags, Task, push_if_asked};
 
 /// Why an I/O operation failed that a cancelled task tried while it was unwinding and that would have
 /// had to wait.
@@ -41,9 +42,20 @@ impl Task {
     /// Cancels the task: it unwinds from where it waits, or from its next wait.
     ///
     /// Returns at once. Nothing happens to a task that has ended. One cancelled before its start
-    /// never runs: its closure is dropped.
+    /// never runs: its closure is dropped. The error of its join tells where it was cancelled.
+    #[track_caller]
     pub fn cancel(&self) {
+        self.cancel_for(CauseKind::Asked, Location::caller());
+    }
+
+    /// As [`Task::cancel`]; what did it, and its place, are kept for the task's join error.
+    pub(crate) fn cancel_for(&self, kind: CauseKind, at: &'static Location<'static>) {
         let task = &self.inner;
+        if task.word.is_done() || task.word.is_cancelled() {
+            return;
+        }
+        let by = current::task().map_or(0, |(_, task)| task.id);
+        task.set_cause(Cause { kind, at, by });
         match current::core() {
             Some(core) if task.word.is_owned_by(core.mailbox.id()) => {
                 task.word.mark_cancelled();
@@ -66,4 +78,87 @@ impl Task {
             _ => push_if_asked(task, task.word.ask_permit()),
         }
     }
+}
+
+/// Runs `f` with cancellation and timeouts held back: nothing from outside is thrown into it.
+///
+/// For what must not be left half done. What came meanwhile is thrown at the task's first wait after
+/// it, if what it waits for is not there already. Waits inside last as long as they do, in destructors
+/// of a cancelled task too; timeouts that `f` itself sets work, and a child that fails still unwinds a
+/// scope that `f` itself opened.
+///
+/// # Parks
+///
+/// As `f` does.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::task;
+/// use std::sync::mpsc;
+///
+/// let (done, said) = mpsc::channel();
+/// let (started, has_started) = mpsc::channel();
+/// let writer = gocoro::go!({
+///     task::shield(|| {
+///         started.send(()).unwrap();
+///         task::park();
+///         done.send("all of it").unwrap();
+///     });
+///     task::park();
+/// });
+/// has_started.recv().unwrap();
+/// writer.cancel();
+/// writer.task().unpark();
+/// assert!(writer.join().unwrap_err().is_cancelled());
+/// assert_eq!(said.recv(), Ok("all of it"));
+/// ```
+pub fn shield<R>(f: impl FnOnce() -> R) -> R {
+    park::shielded(f)
+}
+
+/// Whether the running task has been cancelled, which it may not have noticed yet; `false` on a plain
+/// thread.
+///
+/// Under [`shield`] too. Timeouts do not count.
+///
+/// # Examples
+///
+/// ```
+/// let handle = gocoro::go!({
+///     gocoro::task::current().cancel();
+///     gocoro::task::is_cancelled()
+/// });
+/// assert!(handle.wait(), "a body that returns has its value, cancelled or not");
+/// ```
+pub fn is_cancelled() -> bool {
+    current::task().is_some_and(|(_, task)| task.word.is_cancelled())
+}
+
+/// Unwinds if the task has been cancelled or a timeout around it has passed; else does next to nothing.
+///
+/// For long computations, which otherwise notice neither before they wait. Called often, it lets other
+/// tasks run every now and then; to let them run now, call [`yield_now`](crate::spawn::yield_now).
+///
+/// # Parks
+///
+/// At times, for a moment. A cancel point. On a plain thread it never does, and only timeouts unwind.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::{task, time};
+/// use std::time::Duration;
+///
+/// let endless = || -> u64 {
+///     let mut sum = 0_u64;
+///     loop {
+///         sum = sum.wrapping_add(1);
+///         task::checkpoint();
+///     }
+/// };
+/// assert!(time::timeout(Duration::from_millis(5), endless).is_err());
+/// ```
+pub fn checkpoint() {
+    park::checkpoint();
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use crate::parker::{Kept, Parker};
 use crate::stack::Pool;
+use crate::task::boundary::Boundary;
 use crate::task::mailbox::{Mailbox, Notifier};
 use crate::task::word::Requests;
-use crate::task::{Flags, Header, ReadyQueue, TaskRef};
+use crate::task::{Flags, Header, Locals, ReadyQueue, TaskRef};
 use crate::timer::Timers;
 
 /// A worker, as its tasks see it. One thread's.
@@ -122,6 +123,8 @@ impl Core {
 thread_local! {
     static CORE: Cell<*const Core> = const { Cell::new(std::ptr::null()) };
     static PARKER: Kept = const { RefCell::new(None) };
+    static BOUNDARY: Cell<*const Boundary> = const { Cell::new(std::ptr::null()) };
+    static LOCALS: Locals = const { Locals::new() };
 }
 
 /// The worker on this thread, if a worker is what this thread is now.
@@ -142,6 +145,18 @@ pub(crate) fn task() -> Option<(&'static Core, &'static Header)> {
     Some((core, task))
 }
 
+/// Runs foreign code where the task is between two states: what waits in there blocks the thread.
+pub(crate) fn off_task<R>(f: impl FnOnce() -> R) -> R {
+    struct Back<'a>(&'a Cell<*const Header>, *const Header);
+    impl Drop for Back<'_> {
+        fn drop(&mut self) {
+            self.0.set(self.1);
+        }
+    }
+    let _back = core().map(|core| Back(&core.task, core.task.replace(std::ptr::null())));
+    f()
+}
+
 /// This thread's worker's number.
 #[inline(always)]
 pub(crate) fn here() -> Option<u16> {
@@ -151,6 +166,9 @@ pub(crate) fn here() -> Option<u16> {
 /// What tells this thread from all others that are alive.
 #[inline(always)]
 pub(crate) fn thread_mark() -> usize {
+    #[cfg(all(test, loom))]
+    return crate::loom::thread_mark();
+    #[cfg(not(all(test, loom)))]
     CORE.with(|core| std::ptr::from_ref(core).addr())
 }
 
@@ -173,6 +191,21 @@ impl Drop for Entered {
     fn drop(&mut self) {
         CORE.set(self.before);
     }
+}
+
+/// The innermost boundary of this plain thread.
+pub(crate) fn thread_boundary() -> *const Boundary {
+    BOUNDARY.get()
+}
+
+/// Opens or closes a boundary of this plain thread.
+pub(crate) fn set_thread_boundary(boundary: *const Boundary) {
+    BOUNDARY.set(boundary);
+}
+
+/// Hands this plain thread's values of task-locals to `f`; `None` once they have been dropped.
+pub(crate) fn thread_locals<R>(f: impl FnOnce(&Locals) -> R) -> Option<R> {
+    LOCALS.try_with(f).ok()
 }
 
 /// This thread's parker; one made for this wait where thread-locals are being destroyed.

@@ -1,5 +1,7 @@
 //! Waiting for a task's end, and its result.
 
+mod many;
+
 use std::any::Any;
 use std::fmt;
 use std::panic;
@@ -11,6 +13,8 @@ use crate::task::word::Phase;
 use crate::task::{End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
 use crate::unwind::{self, Payload};
 use crate::waiters::{JoinNode, Waiter};
+
+pub use many::{wait_all, wait_any};
 
 /// The right to a task's result. Dropping it detaches the task, which goes on by itself.
 ///
@@ -121,7 +125,8 @@ impl<T> JoinHandle<T> {
     /// Cancels the task: it unwinds from where it waits, or from its next wait.
     ///
     /// Returns at once. A task cancelled before its start never runs. One that ends by itself
-    /// before its next wait ends as if nothing had happened.
+    /// before its next wait ends as if nothing had happened. The error of the join tells where the
+    /// task was cancelled.
     ///
     /// # Examples
     ///
@@ -130,6 +135,7 @@ impl<T> JoinHandle<T> {
     /// handle.cancel();
     /// assert!(handle.join().unwrap_err().is_cancelled());
     /// ```
+    #[track_caller]
     pub fn cancel(&self) {
         self.task().cancel();
     }
@@ -148,6 +154,11 @@ impl<T> JoinHandle<T> {
     pub(crate) fn join_uncut(self) -> Result<T, JoinError> {
         wait_for_end_as(&self.task().inner, None, Reason::Children);
         self.take()
+    }
+
+    /// Waits as [`JoinHandle::join`] does, and leaves the result.
+    pub(crate) fn wait_for_end(&self) {
+        wait_for_end(&self.task().inner, None);
     }
 
     fn take(self) -> Result<T, JoinError> {
@@ -270,6 +281,18 @@ struct Panicked(Payload);
 unsafe impl Sync for Panicked {}
 
 impl JoinError {
+    /// Of a task whose panic somebody else has caught.
+    pub(crate) fn panicked(payload: Payload, task: Task) -> JoinError {
+        JoinError { cause: Cause::Panicked(Panicked(payload)), task }
+    }
+
+    /// Of a task that ended without a value or a panic.
+    pub(crate) fn without_value(task: Task) -> JoinError {
+        let cancelled = task.inner.word.is_cancelled();
+        let cause = if cancelled { Cause::Cancelled } else { Cause::Refused };
+        JoinError { cause, task }
+    }
+
     /// Whether the task panicked.
     pub fn is_panic(&self) -> bool {
         matches!(self.cause, Cause::Panicked(_))
@@ -315,7 +338,10 @@ impl fmt::Display for JoinError {
             Cause::Panicked(payload) => {
                 write!(f, "{naming} panicked: {}", unwind::message(&*payload.0))
             }
-            Cause::Cancelled => write!(f, "{naming} was cancelled"),
+            Cause::Cancelled => match self.task.inner.cause() {
+                Some(cause) => write!(f, "{naming} was cancelled {cause}"),
+                None => write!(f, "{naming} was cancelled by the end of its runtime"),
+            },
             Cause::Refused => {
                 write!(f, "{naming} was refused: no stack could be had, or its runtime was closed")
             }

@@ -10,9 +10,11 @@ mod cancel;
 mod clock;
 #[allow(unsafe_code)]
 mod current;
+mod group;
 #[allow(unsafe_code)]
 mod join;
 mod limits;
+mod local;
 mod loom;
 #[allow(unsafe_code)]
 mod net;
@@ -25,6 +27,8 @@ mod reactor;
 mod runtime;
 #[allow(unsafe_code)]
 mod scheduler;
+#[allow(unsafe_code)]
+mod scope;
 #[allow(unsafe_code)]
 mod spawn;
 #[allow(unsafe_code)]
@@ -47,10 +51,14 @@ mod waiters;
 pub mod export {
     /// `gocoro::task`
     pub mod task {
-        pub use crate::cancel::Cancelled;
-        pub use crate::join::{JoinError, JoinHandle};
+        pub use crate::cancel::{Cancelled, checkpoint, is_cancelled, shield};
+        pub use crate::group::TaskGroup;
+        pub use crate::join::{JoinError, JoinHandle, wait_all, wait_any};
+        pub use crate::local::{AccessError, LocalKey};
+        pub use crate::scope::{Racers, Scope, ScopedJoinHandle, race, scope};
         pub use crate::spawn::{
-            Builder, current, park, park_timeout, spawn, spawn_local, try_current, yield_now,
+            Builder, current, park, park_timeout, remaining_stack, spawn, spawn_local, try_current,
+            yield_now,
         };
         pub use crate::task::{Task, TaskId};
     }
@@ -72,7 +80,10 @@ pub mod export {
 
     /// `gocoro::time`
     pub mod time {
-        pub use crate::time::{sleep, sleep_until};
+        pub use crate::time::{
+            Elapsed, Interval, MissedTicks, interval, io_deadline, sleep, sleep_until, timeout,
+            timeout_at,
+        };
     }
 
     /// What macros expand to.

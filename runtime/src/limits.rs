@@ -58,8 +58,11 @@ pub(crate) const STEAL_PATIENCE: std::time::Duration = std::time::Duration::from
 /// what a sleep and a wake cost.
 pub(crate) const SPIN: std::time::Duration = std::time::Duration::from_micros(40);
 
-/// Idle stacks of one size that a worker keeps.
-pub(crate) const POOLED_STACKS_MAX: usize = 16 * 1024;
+/// Idle stacks of one size that a worker keeps for good.
+pub(crate) const POOLED_STACKS_KEPT: usize = 64;
+
+/// How long more idle stacks than that are kept after the worker has fallen asleep.
+pub(crate) const POOL_LINGER: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Ids taken from the process's counter at once by a worker.
 pub(crate) const ID_BLOCK: u64 = 1024;

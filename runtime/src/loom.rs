@@ -26,6 +26,14 @@ mod imp {
     pub(crate) fn pause(_round: u32) {
         loom::thread::yield_now();
     }
+
+    /// What tells a model's thread from its others, which all have the same thread-locals.
+    pub(crate) fn thread_mark() -> usize {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        loom::thread::current().id().hash(&mut hasher);
+        hasher.finish() as usize & !7
+    }
 }
 
 pub(crate) use imp::*;

@@ -14,7 +14,14 @@ use crate::stack;
 use crate::task::boundary::{self, Throw};
 use crate::task::{self, Flags, Header, Reason, Run, Target, Unparker, Wake};
 use crate::timer::{Alarm, TimerKey};
-use crate::{trace, unwind};
+use crate::trace;
+
+mod bounds;
+
+pub(crate) use bounds::{
+    checkpoint, innermost, interrupt, io_deadline, is_interrupted_here, next_expiry, not_thrown,
+    park_std, scoped, shielded, throw_in_thread, timeout, with_io_deadline, within_value,
+};
 
 /// Waits until it is woken, or until the deadline, or for no reason.
 ///
@@ -25,7 +32,7 @@ use crate::{trace, unwind};
 pub(crate) fn park(reason: Reason, deadline: Option<Instant>) {
     match current::task() {
         Some((core, task)) => park_task(core, task, reason, deadline),
-        None => current::parker().park(deadline),
+        None => bounds::park_thread(&current::parker(), reason, deadline, &|| false),
     }
 }
 
@@ -42,6 +49,14 @@ pub(crate) fn target() -> Target {
 pub(crate) fn unparker() -> Unparker {
     // SAFETY: this is the waiter, and it runs.
     unsafe { target().unparker() }
+}
+
+/// Who waits and what wakes it, for a wait without a record: by [`park_record`].
+pub(crate) fn waiter() -> (Target, Unparker) {
+    let target = target();
+    // SAFETY: this is the waiter, and it runs.
+    let unparker = unsafe { target.unparker() };
+    (target, unparker)
 }
 
 /// As [`park`], for the wait of a record: nothing is thrown once `done` says that it has ended, for a
@@ -61,7 +76,7 @@ pub(crate) fn park_record(
             let (core, task) = current::task().expect("a task's record waits in that task");
             park_unless(core, task, reason, deadline, done);
         }
-        Target::Thread(parker) => parker.park(deadline),
+        Target::Thread(parker) => bounds::park_thread(parker, reason, deadline, &done),
     }
 }
 
@@ -133,15 +148,27 @@ fn throw_pending(task: &Header, reason: Reason, unwinding: bool) {
     if unwinding || reason == Reason::Children || !task.has(Flags::CANCEL | Flags::EXPIRED) {
         return;
     }
-    if let Some(throw) = boundary::pending(task, task.has(Flags::CANCEL)) {
-        throw_now(task, throw);
+    // SAFETY: on the thread of the task that runs; nothing is closed meanwhile.
+    match unsafe { boundary::pending(task.boundary.get(), task.has(Flags::CANCEL)) } {
+        Some(throw) => throw_now(Some(task), throw),
+        None => bounds::forget_expiry(task),
     }
 }
 
-fn throw_now(task: &Header, throw: Throw) {
+/// Throws what is pending for the running task or thread, unless it unwinds already.
+pub(crate) fn throw_if_pending() {
+    match current::task() {
+        Some((_, task)) => throw_pending(task, Reason::Park, thread::panicking()),
+        None => bounds::throw_in_thread(),
+    }
+}
+
+fn throw_now(task: Option<&Header>, throw: Throw) {
     // Where panics abort, a cancel is only a flag.
     if cfg!(panic = "unwind") {
-        task.set(Flags::THROWN);
+        if let Some(task) = task {
+            task.set(Flags::THROWN);
+        }
         std::panic::resume_unwind(Box::new(throw));
     }
 }
@@ -164,9 +191,9 @@ fn switch(task: &Header) {
 #[cold]
 #[inline(never)]
 fn switch_with_spans() {
-    let spans = trace::take_off();
+    let spans = current::off_task(trace::take_off);
     stack::suspend();
-    trace::put_back(&spans);
+    current::off_task(|| trace::put_back(&spans));
 }
 
 /// Goes to the end of the queue: other tasks, timers and I/O run first.
@@ -176,7 +203,10 @@ fn switch_with_spans() {
 pub(crate) fn yield_now() {
     match current::task() {
         Some((core, task)) => yield_task(core, task),
-        None => thread::yield_now(),
+        None => {
+            thread::yield_now();
+            bounds::throw_in_thread();
+        }
     }
 }
 
@@ -245,7 +275,8 @@ pub(crate) fn spent() {
 /// Whether a cancel or an expiry is pending for the task, and no shield hides it.
 pub(crate) fn is_interrupted(task: &Header) -> bool {
     task.has(Flags::CANCEL | Flags::EXPIRED)
-        && boundary::pending(task, task.has(Flags::CANCEL)).is_some()
+        // SAFETY: on the owner's thread; nothing is closed meanwhile.
+        && unsafe { boundary::is_pending(task.boundary.get(), task.has(Flags::CANCEL)) }
 }
 
 /// The current task unwinds and has a cancel or an expiry pending: I/O returns an error where it
@@ -366,51 +397,5 @@ pub(crate) fn interrupt_local(core: &Core, task: &Header) {
     let unwinding = task.has(Flags::UNWINDING);
     if !unwinding || task.reason.get().is_io() {
         enqueue_local(core, task);
-    }
-}
-
-/// Runs `f` with every throw held back: for gocoro's own code that waits where it must not unwind.
-pub(crate) fn shielded<R>(f: impl FnOnce() -> R) -> R {
-    let Some((_, task)) = current::task() else {
-        return f();
-    };
-    let _open = Opened::new(task, boundary::BoundaryKind::Shield, None, 0);
-    f()
-}
-
-/// A boundary of the running task, closed when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Opened<'a> {
-    task: &'a Header,
-    record: Box<boundary::Boundary>,
-}
-
-impl<'a> Opened<'a> {
-    pub(crate) fn new(
-        task: &'a Header,
-        kind: boundary::BoundaryKind,
-        deadline: Option<Instant>,
-        id: u64,
-    ) -> Opened<'a> {
-        let record = Box::new(boundary::Boundary {
-            kind,
-            deadline,
-            id,
-            expired: std::cell::Cell::new(false),
-            outer: std::cell::Cell::new(task.boundary.get()),
-        });
-        task.boundary.set(&*record);
-        Opened { task, record }
-    }
-}
-
-impl Drop for Opened<'_> {
-    fn drop(&mut self) {
-        let top = self.task.boundary.get();
-        if !std::ptr::eq(top, &*self.record) {
-            let _abort = unwind::AbortIfPanic("a boundary closed out of order");
-            panic!("boundaries close in the order they were opened");
-        }
-        self.task.boundary.set(self.record.outer.get());
     }
 }

@@ -52,6 +52,20 @@ impl Builder {
         self
     }
 
+    /// Sets how many stacks of the default size each worker makes before it starts, so that the first
+    /// tasks need not wait for them. A worker keeps what it has while it is busy.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = gocoro::runtime::Builder::new().workers(1).warm_stacks(100).build().unwrap();
+    /// # drop(runtime);
+    /// ```
+    pub fn warm_stacks(mut self, per_worker: usize) -> Builder {
+        self.plan.warm_stacks = per_worker;
+        self
+    }
+
     /// Makes the runtime and starts its workers.
     ///
     /// # Errors
@@ -361,7 +375,12 @@ impl LocalRuntime {
     /// Never: it blocks the thread, which runs the tasks.
     pub fn run_until_idle(&mut self) {
         let _inside = self.worker.enter();
-        while !self.worker.shared().is_quiet() {
+        loop {
+            // The last to end may be a refused one, on the blocking pool.
+            self.worker.shared().watch(None);
+            if self.worker.shared().is_quiet() {
+                return;
+            }
             self.worker.turn(Wait::Yes);
         }
     }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::panic::Location;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use crate::clock;
@@ -12,7 +11,7 @@ use crate::current;
 use crate::join::JoinHandle;
 use crate::park;
 use crate::scheduler::{self, Shared};
-use crate::stack::SizeClass;
+use crate::stack::{self, SizeClass};
 use crate::task::{self, Created, Flags, Kind, Meta, Reason, Task};
 use crate::trace;
 
@@ -218,6 +217,21 @@ where
     Ok(handle)
 }
 
+/// For scopes: as [`Builder::spawn`] or [`Builder::spawn_local`], with a closure that may borrow.
+///
+/// # Safety
+///
+/// What the closure borrows lives until it has been run or dropped, and nobody takes a local one's
+/// result to another thread.
+pub(crate) unsafe fn spawn_borrowing<F: FnOnce()>(
+    f: F,
+    builder: Builder,
+    local: bool,
+    at: &'static Location<'static>,
+) -> io::Result<JoinHandle<()>> {
+    spawn_inner(f, builder.options, local, at)
+}
+
 /// For `Runtime::spawn`: on this runtime, wherever the caller is.
 pub(crate) fn spawn_into<F, T>(
     shared: &Arc<Shared>,
@@ -296,8 +310,11 @@ where
         Some(bytes) => SizeClass::holding(bytes)?,
     };
     let span = trace::task_span(id, options.name.as_deref(), at);
-    let meta = (options.name.is_some() || span.is_some())
-        .then(|| Box::new(Meta { name: options.name.map(String::into_boxed_str), span }));
+    let meta = (options.name.is_some() || span.is_some()).then(|| {
+        let parent = current::task().map_or(0, |(_, task)| task.id);
+        let name = options.name.map(String::into_boxed_str);
+        Box::new(Meta::new(name, span, parent))
+    });
     let kind = Kind { local, daemon: options.daemon };
     let created = Created { id, home: shared.id, kind, class, spawned_at: at, meta };
     let (task, spawned) = task::create(f, created);
@@ -338,6 +355,26 @@ pub fn try_current() -> Option<Task> {
     Some(Task::new(unsafe { task::TaskRef::retain(task) }))
 }
 
+/// How many bytes of its stack the running task has left, above the guard; `None` on a plain thread.
+///
+/// For recursion that can go deep, to stop in time or to go on in a task with a larger stack.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(gocoro::task::remaining_stack(), None);
+///
+/// let small = gocoro::task::Builder::new().stack_size(64 * 1024);
+/// let left = small.spawn(|| gocoro::task::remaining_stack().unwrap()).unwrap().wait();
+/// assert!(left < 64 * 1024);
+/// ```
+pub fn remaining_stack() -> Option<usize> {
+    let (_, task) = current::task()?;
+    // SAFETY: on the thread of the task that runs.
+    let stack = unsafe { task.stack() }?;
+    stack::remaining(stack, task.class)
+}
+
 /// Lets other tasks, timers and I/O go first, then goes on.
 ///
 /// # Parks
@@ -374,7 +411,7 @@ pub fn yield_now() {
 #[inline]
 pub fn park() {
     let Some((core, task)) = current::task() else {
-        return thread::park();
+        return park::park_std(None);
     };
     loop {
         if task.has(Flags::PERMIT) {
@@ -400,7 +437,7 @@ pub fn park() {
 /// ```
 pub fn park_timeout(timeout: Duration) {
     let Some((core, task)) = current::task() else {
-        return thread::park_timeout(timeout);
+        return park::park_std(clock::after(timeout));
     };
     let deadline = clock::after(timeout);
     loop {

@@ -10,6 +10,8 @@ use tracing::dispatcher;
 use tracing::level_filters::LevelFilter;
 use tracing::span::Id;
 
+use crate::unwind;
+
 /// Whether any subscriber wants anything at all: one load, so that the rest costs nothing without.
 #[inline(always)]
 pub(crate) fn is_on() -> bool {
@@ -42,20 +44,32 @@ fn new_span(id: u64, name: Option<&str>, at: &'static Location<'static>) -> Opti
 #[derive(Debug, Default)]
 pub(crate) struct Taken(Vec<Id>);
 
+/// Enters the span of a task that starts.
+pub(crate) fn enter(span: &tracing::Span) {
+    unwind::run_quietly(|| {
+        span.with_subscriber(|(id, dispatch)| dispatch.enter(id));
+    });
+}
+
 /// Exits all spans entered on this thread.
+///
+/// A panic of the subscriber ends here, as in the other functions: it must not come out of a task
+/// between two of its states.
 pub(crate) fn take_off() -> Taken {
-    dispatcher::get_default(|dispatch| {
-        let mut taken = Vec::new();
-        while let Some(id) = dispatch.current_span().id().cloned() {
-            dispatch.exit(&id);
-            // A subscriber that does not track exits would keep this going.
-            if taken.len() >= SPANS_MAX {
-                break;
+    let mut taken = Vec::new();
+    unwind::run_quietly(|| {
+        dispatcher::get_default(|dispatch| {
+            while let Some(id) = dispatch.current_span().id().cloned() {
+                dispatch.exit(&id);
+                // A subscriber that does not track exits would keep this going.
+                if taken.len() >= SPANS_MAX {
+                    break;
+                }
+                taken.push(id);
             }
-            taken.push(id);
-        }
-        Taken(taken)
-    })
+        });
+    });
+    Taken(taken)
 }
 
 /// Spans a task may hold entered at a switch; more are left where they are.
@@ -63,9 +77,11 @@ const SPANS_MAX: usize = 1024;
 
 /// Enters them again.
 pub(crate) fn put_back(taken: &Taken) {
-    dispatcher::get_default(|dispatch| {
-        for id in taken.0.iter().rev() {
-            dispatch.enter(id);
-        }
+    unwind::run_quietly(|| {
+        dispatcher::get_default(|dispatch| {
+            for id in taken.0.iter().rev() {
+                dispatch.enter(id);
+            }
+        });
     });
 }

@@ -1,5 +1,5 @@
 //! Tasks that sleep, each once, until moments spread over a second that begins when all should have been spawned.
-//! How late they wake, and the processor time of it all.
+//! How late they wake, and the processor time from the beginning of that second on.
 
 use std::{
     sync::{
@@ -54,7 +54,8 @@ struct Alarms {
     base: Instant,
     span: Duration,
     late_ns: Vec<AtomicU64>,
-    cpu: Duration,
+    /// Processor time used before the second began, in nanoseconds.
+    cpu_before_ns: AtomicU64,
 }
 
 impl Alarms {
@@ -64,7 +65,7 @@ impl Alarms {
             base: Instant::now() + Duration::from_millis(lead),
             span: Duration::from_millis(span),
             late_ns: (0..ctx.size).map(|_| AtomicU64::new(0)).collect(),
-            cpu: usage::cpu_time(),
+            cpu_before_ns: AtomicU64::new(0),
         })
     }
 
@@ -72,6 +73,16 @@ impl Alarms {
     fn at(&self, task: usize) -> Instant {
         let fraction = (task as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         self.base + self.span.mul_f64(fraction as f64 / f64::from(u32::MAX))
+    }
+
+    /// How long the spawner has to sleep until the second begins.
+    fn lead(&self) -> Duration {
+        self.base.saturating_duration_since(Instant::now())
+    }
+
+    /// The second begins.
+    fn begin(&self) {
+        self.cpu_before_ns.store(usage::cpu_time().as_nanos() as u64, Ordering::Relaxed);
     }
 
     /// How long task number `task` has to sleep.
@@ -85,7 +96,8 @@ impl Alarms {
     }
 
     fn figures(&self) -> Outcome {
-        let cpu = usage::cpu_time() - self.cpu;
+        let before = Duration::from_nanos(self.cpu_before_ns.load(Ordering::Relaxed));
+        let cpu = usage::cpu_time() - before;
         let micros = |ns: &AtomicU64| ns.load(Ordering::Relaxed) as f64 / 1e3;
         let mut late: Vec<f64> = self.late_ns.iter().map(micros).collect();
         let tasks = late.len() as f64;
@@ -107,6 +119,8 @@ fn gocoro(ctx: &Context) -> Outcome {
             })
         };
         let handles: Vec<_> = (0..tasks).map(spawn_one).collect();
+        sleep(alarms.lead());
+        alarms.begin();
         handles.into_iter().for_each(|handle| handle.wait());
     });
     alarms.figures()
@@ -127,6 +141,8 @@ fn tokio(ctx: &Context) -> Outcome {
             })
         };
         let handles: Vec<_> = (0..tasks).map(spawn_one).collect();
+        sleep(all.lead()).await;
+        all.begin();
         for handle in handles {
             handle.await.expect("a task");
         }
@@ -149,6 +165,8 @@ fn may(ctx: &Context) -> Outcome {
             })
         };
         let handles: Vec<_> = (0..tasks).map(spawn_one).collect();
+        sleep(all.lead());
+        all.begin();
         handles.into_iter().for_each(|handle| handle.join().expect("a coroutine"));
     });
     alarms.figures()
@@ -167,6 +185,8 @@ fn smol(ctx: &Context) -> Outcome {
             })
         };
         let handles: Vec<_> = (0..tasks).map(spawn_one).collect();
+        smol::Timer::after(all.lead()).await;
+        all.begin();
         for handle in handles {
             handle.await;
         }
@@ -186,6 +206,8 @@ fn threads(ctx: &Context) -> Outcome {
         })
     };
     let handles: Vec<_> = (0..tasks).map(spawn_one).collect();
+    sleep(alarms.lead());
+    alarms.begin();
     handles.into_iter().for_each(|handle| handle.join().expect("a thread"));
     alarms.figures()
 }

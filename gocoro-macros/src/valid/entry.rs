@@ -129,6 +129,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_panic_does_is_one_of_three_words() {
+        let read = |word: &str| read(Kind::Main, &format!("on_panic = {word}"), "fn main() {}");
+        assert_eq!(read("\"report\""), "::gocoro.on_panic_abort(false)");
+        assert_eq!(read("\"abort\""), "::gocoro.on_panic_abort(true)");
+        assert_eq!(read("\"cancel\""), "::gocoro.on_panic_cancel(true)");
+        assert!(read("\"exit\"").contains("one of three words"));
+        assert!(read("true").contains("a string"));
+    }
+
+    #[test]
     fn refusals_come_together() {
         let read = read(Kind::Main, "wrokers = 2, grace = 5", "async fn run(a: u8) {}");
         assert_eq!(read.split(" | ").count(), 5, "{read}");

@@ -35,6 +35,7 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
             (Kind::Main, "stack_size") => stack_size,
             (Kind::Main, "on_exit") => on_exit,
             (Kind::Main, "grace") => grace,
+            (Kind::Main, "on_panic") => on_panic,
             (Kind::Test, "timeout") => timeout,
             _ => {
                 refusals.add(unknown(kind, &key));
@@ -61,7 +62,7 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
 fn unknown(kind: Kind, key: &Ident) -> Error {
     let attribute = kind.attribute();
     let keys = match kind {
-        Kind::Main => "`workers`, `stack_size`, `on_exit`, `grace` and `crate`",
+        Kind::Main => "`workers`, `stack_size`, `on_exit`, `on_panic`, `grace` and `crate`",
         Kind::Test => "`workers`, `timeout` and `crate`",
     };
     let mut why = format!("unknown option `{key}`; the options of `{attribute}` are {keys}");
@@ -76,6 +77,7 @@ fn example(key: &str) -> &'static str {
         "workers" => "`workers = 4`",
         "stack_size" => "`stack_size = 64 * 1024`",
         "on_exit" => "`on_exit = \"wait\"` or `on_exit = \"cancel\"`",
+        "on_panic" => "`on_panic = \"report\"`, `\"abort\"` or `\"cancel\"`",
         "grace" => "`grace = \"5s\"`, `\"500ms\"` or `\"1m\"`",
         "timeout" => "`timeout = \"30s\"`, `\"500ms\"` or `\"1m\"`",
         _ => "`crate = path::to::gocoro`",
@@ -132,6 +134,17 @@ fn on_exit(key: &Ident, value: &Expr) -> Read {
         None => return Err(wrong(key, value, "a string")),
     };
     Ok((Some(format_ident!("on_exit_cancel")), cancel.to_token_stream()))
+}
+
+fn on_panic(key: &Ident, value: &Expr) -> Read {
+    let (method, set) = match text(value).map(|text| text.value()).as_deref() {
+        Some("report") => ("on_panic_abort", false),
+        Some("abort") => ("on_panic_abort", true),
+        Some("cancel") => ("on_panic_cancel", true),
+        Some(_) => return Err(wrong(key, value, "one of three words")),
+        None => return Err(wrong(key, value, "a string")),
+    };
+    Ok((Some(format_ident!("{method}")), set.to_token_stream()))
 }
 
 fn grace(key: &Ident, value: &Expr) -> Read {

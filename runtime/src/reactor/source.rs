@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{Driver, Remote, Side, driver, thread};
 use crate::current::{self, Core};
 use crate::park;
-use crate::task::{Header, Reason, boundary};
+use crate::task::{Header, Reason};
 use crate::waiters::{LocalNode, Waiter};
 use crate::{cancel, clock};
 
@@ -63,7 +63,7 @@ impl Source {
     pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
         match current::task() {
             Some((core, task)) => self.wait_in_task(core, task, direction, deadline),
-            None => thread::wait(self.fd(), direction, deadline),
+            None => self.wait_in_thread(direction, deadline),
         }
     }
 
@@ -77,11 +77,7 @@ impl Source {
         if park::refuses_io() {
             return Err(cancel::error());
         }
-        let mut deadline = deadline;
-        if !task.boundary.get().is_null() {
-            let bound = boundary::io_deadline(task);
-            deadline = deadline.into_iter().chain(bound).min();
-        }
+        let deadline = deadline.into_iter().chain(park::io_deadline()).min();
         if deadline.is_some_and(|at| clock::now() >= at) {
             return Err(timed_out());
         }
@@ -110,6 +106,20 @@ impl Source {
             }
             if deadline.is_some_and(|at| clock::now() >= at) {
                 return Err(timed_out());
+            }
+        }
+    }
+
+    /// What is thrown at a thread that waits is thrown before and after, for `poll(2)` cannot be.
+    fn wait_in_thread(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
+        let deadline = deadline.into_iter().chain(park::io_deadline()).min();
+        loop {
+            park::throw_in_thread();
+            let expiry = park::next_expiry();
+            let first = deadline.into_iter().chain(expiry).min();
+            match thread::wait(self.fd(), direction, first) {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && first != deadline => {}
+                waited => return waited,
             }
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Builder, Runtime};
 use crate::clock;
 use crate::limits::{GRACE, STACK_BYTES_MAIN};
-use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, set_default};
+use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, set_default};
 use crate::spawn;
 use crate::stack::SizeClass;
 use crate::unwind::AbortIfPanic;
@@ -21,13 +21,20 @@ pub struct MainOptions {
     stack_size: Option<usize>,
     on_exit_cancel: bool,
     grace: Duration,
+    on_panic: OnPanic,
 }
 
 impl MainOptions {
     /// No options.
     #[must_use]
     pub const fn new() -> MainOptions {
-        MainOptions { workers: None, stack_size: None, on_exit_cancel: false, grace: GRACE }
+        MainOptions {
+            workers: None,
+            stack_size: None,
+            on_exit_cancel: false,
+            grace: GRACE,
+            on_panic: OnPanic::Report,
+        }
     }
 
     /// `workers = N`
@@ -55,6 +62,20 @@ impl MainOptions {
     #[must_use]
     pub const fn grace_millis(mut self, millis: u64) -> MainOptions {
         self.grace = Duration::from_millis(millis);
+        self
+    }
+
+    /// `on_panic = "abort"`
+    #[must_use]
+    pub const fn on_panic_abort(mut self, abort: bool) -> MainOptions {
+        self.on_panic = if abort { OnPanic::Abort } else { OnPanic::Report };
+        self
+    }
+
+    /// `on_panic = "cancel"`
+    #[must_use]
+    pub const fn on_panic_cancel(mut self, cancel: bool) -> MainOptions {
+        self.on_panic = if cancel { OnPanic::Cancel } else { OnPanic::Report };
         self
     }
 }
@@ -85,8 +106,10 @@ struct Program {
 
 impl Program {
     fn start(options: MainOptions) -> io::Result<Program> {
-        let plan = Plan { workers: options.workers, stack_size: options.stack_size };
+        let plan =
+            Plan { workers: options.workers, stack_size: options.stack_size, ..Plan::default() };
         let (shared, mut seeds) = plan.environment_first()?.prepare()?;
+        let _ = shared.on_panic.set(options.on_panic);
         let worker = Worker::new(seeds.remove(0))?;
         let threads = Threads::start(&shared, seeds)?;
         set_default(&shared);
@@ -117,6 +140,7 @@ impl Program {
         if !failed && !options.on_exit_cancel {
             self.wait_for_tasks();
         }
+        let code = if self.shared.has_failed() { ExitCode::from(PANICKED) } else { code };
         self.shared.close();
         if cfg!(panic = "abort") && !self.worker.is_idle() {
             end_at_once(code);
@@ -141,13 +165,8 @@ impl Program {
     fn end_within(&self, grace: Duration, code: ExitCode) {
         let deadline = clock::after(grace);
         let wait = deadline.map_or(Wait::Yes, Wait::Until);
-        let mut ended = false;
-        while !(ended && self.shared.all_ended()) {
-            if !ended && self.worker.is_finished() {
-                ended = true;
-                self.worker.end();
-                continue;
-            }
+        // The last to end, for as long as there are others it may steal from them.
+        while !(self.shared.others_ended() && self.worker.is_finished()) {
             self.worker.turn(wait);
             if deadline.is_some_and(|at| clock::now() >= at) {
                 let _ = writeln!(
@@ -157,6 +176,7 @@ impl Program {
                 end_at_once(code);
             }
         }
+        self.worker.end();
         self.threads.join();
     }
 }
@@ -212,7 +232,7 @@ impl Default for TestOptions {
 /// Runs a test's body as a task of a fresh runtime, whose other tasks are cancelled at its end.
 #[track_caller]
 pub fn run_test<T: Send + 'static>(options: TestOptions, name: &'static str, body: fn() -> T) -> T {
-    let plan = Plan { workers: options.workers, stack_size: None };
+    let plan = Plan { workers: options.workers, ..Plan::default() };
     let runtime = Builder { plan }.build().expect("a runtime for the test");
     let class = SizeClass::holding(STACK_BYTES_MAIN).expect("in bounds");
     let handle = spawn::spawn_named(&runtime.shared, body, class, name, Location::caller());

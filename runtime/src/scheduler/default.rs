@@ -16,6 +16,8 @@ use crate::stack::SizeClass;
 pub(crate) struct Plan {
     pub(crate) workers: Option<usize>,
     pub(crate) stack_size: Option<usize>,
+    /// Stacks that each worker makes before it starts.
+    pub(crate) warm_stacks: usize,
 }
 
 impl Plan {
@@ -49,7 +51,12 @@ impl Plan {
         let (shared, deques) = Shared::new(workers, SizeClass::holding(bytes)?);
         let seeds = deques.into_iter().enumerate();
         let seeds = seeds
-            .map(|(index, deque)| WorkerSeed { shared: shared.clone(), index, deque })
+            .map(|(index, deque)| WorkerSeed {
+                shared: shared.clone(),
+                index,
+                deque,
+                warm_stacks: self.warm_stacks,
+            })
             .collect();
         Ok((shared, seeds))
     }

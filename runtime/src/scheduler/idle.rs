@@ -67,11 +67,9 @@ impl Idle {
     }
 
     /// It found some, or gave up. `true`: it was the last that looked, so while it did, spawns may
-    /// have counted on it; one that gave up has to look again, after announcing that it sleeps,
-    /// and one that found some to have another worker woken for the rest.
+    /// have counted on it: one that gave up looks again after it has announced that it sleeps, and
+    /// one that found some has another worker woken for the rest. Either has its fence.
     pub(crate) fn end_search(&self) -> bool {
-        let last = self.searching.fetch_sub(1, AcqRel) == 1;
-        fence(SeqCst);
-        last
+        self.searching.fetch_sub(1, AcqRel) == 1
     }
 }

@@ -5,6 +5,7 @@
 
 mod default;
 pub(crate) mod idle;
+mod panics;
 mod shared;
 mod sleep;
 mod start;
@@ -14,6 +15,8 @@ mod unstarted;
 mod worker;
 
 pub(crate) use default::{Plan, default_shared, set_default};
+pub(crate) use panics::OnPanic;
+pub(crate) use panics::{await_cancel_of_closed, count_panic};
 pub(crate) use shared::{Seat, Shared};
 pub(crate) use start::{Threads, is_forked, take_ids};
 pub(crate) use worker::{Wait, Worker, current as current_worker};

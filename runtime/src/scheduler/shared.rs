@@ -9,6 +9,7 @@ use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
 
 use super::idle::Idle;
+use super::panics::OnPanic;
 use crate::stack::SizeClass;
 use crate::task::mailbox::Mailbox;
 use crate::task::word::Completed;
@@ -28,7 +29,11 @@ pub(crate) struct Shared {
     quiet_waiters: Mutex<Vec<Unparker>>,
     /// Tasks spawned from outside the workers.
     foreign: CachePadded<Counts>,
+    /// Tasks that panicked.
     pub(crate) panics: AtomicU64,
+    pub(crate) on_panic: OnceLock<OnPanic>,
+    /// A panic ended the program.
+    pub(super) failed: AtomicBool,
 }
 
 /// Tasks that the program waits for; each field grows only, by its one writer (the foreign ones by
@@ -77,6 +82,8 @@ impl Shared {
             quiet_waiters: Mutex::new(Vec::new()),
             foreign: CachePadded::default(),
             panics: AtomicU64::new(0),
+            on_panic: OnceLock::new(),
+            failed: AtomicBool::new(false),
         };
         (Arc::new(shared), deques)
     }
@@ -164,7 +171,8 @@ impl Shared {
             }
             if !task.kind.daemon {
                 shared.foreign.ended.fetch_add(1, AcqRel);
-                shared.check_quiet();
+                // Not by way of the flag: a thread of the pool is not poked by who sets it.
+                shared.check_quiet_slow();
             }
         };
         if is_local {
@@ -243,6 +251,11 @@ impl Shared {
     /// Whether every worker has ended.
     pub(crate) fn all_ended(&self) -> bool {
         self.seats.iter().all(|seat| seat.ended.load(Acquire))
+    }
+
+    /// Whether every worker but the first has ended.
+    pub(crate) fn others_ended(&self) -> bool {
+        self.seats[1..].iter().all(|seat| seat.ended.load(Acquire))
     }
 
     /// Steals an unstarted task for worker `thief` from one that has at least so many; starts with its

@@ -1,7 +1,7 @@
 //! A worker with nothing to run: it looks at the others' queues, then sleeps. The protocol is in
 //! `SLEEP.md`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::worker::{Wait, Worker};
 use crate::clock;
@@ -10,8 +10,8 @@ use crate::limits::{SPIN, STEAL_PATIENCE};
 /// Failures in a row after which a worker sleeps without looking first.
 const SPINS_AFTER_SUCCESS: u32 = 4;
 
-/// Idle stacks that give pages back before one sleep.
-const TRIM_MOST: usize = 64;
+/// Idle stacks that give pages back before one sleep, and that are freed.
+const TIDY_MOST: usize = 64;
 
 impl Worker {
     /// Looks for unstarted tasks of other workers.
@@ -47,6 +47,19 @@ impl Worker {
         let Some(task) = task else { return false };
         self.unstarted.push(task);
         true
+    }
+
+    /// Gives memory back while there is nothing else to do, a bit at a time; how long until the rest
+    /// of it, if there is any.
+    fn tidy_stacks(&self, now: Instant) -> Option<Duration> {
+        let mut stacks = self.core.stacks.borrow_mut();
+        stacks.trim(TIDY_MOST);
+        for _ in 0..TIDY_MOST {
+            let Some((stack, class)) = stacks.pop_surplus(now) else { break };
+            // SAFETY: idle, and with no current task the job function returns `false`.
+            unsafe { stack.free(class) };
+        }
+        Some(stacks.surplus_at(now)?.saturating_duration_since(now))
     }
 
     /// Looks at the inbox for a while, if that has paid lately; whether something is there.
@@ -86,14 +99,19 @@ impl Worker {
         if !alone {
             if self.spin() {
                 self.drain();
+                if self.has_work() {
+                    self.pass_look_on();
+                }
                 return true;
             }
             self.shared.idle.announce(self.index);
             if !self.starved.get() && self.shared.has_stealable(self.index) {
-                // It goes round once more, to search.
+                // It goes round once more, to search; or has another do so, if own work comes first.
                 self.shared.idle.retract(self.index);
+                self.owes_look.set(true);
                 return true;
             }
+            self.owes_look.set(false);
         }
         if self.core.mailbox.announce_sleep() {
             let now = clock::now();
@@ -103,10 +121,12 @@ impl Worker {
                 Wait::Yes | Wait::No => None,
             };
             let timeout = timer.into_iter().chain(limit).min();
-            if timeout.is_none_or(|t| t > Duration::from_millis(1)) {
-                self.core.stacks.borrow_mut().trim(TRIM_MOST);
-            }
-            self.poll(timeout);
+            let tidy = if timeout.is_none_or(|t| t > Duration::from_millis(1)) {
+                self.tidy_stacks(now)
+            } else {
+                None
+            };
+            self.poll(timeout.into_iter().chain(tidy).min());
             // Short, and ended by another worker's task: the next one comes soon.
             if !alone
                 && !self.core.mailbox.is_empty()

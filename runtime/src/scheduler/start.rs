@@ -17,6 +17,7 @@ pub(crate) struct WorkerSeed {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
     pub(crate) deque: Deque<TaskRef>,
+    pub(crate) warm_stacks: usize,
 }
 
 impl fmt::Debug for WorkerSeed {

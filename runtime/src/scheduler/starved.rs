@@ -1,5 +1,8 @@
 //! Tasks for which no stack can be had.
 
+use std::panic::Location;
+use std::sync::{Mutex, PoisonError};
+
 use super::worker::Worker;
 use crate::stack;
 use crate::task::TaskRef;
@@ -23,21 +26,19 @@ impl Worker {
         true
     }
 
-    pub(super) fn report_refused(&self, task: &TaskRef) {
-        let mut reported = self.reported.borrow_mut();
+    /// Says it once for each site.
+    fn report_refused(&self, task: &TaskRef) {
+        static REPORTED: Mutex<Vec<&Location<'_>>> = Mutex::new(Vec::new());
+        let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.contains(&task.spawned_at) {
             return;
         }
-        reported.push(task.spawned_at);
         let why = match stack::Stack::new(task.class) {
             // Had after all: it is kept for the next task.
-            Ok(stack) => {
-                drop(reported);
-                self.put_stack(stack, task.class);
-                return;
-            }
+            Ok(stack) => return self.put_stack(stack, task.class),
             Err(error) => error,
         };
+        reported.push(task.spawned_at);
         eprintln!(
             "gocoro: no stack of {} bytes can be had for tasks spawned at {}: {why} \
              (guards: {:?}); such tasks are refused",

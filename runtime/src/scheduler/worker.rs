@@ -1,6 +1,6 @@
 //! A worker: the loop in which all tasks of a thread run.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -56,7 +56,6 @@ pub(crate) struct Worker {
     pub(super) lightest: Cell<(usize, usize)>,
     pub(super) ids: Cell<(u64, u64)>,
     pub(super) cancelling: Cell<bool>,
-    pub(super) reported: RefCell<Vec<&'static std::panic::Location<'static>>>,
     pub(super) _alt_stack: AltStack,
 }
 
@@ -65,23 +64,26 @@ fn job() -> bool {
     let Some((core, task)) = current::task() else {
         return false;
     };
-    let span = task.meta.as_ref().and_then(|meta| meta.span.as_ref());
+    let span = task.meta().and_then(|meta| meta.span.as_ref());
     if let Some(span) = span {
-        span.with_subscriber(|(id, dispatch)| dispatch.enter(id));
+        current::off_task(|| trace::enter(span));
     }
     let abort = AbortIfPanic("ending a task");
     // SAFETY: this worker claimed the task, and its stack runs it once.
     let completed = unsafe { task.execute(task.has(Flags::CANCEL)) };
     if span.is_some() || trace::is_on() {
         // Also what the task entered and forgot.
-        drop(trace::take_off());
+        drop(current::off_task(trace::take_off));
     }
     let Completed::Done { joiner, link } = completed else { unreachable!("execute ends a task") };
+    let worker = worker_of(core);
+    if task.has(Flags::PANICKED) {
+        worker.shared.task_panicked(task.word.is_unwanted());
+    }
     if joiner {
         // SAFETY: DONE with JOINER, once.
         unsafe { join::wake_joiner(task) };
     }
-    let worker = worker_of(core);
     worker.link_due.set(link);
     task.run.set(Run::Done);
     std::mem::forget(abort);
@@ -124,9 +126,13 @@ impl Worker {
     /// Makes this thread's worker out of its seed. It is boxed, for its core points back to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
         prepare_process();
-        let WorkerSeed { shared, index, deque } = seed;
+        let WorkerSeed { shared, index, deque, warm_stacks } = seed;
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id)?;
+        if let Err(error) = core.stacks.borrow_mut().warm(shared.class, warm_stacks) {
+            core.mailbox.release();
+            return Err(error);
+        }
         let seat = &shared.seats[index];
         seat.set_mailbox(core.mailbox);
         let worker = Rc::new(Worker {
@@ -144,7 +150,6 @@ impl Worker {
             lightest: Cell::new((index, 0)),
             ids: Cell::new((0, 0)),
             cancelling: Cell::new(false),
-            reported: RefCell::default(),
             _alt_stack: AltStack::ensure(),
             shared,
         });
@@ -199,7 +204,7 @@ impl Worker {
 
     /// Makes this the thread's worker, and takes the thread's own spans off until it is left.
     pub(crate) fn enter(&self) -> InWorker<'_> {
-        let spans = if trace::is_on() { Some(trace::take_off()) } else { None };
+        let spans = trace::is_on().then(|| current::off_task(trace::take_off));
         // SAFETY: the core lives in the worker, which the answer borrows; it is not `Send`.
         let entered = unsafe { current::enter(&self.core) };
         InWorker { entered: Some(entered), spans, _worker: self }
@@ -214,6 +219,9 @@ impl Worker {
         for _ in 0..BATCH_TASKS {
             let Some(task) = self.pick() else { break };
             self.resume(task);
+            if super::is_forked() {
+                forked();
+            }
             ran = true;
         }
         if self.core.unwinding.get() > 0 {
@@ -311,7 +319,8 @@ impl Worker {
         let Some(far) = self.core.ready.peek(PREFETCH_FAR) else {
             return;
         };
-        stack::prefetch::<2>(far.addr());
+        stack::prefetch(far.addr());
+        stack::prefetch(far.addr() + 64);
         let Some(near) = self.core.ready.peek(PREFETCH_NEAR) else {
             return;
         };
@@ -383,11 +392,7 @@ impl Worker {
 
     pub(super) fn put_stack(&self, stack: stack::Stack, class: SizeClass) {
         self.starved.set(false);
-        let surplus = self.core.stacks.borrow_mut().put(stack, class);
-        if let Some(stack) = surplus {
-            // SAFETY: idle, and with no current task the job function returns `false`.
-            unsafe { stack.free(class) };
-        }
+        self.core.stacks.borrow_mut().put(stack, class);
     }
 
     /// Runs a task until it suspends or ends.
@@ -504,11 +509,7 @@ impl Worker {
             std::process::abort();
         }
         if super::is_forked() {
-            eprintln!(
-                "gocoro: a forked child would run its parent's tasks a second time; \
-                 exec, or exit without returning to the runtime"
-            );
-            std::process::abort();
+            forked();
         }
     }
 
@@ -530,10 +531,10 @@ impl Worker {
 }
 
 /// How many switches ahead a task's header is fetched.
-const PREFETCH_FAR: usize = 8;
+const PREFETCH_FAR: usize = 10;
 
 /// And its stack, for which the header must have come.
-const PREFETCH_NEAR: usize = 4;
+const PREFETCH_NEAR: usize = 5;
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -557,9 +558,18 @@ impl Drop for InWorker<'_> {
     fn drop(&mut self) {
         self.entered = None;
         if let Some(spans) = &self.spans {
-            trace::put_back(spans);
+            current::off_task(|| trace::put_back(spans));
         }
     }
+}
+
+#[cold]
+fn forked() -> ! {
+    eprintln!(
+        "gocoro: a forked child would run its parent's tasks a second time; \
+         exec, or exit without returning to the runtime"
+    );
+    std::process::abort();
 }
 
 #[cold]

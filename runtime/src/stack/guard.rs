@@ -144,10 +144,13 @@ pub(super) fn install(stack: &Stack, class: SizeClass, budget: Budget) -> io::Re
 
 fn protect(guard: std::ops::Range<usize>) -> io::Result<()> {
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-    // SAFETY: the guard's pages are the lowest of the stack's own mapping, and nothing uses them
-    // until `remove`.
-    if unsafe { libc::mprotect(first, guard.len(), libc::PROT_NONE) } != 0 {
-        return Err(io::Error::last_os_error());
+    // Opened first: generator's own page of guard would stay a mapping of its own, a third one.
+    for protection in [libc::PROT_READ | libc::PROT_WRITE, libc::PROT_NONE] {
+        // SAFETY: the guard's pages are the lowest of the stack's own mapping, and nothing uses
+        // them until `remove`.
+        if unsafe { libc::mprotect(first, guard.len(), protection) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
     }
     Ok(())
 }

@@ -49,6 +49,11 @@ impl SizeClass {
         1 << self.0
     }
 
+    /// The class with this index.
+    fn at(index: usize) -> SizeClass {
+        SizeClass(index as u8 + STACK_BYTES_MIN.trailing_zeros() as u8)
+    }
+
     fn index(self) -> usize {
         (self.0 - STACK_BYTES_MIN.trailing_zeros() as u8) as usize
     }
@@ -126,9 +131,14 @@ impl Stack {
     #[inline(always)]
     pub(crate) fn prefetch(&self, depth: u32) {
         let record = self.raw.as_ptr().addr();
-        prefetch::<RECORD_LINES>(record);
-        let frames = record.wrapping_sub(depth as usize + (FRAME_LINES - 1) * LINE_BYTES);
-        prefetch::<FRAME_LINES>(frames);
+        for offset in RECORD_OFFSETS {
+            prefetch(record + offset);
+        }
+        // The innermost frames lie from there upwards.
+        let innermost = record.wrapping_sub(depth as usize + LINE_BYTES / 2);
+        for line in 0..FRAME_LINES {
+            prefetch(innermost + line * LINE_BYTES);
+        }
     }
 
     /// How far an address on this stack lies below the coroutine's record.
@@ -204,24 +214,23 @@ pub(crate) fn remaining(stack: &Stack, class: SizeClass) -> Option<usize> {
 
 const LINE_BYTES: usize = 64;
 
-/// generator's record of a coroutine.
-const RECORD_LINES: usize = 4;
+/// Where in generator's record of a coroutine the fields lie that a switch touches.
+const RECORD_OFFSETS: [usize; 3] = [0, 64, 256];
 
-/// From the place that a park notes down to the saved registers.
-const FRAME_LINES: usize = 4;
+/// The frames of a park and of what called it.
+const FRAME_LINES: usize = 3;
 
-/// Brings some cache lines closer; any address will do.
+/// Brings a cache line closer; any address will do.
 #[inline(always)]
-pub(crate) fn prefetch<const LINES: usize>(address: usize) {
+pub(crate) fn prefetch(address: usize) {
     #[cfg(target_arch = "x86_64")]
-    for line in 0..LINES {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let at = std::ptr::without_provenance::<i8>(address.wrapping_add(line * LINE_BYTES));
         // SAFETY: a prefetch has no effect but on the cache, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(address)) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (address, LINES);
+    let _ = address;
 }
 
 /// Stacks whose tops are equal modulo the page size fight for the same cache sets, so each starts

@@ -1,9 +1,15 @@
 //! Idle stacks of one worker, by size class.
+//!
+//! The pool grows with use and keeps what it has while the worker is busy: giving a stack back to the
+//! kernel costs as much as making one. A worker that sleeps gives deep pages back at once, and the
+//! stacks that nobody needed for [`POOL_LINGER`] after that.
 
 use std::io;
+use std::time::Instant;
 
 use super::{CLASSES, SizeClass, Stack};
-use crate::limits::POOLED_STACKS_MAX;
+use crate::clock;
+use crate::limits::{POOL_LINGER, POOLED_STACKS_KEPT};
 
 /// What a stack keeps when its worker tidies up: enough for most tasks' next run.
 const KEEP_BYTES: usize = 16 * 1024;
@@ -11,77 +17,150 @@ const KEEP_BYTES: usize = 16 * 1024;
 /// A worker's idle stacks, the last used on top.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    classes: [Vec<Stack>; CLASSES],
-    /// Of each class, how many at the bottom have given their deep pages back.
-    trimmed: [usize; CLASSES],
+    classes: [Class; CLASSES],
+    /// When the surplus may go.
+    surplus_at: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Class {
+    idle: Vec<Stack>,
+    /// How many at the bottom have given their deep pages back.
+    trimmed: usize,
+    /// How many at the bottom were not used since the surplus was last looked at.
+    unused: usize,
 }
 
 impl Pool {
     /// A stack of this class, idle, from the pool or new.
     #[inline]
     pub(crate) fn take(&mut self, class: SizeClass) -> io::Result<Stack> {
-        match self.take_idle(class) {
-            Some(stack) => Ok(stack),
-            None => Stack::new(class),
-        }
+        let of_class = &mut self.classes[class.index()];
+        let Some(stack) = of_class.idle.pop() else { return Stack::new(class) };
+        let left = of_class.idle.len();
+        of_class.trimmed = of_class.trimmed.min(left);
+        of_class.unused = of_class.unused.min(left);
+        Ok(stack)
     }
 
-    /// A stack of this class if one is idle.
+    /// Takes an idle stack back.
     #[inline]
-    pub(crate) fn take_idle(&mut self, class: SizeClass) -> Option<Stack> {
-        let index = class.index();
-        let stack = self.classes[index].pop()?;
-        self.trimmed[index] = self.trimmed[index].min(self.classes[index].len());
-        Some(stack)
+    pub(crate) fn put(&mut self, stack: Stack, class: SizeClass) {
+        self.classes[class.index()].idle.push(stack);
     }
 
-    /// Takes an idle stack back; a surplus one is returned, to be freed.
-    #[inline]
-    pub(crate) fn put(&mut self, stack: Stack, class: SizeClass) -> Option<Stack> {
-        let idle = &mut self.classes[class.index()];
-        if idle.len() >= POOLED_STACKS_MAX {
-            return Some(stack);
-        }
-        idle.push(stack);
-        None
-    }
-
-    /// Gives deep pages of up to `most` idle stacks back; whether any are left to do.
+    /// Gives deep pages of up to `most` idle stacks back.
     ///
     /// For a worker with nothing else to do: a system call each.
-    pub(crate) fn trim(&mut self, most: usize) -> bool {
+    pub(crate) fn trim(&mut self, most: usize) {
         let mut left = most;
-        for (index, idle) in self.classes.iter().enumerate() {
-            let trimmed = &mut self.trimmed[index];
-            while *trimmed < idle.len() {
-                if left == 0 {
-                    return true;
-                }
-                idle[*trimmed].trim(class_at(index), KEEP_BYTES);
-                *trimmed += 1;
+        for (index, of_class) in self.classes.iter_mut().enumerate() {
+            while of_class.trimmed < of_class.idle.len() && left > 0 {
+                of_class.idle[of_class.trimmed].trim(SizeClass::at(index), KEEP_BYTES);
+                of_class.trimmed += 1;
                 left -= 1;
             }
         }
-        false
+    }
+
+    /// When a worker that sleeps should look at its surplus; `None` if it has none.
+    pub(crate) fn surplus_at(&mut self, now: Instant) -> Option<Instant> {
+        if self.classes.iter().all(|of_class| of_class.idle.len() <= POOLED_STACKS_KEPT) {
+            self.surplus_at = None;
+        } else if self.surplus_at.is_none() {
+            self.surplus_at = now.checked_add(POOL_LINGER);
+            for of_class in &mut self.classes {
+                of_class.unused = of_class.idle.len();
+            }
+        }
+        self.surplus_at
+    }
+
+    /// Takes one stack that nobody needed for long enough, to be freed.
+    pub(crate) fn pop_surplus(&mut self, now: Instant) -> Option<(Stack, SizeClass)> {
+        if self.surplus_at.is_none_or(|at| at > now) {
+            return None;
+        }
+        for (index, of_class) in self.classes.iter_mut().enumerate() {
+            if of_class.unused > POOLED_STACKS_KEPT {
+                of_class.unused -= 1;
+                let stack = of_class.idle.pop()?;
+                of_class.trimmed = of_class.trimmed.min(of_class.idle.len());
+                return Some((stack, SizeClass::at(index)));
+            }
+        }
+        self.surplus_at = None;
+        None
     }
 
     /// Takes any idle stack, to be freed.
     pub(crate) fn pop_any(&mut self) -> Option<(Stack, SizeClass)> {
-        for (index, idle) in self.classes.iter_mut().enumerate() {
-            if let Some(stack) = idle.pop() {
-                self.trimmed[index] = self.trimmed[index].min(idle.len());
-                return Some((stack, class_at(index)));
+        for (index, of_class) in self.classes.iter_mut().enumerate() {
+            if let Some(stack) = of_class.idle.pop() {
+                return Some((stack, SizeClass::at(index)));
             }
         }
         None
     }
 
-    /// How many are idle.
-    pub(crate) fn len(&self) -> usize {
-        self.classes.iter().map(Vec::len).sum()
+    /// Makes idle stacks until there are so many.
+    pub(crate) fn warm(&mut self, class: SizeClass, count: usize) -> io::Result<()> {
+        while self.classes[class.index()].idle.len() < count {
+            let stack = Stack::new(class)?;
+            self.put(stack, class);
+        }
+        Ok(())
     }
 }
 
-fn class_at(index: usize) -> SizeClass {
-    SizeClass(index as u8 + crate::limits::STACK_BYTES_MIN.trailing_zeros() as u8)
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::limits::STACK_BYTES_MIN;
+
+    fn class() -> SizeClass {
+        SizeClass::holding(STACK_BYTES_MIN).unwrap()
+    }
+
+    fn filled(count: usize) -> Pool {
+        super::super::install(|| false, |_| None);
+        let mut pool = Pool::default();
+        pool.warm(class(), count).unwrap();
+        pool
+    }
+
+    fn empty(mut pool: Pool) {
+        while let Some((stack, class)) = pool.pop_any() {
+            // SAFETY: idle, and the job function returns `false`.
+            unsafe { stack.free(class) };
+        }
+    }
+
+    #[test]
+    fn a_surplus_goes_only_after_its_time_and_if_nobody_used_it() {
+        let mut pool = filled(POOLED_STACKS_KEPT + 3);
+        let now = clock::now();
+        let at = pool.surplus_at(now).unwrap();
+        assert!(pool.pop_surplus(now).is_none(), "too early");
+        // Two are used meanwhile.
+        let used = [pool.take(class()).unwrap(), pool.take(class()).unwrap()];
+        for stack in used {
+            pool.put(stack, class());
+        }
+        let mut freed = 0;
+        while let Some((stack, class)) = pool.pop_surplus(at) {
+            // SAFETY: idle, and the job function returns `false`.
+            unsafe { stack.free(class) };
+            freed += 1;
+        }
+        assert_eq!(freed, 1);
+        empty(pool);
+    }
+
+    #[test]
+    fn a_small_pool_has_no_surplus() {
+        let mut pool = filled(1);
+        assert!(pool.surplus_at(clock::now()).is_none());
+        empty(pool);
+    }
 }

@@ -1,13 +1,16 @@
-//! Boundaries: what bounds or shields the waits of a task, as records on its stack.
+//! Boundaries: what bounds or shields the waits of a task or a plain thread, as records on its stack.
 //!
-//! Innermost first. A throw goes to the outermost expired timeout that no shield hides; the task's own
-//! cancel goes before all of them and to the root.
+//! Innermost first. A throw goes to the outermost boundary that has run out and that no shield hides;
+//! the task's own cancel goes before all of them and to the root.
 
 use std::any::Any;
 use std::cell::Cell;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
-use super::Header;
+use super::{Flags, Header};
+use crate::unwind::Payload;
 
 /// What a boundary does to the waits inside it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,17 +21,73 @@ pub(crate) enum BoundaryKind {
     Timeout,
     /// I/O waits inside it end with an error once its deadline has passed.
     IoDeadline,
+    /// It unwinds what is inside once one of its children has failed.
+    Scope,
+    /// It only marks that something is open which a coroutine must not be suspended in.
+    Value,
 }
 
-/// One record. It lies on the task's stack, between its opening and its closing.
+/// One record. It lies on the stack of what it bounds, between its opening and its closing.
 #[derive(Debug)]
 pub(crate) struct Boundary {
     pub(crate) kind: BoundaryKind,
     pub(crate) deadline: Option<Instant>,
-    /// Never used again in this process: an unwind that outlives its boundary finds no other.
-    pub(crate) id: u64,
+    /// Given out at the first throw, zero before. Never used again in this process: an unwind that
+    /// outlives its boundary finds no other.
+    id: Cell<u64>,
     pub(crate) expired: Cell<bool>,
+    /// A scope's: set by whoever runs the child that failed. It outlives the record.
+    failed: *const AtomicBool,
     pub(crate) outer: Cell<*const Boundary>,
+}
+
+impl Boundary {
+    pub(crate) fn new(kind: BoundaryKind, deadline: Option<Instant>) -> Boundary {
+        Boundary {
+            kind,
+            deadline,
+            id: Cell::new(0),
+            expired: Cell::new(false),
+            failed: std::ptr::null(),
+            outer: Cell::new(std::ptr::null()),
+        }
+    }
+
+    /// A scope's boundary.
+    ///
+    /// # Safety
+    ///
+    /// The flag outlives the record.
+    pub(crate) unsafe fn of_scope(failed: &AtomicBool) -> Boundary {
+        Boundary { failed, ..Boundary::new(BoundaryKind::Scope, None) }
+    }
+
+    /// Whether what is inside is to be unwound.
+    pub(crate) fn has_run_out(&self) -> bool {
+        match self.kind {
+            BoundaryKind::Timeout => self.expired.get(),
+            // SAFETY: the flag outlives the record.
+            BoundaryKind::Scope => unsafe { &*self.failed }.load(Acquire),
+            BoundaryKind::Shield | BoundaryKind::IoDeadline | BoundaryKind::Value => false,
+        }
+    }
+
+    /// What unwinds to this boundary.
+    fn throw(&self) -> Throw {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        if self.id.get() == 0 {
+            self.id.set(NEXT.fetch_add(1, Relaxed));
+        }
+        Throw::To(self.id.get())
+    }
+
+    /// Whether an unwinding was thrown to this boundary.
+    pub(crate) fn is_target_of(&self, payload: &(dyn Any + Send)) -> bool {
+        match payload.downcast_ref() {
+            Some(&Throw::To(id)) => id == self.id.get(),
+            _ => false,
+        }
+    }
 }
 
 /// What the runtime throws. Private: user code can catch and rethrow it, not make one.
@@ -37,12 +96,7 @@ pub(crate) enum Throw {
     /// To the task's root.
     Cancel,
     /// To the boundary with this id.
-    Expired(u64),
-}
-
-/// Whether a payload is the cancel's.
-pub(crate) fn is_cancel(payload: &(dyn Any + Send)) -> bool {
-    matches!(payload.downcast_ref(), Some(Throw::Cancel))
+    To(u64),
 }
 
 /// Whether a payload is the runtime's.
@@ -50,52 +104,114 @@ pub(crate) fn is_throw(payload: &(dyn Any + Send)) -> bool {
     payload.is::<Throw>()
 }
 
-/// The boundaries of a task, innermost first.
+/// What an unwinding that left a task means: `Err` with it if the task was cancelled, else its panic.
+///
+/// One that user code kept and raised again when its boundary was gone, or in another task, is a
+/// panic like any other, and no longer one that a boundary could take for its own.
+pub(crate) fn panic_of(task: &Header, payload: Payload) -> Result<Payload, Payload> {
+    task.clear(Flags::THROWN);
+    if !is_throw(&*payload) {
+        Ok(payload)
+    } else if task.word.is_cancelled() {
+        Err(payload)
+    } else {
+        Ok(Box::new("the unwinding of a cancel or a timeout was raised again after its end"))
+    }
+}
+
+/// The boundaries from `first` on, outwards.
 ///
 /// # Safety
 ///
-/// On the owner's thread, and no boundary is closed while the iterator is used.
-pub(crate) unsafe fn boundaries(task: &Header) -> impl Iterator<Item = &Boundary> {
-    let mut next = task.boundary.get();
+/// On the thread whose stacks the records lie on, and none is closed while the iterator is used.
+pub(crate) unsafe fn outwards<'a>(first: *const Boundary) -> impl Iterator<Item = &'a Boundary> {
+    let mut next = first;
     std::iter::from_fn(move || {
-        // SAFETY: the records are linked while they lie on the task's stack.
+        // SAFETY: the records are linked while they lie on their stack.
         let boundary = unsafe { next.as_ref() }?;
         next = boundary.outer.get();
         Some(boundary)
     })
 }
 
-/// What is to be thrown at the task's wait now, if it may be thrown to at all.
-pub(crate) fn pending(task: &Header, cancelled: bool) -> Option<Throw> {
-    if task.boundary.get().is_null() {
-        return cancelled.then_some(Throw::Cancel);
-    }
-    let mut throw = None;
-    // SAFETY: on the owner's thread; nothing below closes a boundary.
-    for boundary in unsafe { boundaries(task) } {
-        match boundary.kind {
-            BoundaryKind::Shield => return throw,
-            BoundaryKind::Timeout if boundary.expired.get() => {
-                throw = Some(Throw::Expired(boundary.id));
-            }
-            BoundaryKind::Timeout | BoundaryKind::IoDeadline => {}
+/// What is to be thrown at a wait inside `first`, if it may be thrown to at all.
+///
+/// # Safety
+///
+/// As [`outwards`].
+pub(crate) unsafe fn pending(first: *const Boundary, cancelled: bool) -> Option<Throw> {
+    let mut target = None;
+    // SAFETY: the caller's promise.
+    for boundary in unsafe { outwards(first) } {
+        if boundary.kind == BoundaryKind::Shield {
+            return target.map(Boundary::throw);
+        }
+        if boundary.has_run_out() {
+            target = Some(boundary);
         }
     }
-    if cancelled { Some(Throw::Cancel) } else { throw }
+    if cancelled { Some(Throw::Cancel) } else { target.map(Boundary::throw) }
 }
 
-/// The earliest deadline that I/O waits of the task have to keep.
-pub(crate) fn io_deadline(task: &Header) -> Option<Instant> {
-    // SAFETY: on the owner's thread; nothing below closes a boundary.
-    unsafe { boundaries(task) }
+/// Whether anything is pending for a wait inside `first`: as [`pending`], and uses no id up.
+///
+/// # Safety
+///
+/// As [`outwards`].
+pub(crate) unsafe fn is_pending(first: *const Boundary, cancelled: bool) -> bool {
+    // SAFETY: the caller's promise.
+    for boundary in unsafe { outwards(first) } {
+        if boundary.kind == BoundaryKind::Shield {
+            return false;
+        }
+        if boundary.has_run_out() {
+            return true;
+        }
+    }
+    cancelled
+}
+
+/// Marks the timeouts whose deadlines have passed.
+///
+/// # Safety
+///
+/// As [`outwards`].
+pub(crate) unsafe fn expire(first: *const Boundary, now: Instant) -> bool {
+    let mut any = false;
+    // SAFETY: the caller's promise.
+    for boundary in unsafe { outwards(first) } {
+        if boundary.kind == BoundaryKind::Timeout && boundary.deadline.is_some_and(|at| at <= now) {
+            boundary.expired.set(true);
+            any = true;
+        }
+    }
+    any
+}
+
+/// The earliest deadline of a timeout that has not expired and that no shield hides.
+///
+/// # Safety
+///
+/// As [`outwards`].
+pub(crate) unsafe fn next_expiry(first: *const Boundary) -> Option<Instant> {
+    // SAFETY: the caller's promise.
+    unsafe { outwards(first) }
         .take_while(|boundary| boundary.kind != BoundaryKind::Shield)
-        .filter(|boundary| boundary.kind == BoundaryKind::IoDeadline)
+        .filter(|boundary| boundary.kind == BoundaryKind::Timeout && !boundary.expired.get())
         .filter_map(|boundary| boundary.deadline)
         .min()
 }
 
-/// Whether a shield stands around the task's waits.
-pub(crate) fn is_shielded(task: &Header) -> bool {
-    // SAFETY: on the owner's thread; nothing below closes a boundary.
-    unsafe { boundaries(task) }.any(|boundary| boundary.kind == BoundaryKind::Shield)
+/// The earliest deadline that I/O waits inside `first` have to keep.
+///
+/// # Safety
+///
+/// As [`outwards`].
+pub(crate) unsafe fn io_deadline(first: *const Boundary) -> Option<Instant> {
+    // SAFETY: the caller's promise.
+    unsafe { outwards(first) }
+        .take_while(|boundary| boundary.kind != BoundaryKind::Shield)
+        .filter(|boundary| boundary.kind == BoundaryKind::IoDeadline)
+        .filter_map(|boundary| boundary.deadline)
+        .min()
 }

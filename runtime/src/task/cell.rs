@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::boundary::Boundary;
+use super::cold::{Cold, Meta};
 use super::handle::Task;
 use super::inbox::Linked;
 use super::word::{Completed, Word};
@@ -73,6 +74,8 @@ impl Flags {
     pub(crate) const CAPTURE: u8 = 1 << 5;
     /// The unwinding under way was thrown by the runtime.
     pub(crate) const THROWN: u8 = 1 << 6;
+    /// The task's body panicked.
+    pub(crate) const PANICKED: u8 = 1 << 7;
 
     /// Those that take a park, or a return from it, off the fast path.
     pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED | Self::CAPTURE;
@@ -85,13 +88,6 @@ pub(crate) struct Kind {
     pub(crate) local: bool,
     /// The program does not wait for it.
     pub(crate) daemon: bool,
-}
-
-/// What few tasks have.
-#[derive(Debug)]
-pub(crate) struct Meta {
-    pub(crate) name: Option<Box<str>>,
-    pub(crate) span: Option<tracing::Span>,
 }
 
 // With a closure or result of two words a task is 128 bytes, up to which glibc's allocator is
@@ -122,7 +118,7 @@ pub(crate) struct Header {
     pub(crate) joiner: Cell<*const ()>,
     pub(crate) id: u64,
     pub(crate) spawned_at: &'static Location<'static>,
-    pub(crate) meta: Option<Box<Meta>>,
+    pub(super) cold: Cold,
 }
 
 impl Linked for Header {
@@ -146,10 +142,6 @@ impl Header {
     #[inline(always)]
     pub(crate) fn clear(&self, flag: u8) {
         self.flags.set(self.flags.get() & !flag);
-    }
-
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.meta.as_ref()?.name.as_deref()
     }
 
     /// The stack, by the owner.
@@ -394,7 +386,7 @@ where
         (&raw mut (*header).joiner).write(Cell::new(std::ptr::null()));
         (&raw mut (*header).id).write(created.id);
         (&raw mut (*header).spawned_at).write(created.spawned_at);
-        (&raw mut (*header).meta).write(created.meta);
+        (&raw mut (*header).cold).write(Cold::new(created.meta));
         (&raw mut (*raw).stage).write(UnsafeCell::new(Stage::Closure(closure)));
     }
     let raw = Box::into_raw(cell).cast::<Header>().cast_const();
@@ -481,14 +473,14 @@ fn never_run<F>(header: &Header, closure: F) {
 
 /// What an unwinding that reached the root of its task means.
 fn root<T>(header: &Header, payload: Payload) -> End<T> {
-    header.clear(Flags::THROWN);
-    if super::boundary::is_cancel(&*payload)
-        || header.word.is_cancelled() && super::boundary::is_throw(&*payload)
-    {
-        return End::Cancelled;
+    match super::boundary::panic_of(header, payload) {
+        Err(_) => End::Cancelled,
+        Ok(payload) => {
+            header.set(Flags::PANICKED);
+            super::report_panic(header, &*payload);
+            End::Panicked(payload)
+        }
     }
-    super::report_panic(header, &*payload);
-    End::Panicked(payload)
 }
 
 unsafe fn refuse<F: FnOnce() -> T, T>(task: *const Header) -> Completed {
@@ -510,6 +502,7 @@ unsafe fn finish<F, T>(task: *const Header, end: End<T>) -> Completed {
         // While the task is still running: what its result's destructor does, the task does.
         unwind::drop_quietly(end);
     }
+    header.cold.drop_locals();
     loop {
         match header.word.complete(wanted) {
             Completed::Unwanted => {
@@ -517,6 +510,7 @@ unsafe fn finish<F, T>(task: *const Header, end: End<T>) -> Completed {
                 // SAFETY: as above; the handle went without DONE, so the result is still ours.
                 let end = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
                 unwind::drop_quietly(end);
+                header.cold.drop_locals();
             }
             done => return done,
         }

@@ -107,10 +107,14 @@ impl fmt::Display for Naming<'_> {
 
 /// Says once, on stderr, that a task panicked. The panic hook has said where, if one ran.
 pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
+    let parent = match task.meta().map(|meta| meta.parent) {
+        None | Some(0) => String::new(),
+        Some(parent) => format!(", a child of task {parent},"),
+    };
     // Not `eprintln`, which panics when stderr is closed.
     let _ = writeln!(
         std::io::stderr(),
-        "gocoro: {} panicked: {}",
+        "gocoro: {}{parent} panicked: {}",
         Naming(task),
         unwind::message(payload)
     );

@@ -27,6 +27,7 @@
 //! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
 //! | the closure | whoever claimed the task |
 //! | the result | written by whoever completes the task, before DONE; after that the join handle's holder, or who found HANDLE clear |
+//! | `cold` | its cause: whoever cancels the task, once; its locals: as `run` |
 //! | all else | immutable |
 //!
 //! # Transitions
@@ -61,17 +62,19 @@
 
 pub(crate) mod boundary;
 mod cell;
+mod cold;
 mod handle;
 pub(crate) mod inbox;
+mod locals;
 pub(crate) mod mailbox;
 mod queue;
 mod unparker;
 pub(crate) mod word;
 
-pub(crate) use cell::{
-    Created, End, Flags, Header, Kind, Meta, Reason, Run, Spawned, TaskRef, create,
-};
+pub(crate) use cell::{Created, End, Flags, Header, Kind, Reason, Run, Spawned, TaskRef, create};
+pub(crate) use cold::{Cause, CauseKind, Meta};
 pub(crate) use handle::{Naming, report_panic};
 pub use handle::{Task, TaskId};
+pub(crate) use locals::{Found, Locals};
 pub(crate) use queue::ReadyQueue;
 pub(crate) use unparker::{Target, Unparker, Wake, push_if_asked};

@@ -1,5 +1,8 @@
 //! Waiting for a time to come.
 
+mod interval;
+mod timeout;
+
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,6 +10,9 @@ use crate::clock;
 use crate::current;
 use crate::park;
 use crate::task::Reason;
+
+pub use interval::{Interval, MissedTicks, interval};
+pub use timeout::{Elapsed, io_deadline, timeout, timeout_at};
 
 /// Waits for a duration; as [`std::thread::sleep`], of the task only.
 ///
@@ -28,10 +34,10 @@ use crate::task::Reason;
 /// assert!(before.elapsed() >= Duration::from_millis(5));
 /// ```
 pub fn sleep(duration: Duration) {
-    if current::task().is_none() {
+    if is_free_thread() {
         return thread::sleep(duration);
     }
-    sleep_task(clock::after(duration));
+    sleep_within(clock::after(duration));
 }
 
 /// Waits until `deadline`; if it has passed, yields.
@@ -51,14 +57,19 @@ pub fn sleep(duration: Duration) {
 /// assert!(Instant::now() >= at);
 /// ```
 pub fn sleep_until(deadline: Instant) {
-    if current::task().is_none() {
+    if is_free_thread() {
         return thread::sleep(deadline.saturating_duration_since(clock::now()));
     }
-    sleep_task(Some(deadline));
+    sleep_within(Some(deadline));
+}
+
+/// Whether this is a plain thread that nothing bounds.
+fn is_free_thread() -> bool {
+    current::task().is_none() && park::innermost().is_null()
 }
 
 /// `None`: for ever, or until the task is cancelled.
-fn sleep_task(deadline: Option<Instant>) {
+fn sleep_within(deadline: Option<Instant>) {
     if deadline.is_some_and(|at| clock::now() >= at) {
         return park::yield_now();
     }

@@ -51,6 +51,6 @@ pub use gocoro_macros::{go_main, go_test};
 pub mod __private {
     pub use gocoro_macros::{colorless_impl, go_impl};
     pub use gocoro_runtime::export::private::{
-        MainOptions, TestOptions, run_main, run_test, spawn_local_with, spawn_with,
+        MainOptions, TestOptions, run_main, run_test, spawn_local_with, spawn_with, switch_pairs,
     };
 }

@@ -90,5 +90,6 @@ pub mod export {
     pub mod private {
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};
         pub use crate::spawn::{spawn_local_with, spawn_with};
+        pub use crate::stack::switch_pairs;
     }
 }

@@ -8,7 +8,7 @@ use generator::{Gn, co_yield_with};
 
 use crate::{
     row::{Context, Figure, Group, Outcome, Row, cost, timed},
-    system::System::{Corosensei, Generator},
+    system::System::{Corosensei, Generator, Gocoro},
 };
 
 const FIGURES: &[Figure] = &[cost("", "ns/pair")];
@@ -34,7 +34,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "switch with local data",
         group: Group::Bare,
         figures: FIGURES,
-        on: &[(Generator, generator_local_data)],
+        on: &[(Gocoro, gocoro), (Generator, generator_local_data)],
         ..Row::DEFAULT
     },
 ];
@@ -53,6 +53,11 @@ fn generator_scoped(ctx: &Context) -> Outcome {
             one.resume();
         })
     })])
+}
+
+/// gocoro's stack engine, without its scheduler.
+fn gocoro(ctx: &Context) -> Outcome {
+    Ok(vec![ctx.per_op(gocoro::__private::switch_pairs)])
 }
 
 /// Suspends through the thread's current generator, found by its local data: what gocoro does.

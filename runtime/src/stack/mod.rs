@@ -15,11 +15,13 @@ use std::cell::Cell;
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use generator::{Generator, Gn};
 
+use crate::clock;
 use crate::limits::{STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
@@ -202,6 +204,37 @@ impl Stack {
 #[inline(always)]
 pub(crate) fn suspend() {
     generator::co_yield_with(());
+}
+
+/// Times pairs of a resume and a suspension through this module, for the benchmarks: the worker's
+/// loop and a task's state left out.
+pub fn switch_pairs(pairs: u64) -> Duration {
+    let words = STACK_BYTES_MIN / size_of::<usize>();
+    let enough = Arc::new(AtomicBool::new(false));
+    let theirs = enough.clone();
+    let body = move || {
+        while !theirs.load(Ordering::Relaxed) {
+            suspend();
+        }
+    };
+    let mut made = Gn::<()>::new_opt::<(), _>(words, body);
+    made.set_local_data(NonNull::<u8>::dangling().as_ptr());
+    let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
+    let stack = Stack { raw };
+    let start = clock::now();
+    for _ in 0..pairs {
+        // SAFETY: made here and resumed by this thread alone.
+        unsafe { stack.resume() };
+        assert!(!stack.is_ended());
+    }
+    let took = clock::now().duration_since(start);
+    enough.store(true, Ordering::Relaxed);
+    // SAFETY: as above; it returns now, and then the handle is taken back.
+    unsafe {
+        stack.resume();
+        drop(Generator::<'static, (), ()>::from_raw(stack.raw.as_ptr()));
+    }
+    took
 }
 
 /// Bytes left on the running stack above the guard, if `stack` is the one running.

@@ -1,0 +1,447 @@
+//! Groups of tasks: results in the order in which the tasks end, limits, and what a group's end does.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use gocoro::go;
+use gocoro::task::{self, JoinError, TaskGroup};
+use gocoro::time::{sleep, timeout};
+
+use crate::support::{Colour, NEVER, Random, SOON, WORKERS, on_drop, on_workers, settle, until};
+
+/// In tasks of one, two and four workers, and on a plain thread.
+#[track_caller]
+fn in_both_colours(scenario: fn()) {
+    for workers in WORKERS {
+        Colour::Task.run(workers, scenario);
+    }
+    Colour::Thread.run(0, scenario);
+}
+
+/// Spawns a task that waits until it is woken; sends itself first.
+fn parked<T: Send + 'static>(group: &mut TaskGroup<T>, value: T) -> task::Task {
+    let (send, receive) = mpsc::channel();
+    group.spawn(move || {
+        send.send(task::current()).unwrap();
+        task::park();
+        value
+    });
+    let mut task = None;
+    until(|| {
+        task = receive.try_recv().ok();
+        task.is_some()
+    });
+    task.unwrap()
+}
+
+#[test]
+fn empty_groups_answer_at_once() {
+    in_both_colours(|| {
+        let mut group = TaskGroup::<u32>::new();
+        assert!(group.next().is_none() && group.is_empty());
+        assert!(group.join_all().is_empty());
+        assert_eq!(TaskGroup::<u32>::default().try_join_all().unwrap(), []);
+        assert_eq!(TaskGroup::<Result<u32, ()>>::new().first_ok(), None);
+        assert!(TaskGroup::<u32>::with_limit(1).shutdown(NEVER).is_empty());
+        TaskGroup::<u32>::new().cancel_all();
+    });
+    assert!(panic::catch_unwind(|| TaskGroup::<()>::with_limit(0)).is_err());
+}
+
+#[test]
+fn results_come_in_the_order_of_the_ends() {
+    in_both_colours(|| {
+        let mut group = TaskGroup::new();
+        let tasks: Vec<_> = (0..5).map(|n| parked(&mut group, n)).collect();
+        for n in [3, 0, 4, 1, 2] {
+            tasks[n].unpark();
+            assert_eq!(group.next().unwrap().unwrap(), n);
+        }
+        assert!(group.next().is_none());
+        // It can be filled again.
+        group.spawn(|| 9);
+        assert_eq!(group.len(), 1);
+        assert_eq!(group.next().unwrap().unwrap(), 9);
+    });
+}
+
+#[test]
+fn many_results_come_in_linear_time() {
+    // A search through those that are left, at each, would not end before the test is given up.
+    const TASKS: usize = 50_000;
+    on_workers(|_| {
+        let mut group = TaskGroup::new();
+        for n in 0..TASKS {
+            group.spawn(move || n);
+        }
+        let mut seen = vec![false; TASKS];
+        while let Some(result) = group.next() {
+            assert!(!std::mem::replace(&mut seen[result.unwrap()], true));
+        }
+        assert!(seen.into_iter().all(|seen| seen));
+    });
+}
+
+#[test]
+fn join_all_keeps_the_order_of_the_spawns() {
+    in_both_colours(|| {
+        let mut group = TaskGroup::new();
+        for n in 0..20 {
+            group.spawn(move || {
+                for _ in 0..(20 - n) {
+                    task::yield_now();
+                }
+                assert!(n % 7 != 3, "one of three");
+                n
+            });
+        }
+        let first = group.next().unwrap();
+        let rest = group.join_all();
+        assert_eq!(rest.len(), 19);
+        let values: Vec<i32> =
+            rest.iter().filter_map(|result| result.as_ref().ok()).copied().collect();
+        assert!(values.is_sorted());
+        let failed = rest.iter().chain([&first]).filter(|result| result.is_err());
+        assert_eq!(failed.count(), 3);
+    });
+}
+
+#[test]
+fn try_join_all_ends_with_the_first_failure() {
+    in_both_colours(|| {
+        let mut group = TaskGroup::new();
+        for n in 0..5 {
+            group.spawn(move || n);
+        }
+        assert_eq!(group.try_join_all().unwrap(), [0, 1, 2, 3, 4]);
+
+        let ended = Arc::new(AtomicUsize::new(0));
+        let mut group = TaskGroup::new();
+        for _ in 0..5 {
+            let ended = ended.clone();
+            parked(&mut group, ());
+            group.spawn(move || {
+                let _guard = on_drop(|| {
+                    task::yield_now();
+                    ended.fetch_add(1, SeqCst);
+                });
+                sleep(NEVER);
+            });
+        }
+        settle();
+        group.spawn(|| panic!("expected"));
+        let error = group.try_join_all().unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&"expected"));
+        let ended = ended.load(SeqCst);
+        assert!(ended <= 5, "those that had begun are through: {ended}");
+    });
+}
+
+#[test]
+fn dropping_a_group_cancels_and_waits() {
+    in_both_colours(|| {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let mut group = TaskGroup::new();
+        for _ in 0..5 {
+            let (begun, has_begun) = mpsc::channel();
+            let ended = ended.clone();
+            group.spawn(move || {
+                let _guard = on_drop(|| {
+                    (0..20).for_each(|_| task::yield_now());
+                    ended.fetch_add(1, SeqCst);
+                });
+                begun.send(()).unwrap();
+                sleep(NEVER);
+            });
+            until(|| has_begun.try_recv().is_ok());
+        }
+        drop(group);
+        assert_eq!(ended.load(SeqCst), 5);
+    });
+}
+
+#[test]
+fn a_group_dropped_by_a_cancelled_task_waits_behind_a_shield() {
+    on_workers(|_| {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let handle = go!(clone(ended) => {
+            let mut group = TaskGroup::new();
+            let (begun, has_begun) = mpsc::channel();
+            group.spawn(move || {
+                let _guard = on_drop(|| {
+                    (0..20).for_each(|_| task::yield_now());
+                    ended.fetch_add(1, SeqCst);
+                });
+                begun.send(()).unwrap();
+                sleep(NEVER);
+            });
+            until(|| has_begun.try_recv().is_ok());
+            task::current().cancel();
+            // No unwinding yet: the drop's wait is held whole.
+            drop(group);
+        });
+        handle.join().unwrap();
+        assert_eq!(ended.load(SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_group_dropped_by_an_unwinding_cancels_and_does_not_wait() {
+    in_both_colours(|| {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let ours = ended.clone();
+        let caught = panic::catch_unwind(AssertUnwindSafe(move || {
+            let mut group = TaskGroup::new();
+            let (begun, has_begun) = mpsc::channel();
+            group.spawn(move || {
+                let _guard = on_drop(|| {
+                    ours.fetch_add(1, SeqCst);
+                });
+                begun.send(()).unwrap();
+                sleep(NEVER);
+            });
+            until(|| has_begun.try_recv().is_ok());
+            panic!("expected");
+        }));
+        assert!(caught.is_err());
+        until(|| ended.load(SeqCst) == 1);
+    });
+}
+
+#[test]
+fn a_limit_holds_spawns_back() {
+    in_both_colours(|| {
+        for limit in [1, 3] {
+            let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let mut group = TaskGroup::with_limit(limit);
+            for _ in 0..50 {
+                let (now, most) = (now.clone(), most.clone());
+                group.spawn(move || {
+                    most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+                    task::yield_now();
+                    now.fetch_sub(1, SeqCst);
+                });
+            }
+            assert_eq!(group.join_all().len(), 50);
+            assert!((1..=limit).contains(&most.load(SeqCst)));
+        }
+    });
+    on_workers(|_| {
+        // The wait at the limit is cut short like any other, and the closure dropped.
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let mut group = TaskGroup::with_limit(1);
+        let first = parked(&mut group, ());
+        let guard = on_drop({
+            let dropped = dropped.clone();
+            move || {
+                dropped.fetch_add(1, SeqCst);
+            }
+        });
+        assert!(timeout(SOON, || group.spawn(move || drop(guard))).is_err());
+        assert_eq!((dropped.load(SeqCst), group.len()), (1, 1));
+        first.unpark();
+        group.spawn(|| ());
+        assert_eq!(group.join_all().len(), 2);
+    });
+}
+
+#[test]
+fn shutdown_gives_time_then_cancels() {
+    in_both_colours(|| {
+        let mut group = TaskGroup::new();
+        parked(&mut group, 1);
+        group.spawn(|| 2);
+        let results = group.shutdown(SOON);
+        assert!(results[0].as_ref().unwrap_err().is_cancelled());
+        assert!(results[1].as_ref().is_ok_and(|&value| value == 2) || results[1].is_err());
+
+        let mut group = TaskGroup::new();
+        group.spawn(|| sleep(SOON));
+        assert!(group.shutdown(NEVER)[0].is_ok());
+    });
+}
+
+#[test]
+fn cancel_all_cancels_once_and_results_still_come() {
+    in_both_colours(|| {
+        let mut group = TaskGroup::new();
+        for _ in 0..10 {
+            group.spawn(|| sleep(NEVER));
+        }
+        group.cancel_all();
+        group.cancel_all();
+        group.spawn(|| ());
+        let results = group.join_all();
+        assert!(
+            results[..10].iter().all(|result| result.as_ref().is_err_and(JoinError::is_cancelled))
+        );
+        assert!(results[10].is_ok());
+    });
+}
+
+#[test]
+fn next_loses_nothing_when_it_is_cut_short() {
+    on_workers(|_| {
+        let mut group = TaskGroup::new();
+        let first = parked(&mut group, 1);
+        for _ in 0..3 {
+            assert!(timeout(SOON, || group.next().is_some()).is_err());
+        }
+        first.unpark();
+        assert_eq!(group.next().unwrap().unwrap(), 1);
+    });
+}
+
+#[test]
+fn t_a7_the_first_success_of_several() {
+    in_both_colours(|| {
+        type Arm = (usize, Result<u32, &'static str>);
+        // After so many turns each: what comes first does not depend on a clock.
+        fn first(arms: &[Arm]) -> Option<Result<u32, &'static str>> {
+            let mut group = TaskGroup::new();
+            for &(turns, result) in arms {
+                group.spawn(move || {
+                    (0..turns).for_each(|_| task::yield_now());
+                    if turns == usize::MAX {
+                        task::park();
+                    }
+                    result
+                });
+            }
+            group.first_ok()
+        }
+        // The others never end by themselves.
+        const NEVER_ENDS: usize = 3;
+        let parks = || -> Result<u32, &'static str> {
+            task::park();
+            Ok(0)
+        };
+        for place in 0..NEVER_ENDS {
+            let mut group = TaskGroup::new();
+            for at in 0..NEVER_ENDS {
+                if at == place {
+                    group.spawn(move || Ok(10 * at as u32));
+                } else {
+                    group.spawn(parks);
+                }
+            }
+            assert_eq!(group.first_ok(), Some(Ok(10 * place as u32)));
+        }
+        assert_eq!(first(&[(0, Err("a")), (0, Err("b")), (0, Ok(30))]), Some(Ok(30)));
+        assert_eq!(first(&[(0, Err("a")), (500, Ok(500)), (3, Err("b"))]), Some(Ok(500)));
+        assert_eq!(first(&[(0, Err("a"))]), Some(Err("a")));
+        let all = first(&[(0, Err("a")), (0, Err("b"))]);
+        assert!(matches!(all, Some(Err("a" | "b"))));
+    });
+}
+
+#[test]
+fn first_ok_raises_a_panic_and_names_what_was_cancelled() {
+    in_both_colours(|| {
+        let caught = panic::catch_unwind(|| {
+            let mut group = TaskGroup::<Result<(), ()>>::new();
+            group.spawn(|| {
+                sleep(NEVER);
+                Ok(())
+            });
+            group.spawn(|| panic!("expected"));
+            group.first_ok()
+        });
+        assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"expected"));
+
+        let caught = panic::catch_unwind(|| {
+            let mut group = TaskGroup::<Result<(), ()>>::new();
+            group.spawn(|| {
+                sleep(NEVER);
+                Ok(())
+            });
+            group.cancel_all();
+            group.first_ok()
+        });
+        let text = *caught.unwrap_err().downcast::<String>().unwrap();
+        assert!(text.contains("was cancelled"), "{text}");
+    });
+}
+
+#[test]
+fn t_a1_tasks_of_a_group_take_turns() {
+    // Five tasks that log and sleep five times each: the logs interleave, each in its own order.
+    Colour::Task.run(1, || {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut group = TaskGroup::new();
+        for i in 0..5_u32 {
+            let log = log.clone();
+            group.spawn(move || {
+                sleep(Duration::from_millis(1) * (i + 1));
+                for j in 0..5 {
+                    log.lock().unwrap().push((i, j));
+                    sleep(Duration::from_millis(10));
+                }
+                i * 10
+            });
+        }
+        assert_eq!(group.try_join_all().unwrap(), [0, 10, 20, 30, 40]);
+        let log = log.lock().unwrap();
+        for i in 0..5 {
+            let own = log.iter().filter(|(task, _)| *task == i).map(|(_, j)| *j);
+            assert_eq!(own.collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        }
+        let place = |entry| log.iter().position(|logged| *logged == entry).unwrap();
+        assert!(place((4, 0)) < place((0, 4)), "they do not run one after another: {log:?}");
+    });
+}
+
+#[test]
+fn storms_of_groups() {
+    for workers in WORKERS {
+        for seed in 0..4 {
+            println!("workers: {workers}, seed: {seed}");
+            Colour::Task.run(workers, move || {
+                let mut random = Random::new(seed);
+                let alive = Arc::new(AtomicUsize::new(0));
+                for _ in 0..40 {
+                    let mut group = match random.below(2) {
+                        0 => TaskGroup::new(),
+                        _ => TaskGroup::with_limit(1 + random.below(4)),
+                    };
+                    for _ in 0..random.below(12) {
+                        let (kind, alive) = (random.below(6), alive.clone());
+                        group.spawn(move || {
+                            alive.fetch_add(1, SeqCst);
+                            let _guard = on_drop(|| {
+                                alive.fetch_sub(1, SeqCst);
+                            });
+                            match kind {
+                                0 => sleep(Duration::from_micros(200)),
+                                1 => panic!("one of many"),
+                                2 => task::current().cancel(),
+                                _ => task::yield_now(),
+                            }
+                            kind
+                        });
+                        if random.below(4) == 0 {
+                            let _ = group.next();
+                        }
+                    }
+                    match random.below(6) {
+                        0 => drop(group),
+                        1 => drop(group.join_all()),
+                        2 => drop(group.try_join_all()),
+                        3 => drop(group.shutdown(Duration::from_micros(100))),
+                        4 => {
+                            group.cancel_all();
+                            while group.next().is_some() {}
+                        }
+                        _ => {
+                            let _ = timeout(Duration::from_micros(300), move || group.join_all());
+                        }
+                    }
+                }
+                // Those of a group that an unwinding dropped end by themselves.
+                until(|| alive.load(SeqCst) == 0);
+            });
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Join handles: results, errors, timeouts, detaching.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gocoro::task::{self, JoinHandle};
+use gocoro::time::sleep;
+use gocoro::{go, go_test};
+
+use crate::support::{
+    Colour, NEVER, SOON, WORKERS, bounded, on_drop, on_workers, settle, until, with_workers,
+};
+
+/// Runs `scenario` as a task of runtimes of several sizes, and on a plain thread.
+fn everywhere(scenario: fn()) {
+    for workers in WORKERS {
+        Colour::Task.run(workers, scenario);
+    }
+    Colour::Thread.run(0, scenario);
+}
+
+fn message(payload: &(dyn std::any::Any + Send)) -> &str {
+    payload
+        .downcast_ref::<String>()
+        .map_or_else(|| *payload.downcast_ref::<&str>().expect("a panic with text"), String::as_str)
+}
+
+#[test]
+fn the_value_comes_back() {
+    everywhere(|| {
+        assert_eq!(go!({ String::from("value") }).join().unwrap(), "value");
+        assert_eq!(go!({ String::from("value") }).wait(), "value");
+        let slow = go!({
+            sleep(SOON);
+            vec![1, 2, 3]
+        });
+        assert_eq!(slow.wait(), [1, 2, 3]);
+    });
+}
+
+#[test]
+fn a_task_that_ended_is_joined_at_once() {
+    everywhere(|| {
+        let task = go!({ 7 });
+        until(|| task.is_finished());
+        assert_eq!(task.join_timeout(Duration::ZERO).unwrap().unwrap(), 7);
+    });
+}
+
+#[test]
+fn wait_raises_the_tasks_panic() {
+    everywhere(|| {
+        let task = go!({ panic::panic_any(42u32) });
+        let caught = panic::catch_unwind(AssertUnwindSafe(|| task.wait()));
+        assert_eq!(caught.unwrap_err().downcast_ref(), Some(&42u32));
+    });
+}
+
+#[test]
+fn wait_on_a_cancelled_task_panics_with_its_name() {
+    everywhere(|| {
+        let task = go!(name = "stopped" => sleep(NEVER));
+        task.cancel();
+        let caught = panic::catch_unwind(AssertUnwindSafe(|| task.wait())).unwrap_err();
+        let text = message(&*caught);
+        assert!(text.contains("stopped") && text.contains("cancelled"), "{text}");
+    });
+}
+
+#[test]
+fn errors_tell_what_happened_and_to_whom() {
+    fn lucky() -> String {
+        String::from("luck")
+    }
+    everywhere(|| {
+        let line = line!() + 1;
+        let task = go!(name = "poor" => {
+            if true {
+                panic!("no {}", lucky());
+            }
+        });
+        let error = task.join().unwrap_err();
+        assert!(error.is_panic() && !error.is_cancelled() && !error.is_refused());
+        let (display, debug) = (error.to_string(), format!("{error:?}"));
+        for part in ["'poor'", "no luck", &format!("join.rs:{line}")] {
+            assert!(display.contains(part) && debug.contains(part), "{display} / {debug}");
+        }
+        assert_eq!(error.downcast_ref::<String>().unwrap(), "no luck");
+        assert_eq!(error.downcast_ref::<&str>(), None);
+        assert_eq!(message(&*error.into_panic()), "no luck");
+
+        let task = go!(name = "stopped" => sleep(NEVER));
+        task.cancel();
+        let error = task.join().unwrap_err();
+        assert!(error.is_cancelled() && !error.is_panic() && !error.is_refused());
+        assert!(error.to_string().contains("'stopped'"));
+        assert_eq!(error.downcast_ref::<String>(), None);
+        let error: Box<dyn Error + Send + Sync> = error.into();
+        assert!(error.source().is_none());
+    });
+}
+
+#[go_test]
+fn into_panic_without_a_panic_says_so() {
+    let task = go!(name = "stopped" => sleep(NEVER));
+    task.cancel();
+    let error = task.join().unwrap_err();
+    let caught = panic::catch_unwind(AssertUnwindSafe(|| drop(error.into_panic()))).unwrap_err();
+    assert!(message(&*caught).contains("is_panic"));
+}
+
+#[test]
+fn a_join_that_times_out_gives_the_handle_back() {
+    everywhere(|| {
+        let release = Arc::new(AtomicBool::new(false));
+        let mut task = go!(clone(release) => {
+            until(|| release.load(SeqCst));
+            5
+        });
+        for timeout in [Duration::ZERO, SOON] {
+            let before = Instant::now();
+            task = task.join_timeout(timeout).unwrap_err();
+            assert!(before.elapsed() >= timeout);
+            assert!(!task.is_finished());
+        }
+        release.store(true, SeqCst);
+        assert_eq!(task.join_timeout(Duration::MAX).unwrap().unwrap(), 5);
+    });
+}
+
+#[test]
+fn ends_and_timeouts_that_meet() {
+    everywhere(|| {
+        for round in 0..300u32 {
+            let task = go!({
+                sleep(Duration::from_micros(u64::from(round % 7) * 200));
+                round
+            });
+            let result = match task.join_timeout(Duration::from_micros(600)) {
+                Ok(result) => result,
+                Err(task) => task.join(),
+            };
+            assert_eq!(result.unwrap(), round);
+        }
+    });
+}
+
+#[test]
+fn a_dropped_handle_detaches() {
+    everywhere(|| {
+        let (sender, receiver) = mpsc::channel();
+        for n in 0..100 {
+            let sender = sender.clone();
+            drop(go!({
+                if n % 2 == 0 {
+                    task::yield_now();
+                }
+                sender.send(n).unwrap();
+            }));
+        }
+        drop(sender);
+        let mut seen = Vec::new();
+        until(|| {
+            seen.extend(receiver.try_iter());
+            seen.len() == 100
+        });
+    });
+}
+
+#[test]
+fn a_result_that_nobody_takes_is_dropped_once() {
+    everywhere(|| {
+        const ROUNDS: usize = 2_000;
+        let drops = Arc::new(AtomicUsize::new(0));
+        for round in 0..ROUNDS {
+            let counter = drops.clone();
+            let task = go!({
+                on_drop(move || {
+                    counter.fetch_add(1, SeqCst);
+                })
+            });
+            // At any time of the task's life.
+            if round % 3 == 0 {
+                until(|| task.is_finished());
+            } else if round % 3 == 1 {
+                task::yield_now();
+            }
+            drop(task);
+        }
+        until(|| drops.load(SeqCst) == ROUNDS);
+        settle();
+        assert_eq!(drops.load(SeqCst), ROUNDS);
+    });
+}
+
+#[test]
+fn a_task_that_joins_itself_panics() {
+    everywhere(|| {
+        let (sender, receiver) = mpsc::channel::<JoinHandle<()>>();
+        let task = go!(name = "ouroboros" => {
+            let mut own = None;
+            until(|| {
+                own = receiver.try_recv().ok();
+                own.is_some()
+            });
+            let caught = panic::catch_unwind(AssertUnwindSafe(|| own.unwrap().join())).unwrap_err();
+            assert!(message(&*caught).contains("ouroboros"));
+        });
+        let watch = task.task().clone();
+        sender.send(task).unwrap();
+        // Its handle is gone: this sees the end of the channel instead.
+        until(|| sender.send(go!({})).is_err());
+        assert_eq!(watch.name(), Some("ouroboros"));
+    });
+}
+
+#[test]
+fn a_cancelled_joiner_leaves_the_task_alone() {
+    on_workers(|_| {
+        let release = Arc::new(AtomicBool::new(false));
+        let (sender, receiver) = mpsc::channel();
+        let joined = go!(clone(release) => {
+            until(|| release.load(SeqCst));
+            sender.send("went on").unwrap();
+        });
+        let joiner = go!({ joined.join() });
+        settle();
+        joiner.cancel();
+        assert!(joiner.join().unwrap_err().is_cancelled());
+        release.store(true, SeqCst);
+        let mut said = None;
+        until(|| {
+            said = receiver.try_recv().ok();
+            said.is_some()
+        });
+        assert_eq!(said, Some("went on"));
+    });
+}
+
+#[test]
+fn joiners_are_cancelled_while_their_tasks_end() {
+    on_workers(|_| {
+        for round in 0..1_000 {
+            let task = go!({
+                if round % 2 == 0 {
+                    task::yield_now();
+                }
+                round
+            });
+            let joiner = go!({ task.join().unwrap() });
+            if round % 3 == 0 {
+                task::yield_now();
+            }
+            joiner.cancel();
+            match joiner.join() {
+                Ok(value) => assert_eq!(value, round),
+                Err(error) => assert!(error.is_cancelled(), "{error}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn a_handle_travels() {
+    on_workers(|_| {
+        let other = with_workers(2);
+        let release = Arc::new(AtomicBool::new(false));
+        let task = go!(clone(release) => {
+            until(|| release.load(SeqCst));
+            1
+        });
+        // A task of another runtime joins it, and a thread joins that one.
+        let there = other.spawn(move || task.wait() + 1);
+        let thread = thread::spawn(move || there.wait() + 1);
+        settle();
+        release.store(true, SeqCst);
+        until(|| thread.is_finished());
+        assert_eq!(thread.join().unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_long_chain_of_joins() {
+    on_workers(|_| {
+        let mut last = go!({ 0 });
+        for _ in 0..10_000 {
+            let before = last;
+            last = go!(stack_size = 32 * 1024 => { before.wait() + 1 });
+        }
+        assert_eq!(last.wait(), 10_000);
+    });
+}
+
+#[go_test]
+fn a_local_result_need_not_be_send() {
+    let shared = Rc::new(RefCell::new(vec![1]));
+    let task = go!(local, clone(shared) => {
+        task::yield_now();
+        shared.borrow_mut().push(2);
+        shared
+    });
+    assert!(Rc::ptr_eq(&task.wait(), &shared));
+    assert_eq!(*shared.borrow(), [1, 2]);
+}
+
+#[test]
+fn thread_local_destructors_join() {
+    struct Last(mpsc::Sender<u32>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let slow = go!({
+                sleep(SOON);
+                7
+            });
+            let slow = slow.join_timeout(Duration::ZERO).unwrap_err();
+            self.0.send(slow.wait()).unwrap();
+        }
+    }
+    thread_local!(static LAST: RefCell<Option<Last>> = const { RefCell::new(None) });
+    let (sender, receiver) = mpsc::channel();
+    // Once with the thread's own parker made before, once after: destructors run in an order that
+    // nobody promises.
+    for parks_before in [false, true] {
+        let sender = sender.clone();
+        bounded(move || {
+            if parks_before {
+                go!({ sleep(SOON) }).wait();
+            }
+            LAST.set(Some(Last(sender)));
+            if !parks_before {
+                go!({ sleep(SOON) }).wait();
+            }
+        });
+        assert_eq!(receiver.recv().unwrap(), 7);
+    }
+}

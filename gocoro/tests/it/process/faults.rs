@@ -1,0 +1,355 @@
+//! Overflows, faults, aborts, forks.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use gocoro::go;
+use gocoro::runtime::LocalRuntime;
+use gocoro::task;
+
+use super::{IntoCode, run, run_with, scenarios};
+use crate::support::{settle, until};
+
+scenarios! {
+    overflow_named,
+    overflow_nameless,
+    overflow_main::main,
+    overflow_leaping,
+    overflow_on_a_thread,
+    overflow_on_a_raw_thread,
+    overflow_in_a_nested_runtime,
+    bad_address,
+    bad_address_on_a_thread,
+    double_panic,
+    small_stack_panic,
+    fork_and_yield,
+    fork_and_spawn,
+    fork_and_exec,
+}
+
+/// No core files: these are meant.
+fn no_core() {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid limit.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) };
+}
+
+fn sink(depth: usize) -> usize {
+    let frame = std::hint::black_box([depth; 64]);
+    if depth == usize::MAX {
+        0
+    } else {
+        sink(depth + 1).wrapping_add(std::hint::black_box(&frame)[63])
+    }
+}
+
+const NAMED_LINE: u32 = line!() + 3;
+fn overflow_named() {
+    no_core();
+    go!(name = "deep", stack_size = 64 * 1024 => sink(0)).wait();
+}
+
+#[test]
+fn an_overflow_names_the_task_and_the_way_out() {
+    let site = format!("(spawned at gocoro/tests/it/process/faults.rs:{NAMED_LINE})");
+    for guards in ["", "protected"] {
+        run_with("overflow_named", &[("GOCORO_GUARDS", guards)])
+            .signal(libc::SIGABRT)
+            .says(1, &["task 'deep'", &site, "65536 bytes"])
+            .says(1, &["go!(stack_size = 262144", "Builder::stack_size", "GOCORO_STACK_SIZE"])
+            .says(0, &["panicked"]);
+    }
+}
+
+fn overflow_nameless() {
+    no_core();
+    let task = go!({
+        settle();
+        sink(0)
+    });
+    println!("{}", task.id());
+    task.wait();
+}
+
+#[test]
+fn an_overflow_of_a_nameless_task_tells_its_id() {
+    let seen = run("overflow_nameless");
+    let id = seen.out.lines().last().unwrap().rsplit(' ').next().unwrap();
+    seen.signal(libc::SIGABRT).says(1, &[&format!("task {id} (spawned at")]);
+    let seen = run_with("overflow_nameless", &[("GOCORO_STACK_SIZE", "131072")]);
+    seen.signal(libc::SIGABRT).says(1, &["131072 bytes"]);
+}
+
+mod overflow_main {
+    #[gocoro::go_main]
+    pub(super) fn main() {
+        super::no_core();
+        // Deeper than other tasks may go, and then too deep.
+        super::sink(usize::MAX - 1024);
+        println!("{}", super::sink(0));
+    }
+}
+
+#[test]
+fn an_overflow_of_main() {
+    run("overflow_main").signal(libc::SIGABRT).says(1, &["task 'main'", "8388608 bytes"]);
+}
+
+/// As compiled C does it: large frames, of which only the far end is touched.
+fn leap() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: never returns; it runs into the guard.
+    unsafe {
+        std::arch::asm!(
+            "2:",
+            "sub rsp, 20480",
+            "mov byte ptr [rsp], 1",
+            "jmp 2b",
+            options(noreturn)
+        )
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("2:", "sub sp, sp, #20480", "strb wzr, [sp]", "b 2b", options(noreturn))
+    }
+}
+
+fn overflow_leaping() {
+    no_core();
+    // Neighbours, to be hit by a leap that is not caught.
+    let neighbours: Vec<_> = (0..64).map(|_| go!(stack_size = 64 * 1024 => task::park())).collect();
+    settle();
+    go!(name = "leaper", stack_size = 64 * 1024 => leap()).wait();
+    drop(neighbours);
+}
+
+#[test]
+fn a_frame_that_leaps_over_a_page_is_caught() {
+    for guards in ["", "protected"] {
+        run_with("overflow_leaping", &[("GOCORO_GUARDS", guards)])
+            .signal(libc::SIGABRT)
+            .says(1, &["task 'leaper'"]);
+    }
+}
+
+fn overflow_on_a_thread() {
+    no_core();
+    go!({}).wait();
+    let thread = std::thread::Builder::new().name("plain".into()).spawn(|| sink(0)).unwrap();
+    let _ = thread.join();
+}
+
+#[test]
+fn an_overflow_of_a_plain_thread_is_stds_to_report() {
+    run("overflow_on_a_thread")
+        .signal(libc::SIGABRT)
+        .says(1, &["thread 'plain'", "has overflowed its stack"])
+        .says(0, &["gocoro"]);
+}
+
+extern "C" fn raw_thread(_: *mut libc::c_void) -> *mut libc::c_void {
+    LocalRuntime::new().unwrap().run(|| {
+        go!(local, name = "on raw" => sink(0)).wait();
+    });
+    std::ptr::null_mut()
+}
+
+fn overflow_on_a_raw_thread() {
+    no_core();
+    let mut thread = std::mem::MaybeUninit::uninit();
+    // SAFETY: the places are valid, and the thread is joined.
+    unsafe {
+        let null = std::ptr::null_mut::<libc::c_void>();
+        assert_eq!(libc::pthread_create(thread.as_mut_ptr(), null.cast(), raw_thread, null), 0);
+        libc::pthread_join(thread.assume_init(), null.cast());
+    }
+}
+
+#[test]
+fn an_overflow_on_a_thread_that_std_did_not_start() {
+    run("overflow_on_a_raw_thread").signal(libc::SIGABRT).says(1, &["task 'on raw'"]);
+}
+
+fn overflow_in_a_nested_runtime() {
+    no_core();
+    go!(name = "outer" => {
+        LocalRuntime::new().unwrap().run(|| {
+            go!(local, name = "inner" => {
+                settle();
+                sink(0)
+            })
+            .wait()
+        })
+    })
+    .wait();
+}
+
+#[test]
+fn an_overflow_in_a_runtime_inside_a_task() {
+    run("overflow_in_a_nested_runtime").signal(libc::SIGABRT).says(1, &["task 'inner'"]);
+}
+
+fn touch_nothing() {
+    // SAFETY: none: the fault is what is wanted.
+    unsafe { std::ptr::without_provenance::<u8>(8).read_volatile() };
+}
+
+fn bad_address() {
+    no_core();
+    go!(touch_nothing()).wait();
+}
+
+fn bad_address_on_a_thread() {
+    no_core();
+    go!({}).wait();
+    let _ = std::thread::spawn(touch_nothing).join();
+}
+
+#[test]
+fn other_faults_are_what_they_always_were() {
+    for scenario in ["bad_address", "bad_address_on_a_thread"] {
+        run(scenario).signal(libc::SIGSEGV).says(0, &["gocoro", "overflow"]);
+    }
+}
+
+fn double_panic() {
+    no_core();
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            task::yield_now();
+            panic!("second");
+        }
+    }
+    let task = go!({
+        let _bomb = Bomb;
+        if true {
+            panic!("first");
+        }
+    });
+    drop(task.join());
+}
+
+#[test]
+fn a_panic_in_a_destructor_of_a_panicking_task_aborts() {
+    run("double_panic").signal(libc::SIGABRT).says(1, &["first", "second"]);
+}
+
+fn small_stack_panic() {
+    no_core();
+    let stack_size = if std::env::var_os("RUST_BACKTRACE").is_some() { 32 } else { 16 } * 1024;
+    let task = go!(name = "small", stack_size = stack_size => {
+        if true {
+            panic!("in a small stack");
+        }
+    });
+    assert!(task.join().unwrap_err().is_panic());
+}
+
+#[test]
+fn a_panic_in_a_small_stack_is_told() {
+    run("small_stack_panic").code(0).says(1, &["task 'small'"]).says(2, &["in a small stack"]);
+    run_with("small_stack_panic", &[("RUST_BACKTRACE", "1")])
+        .code(0)
+        .says(1, &["task 'small'"])
+        .says(2, &["in a small stack"]);
+}
+
+/// Forks, and tells the parent how the child ended.
+fn forked(in_child: impl FnOnce()) -> i32 {
+    // SAFETY: the child does what the scenarios are about.
+    match unsafe { libc::fork() } {
+        -1 => panic!("no fork"),
+        0 => {
+            in_child();
+            // SAFETY: ends the child without the parent's exit handlers.
+            unsafe { libc::_exit(77) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: a valid place for the status of an own child.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            status
+        }
+    }
+}
+
+static PARENT: AtomicUsize = AtomicUsize::new(0);
+
+fn own_id() -> usize {
+    std::process::id() as usize
+}
+
+fn fork_and_yield() {
+    no_core();
+    PARENT.store(own_id(), SeqCst);
+    let witness = go!({
+        loop {
+            if own_id() != PARENT.load(SeqCst) {
+                eprintln!("the witness runs in the child");
+            }
+            task::yield_now();
+        }
+    });
+    let forker = go!({
+        settle();
+        let status = forked(|| {
+            settle();
+            eprintln!("the child went on");
+        });
+        assert!(libc::WIFSIGNALED(status), "{status}");
+        assert_eq!(libc::WTERMSIG(status), libc::SIGABRT);
+    });
+    forker.wait();
+    witness.cancel();
+    let _: task::JoinHandle<()> = witness;
+}
+
+#[test]
+fn a_forked_child_that_goes_on_aborts() {
+    for workers in ["1", "2"] {
+        run_with("fork_and_yield", &[("GOCORO_WORKERS", workers)])
+            .code(0)
+            .says(1, &["forked child"])
+            .says(0, &["the witness", "went on", "panicked"]);
+    }
+}
+
+fn fork_and_spawn() {
+    no_core();
+    go!({}).wait();
+    for on_thread in [true, false] {
+        let forks = || {
+            let status = forked(|| drop(go!({})));
+            assert!(libc::WIFSIGNALED(status), "{status}");
+            assert_eq!(libc::WTERMSIG(status), libc::SIGABRT);
+        };
+        if on_thread { forks() } else { go!({ forks() }).wait() }
+    }
+}
+
+#[test]
+fn a_forked_child_that_spawns_aborts() {
+    run("fork_and_spawn").code(0).says(2, &["forked child"]).says(0, &["panicked"]);
+}
+
+fn fork_and_exec() {
+    go!({
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"through cat").unwrap();
+        let mut status = None;
+        until(|| {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(status.unwrap().success());
+    })
+    .wait();
+}
+
+#[test]
+fn a_child_that_execs_is_fine() {
+    run("fork_and_exec").code(0).printed("through cat").says(0, &["gocoro"]);
+}

@@ -1,0 +1,116 @@
+//! What once went wrong. Each names what was seen.
+
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use gocoro::runtime::LocalRuntime;
+use gocoro::task::{self, JoinHandle};
+use gocoro::time::sleep;
+use gocoro::{go, go_test};
+
+use crate::support::{NEVER, SOON, on_drop, on_workers, settle, until, with_workers};
+
+/// The destructors of a closure that never ran had the cancel thrown out of them at their first wait.
+#[test]
+fn destructors_of_a_closure_that_never_ran_may_wait() {
+    on_workers(|_| {
+        let ended = Arc::new(AtomicBool::new(false));
+        let flag = ended.clone();
+        let taken = on_drop(move || {
+            sleep(SOON);
+            go!({ sleep(SOON) }).wait();
+            flag.store(true, SeqCst);
+        });
+        let task = go!({ drop(taken) });
+        task.cancel();
+        match task.join() {
+            // Another worker was faster than the cancel.
+            Ok(()) => {}
+            Err(error) => assert!(error.is_cancelled(), "{error}"),
+        }
+    });
+    let ended = Arc::new(AtomicBool::new(false));
+    let flag = ended.clone();
+    with_workers(1).run(move || {
+        let taken = on_drop(move || {
+            sleep(SOON);
+            flag.store(true, SeqCst);
+        });
+        let task = go!({ drop(taken) });
+        task.cancel();
+        assert!(task.join().unwrap_err().is_cancelled());
+    });
+    assert!(ended.load(SeqCst));
+}
+
+/// Local tasks that spawn local tasks kept the worker's other unstarted tasks from ever starting.
+#[test]
+fn local_tasks_leave_room_for_others() {
+    fn successor(stop: Arc<AtomicBool>) {
+        if !stop.load(SeqCst) {
+            drop(go!(local => successor(stop)));
+        }
+    }
+    on_workers(|workers| {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..2 * workers {
+            drop(go!(clone(stop) => { successor(stop) }));
+        }
+        settle();
+        let count = Arc::new(AtomicUsize::new(0));
+        for _ in 0..10 {
+            drop(go!(clone(count) => {
+                count.fetch_add(1, SeqCst);
+            }));
+        }
+        until(|| count.load(SeqCst) == 10);
+        stop.store(true, SeqCst);
+    });
+}
+
+/// A loop of `park`, each with its token there, never let go of its worker.
+#[test]
+fn a_park_with_its_token_there_uses_up_the_budget() {
+    with_workers(1).run(|| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let other = go!(clone(stop) => stop.store(true, SeqCst));
+        while !stop.load(SeqCst) {
+            task::current().unpark();
+            task::park();
+        }
+        other.wait();
+    });
+}
+
+/// With a timer far off, `poll_once` said each time that something had happened.
+#[test]
+fn a_poll_with_a_timer_far_off_ends() {
+    let mut runtime = LocalRuntime::new().unwrap();
+    drop(runtime.spawn(|| sleep(NEVER)));
+    let mut polls = 0;
+    while runtime.poll_once(Some(Duration::from_micros(10))) {
+        polls += 1;
+        assert!(polls < 1_000);
+    }
+}
+
+/// A detached task's result was dropped in the task or by the dropped handle, by a race; only the
+/// first swallowed a panic.
+#[go_test]
+fn a_detached_result_that_panics_hurts_nobody() {
+    let task = go!({ on_drop(|| panic!("in the result")) });
+    until(|| task.is_finished());
+    assert!(panic::catch_unwind(|| drop(task)).is_ok());
+}
+
+/// `Task` was not `UnwindSafe`, as `std::thread::Thread` is.
+#[go_test]
+fn a_task_handle_crosses_a_catch() {
+    let parked = go!({ task::park() });
+    let handle = parked.task().clone();
+    panic::catch_unwind(|| handle.unpark()).unwrap();
+    parked.wait();
+    let _: fn(JoinHandle<()>) = |handle| drop(panic::catch_unwind(|| handle.is_finished()));
+}

@@ -1,0 +1,323 @@
+//! Fairness and placement: whatever one task does, the others go on.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::thread;
+
+use gocoro::go;
+use gocoro::net::{TcpListener, TcpStream};
+use gocoro::task::{self, JoinHandle};
+use gocoro::time::sleep;
+
+use crate::support::{HANG, NEVER, SOON, on_workers, settle, until, with_workers};
+
+/// Runs `greedy` on each worker, over and over, until a socket, a timer, a park, a fresh task and a
+/// fresh local one beside it have all got their turns.
+fn beside(greedy: fn(&AtomicBool)) {
+    on_workers(move |workers| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let begun = Arc::new(AtomicUsize::new(0));
+        let greedies: Vec<_> = (0..2 * workers)
+            .map(|_| {
+                go!(clone(stop, begun) => {
+                    begun.fetch_add(1, SeqCst);
+                    greedy(&stop);
+                })
+            })
+            .collect();
+        until(|| begun.load(SeqCst) == 2 * workers);
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let echo = go!({
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut byte = [0];
+            while stream.read(&mut byte).unwrap() > 0 {
+                stream.write_all(&byte).unwrap();
+            }
+        });
+        let fresh = go!({
+            let mut last = 0;
+            for n in 0..20 {
+                last = go!({ n }).wait() + go!(local => { n }).wait();
+            }
+            last
+        });
+        let timer = go!({ (0..5).for_each(|_| sleep(SOON)) });
+        let mut stream = TcpStream::connect(addr).unwrap();
+        for byte in 0..20 {
+            stream.write_all(&[byte]).unwrap();
+            stream.read_exact(&mut [0]).unwrap();
+        }
+        drop(stream);
+        echo.wait();
+        assert_eq!(fresh.wait(), 38);
+        timer.wait();
+        stop.store(true, SeqCst);
+        greedies.into_iter().for_each(JoinHandle::wait);
+    });
+}
+
+#[test]
+fn a_loop_of_yields_starves_nobody() {
+    beside(|stop| {
+        while !stop.load(SeqCst) {
+            task::yield_now();
+        }
+    });
+}
+
+#[test]
+fn two_that_wake_each_other_starve_nobody() {
+    beside(|stop| {
+        let first = task::current();
+        let ended = Arc::new(AtomicBool::new(false));
+        let second = go!(local, clone(ended) => {
+            while !ended.load(SeqCst) {
+                first.unpark();
+                task::park();
+            }
+        });
+        while !stop.load(SeqCst) {
+            task::park();
+            second.task().unpark();
+        }
+        ended.store(true, SeqCst);
+        second.task().unpark();
+        second.wait();
+    });
+}
+
+#[test]
+fn an_endless_chain_of_tasks_starves_nobody() {
+    beside(|stop| {
+        while !stop.load(SeqCst) {
+            go!({}).wait();
+        }
+    });
+}
+
+#[test]
+fn an_endless_chain_of_local_tasks_starves_nobody() {
+    beside(|stop| {
+        while !stop.load(SeqCst) {
+            go!(local => {}).wait();
+        }
+    });
+}
+
+#[test]
+fn tasks_that_spawn_their_successors_starve_nobody() {
+    fn successor(stop: Arc<AtomicBool>, local: bool) {
+        if !stop.load(SeqCst) {
+            if local {
+                drop(go!(local => successor(stop, local)));
+            } else {
+                drop(go!(successor(stop, local)));
+            }
+        }
+    }
+    on_workers(|workers| {
+        for local in [false, true] {
+            let stop = Arc::new(AtomicBool::new(false));
+            for _ in 0..2 * workers {
+                drop(go!(clone(stop) => { successor(stop, local) }));
+            }
+            settle();
+            for n in 0..10 {
+                assert_eq!(go!({ n }).wait(), n);
+                let (sender, receiver) = mpsc::channel();
+                drop(go!({ sender.send(()).unwrap() }));
+                until(|| receiver.try_recv().is_ok());
+                sleep(SOON);
+            }
+            stop.store(true, SeqCst);
+        }
+    });
+}
+
+#[test]
+fn a_fresh_task_starts_beside_local_successors() {
+    // Nobody joins it, and there is no other worker to take it.
+    fn successor(stop: Arc<AtomicBool>) {
+        if !stop.load(SeqCst) {
+            drop(go!(local => successor(stop)));
+        }
+    }
+    crate::support::bounded(|| {
+        let runtime = with_workers(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (sender, receiver) = mpsc::channel();
+        runtime.run({
+            let stop = stop.clone();
+            move || {
+                drop(go!(local => successor(stop)));
+                drop(go!({ sender.send(()).unwrap() }));
+            }
+        });
+        let arrived = receiver.recv_timeout(HANG / 10);
+        stop.store(true, SeqCst);
+        arrived.expect("a fresh task never started");
+    });
+}
+
+#[test]
+fn a_socket_that_is_always_ready_starves_nobody() {
+    beside(|stop| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let mut buf = [0; 256];
+        while !stop.load(SeqCst) {
+            // Both are done at once, always.
+            client.write_all(&buf).unwrap();
+            server.read_exact(&mut buf).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_socket_in_nonblocking_mode_starves_nobody() {
+    beside(|stop| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.set_nonblocking(true).unwrap();
+        while !stop.load(SeqCst) {
+            assert!(client.read(&mut [0]).is_err());
+        }
+    });
+}
+
+#[test]
+fn joins_of_tasks_that_ended_starve_nobody() {
+    beside(|stop| {
+        while !stop.load(SeqCst) {
+            let tasks: Vec<_> = (0..100).map(|n| go!({ n })).collect();
+            for task in tasks {
+                task.wait();
+            }
+        }
+    });
+}
+
+#[test]
+fn tokens_that_are_always_there_starve_nobody() {
+    beside(|stop| {
+        while !stop.load(SeqCst) {
+            task::current().unpark();
+            task::park();
+        }
+    });
+}
+
+#[test]
+fn unstarted_tasks_leave_a_worker_that_is_stuck() {
+    for workers in [2, 4] {
+        crate::support::bounded(move || {
+            let runtime = with_workers(workers);
+            let (release, stuck) = mpsc::channel::<()>();
+            let (sender, receiver) = mpsc::channel();
+            let task = runtime.spawn(move || {
+                for n in 0..500 {
+                    let sender = sender.clone();
+                    drop(go!({ sender.send((n, thread::current().id())).unwrap() }));
+                }
+                // A computation, as far as the worker can tell.
+                let _ = stuck.recv();
+                thread::current().id()
+            });
+            let mut ran: Vec<_> =
+                (0..500).map(|_| receiver.recv_timeout(HANG / 2).expect("it moves")).collect();
+            assert!(!task.is_finished());
+            drop(release);
+            let there = task.wait();
+            assert!(ran.iter().all(|&(_, thread)| thread != there));
+            ran.sort_unstable_by_key(|&(n, _)| n);
+            assert!(ran.iter().map(|&(n, _)| n).eq(0..500));
+        });
+    }
+}
+
+#[test]
+fn tasks_spawned_from_outside_avoid_a_worker_that_is_stuck() {
+    for workers in [2, 4] {
+        crate::support::bounded(move || {
+            let runtime = with_workers(workers);
+            let (release, stuck) = mpsc::channel::<()>();
+            let (begun, is_begun) = mpsc::channel();
+            let blocker = runtime.spawn(move || {
+                begun.send(()).unwrap();
+                let _ = stuck.recv();
+            });
+            is_begun.recv_timeout(HANG).unwrap();
+            for n in 0..200 {
+                let task = runtime.spawn(move || n);
+                assert_eq!(task.join_timeout(HANG / 2).expect("it moves").unwrap(), n);
+            }
+            drop(release);
+            blocker.wait();
+        });
+    }
+}
+
+#[test]
+fn long_lived_tasks_spread_over_the_workers() {
+    for workers in [2, 4] {
+        crate::support::bounded(move || {
+            let runtime = with_workers(workers);
+            let threads = runtime.run(|| {
+                let tasks: Vec<_> = (0..4_000)
+                    .map(|n| {
+                        if n % 50 == 0 {
+                            task::yield_now();
+                        }
+                        go!(stack_size = 16 * 1024 => {
+                            let thread = thread::current().id();
+                            task::park_timeout(NEVER);
+                            thread
+                        })
+                    })
+                    .collect();
+                settle();
+                tasks.iter().for_each(|task| task.task().unpark());
+                tasks.into_iter().map(JoinHandle::wait).collect::<Vec<_>>()
+            });
+            let first = threads.iter().filter(|&&thread| thread == threads[0]).count();
+            assert!(first < 3_900, "{first} of 4000 stayed on one of {workers} workers");
+        });
+    }
+}
+
+#[test]
+fn a_queue_is_served_in_turn() {
+    // What yields comes after what was runnable already: no task laps another.
+    crate::support::bounded(|| {
+        with_workers(1).run(|| {
+            const TASKS: usize = 50;
+            let rounds: Arc<[AtomicUsize]> = (0..TASKS).map(|_| AtomicUsize::new(0)).collect();
+            let tasks: Vec<_> = (0..TASKS)
+                .map(|own| {
+                    go!(clone(rounds) => {
+                        // All have begun.
+                        task::park();
+                        for round in 1..=200 {
+                            rounds[own].store(round, SeqCst);
+                            for other in rounds.iter() {
+                                let apart = other.load(SeqCst).abs_diff(round);
+                                assert!(apart <= 1, "a task is {apart} rounds ahead");
+                            }
+                            task::yield_now();
+                        }
+                        // The last ones may not be behind because others ended.
+                        rounds[own].store(200, SeqCst);
+                    })
+                })
+                .collect();
+            settle();
+            tasks.iter().for_each(|task| task.task().unpark());
+            tasks.into_iter().for_each(JoinHandle::wait);
+        });
+    });
+}

@@ -1,0 +1,153 @@
+//! What several themes share.
+
+use std::env;
+use std::panic;
+use std::process::Command;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use gocoro::runtime::{Builder, Runtime};
+use gocoro::task;
+
+/// How many workers each scenario is tried with.
+pub(crate) const WORKERS: [usize; 3] = [1, 2, 4];
+
+/// Nothing here takes this long, however slow the machine: it hangs.
+pub(crate) const HANG: Duration = Duration::from_secs(180);
+
+/// A length of time that never passes in a test.
+pub(crate) const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A length of time that passes at once, and yet takes a timer.
+pub(crate) const SOON: Duration = Duration::from_millis(2);
+
+/// What runs a piece of a scenario.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Colour {
+    Task,
+    Thread,
+}
+
+impl Colour {
+    /// Runs `body` to its end in this colour: as a task of a runtime with this many workers, or on a
+    /// plain thread.
+    #[track_caller]
+    pub(crate) fn run<T: Send + 'static>(
+        self,
+        workers: usize,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        println!("workers: {workers}, colour: {self:?}");
+        bounded(move || match self {
+            Colour::Task => with_workers(workers).run(body),
+            Colour::Thread => body(),
+        })
+    }
+}
+
+/// A runtime with this many workers.
+pub(crate) fn with_workers(workers: usize) -> Runtime {
+    Builder::new().workers(workers).build().unwrap()
+}
+
+/// Runs `scenario` as a task of fresh runtimes, which are ended after it.
+#[track_caller]
+pub(crate) fn on_workers(scenario: impl Fn(usize) + Copy + Send + 'static) {
+    for workers in WORKERS {
+        Colour::Task.run(workers, move || scenario(workers));
+    }
+}
+
+/// Runs `scenario` with fresh runtimes, from outside.
+#[track_caller]
+pub(crate) fn with_runtimes(scenario: fn(Runtime)) {
+    for workers in WORKERS {
+        println!("workers: {workers}");
+        bounded(move || scenario(with_workers(workers)));
+    }
+}
+
+/// Runs `body` on a thread of its own, so that a hang is a failure with a name.
+#[track_caller]
+pub(crate) fn bounded<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
+    let (ending, ended) = mpsc::channel::<()>();
+    let thread = thread::spawn(move || {
+        let _ending = ending;
+        body()
+    });
+    if ended.recv_timeout(HANG) == Err(RecvTimeoutError::Timeout) {
+        panic!("still running after {HANG:?}");
+    }
+    thread.join().unwrap_or_else(|payload| panic::resume_unwind(payload))
+}
+
+/// Tells a process which scenario it is the child for.
+const SCENARIO: &str = "GOCORO_TEST_SCENARIO";
+
+/// The scenario that this process was started for.
+pub(crate) fn scenario() -> Option<String> {
+    env::var(SCENARIO).ok()
+}
+
+/// This test program once more, for a scenario, running the tests that `filter` selects.
+pub(crate) fn this_program(filter: &[&str], scenario: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(filter).args(["--nocapture", "--test-threads=1"]).env(SCENARIO, scenario);
+    for name in ["RUST_BACKTRACE", "GOCORO_WORKERS", "GOCORO_STACK_SIZE", "GOCORO_GUARDS"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Lets others run until `condition` holds.
+pub(crate) fn until(mut condition: impl FnMut() -> bool) {
+    while !condition() {
+        task::yield_now();
+    }
+}
+
+/// Lets everything that is runnable on this worker run, several times over.
+pub(crate) fn settle() {
+    for _ in 0..300 {
+        task::yield_now();
+    }
+}
+
+/// Does something when it is dropped.
+pub(crate) struct OnDrop<F: FnOnce()>(Option<F>);
+
+pub(crate) fn on_drop<F: FnOnce()>(f: F) -> OnDrop<F> {
+    OnDrop(Some(f))
+}
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.take() {
+            f();
+        }
+    }
+}
+
+/// Random numbers that a seed repeats (splitmix64).
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+}

@@ -1,0 +1,177 @@
+//! Cancels of waits: nothing is lost, nothing stays locked.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use gocoro::go;
+use gocoro::sync::{
+    Arc, Barrier, Condvar, Event, Mutex, Once, OnceLock, RwLock, Semaphore, WaitGroup, promise,
+};
+use gocoro::task::{self, JoinHandle};
+
+use super::{assert_cancelled, on_one_worker};
+use crate::support::{on_drop, on_workers, settle, until};
+
+/// Every wait there is, for something that never comes.
+fn waits() -> Vec<(&'static str, Box<dyn FnOnce() + Send>)> {
+    let mutex: &'static Mutex<()> = Box::leak(Box::default());
+    let lock: &'static RwLock<()> = Box::leak(Box::default());
+    go!({ std::mem::forget((mutex.lock(), lock.write())) }).wait();
+    let (promise, deferred) = promise::<()>();
+    vec![
+        ("Mutex::lock", Box::new(|| drop(mutex.lock()))),
+        ("RwLock::read", Box::new(|| drop(lock.read()))),
+        ("RwLock::write", Box::new(|| drop(lock.write()))),
+        (
+            "Condvar::wait",
+            Box::new(|| {
+                let mutex = Mutex::new(());
+                drop(Condvar::new().wait(mutex.lock().unwrap()));
+            }),
+        ),
+        ("Barrier::wait", Box::new(|| drop(Barrier::new(2).wait()))),
+        ("Once::wait", Box::new(|| Once::new().wait())),
+        ("OnceLock::wait", Box::new(|| *OnceLock::new().wait())),
+        ("Event::wait", Box::new(|| Event::new().wait())),
+        ("Event::wait, auto", Box::new(|| Event::auto().wait())),
+        ("Semaphore::acquire", Box::new(|| drop(Semaphore::new(0).acquire()))),
+        (
+            "WaitGroup::wait",
+            Box::new(|| {
+                let group = WaitGroup::new();
+                group.add(1);
+                group.wait();
+            }),
+        ),
+        (
+            "Deferred::wait",
+            Box::new(move || {
+                let _promise = promise;
+                let _ = deferred.wait();
+            }),
+        ),
+    ]
+}
+
+fn cancelled_in(name: &str, wait: Box<dyn FnOnce() + Send>, settled: bool) -> JoinHandle<()> {
+    let (begun, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let task = go!(name = name, clone(begun, dropped) => {
+        let _dropped = on_drop(move || _ = dropped.fetch_add(1, SeqCst));
+        begun.fetch_add(1, SeqCst);
+        wait();
+        unreachable!("the wait returned");
+    });
+    until(|| begun.load(SeqCst) == 1);
+    if settled {
+        settle();
+    }
+    task.cancel();
+    until(|| dropped.load(SeqCst) == 1);
+    task
+}
+
+#[test]
+fn every_wait_can_be_cancelled() {
+    on_workers(|_| {
+        for settled in [false, true] {
+            for (name, wait) in waits() {
+                assert_cancelled(cancelled_in(name, wait, settled));
+            }
+        }
+    });
+}
+
+#[test]
+fn operations_that_do_not_wait_are_cancel_points_once_in_a_while() {
+    on_workers(|_| {
+        type Loop = fn(&(Mutex<()>, RwLock<()>, Semaphore, Event));
+        let loops: [Loop; 6] = [
+            |all| drop(all.0.lock()),
+            |all| drop(all.1.read()),
+            |all| drop(all.1.write()),
+            |all| drop(all.2.acquire()),
+            |all| all.3.wait(),
+            |all| drop(all.0.try_lock()),
+        ];
+        for operation in loops {
+            let all = (Mutex::new(()), RwLock::new(()), Semaphore::new(1), Event::new());
+            all.3.set();
+            let all = Arc::new(all);
+            let task = go!(clone(all) => {
+                loop {
+                    operation(&all);
+                }
+            });
+            task.cancel();
+            assert!(task.join().map(|()| ()).unwrap_err().is_cancelled());
+            assert!(all.0.try_lock().is_ok() && all.1.try_write().is_ok());
+            assert_eq!(all.2.available_permits(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_lock_that_was_granted_is_had_and_the_cancel_waits() {
+    on_one_worker(|| {
+        let locks = Arc::new((Mutex::new(0), RwLock::new(0)));
+        let held = (locks.0.lock().unwrap(), locks.1.write().unwrap());
+        let mutex = go!(clone(locks) => {
+            *locks.0.lock().unwrap() += 1;
+            task::yield_now();
+            unreachable!("the cancel waits here");
+        });
+        let lock = go!(clone(locks) => {
+            *locks.1.write().unwrap() += 1;
+            task::yield_now();
+            unreachable!("the cancel waits here");
+        });
+        settle();
+        drop(held);
+        mutex.cancel();
+        lock.cancel();
+        assert_cancelled(mutex);
+        assert_cancelled(lock);
+        assert_eq!((*locks.0.lock().unwrap(), *locks.1.write().unwrap()), (1, 1));
+    });
+}
+
+#[test]
+fn one_in_the_middle_of_the_queue_leaves_the_others_alone() {
+    on_one_worker(|| {
+        let mutex = Arc::new(Mutex::new(Vec::new()));
+        let guard = mutex.lock().unwrap();
+        let tasks: Vec<_> = (0..5)
+            .map(|n| {
+                let task = go!(clone(mutex) => { mutex.lock().unwrap().push(n) });
+                settle();
+                task
+            })
+            .collect();
+        for n in [0, 2, 4] {
+            tasks[n].cancel();
+        }
+        settle();
+        drop(guard);
+        let ended: Vec<_> = tasks.into_iter().map(|task| task.join().is_ok()).collect();
+        assert_eq!(ended, [false, true, false, true, false]);
+        assert_eq!(*mutex.lock().unwrap(), [1, 3]);
+    });
+}
+
+#[test]
+fn locks_wait_also_in_a_destructor_of_a_cancelled_task() {
+    on_one_worker(|| {
+        let mutex = Arc::new(Mutex::new(0));
+        let guard = mutex.lock().unwrap();
+        let task = go!(clone(mutex) => {
+            let _locks = on_drop(move || *mutex.lock().unwrap() += 1);
+            task::park();
+        });
+        settle();
+        task.cancel();
+        settle();
+        assert!(!task.is_finished());
+        drop(guard);
+        assert_cancelled(task);
+        assert_eq!(*mutex.lock().unwrap(), 1);
+    });
+}

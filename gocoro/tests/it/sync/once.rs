@@ -1,0 +1,167 @@
+//! `Once`.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use gocoro::sync::{Arc, Once};
+use gocoro::{go, task};
+
+use super::{assert_cancelled, both, matrix, on_one_worker, spawn};
+use crate::support::{on_workers, settle, until};
+
+#[test]
+fn runs_once() {
+    both(|| {
+        let (once, mut runs) = (Once::new(), 0);
+        assert!(!once.is_completed());
+        once.call_once(|| runs += 1);
+        assert!(once.is_completed());
+        once.call_once(|| runs += 1);
+        once.call_once_force(|_| runs += 1);
+        once.wait();
+        once.wait_force();
+        assert_eq!(runs, 1);
+    });
+}
+
+#[test]
+fn all_wait_for_the_one_that_runs() {
+    matrix(|peer| {
+        let once = Arc::new((Once::new(), AtomicUsize::new(0)));
+        let call = |(once, done): &(Once, AtomicUsize)| {
+            once.call_once(|| {
+                for _ in 0..20 {
+                    task::yield_now();
+                }
+                done.fetch_add(1, SeqCst);
+            });
+            assert_eq!(done.load(SeqCst), 1);
+        };
+        let peers: Vec<_> = (0..8)
+            .map(|_| {
+                let once = once.clone();
+                spawn(peer, move || call(&once))
+            })
+            .collect();
+        call(&once);
+        peers.into_iter().for_each(|peer| peer.wait());
+    });
+}
+
+#[test]
+fn a_panic_poisons() {
+    both(|| {
+        let once = Once::new();
+        let call = |f: &mut dyn FnMut()| panic::catch_unwind(AssertUnwindSafe(f)).is_err();
+        assert!(call(&mut || once.call_once(|| panic!("expected"))));
+        assert!(!once.is_completed());
+        assert!(call(&mut || once.call_once(|| unreachable!("it is poisoned"))));
+        assert!(call(&mut || once.wait()));
+        // One that panics again leaves it poisoned.
+        assert!(call(&mut || once.call_once_force(|_| panic!("expected"))));
+        once.call_once_force(|state| assert!(state.is_poisoned()));
+        assert!(once.is_completed());
+        once.call_once(|| unreachable!("it ran"));
+        Once::new().call_once_force(|state| assert!(!state.is_poisoned()));
+    });
+}
+
+#[test]
+fn those_who_wait_for_one_that_panics_are_told() {
+    matrix(|peer| {
+        let once = Arc::new(Once::new());
+        let theirs = once.clone();
+        let (begun, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let flags = (begun.clone(), go_on.clone());
+        let runner = spawn(peer, move || {
+            theirs.call_once(|| {
+                flags.0.store(1, SeqCst);
+                until(|| flags.1.load(SeqCst) == 1);
+                panic!("expected");
+            });
+        });
+        until(|| begun.load(SeqCst) == 1);
+        let spawn_one = |f: fn(&Once)| {
+            let once = once.clone();
+            spawn(peer, move || f(&once))
+        };
+        let fail = [spawn_one(|once| once.call_once(|| unreachable!())), spawn_one(Once::wait)];
+        let succeed = [spawn_one(|once| once.call_once_force(|_| ())), spawn_one(Once::wait_force)];
+        settle();
+        go_on.store(1, SeqCst);
+        assert!(runner.ended().is_err());
+        succeed.into_iter().for_each(|peer| peer.wait());
+        // One of those that call it may have come after the one that forced it.
+        let failed = fail.map(|peer| peer.ended().is_err());
+        println!("told: {failed:?}");
+        assert!(once.is_completed());
+    });
+}
+
+#[test]
+fn waiting_does_not_run_it() {
+    matrix(|peer| {
+        let once = Arc::new(Once::new());
+        let theirs = once.clone();
+        let waiter = spawn(peer, move || theirs.wait());
+        settle();
+        assert!(!waiter.is_finished());
+        once.call_once(|| ());
+        waiter.wait();
+    });
+}
+
+#[test]
+fn calling_it_inside_of_itself_panics_and_names_the_task() {
+    on_workers(|_| {
+        let task = go!(name = "twice" => {
+            let once = Once::new();
+            let mut messages = Vec::new();
+            once.call_once(|| {
+                let again: [&dyn Fn(); 2] = [&|| once.call_once(|| ()), &|| once.wait()];
+                for again in again {
+                    let caught = panic::catch_unwind(AssertUnwindSafe(again));
+                    messages.push(*caught.unwrap_err().downcast::<String>().unwrap());
+                }
+            });
+            assert!(once.is_completed());
+            messages
+        });
+        for message in task.wait() {
+            assert!(message.contains("'twice'"), "{message}");
+        }
+    });
+}
+
+#[test]
+fn a_cancel_does_not_cut_it_short() {
+    on_one_worker(|| {
+        let once = Arc::new(Once::new());
+        let runner = go!(clone(once) => {
+            once.call_once(task::park);
+            assert!(once.is_completed());
+            task::yield_now();
+            unreachable!("the cancel waits here");
+        });
+        settle();
+        let waiter = go!(clone(once) => { once.call_once(|| unreachable!()) });
+        let cancelled = go!(clone(once) => { once.call_once(|| unreachable!()) });
+        settle();
+        runner.cancel();
+        cancelled.cancel();
+        settle();
+        assert!(!runner.is_finished() && !waiter.is_finished());
+        assert_cancelled(cancelled);
+        runner.task().unpark();
+        waiter.wait();
+        assert_cancelled(runner);
+    });
+}
+
+#[test]
+fn prints_as_std_does() {
+    assert_eq!(format!("{:?}", Once::new()), format!("{:?}", std::sync::Once::new()));
+    Once::new().call_once_force(|state| {
+        assert_eq!(format!("{state:?}"), "OnceState { poisoned: false }");
+    });
+}

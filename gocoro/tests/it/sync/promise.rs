@@ -1,0 +1,128 @@
+//! `promise`.
+
+use std::error::Error;
+
+use gocoro::go;
+use gocoro::sync::{Abandoned, Arc, promise};
+
+use super::{Counted, Drops, assert_cancelled, both, matrix, on_one_worker, spawn};
+use crate::support::settle;
+
+#[test]
+fn set_once_read_by_many_many_times() {
+    matrix(|peer| {
+        let (promise, deferred) = promise();
+        let readers: Vec<_> = (0..5)
+            .map(|_| {
+                let deferred = deferred.clone();
+                spawn(peer, move || (*deferred.wait().unwrap(), *deferred.wait().unwrap()))
+            })
+            .collect();
+        settle();
+        assert!(readers.iter().all(|reader| !reader.is_finished()));
+        assert_eq!(deferred.get(), None);
+        promise.set(7);
+        assert_eq!((deferred.get(), deferred.wait()), (Some(&7), Ok(&7)));
+        assert!(!deferred.is_abandoned());
+        assert!(readers.into_iter().all(|reader| reader.wait() == (7, 7)));
+    });
+}
+
+#[test]
+fn the_other_side_may_set_it() {
+    matrix(|peer| {
+        let (promise, deferred) = promise();
+        let setter = spawn(peer, move || promise.set(String::from("done")));
+        assert_eq!(deferred.wait().unwrap(), "done");
+        setter.wait();
+    });
+}
+
+#[test]
+fn dropping_the_promise_abandons_it() {
+    matrix(|peer| {
+        let (promise, deferred) = promise::<i32>();
+        let theirs = deferred.clone();
+        let reader = spawn(peer, move || theirs.wait().map(|&n| n));
+        settle();
+        assert!(!deferred.is_abandoned());
+        drop(promise);
+        assert_eq!(reader.wait(), Err(Abandoned));
+        assert_eq!((deferred.wait(), deferred.get()), (Err(Abandoned), None));
+        assert!(deferred.is_abandoned());
+    });
+}
+
+#[test]
+fn a_task_that_ends_early_abandons_its_promise() {
+    on_one_worker(|| {
+        let (promise, deferred) = promise::<i32>();
+        let setter = go!({
+            gocoro::task::park();
+            promise.set(1);
+        });
+        settle();
+        setter.cancel();
+        assert_eq!(deferred.wait(), Err(Abandoned));
+        assert_cancelled(setter);
+    });
+}
+
+#[test]
+fn a_reader_may_be_cancelled_or_gone() {
+    on_one_worker(|| {
+        let (promise, deferred) = promise();
+        let readers: Vec<_> =
+            (0..3).map(|_| go!(clone(deferred) => { *deferred.wait().unwrap() })).collect();
+        settle();
+        readers[1].cancel();
+        drop(deferred);
+        settle();
+        promise.set(3);
+        let ended: Vec<_> = readers.into_iter().map(|reader| reader.join().ok()).collect();
+        assert_eq!(ended, [Some(3), None, Some(3)]);
+        // With nobody left to read it.
+        let (promise, deferred) = gocoro::sync::promise();
+        drop(deferred);
+        promise.set(3);
+    });
+}
+
+#[test]
+fn the_value_is_dropped_once_and_last() {
+    both(|| {
+        let drops = Drops::default();
+        let (promise, deferred) = promise();
+        let another = deferred.clone();
+        promise.set(Counted(drops.clone()));
+        drop(deferred);
+        assert_eq!(drops.count(), 0);
+        drop(another);
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
+fn a_value_that_is_not_send_stays_on_its_worker() {
+    on_one_worker(|| {
+        let (promise, deferred) = promise();
+        let reader = go!(local => { std::rc::Rc::clone(deferred.wait().unwrap()) });
+        settle();
+        promise.set(std::rc::Rc::new(5));
+        assert_eq!(*reader.wait(), 5);
+    });
+}
+
+#[test]
+fn says_what_it_is() {
+    let (promise, deferred) = promise();
+    assert_eq!(format!("{deferred:?}"), "Deferred(<pending>)");
+    assert_eq!(format!("{promise:?}"), "Promise { .. }");
+    promise.set(1);
+    assert_eq!(format!("{deferred:?}"), "Deferred(1)");
+    let (promise, deferred) = gocoro::sync::promise::<i32>();
+    drop(promise);
+    assert_eq!(format!("{deferred:?}"), "Deferred(<abandoned>)");
+    let error: Arc<dyn Error + Send + Sync> = Arc::new(Abandoned);
+    assert!(error.to_string().contains("dropped"));
+}

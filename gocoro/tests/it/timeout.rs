@@ -1,0 +1,517 @@
+//! Bounding any code by a time, and its I/O by a gentler one.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gocoro::go;
+use gocoro::net::{TcpListener, TcpStream};
+use gocoro::task;
+use gocoro::time::{
+    Elapsed, MissedTicks, interval, io_deadline, sleep, sleep_until, timeout, timeout_at,
+};
+
+use crate::support::{
+    Colour, NEVER, Random, SOON, WORKERS, on_drop, on_workers, settle, until, with_workers,
+};
+
+/// Computes, without waiting, until a time has passed.
+fn compute_past(at: Instant) {
+    while Instant::now() <= at {
+        std::hint::spin_loop();
+    }
+}
+
+/// In tasks of one, two and four workers, and on a plain thread.
+#[track_caller]
+fn in_both_colours(scenario: fn()) {
+    for workers in WORKERS {
+        Colour::Task.run(workers, scenario);
+    }
+    Colour::Thread.run(0, scenario);
+}
+
+#[test]
+fn what_returns_in_time_gives_its_value() {
+    in_both_colours(|| {
+        assert_eq!(timeout(NEVER, || 1), Ok(1));
+        assert_eq!(timeout(Duration::MAX, || 2), Ok(2));
+        assert_eq!(timeout_at(Instant::now() + NEVER, || sleep(SOON)), Ok(()));
+        assert_eq!(timeout(NEVER, || timeout(NEVER, || go!({ 3 }).wait())), Ok(Ok(3)));
+    });
+}
+
+#[test]
+fn every_kind_of_wait_is_unwound() {
+    in_both_colours(|| {
+        let sleeper = Mutex::new(None);
+        let waits: [&dyn Fn(); 6] = [
+            &|| sleep(NEVER),
+            &|| sleep_until(Instant::now() + NEVER),
+            &task::park,
+            &|| task::park_timeout(NEVER),
+            &|| loop {
+                task::yield_now();
+            },
+            &|| {
+                let handle = go!({ sleep(NEVER) });
+                *sleeper.lock().unwrap() = Some(handle.task().clone());
+                handle.wait();
+            },
+        ];
+        for wait in waits {
+            let dropped = AtomicUsize::new(0);
+            let ended = timeout(SOON, || {
+                let _guard = on_drop(|| {
+                    dropped.fetch_add(1, SeqCst);
+                });
+                wait();
+                unreachable!("it has to wait for ever");
+            });
+            assert_eq!(ended, Err::<(), _>(Elapsed::from_test()));
+            assert_eq!(dropped.load(SeqCst), 1);
+        }
+        let sleeper = sleeper.into_inner().unwrap();
+        sleeper.unwrap().cancel();
+    });
+}
+
+/// The error, which nobody can make, from where it comes.
+trait FromTest {
+    fn from_test() -> Self;
+}
+
+impl FromTest for Elapsed {
+    fn from_test() -> Elapsed {
+        timeout(Duration::ZERO, || sleep(NEVER)).unwrap_err()
+    }
+}
+
+#[test]
+fn a_zero_timeout_runs_to_the_first_wait_and_a_passed_deadline_too() {
+    in_both_colours(|| {
+        assert_eq!(timeout(Duration::ZERO, || 5), Ok(5));
+        assert_eq!(timeout_at(Instant::now(), || 6), Ok(6));
+        for how in [0, 1] {
+            let mut reached = 0;
+            let body = || {
+                reached = 1;
+                task::yield_now();
+                reached = 2;
+            };
+            let ended = match how {
+                0 => timeout(Duration::ZERO, body),
+                _ => timeout_at(Instant::now(), body),
+            };
+            assert!(ended.is_err());
+            assert_eq!(reached, 1);
+        }
+    });
+}
+
+#[test]
+fn a_value_that_comes_late_is_the_value() {
+    in_both_colours(|| {
+        let deadline = Instant::now() + SOON;
+        let late = timeout_at(deadline, || {
+            compute_past(deadline);
+            7
+        });
+        assert_eq!(late, Ok(7));
+        // And nothing is left over from it.
+        sleep(SOON);
+    });
+}
+
+#[test]
+fn of_nested_timeouts_the_outermost_that_is_up_wins() {
+    const ZERO: Duration = Duration::ZERO;
+    in_both_colours(|| {
+        for (outer, middle, inner, winner) in [
+            (ZERO, ZERO, ZERO, 0),
+            (ZERO, ZERO, NEVER, 0),
+            (ZERO, NEVER, ZERO, 0),
+            (ZERO, NEVER, NEVER, 0),
+            (NEVER, ZERO, ZERO, 1),
+            (NEVER, ZERO, NEVER, 1),
+            (NEVER, NEVER, ZERO, 2),
+            (SOON, NEVER, NEVER, 0),
+            (NEVER, SOON, NEVER, 1),
+            (NEVER, NEVER, SOON, 2),
+        ] {
+            let ended = timeout(outer, || timeout(middle, || timeout(inner, || sleep(NEVER))));
+            let depth = match ended {
+                Err(_) => 0,
+                Ok(Err(_)) => 1,
+                Ok(Ok(Err(_))) => 2,
+                Ok(Ok(Ok(()))) => unreachable!("nothing sleeps that long"),
+            };
+            assert_eq!(depth, winner, "{outer:?} {middle:?} {inner:?}");
+        }
+    });
+}
+
+#[test]
+fn an_outer_timeout_that_is_up_while_an_inner_one_unwinds_comes_next() {
+    in_both_colours(|| {
+        let at = Instant::now() + SOON;
+        let mut inner_ended = false;
+        let ended = timeout_at(at, || {
+            let inner = timeout(Duration::ZERO, || {
+                let _slow = on_drop(|| compute_past(at));
+                sleep(NEVER);
+            });
+            inner_ended = inner.is_err();
+            sleep(NEVER);
+        });
+        assert!(ended.is_err());
+        assert!(inner_ended, "the inner one was caught where it led");
+    });
+}
+
+#[test]
+fn a_swallowed_timeout_is_thrown_again_and_a_late_value_still_counts() {
+    in_both_colours(|| {
+        let mut throws = 0;
+        let ended = timeout(Duration::ZERO, || {
+            for _ in 0..3 {
+                if panic::catch_unwind(|| sleep(NEVER)).is_err() {
+                    throws += 1;
+                }
+            }
+        });
+        assert_eq!((ended, throws), (Ok(()), 3));
+        sleep(SOON);
+    });
+}
+
+#[test]
+fn an_unwinding_that_was_kept_finds_no_other_boundary() {
+    on_workers(|_| {
+        let keep = || {
+            let mut kept = None;
+            let ended = timeout(Duration::ZERO, || {
+                kept = panic::catch_unwind(|| sleep(NEVER)).err();
+            });
+            assert_eq!(ended, Ok(()));
+            kept.unwrap()
+        };
+        // In another timeout, in the task itself, in another task.
+        let (first, second) = (keep(), keep());
+        let error = go!({
+            let stale = AssertUnwindSafe(first);
+            let _ = timeout(NEVER, move || panic::resume_unwind({ stale }.0));
+        });
+        let error = error.join().unwrap_err();
+        assert!(error.is_panic(), "{error}");
+        assert!(error.to_string().contains("raised again"), "{error}");
+        let stale = AssertUnwindSafe(second);
+        let error = go!({ panic::resume_unwind({ stale }.0) }).join().map(|()| ()).unwrap_err();
+        assert!(error.is_panic(), "{error}");
+    });
+}
+
+#[test]
+fn a_cancel_that_was_kept_cancels_nobody_else() {
+    on_workers(|_| {
+        let kept = Arc::new(Mutex::new(None));
+        let victim = go!(clone(kept) => {
+            *kept.lock().unwrap() = panic::catch_unwind(task::park).err();
+        });
+        victim.cancel();
+        let _ = victim.join();
+        // The victim may have been cancelled before it started.
+        let Some(stale) = kept.lock().unwrap().take() else { return };
+        let stale = AssertUnwindSafe(stale);
+        let error = go!({ panic::resume_unwind({ stale }.0) }).join().map(|()| ()).unwrap_err();
+        assert!(error.is_panic(), "{error}");
+    });
+}
+
+#[test]
+fn a_cancel_goes_before_a_timeout() {
+    on_workers(|_| {
+        let after = Arc::new(AtomicUsize::new(0));
+        let handle = go!(clone(after) => {
+            let _ = timeout(Duration::ZERO, || {
+                task::current().cancel();
+                sleep(NEVER);
+            });
+            after.store(1, SeqCst);
+        });
+        assert!(handle.join().unwrap_err().is_cancelled());
+        assert_eq!(after.load(SeqCst), 0, "it went to the root");
+    });
+}
+
+#[test]
+fn a_timeout_in_a_destructor_of_an_unwinding_task_does_not_fire() {
+    on_workers(|_| {
+        let inside = Arc::new(Mutex::new(None));
+        let handle = go!(clone(inside) => {
+            let _guard = on_drop(move || {
+                *inside.lock().unwrap() = Some(timeout(Duration::ZERO, || sleep(SOON)));
+            });
+            task::current().cancel();
+            sleep(NEVER);
+        });
+        assert!(handle.join().unwrap_err().is_cancelled());
+        assert_eq!(inside.lock().unwrap().take(), Some(Ok(())));
+    });
+}
+
+#[test]
+fn a_panic_goes_through() {
+    in_both_colours(|| {
+        let caught = panic::catch_unwind(|| timeout(NEVER, || panic!("expected"))).unwrap_err();
+        assert_eq!(caught.downcast_ref(), Some(&"expected"));
+    });
+}
+
+#[test]
+fn what_was_granted_is_returned_though_the_time_is_up() {
+    // The wait is over before the task runs again; the expiry waits for the next one.
+    on_workers(|_| {
+        let at = Instant::now() + SOON;
+        let mut got = None;
+        let ended = timeout_at(at, || {
+            let handle = go!({ 8 });
+            until(|| handle.is_finished());
+            compute_past(at);
+            got = Some(handle.wait());
+            sleep(NEVER);
+        });
+        assert!(ended.is_err());
+        // Yielding is a wait of its own, so it may have been unwound there.
+        assert!(matches!(got, None | Some(8)));
+    });
+}
+
+#[test]
+fn timeouts_bound_sockets_and_leave_them_usable() {
+    in_both_colours(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let mut byte = [0];
+        assert!(timeout(SOON, || client.read(&mut byte)).is_err());
+        assert!(timeout(SOON, || listener.accept()).is_err());
+        server.write_all(b"x").unwrap();
+        assert_eq!(timeout(NEVER, || client.read(&mut byte)).unwrap().unwrap(), 1);
+        assert_eq!(byte, *b"x");
+    });
+}
+
+#[test]
+fn a_waiting_task_times_out_beside_busy_ones() {
+    on_workers(|_| {
+        let busy: Vec<_> = (0..4)
+            .map(|_| {
+                go!({
+                    loop {
+                        task::yield_now();
+                    }
+                })
+            })
+            .collect();
+        assert!(timeout(SOON, || sleep(NEVER)).is_err());
+        busy.iter().for_each(|task| task.cancel());
+        assert!(busy.into_iter().all(|task| task.join().is_err()));
+    });
+}
+
+#[test]
+fn an_io_deadline_ends_reads_and_writes_with_an_error() {
+    in_both_colours(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&client);
+
+        // Through a reader that knows nothing of it, and what is there already is still read.
+        server.write_all(b"first\nsec").unwrap();
+        let mut line = String::new();
+        let passed = Instant::now();
+        io_deadline(Instant::now() + NEVER, || lines.read_line(&mut line)).unwrap();
+        assert_eq!(line, "first\n");
+        let late = io_deadline(passed, || lines.read_line(&mut line)).unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::TimedOut);
+
+        let soon = Instant::now() + SOON;
+        let late = io_deadline(soon, || {
+            let full = (&client).write_all(&vec![0; 64 << 20]).unwrap_err();
+            assert_eq!(full.kind(), ErrorKind::TimedOut);
+            // Nothing else is bounded.
+            sleep(SOON);
+            go!({ 1 }).wait();
+            listener.accept().map(|_| ()).unwrap_err()
+        });
+        assert_eq!(late.kind(), ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn of_nested_io_deadlines_the_earliest_holds_and_a_shield_hides_them() {
+    in_both_colours(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let never = Instant::now() + NEVER;
+        let now = Instant::now();
+        let accept = || listener.accept().map(|_| ()).unwrap_err().kind();
+        assert_eq!(io_deadline(now, || io_deadline(never, accept)), ErrorKind::TimedOut);
+        assert_eq!(io_deadline(never, || io_deadline(now, accept)), ErrorKind::TimedOut);
+        let address = listener.local_addr().unwrap();
+        let client = std::thread::spawn(move || std::net::TcpStream::connect(address).unwrap());
+        io_deadline(now, || task::shield(|| listener.accept().map(|_| ()))).unwrap();
+        client.join().unwrap();
+        // And a timeout still unwinds where only the deadline is far.
+        assert!(io_deadline(never, || timeout(SOON, accept)).is_err());
+    });
+}
+
+#[test]
+fn t_n3_waits_with_a_limit_leave_what_they_waited_for() {
+    // Of two tasks one is short and one long; a limit between the two.
+    on_workers(|_| {
+        let short = || go!({ 42 });
+        let long = || {
+            go!({
+                task::park();
+                42
+            })
+        };
+        assert_eq!(short().wait(), 42);
+        assert_eq!(go!({ go!({ 42 }).wait() }).wait(), 42);
+
+        let waiting = long().join_timeout(SOON).unwrap_err();
+        assert!(!waiting.is_finished(), "the limit does not touch the task");
+        waiting.task().unpark();
+        assert_eq!(waiting.wait(), 42);
+
+        let all = timeout(NEVER, || task::wait_all([short(), short()])).unwrap();
+        assert_eq!(all.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [42, 42]);
+
+        let second = long();
+        let kept = second.task().clone();
+        assert!(timeout(SOON, || task::wait_all([short(), second])).is_err());
+        kept.unpark();
+
+        let (first, second) = (long(), long());
+        let kept = [first.task().clone(), second.task().clone()];
+        assert!(timeout(SOON, || task::wait_any(vec![first, second]).is_some()).is_err());
+        kept.iter().for_each(task::Task::unpark);
+
+        let second = long();
+        let kept = second.task().clone();
+        let any = timeout(NEVER, || task::wait_any(vec![short(), second]).unwrap()).unwrap();
+        assert_eq!((any.0, any.1.unwrap()), (0, 42));
+        kept.unpark();
+        assert_eq!(any.2.into_iter().next().unwrap().wait(), 42);
+    });
+}
+
+#[test]
+fn intervals_tick_at_once_then_by_their_period() {
+    in_both_colours(|| {
+        let begin = Instant::now();
+        let period = SOON;
+        let mut ticks = interval(period);
+        assert_eq!(ticks.period(), period);
+        let first = ticks.next().unwrap();
+        let second = ticks.next().unwrap();
+        assert!(first >= begin && second == first + period && Instant::now() >= second);
+
+        // However long it takes, by the policy.
+        compute_past(second + 4 * period);
+        let mut skipping = ticks.clone();
+        skipping.set_missed_ticks(MissedTicks::Skip);
+        assert_eq!(ticks.next(), Some(second + period), "a burst makes up for what was missed");
+        assert_eq!(ticks.next(), Some(second + 2 * period));
+        assert_eq!(skipping.next(), Some(second + period));
+        let after = skipping.next().unwrap() - second;
+        assert!(after > 4 * period && after.as_nanos() % period.as_nanos() == 0);
+
+        let mut delaying = interval(period);
+        delaying.set_missed_ticks(MissedTicks::Delay);
+        let first = delaying.next().unwrap();
+        let late = first + 3 * period;
+        compute_past(late);
+        delaying.next();
+        assert!(delaying.next().unwrap() >= late + period);
+        ticks.reset();
+        assert!(ticks.next().unwrap() > late);
+        assert!(timeout(SOON, || interval(NEVER).count()).is_err());
+    });
+    assert!(panic::catch_unwind(|| interval(Duration::ZERO)).is_err());
+}
+
+#[test]
+fn storms_of_nested_timeouts_and_cancels_leave_nothing() {
+    const TASKS: usize = 60;
+
+    fn nest(random: &mut Random, depth: usize, live: &AtomicUsize) {
+        live.fetch_add(1, SeqCst);
+        let _guard = on_drop(|| {
+            live.fetch_sub(1, SeqCst);
+        });
+        let limit = [Duration::ZERO, Duration::from_micros(300), SOON, NEVER][random.below(4)];
+        let wait = [Duration::ZERO, Duration::from_micros(100), SOON][random.below(3)];
+        let _ = timeout(limit, || match random.below(5) {
+            _ if depth == 0 => sleep(wait),
+            0 => task::shield(|| sleep(wait)),
+            1 => {
+                sleep(wait);
+                nest(random, depth - 1, live);
+            }
+            2 => {
+                let _ = panic::catch_unwind(AssertUnwindSafe(|| sleep(wait)));
+            }
+            _ => {
+                nest(random, depth - 1, live);
+                task::yield_now();
+                nest(random, depth - 1, live);
+            }
+        });
+    }
+
+    for workers in WORKERS {
+        for seed in 0..4 {
+            println!("workers: {workers}, seed: {seed}");
+            let live = Arc::new(AtomicUsize::new(0));
+            let ours = live.clone();
+            Colour::Task.run(workers, move || {
+                let mut random = Random::new(seed);
+                let tasks: Vec<_> = (0..TASKS)
+                    .map(|_| {
+                        let (mut random, live) = (Random::new(random.next()), ours.clone());
+                        go!({
+                            nest(&mut random, 4, &live);
+                        })
+                    })
+                    .collect();
+                settle();
+                for task in tasks {
+                    if random.below(2) == 0 {
+                        task.cancel();
+                    }
+                    if let Err(error) = task.join() {
+                        assert!(error.is_cancelled(), "{error}");
+                    }
+                }
+            });
+            assert_eq!(live.load(SeqCst), 0);
+        }
+    }
+}
+
+#[test]
+fn a_timeout_that_does_not_expire_keeps_no_timer() {
+    // A million that were kept until their deadlines would not fit.
+    let runtime = with_workers(1);
+    runtime.run(|| {
+        for n in 0..200_000 {
+            assert_eq!(timeout(NEVER, || n), Ok(n));
+        }
+    });
+}

@@ -1,0 +1,132 @@
+//! The auto traits of every public type, both ways, and what std's model has.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+
+use gocoro::{net, runtime, task};
+
+/// Answers by method resolution: the inherent method, which has the bound, goes before the trait's.
+struct Probe<T: ?Sized>(PhantomData<T>);
+
+macro_rules! probes {
+    ($($method:ident: $bound:ident,)*) => {
+        $(impl<T: ?Sized + $bound> Probe<T> {
+            fn $method(&self) -> bool {
+                true
+            }
+        })*
+
+        trait Fallback {
+            $(fn $method(&self) -> bool {
+                false
+            })*
+        }
+
+        impl<T: ?Sized> Fallback for Probe<T> {}
+    };
+}
+
+probes! {
+    is_send: Send,
+    is_sync: Sync,
+    is_unpin: Unpin,
+    is_unwind_safe: UnwindSafe,
+    is_ref_unwind_safe: RefUnwindSafe,
+    is_debug: Debug,
+}
+
+/// In this order: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe.
+macro_rules! auto_traits {
+    ($type:ty) => {{
+        let probe = Probe::<$type>(PhantomData);
+        [
+            probe.is_send(),
+            probe.is_sync(),
+            probe.is_unpin(),
+            probe.is_unwind_safe(),
+            probe.is_ref_unwind_safe(),
+        ]
+    }};
+}
+
+macro_rules! assert_traits {
+    ($($type:ty: $expected:expr,)*) => {
+        $(
+            assert_eq!(auto_traits!($type), $expected.map(|bit| bit == 1), stringify!($type));
+            assert!(Probe::<$type>(PhantomData).is_debug(), stringify!($type));
+        )*
+    };
+}
+
+macro_rules! assert_as_in_std {
+    ($($type:ty = $model:ty,)*) => {
+        $(
+            assert_eq!(auto_traits!($type), auto_traits!($model), stringify!($type));
+            assert!(Probe::<$type>(PhantomData).is_debug(), stringify!($type));
+        )*
+    };
+}
+
+#[test]
+fn the_probe_tells_the_difference() {
+    assert_eq!(auto_traits!(u8), [true; 5]);
+    assert_eq!(auto_traits!(Rc<u8>), [false, false, true, true, true]);
+    assert_eq!(auto_traits!(std::cell::Cell<u8>), [true, false, true, true, false]);
+    assert_eq!(auto_traits!(std::marker::PhantomPinned), [true, true, false, true, true]);
+    assert_eq!(auto_traits!(&mut u8), [true, true, true, false, true]);
+    struct Silent;
+    assert!(!Probe::<Silent>(PhantomData).is_debug());
+}
+
+#[test]
+fn tasks() {
+    assert_as_in_std! {
+        task::Builder = std::thread::Builder,
+        task::Task = std::thread::Thread,
+        task::TaskId = std::thread::ThreadId,
+    }
+    assert_traits! {
+        // Std's is neither kind of unwind safe, for the panic that it may hold; this one only names it.
+        task::JoinHandle<u8>: [1, 1, 1, 1, 1],
+        task::JoinHandle<std::cell::Cell<u8>>: [1, 1, 1, 1, 1],
+        // Std's results are always sent: this may be what a local task returned.
+        task::JoinHandle<Rc<u8>>: [0, 0, 1, 1, 1],
+        // An `Error + Send + Sync`; what it carries may be anything.
+        task::JoinError: [1, 1, 1, 0, 0],
+        task::Cancelled: [1, 1, 1, 1, 1],
+    }
+}
+
+#[test]
+fn sockets() {
+    assert_as_in_std! {
+        net::TcpListener = std::net::TcpListener,
+        net::TcpStream = std::net::TcpStream,
+        net::Incoming<'static> = std::net::Incoming<'static>,
+        net::IntoIncoming = std::vec::IntoIter<u8>,
+    }
+}
+
+#[test]
+fn runtimes() {
+    assert_traits! {
+        runtime::Builder: [1, 1, 1, 1, 1],
+        runtime::Runtime: [1, 1, 1, 1, 1],
+        runtime::LocalRuntime: [0, 0, 1, 0, 0],
+    }
+}
+
+#[test]
+fn errors_are_errors() {
+    fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
+    is_error::<task::JoinError>();
+    is_error::<task::Cancelled>();
+}
+
+#[test]
+fn ids_are_keys() {
+    fn is_key<T: Copy + Ord + std::hash::Hash + std::fmt::Display>() {}
+    is_key::<task::TaskId>();
+}

@@ -1,0 +1,376 @@
+//! Whose unwinding it is: tasks that wait while they unwind, beside tasks that don't. The thread's own
+//! count of panics tells neither apart.
+
+use std::io::{Read, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use gocoro::go;
+use gocoro::net::{TcpListener, TcpStream};
+use gocoro::task::{self, JoinHandle};
+use gocoro::time::sleep;
+
+use crate::support::{
+    NEVER, Random, SOON, WORKERS, on_drop, on_workers, settle, until, with_workers,
+};
+
+/// A task that panicked and waits in a destructor until it is released.
+struct Unwinder {
+    task: JoinHandle<()>,
+    release: Arc<AtomicBool>,
+}
+
+impl Unwinder {
+    fn start() -> Unwinder {
+        let release = Arc::new(AtomicBool::new(false));
+        let (begun, is_begun) = mpsc::channel();
+        let task = go!(clone(release) => {
+            let _guard = on_drop(move || {
+                begun.send(()).unwrap();
+                while !release.load(SeqCst) {
+                    task::park();
+                }
+            });
+            if true {
+                panic!("expected");
+            }
+        });
+        until(|| is_begun.try_recv().is_ok());
+        Unwinder { task, release }
+    }
+
+    fn end(self) {
+        self.release.store(true, SeqCst);
+        self.task.task().unpark();
+        assert!(self.task.join().unwrap_err().is_panic());
+    }
+}
+
+#[track_caller]
+fn assert_cancelled<T>(task: JoinHandle<T>) {
+    let error = task.join().map(|_| ()).unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+}
+
+#[test]
+fn a_task_that_waited_before_is_cancelled_at_once() {
+    // R1: what counts is how it entered its wait.
+    on_workers(|_| {
+        let tasks: Vec<_> = (0..20).map(|_| go!({ sleep(NEVER) })).collect();
+        settle();
+        let unwinder = Unwinder::start();
+        tasks.iter().for_each(JoinHandle::cancel);
+        tasks.into_iter().for_each(assert_cancelled);
+        assert!(!unwinder.task.is_finished());
+        unwinder.end();
+    });
+}
+
+#[test]
+fn a_task_that_waits_beside_is_cancelled_when_that_is_over() {
+    // R2: it may be late, and never lost.
+    on_workers(|_| {
+        let unwinder = Unwinder::start();
+        let (begun, is_begun) = mpsc::channel();
+        let tasks: Vec<_> = (0..20)
+            .map(|n| {
+                let begun = begun.clone();
+                go!({
+                    begun.send(()).unwrap();
+                    match n % 4 {
+                        0 => sleep(NEVER),
+                        1 => task::park(),
+                        2 => go!({ sleep(NEVER) }).wait(),
+                        _ => loop {
+                            task::yield_now();
+                        },
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..20 {
+            until(|| is_begun.try_recv().is_ok());
+        }
+        settle();
+        tasks.iter().for_each(JoinHandle::cancel);
+        settle();
+        unwinder.end();
+        tasks.into_iter().for_each(assert_cancelled);
+    });
+}
+
+#[test]
+fn waits_beside_an_unwinding_task_are_as_ever() {
+    on_workers(|_| {
+        let unwinder = Unwinder::start();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let echo = go!({
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut byte = [0];
+            while stream.read(&mut byte).unwrap() > 0 {
+                stream.write_all(&byte).unwrap();
+            }
+        });
+        let tasks: Vec<_> = (0..20)
+            .map(|n| {
+                go!({
+                    task::yield_now();
+                    sleep(SOON);
+                    let own = task::current();
+                    let waker = go!({ own.unpark() });
+                    task::park();
+                    waker.wait();
+                    task::park_timeout(SOON);
+                    // A panic beside it, caught and not.
+                    assert!(panic::catch_unwind(|| panic::panic_any(1)).is_err());
+                    let panics = go!({
+                        sleep(SOON);
+                        panic::panic_any(2)
+                    });
+                    let _: &JoinHandle<()> = &panics;
+                    assert!(panics.join().unwrap_err().is_panic());
+                    n
+                })
+            })
+            .collect();
+        let mut stream = TcpStream::connect(addr).unwrap();
+        for byte in 0..50 {
+            stream.write_all(&[byte]).unwrap();
+            let mut back = [0];
+            stream.read_exact(&mut back).unwrap();
+            assert_eq!(back, [byte]);
+        }
+        drop(stream);
+        echo.wait();
+        for (n, task) in tasks.into_iter().enumerate() {
+            assert_eq!(task.wait(), n);
+        }
+        assert!(!unwinder.task.is_finished());
+        unwinder.end();
+    });
+}
+
+#[test]
+fn io_beside_an_unwinding_task_ends_when_it_is_cancelled() {
+    // Taken for unwinding, it may see the error of destructors instead of being unwound: it ends
+    // either way, and without delay.
+    on_workers(|_| {
+        let unwinder = Unwinder::start();
+        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
+        let accepter = go!(clone(listener) => {
+            let error = listener.accept().map(|_| ()).unwrap_err();
+            assert!(error.get_ref().unwrap().is::<task::Cancelled>(), "{error}");
+        });
+        settle();
+        accepter.cancel();
+        match accepter.join() {
+            Ok(()) => {}
+            Err(error) => assert!(error.is_cancelled(), "{error}"),
+        }
+        assert!(!unwinder.task.is_finished());
+        unwinder.end();
+    });
+}
+
+#[test]
+fn a_cancel_is_never_thrown_into_the_tasks_own_unwinding() {
+    // Thrown there it would abort the process.
+    on_workers(|_| {
+        let (begun, is_begun) = mpsc::channel();
+        let task = go!({
+            let _outer = on_drop(|| {
+                for _ in 0..10 {
+                    task::yield_now();
+                    task::park_timeout(SOON / 10);
+                    sleep(SOON / 10);
+                    go!({ task::yield_now() }).wait();
+                }
+            });
+            let _inner = on_drop(move || {
+                begun.send(()).unwrap();
+                sleep(SOON);
+                // Work inside a destructor that catches: still the same unwinding.
+                assert!(panic::catch_unwind(|| sleep(SOON)).is_ok());
+                let caught = panic::catch_unwind(|| {
+                    let _guard = on_drop(|| sleep(SOON / 4));
+                    sleep(SOON / 4);
+                    panic::panic_any(3)
+                });
+                assert_eq!(caught.unwrap_err().downcast_ref(), Some(&3));
+            });
+            panic::panic_any("own")
+        });
+        let _: &JoinHandle<()> = &task;
+        until(|| is_begun.try_recv().is_ok());
+        while !task.is_finished() {
+            task.cancel();
+            task.task().unpark();
+            task::yield_now();
+        }
+        let error = task.join().unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&"own"));
+    });
+}
+
+#[test]
+fn a_task_that_caught_its_panic_can_be_cancelled_again() {
+    on_workers(|_| {
+        let unwinder = Unwinder::start();
+        let (begun, is_begun) = mpsc::channel();
+        let task = go!({
+            let caught = panic::catch_unwind(|| {
+                let _guard = on_drop(|| sleep(SOON));
+                panic::panic_any(1)
+            });
+            assert!(caught.is_err());
+            begun.send(()).unwrap();
+            sleep(NEVER)
+        });
+        until(|| is_begun.try_recv().is_ok());
+        unwinder.end();
+        settle();
+        task.cancel();
+        assert_cancelled(task);
+    });
+}
+
+#[test]
+fn a_destructor_that_joins_what_it_cancels() {
+    // R3: it cancels before its first wait, and all of a tree comes down.
+    struct Children(Vec<JoinHandle<()>>, Arc<AtomicUsize>);
+    impl Drop for Children {
+        fn drop(&mut self) {
+            self.0.iter().for_each(JoinHandle::cancel);
+            for child in self.0.drain(..) {
+                assert!(child.join().unwrap_err().is_cancelled());
+            }
+            self.1.fetch_add(1, SeqCst);
+        }
+    }
+    fn tree(depth: usize, ended: Arc<AtomicUsize>, begun: Arc<AtomicUsize>) {
+        let children = (0..if depth == 0 { 0 } else { 3 })
+            .map(|_| go!(tree(depth - 1, ended.clone(), begun.clone())));
+        let _children = Children(children.collect(), ended);
+        begun.fetch_add(1, SeqCst);
+        sleep(NEVER);
+    }
+    on_workers(|_| {
+        const NODES: usize = 1 + 3 + 9 + 27 + 81;
+        let (ended, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let root = go!(tree(4, ended.clone(), begun.clone()));
+        until(|| begun.load(SeqCst) == NODES);
+        let unwinder = Unwinder::start();
+        root.cancel();
+        assert_cancelled(root);
+        assert_eq!(ended.load(SeqCst), NODES);
+        unwinder.end();
+    });
+}
+
+#[test]
+fn a_shutdown_beside_an_unwinding_task() {
+    for workers in WORKERS {
+        let runtime = with_workers(workers);
+        let drops = Arc::new(AtomicUsize::new(0));
+        runtime.run({
+            let drops = drops.clone();
+            move || {
+                drop(go!({
+                    let _guard = on_drop(|| sleep(SOON * 5));
+                    panic::panic_any("slow")
+                }));
+                for _ in 0..20 {
+                    drop(go!(clone(drops) => {
+                        let _guard = on_drop(move || {
+                            sleep(SOON);
+                            drops.fetch_add(1, SeqCst);
+                        });
+                        sleep(NEVER);
+                    }));
+                }
+                settle();
+            }
+        });
+        runtime.shutdown(Duration::MAX).unwrap();
+        assert!(drops.load(SeqCst) <= 20);
+    }
+}
+
+/// What a task of the storm does: it waits, panics, catches, cancels others, in any order.
+fn act(mut random: Random, depth: usize, others: Arc<[task::Task]>) {
+    let wait = |random: &mut Random| match random.below(5) {
+        0 => task::yield_now(),
+        1 => sleep(Duration::from_micros(random.next() % 300)),
+        2 => task::park_timeout(Duration::from_micros(random.next() % 300)),
+        3 => go!({ task::yield_now() }).wait(),
+        _ => {}
+    };
+    let mut inner = random.clone();
+    inner.next();
+    let in_destructor = others.clone();
+    let _guard = on_drop(move || {
+        for _ in 0..inner.below(4) {
+            wait(&mut inner);
+        }
+        if !in_destructor.is_empty() && inner.below(3) == 0 {
+            in_destructor[inner.below(in_destructor.len())].cancel();
+        }
+        if depth > 0 {
+            // What is thrown inside a destructor stays inside.
+            drop(panic::catch_unwind(move || act(inner, depth - 1, in_destructor)));
+        }
+    });
+    for _ in 0..random.below(6) {
+        wait(&mut random);
+        if !others.is_empty() && random.below(4) == 0 {
+            others[random.below(others.len())].cancel();
+        }
+    }
+    match random.below(4) {
+        0 => panic::panic_any(()),
+        1 => task::current().cancel(),
+        2 => drop(panic::catch_unwind(AssertUnwindSafe(|| wait(&mut random)))),
+        _ => {}
+    }
+    wait(&mut random);
+}
+
+#[test]
+fn a_storm_of_unwinding_tasks_ends() {
+    for workers in WORKERS {
+        for seed in 0..4 {
+            println!("workers: {workers}, seed: {seed}");
+            crate::support::bounded(move || {
+                let runtime = with_workers(workers);
+                runtime.run(move || {
+                    let mut random = Random::new(seed);
+                    let mut others = Vec::new();
+                    let mut tasks = Vec::new();
+                    for _ in 0..200 {
+                        let known: Arc<[task::Task]> = others.clone().into();
+                        let own = Random::new(random.next());
+                        let depth = random.below(3);
+                        let task = go!(act(own, depth, known));
+                        others.push(task.task().clone());
+                        tasks.push(task);
+                    }
+                    for task in tasks {
+                        drop(task.join());
+                    }
+                });
+                // Not one is left, and no thread counts a panic that is over.
+                runtime.wait_idle();
+                runtime.run(|| {
+                    let checks: Vec<_> =
+                        (0..50).map(|_| go!({ assert!(!thread::panicking()) })).collect();
+                    checks.into_iter().for_each(JoinHandle::wait);
+                });
+            });
+        }
+    }
+}

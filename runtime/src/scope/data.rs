@@ -1,0 +1,229 @@
+//! What a scope and its children share.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+
+use slab::Slab;
+
+use crate::current;
+use crate::park;
+use crate::parker::Parker;
+use crate::scheduler;
+use crate::spawn;
+use crate::task::{CauseKind, Naming, Reason, Task, TaskRef, Unparker};
+use crate::unwind::{self, AbortIfPanic, Payload};
+
+pub(super) struct Data {
+    kind: CauseKind,
+    /// Where the scope was opened.
+    at: &'static Location<'static>,
+    owner: Owner,
+    /// A child has failed, and nobody joined it: the closure is to be unwound.
+    failed: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// Who runs the scope's closure.
+enum Owner {
+    Task(TaskRef, u16),
+    Thread(Arc<Parker>, Thread),
+}
+
+#[derive(Default)]
+struct State {
+    /// Those that have not ended.
+    children: Slab<Member>,
+    cancelled: bool,
+    /// The first panic that nobody joined.
+    panic: Option<Payload>,
+    /// The first child that could not be started.
+    refused: Option<String>,
+    waiter: Option<Unparker>,
+}
+
+struct Member {
+    /// Tells it from the one that had the slot before, or has it after.
+    id: usize,
+    /// `None` until the spawner has it.
+    task: Option<Task>,
+}
+
+/// How the children ended.
+pub(super) struct Ended {
+    pub(super) panic: Option<Payload>,
+    /// They were cancelled because of a cancel or an expiry that came for the scope's own task.
+    pub(super) interrupted: bool,
+    refused: Option<String>,
+}
+
+impl Data {
+    pub(super) fn new(kind: CauseKind, at: &'static Location<'static>) -> Data {
+        let owner = match (current::here(), spawn::try_current()) {
+            (Some(worker), Some(task)) => Owner::Task(task.inner, worker),
+            _ => Owner::Thread(current::parker(), thread::current()),
+        };
+        Data { kind, at, owner, failed: AtomicBool::new(false), state: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn failed(&self) -> &AtomicBool {
+        &self.failed
+    }
+
+    /// A place for a child that is about to be spawned.
+    pub(super) fn reserve(&self, id: usize) -> usize {
+        self.lock().children.insert(Member { id, task: None })
+    }
+
+    /// The child was spawned, and may have ended.
+    pub(super) fn register(&self, slot: usize, id: usize, task: &Task) {
+        let mut state = self.lock();
+        let cancelled = state.cancelled;
+        if let Some(member) = state.children.get_mut(slot).filter(|member| member.id == id) {
+            member.task = Some(task.clone());
+            if cancelled {
+                drop(state);
+                task.cancel_for(self.kind, self.at);
+            }
+        }
+    }
+
+    /// The last that a child does with anything of the scope's.
+    pub(super) fn child_ended(&self, slot: usize) {
+        let (member, waiter) = {
+            let mut state = self.lock();
+            let member = state.children.remove(slot);
+            let waiter = if state.children.is_empty() { state.waiter.take() } else { None };
+            (member, waiter)
+        };
+        drop(member);
+        if let Some(waiter) = waiter {
+            waiter.unpark();
+        }
+    }
+
+    pub(super) fn cancel_children(&self) {
+        let tasks: Vec<Task> = {
+            let mut state = self.lock();
+            if std::mem::replace(&mut state.cancelled, true) {
+                return;
+            }
+            state.children.iter().filter_map(|(_, member)| member.task.clone()).collect()
+        };
+        for task in tasks {
+            task.cancel_for(self.kind, self.at);
+        }
+    }
+
+    /// A child panicked, and nobody can join it any more. Called before it ends.
+    pub(super) fn child_panicked(&self, payload: Payload) {
+        let mut state = self.lock();
+        if state.panic.is_none() {
+            state.panic = Some(payload);
+            drop(state);
+        } else {
+            drop(state);
+            unwind::drop_quietly(payload);
+        }
+        self.fail();
+    }
+
+    /// A child never ran, and nobody can join it any more. `task`: which, if that is known.
+    pub(super) fn child_never_ran(&self, slot: Option<(usize, usize)>, task: Option<&Task>) {
+        let mut state = self.lock();
+        let known = slot
+            .and_then(|(slot, id)| state.children.get(slot).filter(|member| member.id == id))
+            .and_then(|member| member.task.clone());
+        let task = task.cloned().or(known);
+        // Cancelled before its start, by whomever: then it is known, or this is its own task.
+        if state.cancelled
+            || task.as_ref().is_some_and(|task| task.inner.word.is_cancelled())
+            || current::task().is_some_and(|(_, running)| running.word.is_cancelled())
+        {
+            return;
+        }
+        let name = task.map_or_else(
+            || format!("a child of the scope opened at {}", self.at),
+            |task| Naming(&task.inner).to_string(),
+        );
+        state.refused.get_or_insert(name);
+        drop(state);
+        self.fail();
+    }
+
+    fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.cancel_children();
+        match &self.owner {
+            Owner::Task(task, worker) => park::interrupt(task, *worker),
+            Owner::Thread(parker, thread) => {
+                parker.unpark();
+                thread.unpark();
+            }
+        }
+    }
+
+    /// Waits until no child is left. `cancel`: they are cancelled first.
+    pub(super) fn wait_for_children(&self, cancel: bool) -> Ended {
+        let abort = AbortIfPanic("waiting for a scope's children");
+        if cancel {
+            self.cancel_children();
+        }
+        let mut interrupted = false;
+        loop {
+            let (target, unparker) = park::waiter();
+            let cancelled = {
+                let mut state = self.lock();
+                if state.children.is_empty() {
+                    state.waiter = None;
+                    break;
+                }
+                state.waiter = Some(unparker);
+                state.cancelled
+            };
+            if !cancelled && !thread::panicking() && park::is_interrupted_here() {
+                interrupted = true;
+                self.cancel_children();
+            }
+            park::park_record(&target, Reason::Children, None, || false);
+        }
+        std::mem::forget(abort);
+        let mut state = self.lock();
+        Ended { panic: state.panic.take(), interrupted, refused: state.refused.take() }
+    }
+
+    pub(super) fn describe(&self, f: &mut fmt::DebugStruct<'_, '_>) {
+        f.field("opened_at", &format_args!("{}", self.at));
+        match self.state.try_lock() {
+            Ok(state) => {
+                f.field("children", &state.children.len()).field("cancelled", &state.cancelled)
+            }
+            Err(_) => f.field("children", &format_args!("<locked>")),
+        };
+    }
+}
+
+impl Ended {
+    /// Raises that a child could not be started, if that is so.
+    #[track_caller]
+    pub(super) fn check_refusal(self) {
+        let Some(name) = self.refused else { return };
+        // If that was because the runtime ends, this task is being cancelled, or will be.
+        scheduler::await_cancel_of_closed();
+        park::throw_if_pending();
+        panic!("{name} was refused: no stack could be had, or its runtime was closed");
+    }
+
+    /// As [`Ended::check_refusal`], where it is so.
+    #[track_caller]
+    pub(super) fn raise_refusal<T>(self) -> T {
+        self.check_refusal();
+        unreachable!("a scope is unwound by a child's panic or refusal");
+    }
+}

@@ -1,0 +1,281 @@
+//! Tasks that borrow from the one that spawned them.
+//!
+//! A scope does not return, and does not unwind, before all of its children have ended: what they
+//! borrow stays. A child has ended once its closure has been run or dropped and its value is in its
+//! [`Packet`], or dropped if nobody can ask for it any more; it says so last, through data that the
+//! child shares, for after that the scope may be gone.
+
+mod child;
+mod data;
+mod race;
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::{Location, resume_unwind};
+use std::sync::Arc;
+
+use crate::park;
+use crate::spawn::{self, Builder};
+use crate::task::{CauseKind, boundary};
+
+use child::Child;
+pub use child::ScopedJoinHandle;
+use data::Data;
+pub use race::{Racers, race};
+
+/// Runs `f` with a scope, in which it may spawn tasks that borrow from here; returns when `f` has
+/// returned and all of those have ended.
+///
+/// As [`std::thread::scope`], for tasks: children borrow what lives outside of the call, may run on
+/// other workers, and may spawn more. On a plain thread they run on the default runtime.
+///
+/// A child's panic is whoever joins it: [`ScopedJoinHandle::join`] returns it as an error. The panic
+/// of one whose handle is gone cancels the other children, unwinds `f` from its next wait, and is
+/// raised here once all have ended. So is the failure of one that could not be started.
+///
+/// If `f` unwinds, by a panic, a cancel or a timeout around the scope, the children are cancelled and
+/// waited for first. A cancel or a timeout that comes while the scope waits cancels them too.
+///
+/// # Parks
+///
+/// As `f` does, then until the children have ended: that wait cannot be cut short. On a plain thread
+/// it blocks the thread, and a wait of `f` for I/O ends before a child's panic unwinds it.
+///
+/// # Panics
+///
+/// With the panic of `f`; else with that of the first child whose panic nobody joined; or with a
+/// message that names the child, if one could not be started.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::task;
+///
+/// let words = vec![String::from("a"), String::from("bc")];
+/// let mut lengths = [0; 2];
+/// let total: usize = task::scope(|s| {
+///     for (word, length) in words.iter().zip(&mut lengths) {
+///         s.spawn(|| *length = word.len());
+///     }
+///     s.spawn(|| words.iter().map(String::len).sum()).join().unwrap()
+/// });
+/// assert_eq!((total, lengths), (3, [1, 2]));
+/// ```
+#[track_caller]
+pub fn scope<'env, F, T>(f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    run(f, CauseKind::Scope, Location::caller())
+}
+
+fn run<'env, F, T>(f: F, kind: CauseKind, at: &'static Location<'static>) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    let scope = Scope { data: Arc::new(Data::new(kind, at)), scope: PhantomData, env: PhantomData };
+    let result = park::scoped(scope.data.failed(), || f(&scope));
+    let mut ended = scope.data.wait_for_children(result.is_err());
+    match result {
+        // The closure's own panic, then a child's.
+        Err(Some(payload)) if !boundary::is_throw(&*payload) => resume_unwind(payload),
+        result => {
+            if let Some(payload) = ended.panic.take() {
+                park::not_thrown();
+                resume_unwind(payload);
+            }
+            match result {
+                Err(Some(throw)) => resume_unwind(throw),
+                Err(None) => ended.raise_refusal(),
+                Ok(value) => {
+                    if ended.interrupted {
+                        park::throw_if_pending();
+                    }
+                    ended.check_refusal();
+                    value
+                }
+            }
+        }
+    }
+}
+
+/// A scope to spawn tasks in: see [`scope`].
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::task::{self, Scope};
+///
+/// fn count<'scope>(s: &'scope Scope<'scope, '_>, text: &'scope str) {
+///     s.spawn(move || assert_eq!(text.len(), 3));
+/// }
+///
+/// let text = String::from("abc");
+/// task::scope(|s| count(s, &text));
+/// ```
+pub struct Scope<'scope, 'env: 'scope> {
+    data: Arc<Data>,
+    // Both invariant, as in std: a scope must not pass for one that is open for longer.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Spawns a task in the scope.
+    ///
+    /// Dropping the handle detaches the task from it, not from the scope.
+    ///
+    /// # Parks
+    ///
+    /// Never.
+    ///
+    /// # Panics
+    ///
+    /// If the scope was opened on a plain thread and the default runtime cannot start.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let numbers = [1, 2, 3];
+    /// let sum = gocoro::task::scope(|s| {
+    ///     let sum = s.spawn(|| numbers.iter().sum::<i32>());
+    ///     sum.join().unwrap()
+    /// });
+    /// assert_eq!(sum, 6);
+    /// ```
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T,
+        F: Send,   // not `Send`? `Scope::spawn_local` keeps the task on this worker
+        F: 'scope, // does not live long enough? only what lives outside of `task::scope` can be borrowed
+        T: Send,   // not `Send`? `Scope::spawn_local` keeps the task on this worker
+        T: 'scope, // borrows? only from what lives outside of `task::scope`
+    {
+        self.spawned(self.spawn_inner(Builder::new(), f, false, Location::caller()))
+    }
+
+    /// Spawns a task in the scope that stays on this worker, so that neither the closure nor its value
+    /// has to be `Send`.
+    ///
+    /// # Parks
+    ///
+    /// Never.
+    ///
+    /// # Panics
+    ///
+    /// Outside a task: a plain thread has no worker to stay on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::{go, task};
+    /// use std::cell::Cell;
+    ///
+    /// let total = go!({
+    ///     let total = Cell::new(0);
+    ///     task::scope(|s| {
+    ///         for n in 1..=3 {
+    ///             s.spawn_local({
+    ///                 let total = &total;
+    ///                 move || total.set(total.get() + n)
+    ///             });
+    ///         }
+    ///     });
+    ///     total.get()
+    /// });
+    /// assert_eq!(total.wait(), 6);
+    /// ```
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn_local<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T,
+        F: 'scope, // does not live long enough? only what lives outside of `task::scope` can be borrowed
+        T: 'scope, // borrows? only from what lives outside of `task::scope`
+    {
+        self.spawned(self.spawn_inner(Builder::new(), f, true, Location::caller()))
+    }
+
+    #[track_caller]
+    fn spawned<T>(
+        &'scope self,
+        spawned: io::Result<ScopedJoinHandle<'scope, T>>,
+    ) -> ScopedJoinHandle<'scope, T> {
+        match spawned {
+            Ok(handle) => handle,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn spawn_inner<F, T>(
+        &'scope self,
+        builder: Builder,
+        f: F,
+        local: bool,
+        at: &'static Location<'static>,
+    ) -> io::Result<ScopedJoinHandle<'scope, T>>
+    where
+        F: FnOnce() -> T + 'scope,
+        T: 'scope,
+    {
+        let (child, handle) = Child::new(&self.data, f);
+        // SAFETY: what the closure and its value borrow outlives `'scope`, and the scope does not end
+        // before the child has said that it has: `Child` says so after both are gone, or the value is
+        // out of the task's reach. A local child's packet is shared with the handle alone, which is
+        // not `Send` unless the value is.
+        let task = unsafe { spawn::spawn_borrowing(move || child.run(), builder, local, at) }?;
+        Ok(handle.of(task))
+    }
+
+    fn cancel_children(&self) {
+        self.data.cancel_children();
+    }
+}
+
+impl Builder {
+    /// Spawns the task in a scope, as [`Scope::spawn`]; in std `Builder::spawn_scoped`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::task;
+    ///
+    /// let text = String::from("abc");
+    /// let length = task::scope(|s| {
+    ///     let builder = task::Builder::new().name("measures");
+    ///     builder.spawn_scoped(s, || text.len()).unwrap().join().unwrap()
+    /// });
+    /// assert_eq!(length, 3);
+    /// ```
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn_scoped<'scope, 'env, F, T>(
+        self,
+        scope: &'scope Scope<'scope, 'env>,
+        f: F,
+    ) -> io::Result<ScopedJoinHandle<'scope, T>>
+    where
+        F: FnOnce() -> T,
+        F: Send,   // not `Send`? `Scope::spawn_local` keeps the task on this worker
+        F: 'scope, // does not live long enough? only what lives outside of `task::scope` can be borrowed
+        T: Send,   // not `Send`? `Scope::spawn_local` keeps the task on this worker
+        T: 'scope, // borrows? only from what lives outside of `task::scope`
+    {
+        scope.spawn_inner(self, f, false, Location::caller())
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut scope = f.debug_struct("Scope");
+        self.data.describe(&mut scope);
+        scope.finish()
+    }
+}

@@ -1,0 +1,211 @@
+//! Something that happened.
+
+use std::fmt;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::time::{Duration, Instant};
+
+use super::queue::{Locked, Queue};
+use crate::clock;
+use crate::loom::{AtomicU32, const_fn};
+use crate::park;
+use crate::task::Reason;
+
+const SET: u32 = 1 << 0;
+/// Somebody may be in the queue. Never with SET. It changes under the queue's lock only.
+const WAITERS: u32 = 1 << 1;
+
+/// Says to those who wait that something happened.
+///
+/// One made by [`Event::new`] stays set until it is reset, and lets all through meanwhile. One made by
+/// [`Event::auto`] lets one through for each time it is set, and resets itself; set twice with nobody
+/// waiting, it lets one through.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::sync::{Arc, Event};
+///
+/// let start = Arc::new(Event::new());
+/// let runners: Vec<_> = (0..3)
+///     .map(|n| {
+///         let start = start.clone();
+///         gocoro::go!({
+///             start.wait();
+///             n
+///         })
+///     })
+///     .collect();
+/// start.set();
+/// assert_eq!(runners.into_iter().map(|runner| runner.wait()).sum::<i32>(), 3);
+/// ```
+pub struct Event {
+    word: AtomicU32,
+    auto: bool,
+    queue: Queue<()>,
+}
+
+impl Event {
+    const_fn! {
+        /// An event that is not set, and once set stays so until it is reset.
+        #[must_use]
+        pub fn new() -> Event {
+            Event { word: AtomicU32::new(0), auto: false, queue: Queue::new() }
+        }
+    }
+
+    const_fn! {
+        /// An event that is not set, and is reset by letting one through.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use gocoro::sync::Event;
+        /// use std::time::Duration;
+        ///
+        /// let event = Event::auto();
+        /// event.set();
+        /// event.wait();
+        /// assert!(!event.wait_timeout(Duration::ZERO));
+        /// ```
+        #[must_use]
+        pub fn auto() -> Event {
+            Event { word: AtomicU32::new(0), auto: true, queue: Queue::new() }
+        }
+    }
+
+    /// Sets it: all who wait are let through, or one, if it is an [`Event::auto`].
+    pub fn set(&self) {
+        let mut word = self.word.load(Relaxed);
+        while word & WAITERS == 0 {
+            // A write also if it is set: whoever resets it next sees what was done before this.
+            match self.word.compare_exchange_weak(word, SET, AcqRel, Relaxed) {
+                Ok(_) => return,
+                Err(seen) => word = seen,
+            }
+        }
+        self.let_through();
+    }
+
+    #[cold]
+    fn let_through(&self) {
+        let mut queue = self.queue.lock();
+        if self.auto {
+            let wake = queue.claim_first(|()| ());
+            let next = match (&wake, queue.is_empty()) {
+                (None, _) => SET,
+                (Some(_), true) => 0,
+                (Some(_), false) => WAITERS,
+            };
+            self.replace(next);
+            drop(queue);
+            if let Some(wake) = wake {
+                wake.give();
+            }
+        } else {
+            let wakes = queue.claim_all(|()| ());
+            self.replace(SET);
+            drop(queue);
+            wakes.give();
+        }
+    }
+
+    /// Under the queue's lock.
+    fn replace(&self, next: u32) {
+        self.word.swap(next, AcqRel);
+    }
+
+    /// Takes it back: those who come wait.
+    pub fn reset(&self) {
+        self.word.fetch_and(!SET, AcqRel);
+    }
+
+    /// Whether it is set.
+    pub fn is_set(&self) -> bool {
+        self.word.load(Acquire) & SET != 0
+    }
+
+    /// Waits until it is set.
+    ///
+    /// # Parks
+    ///
+    /// Unless it is set. On a plain thread it blocks the thread. A cancel point: whoever is cancelled
+    /// has not been let through.
+    #[inline]
+    pub fn wait(&self) {
+        park::spent();
+        if !self.pass() {
+            self.wait_until(None);
+        }
+    }
+
+    /// Waits until it is set, but not longer than `timeout`; `false` if the time was up.
+    ///
+    /// # Parks
+    ///
+    /// As [`Event::wait`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::sync::Event;
+    /// use std::time::Duration;
+    ///
+    /// let event = Event::new();
+    /// assert!(!event.wait_timeout(Duration::from_millis(1)));
+    /// event.set();
+    /// assert!(event.wait_timeout(Duration::ZERO));
+    /// ```
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        park::spent();
+        self.pass() || !timeout.is_zero() && self.wait_until(clock::after(timeout))
+    }
+
+    /// Goes through if it is set.
+    #[inline]
+    fn pass(&self) -> bool {
+        if !self.auto {
+            return self.is_set();
+        }
+        self.word.compare_exchange(SET, 0, AcqRel, Relaxed).is_ok()
+    }
+
+    #[cold]
+    fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        let queue = self.queue.lock();
+        let mut word = self.word.load(Relaxed);
+        loop {
+            let next = match word & SET {
+                0 => WAITERS,
+                _ if self.auto => 0,
+                _ => SET,
+            };
+            match self.word.compare_exchange_weak(word, next, AcqRel, Relaxed) {
+                Ok(SET) => return true,
+                Ok(_) => break,
+                Err(seen) => word = seen,
+            }
+        }
+        let undo = |queue: Locked<'_, ()>, let_through: Option<()>| {
+            drop(queue);
+            if let_through.is_some() && self.auto {
+                self.set();
+            }
+        };
+        self.queue.wait(queue, (), Reason::Event, deadline, || (), undo).is_some()
+    }
+}
+
+impl Default for Event {
+    fn default() -> Event {
+        Event::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("set", &self.is_set())
+            .field("auto", &self.auto)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,46 @@
+//! Who holds a lock, as a number that fits into the lock's word.
+
+use std::fmt;
+
+use crate::current;
+use crate::task::Naming;
+
+/// The word names a holder.
+pub(super) const HELD: u64 = 1 << 0;
+/// Somebody waits in the queue: the holder has to look there. Never part of a name.
+pub(super) const WAITERS: u64 = 1 << 1;
+/// The holder is a plain thread.
+const THREAD: u64 = 1 << 2;
+const SHIFT: u32 = 3;
+
+/// Whoever runs this. Tasks are told apart for ever, threads while they live.
+#[inline(always)]
+pub(super) fn me() -> u64 {
+    match current::task() {
+        Some((_, task)) => (task.id << SHIFT) | HELD,
+        // The mark is an address that is a multiple of eight.
+        None => current::thread_mark() as u64 | THREAD | HELD,
+    }
+}
+
+/// Panics if the word says that `me`, who is about to wait, waits for itself.
+#[track_caller]
+pub(super) fn refuse_again(word: u64, me: u64, what: &'static str) {
+    if word & !WAITERS == me {
+        panic!("{Me} {what}, which could never end");
+    }
+}
+
+struct Me;
+
+impl fmt::Display for Me {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match current::task() {
+            Some((_, task)) => Naming(task).fmt(f),
+            None => match std::thread::current().name() {
+                Some(name) => write!(f, "thread '{name}'"),
+                None => f.write_str("a thread"),
+            },
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What tasks and threads share and wait for: std's primitives, and a few more.
+//!
+//! Each is an atomic word for the case that nobody waits, and a [`queue`] for the others. Whoever
+//! makes a wait end says so under the queue's lock, lets go of it, and wakes last.
+
+mod holder;
+mod poison;
+mod queue;
+mod raw_mutex;
+mod raw_rwlock;
+
+mod barrier;
+mod condvar;
+mod lazy_lock;
+mod mutex;
+mod once;
+mod once_lock;
+mod rwlock;
+
+mod event;
+mod promise;
+mod semaphore;
+mod wait_group;
+
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub use event::Event;
+pub use lazy_lock::LazyLock;
+pub use mutex::{Mutex, MutexGuard};
+pub use once::{Once, OnceState};
+pub use once_lock::OnceLock;
+pub use promise::{Abandoned, Deferred, Promise, promise};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use semaphore::{Closed, OwnedPermit, Permit, Semaphore, TryAcquireError};
+pub use wait_group::WaitGroup;

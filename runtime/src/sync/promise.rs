@@ -1,0 +1,197 @@
+//! A value that comes later.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::queue::Queue;
+use crate::loom::AtomicU32;
+use crate::park;
+use crate::task::Reason;
+
+const PENDING: u32 = 0;
+const SET: u32 = 1;
+const ABANDONED: u32 = 2;
+
+/// The right to set a value, once; from [`promise`].
+///
+/// Dropping it without setting the value abandons it: those who wait are told.
+pub struct Promise<T> {
+    shared: Arc<Shared<T>>,
+}
+
+/// A value that comes later; from [`promise`]. Many may wait for it and read it, through clones or by
+/// reference, now and later.
+pub struct Deferred<T> {
+    shared: Arc<Shared<T>>,
+}
+
+struct Shared<T> {
+    state: AtomicU32,
+    /// Written by the promise; read once the state is SET.
+    value: UnsafeCell<Option<T>>,
+    queue: Queue<()>,
+}
+
+// SAFETY: a value goes from the promise to whoever reads or drops it, and is shared by those who hold
+// a `Deferred`, which are on other threads only if `T` is `Sync`: see below.
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+// SAFETY: a promise gives no reference to the value. Where `T` is not `Sync`, all that do are on one
+// thread, and the value moves there.
+unsafe impl<T: Send> Send for Promise<T> {}
+// SAFETY: nothing can be done with a shared promise.
+unsafe impl<T: Send> Sync for Promise<T> {}
+
+impl<T> UnwindSafe for Promise<T> {}
+impl<T> RefUnwindSafe for Promise<T> {}
+impl<T: RefUnwindSafe> UnwindSafe for Deferred<T> {}
+impl<T: RefUnwindSafe> RefUnwindSafe for Deferred<T> {}
+
+/// The promise was dropped before it was set: the value will never come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Abandoned;
+
+/// A value that is set once, by the [`Promise`], and read by many, through the [`Deferred`].
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::sync::{Abandoned, promise};
+///
+/// let (promise, answer) = promise();
+/// let readers: Vec<_> = (0..3)
+///     .map(|_| {
+///         let answer = answer.clone();
+///         gocoro::go!({ *answer.wait().unwrap() })
+///     })
+///     .collect();
+/// assert_eq!(answer.get(), None);
+/// promise.set(42);
+/// assert!(readers.into_iter().all(|reader| reader.wait() == 42));
+/// assert_eq!(answer.get(), Some(&42));
+///
+/// let (promise, answer) = gocoro::sync::promise::<i32>();
+/// drop(promise);
+/// assert_eq!(answer.wait(), Err(Abandoned));
+/// ```
+#[must_use]
+pub fn promise<T>() -> (Promise<T>, Deferred<T>) {
+    let shared = Arc::new(Shared {
+        state: AtomicU32::new(PENDING),
+        value: UnsafeCell::new(None),
+        queue: Queue::new(),
+    });
+    (Promise { shared: shared.clone() }, Deferred { shared })
+}
+
+impl<T> Promise<T> {
+    /// Sets the value, and wakes all who wait for it.
+    pub fn set(self, value: T) {
+        // SAFETY: there is one promise, it is used up by this, and nobody reads before SET.
+        unsafe { *self.shared.value.get() = Some(value) };
+        self.shared.settle(SET);
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        if self.shared.state.load(Relaxed) == PENDING {
+            self.shared.settle(ABANDONED);
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    fn settle(&self, state: u32) {
+        let mut queue = self.queue.lock();
+        self.state.store(state, Release);
+        let wakes = queue.claim_all(|()| ());
+        drop(queue);
+        wakes.give();
+    }
+
+    /// What has become of it.
+    fn settled(&self) -> Option<Result<&T, Abandoned>> {
+        match self.state.load(Acquire) {
+            PENDING => None,
+            // SAFETY: once it is SET, the value is only read.
+            SET => Some(unsafe { (*self.value.get()).as_ref() }.ok_or(Abandoned)),
+            _ => Some(Err(Abandoned)),
+        }
+    }
+
+    #[cold]
+    fn wait(&self) {
+        let queue = self.queue.lock();
+        if self.state.load(Acquire) == PENDING {
+            self.queue.wait(queue, (), Reason::Promise, None, || (), |_, _| ());
+        }
+    }
+}
+
+impl<T> Deferred<T> {
+    /// Waits for the value.
+    ///
+    /// # Parks
+    ///
+    /// Until the promise is set or dropped. On a plain thread it blocks the thread. A cancel point.
+    ///
+    /// # Errors
+    ///
+    /// [`Abandoned`] if the promise was dropped without being set.
+    pub fn wait(&self) -> Result<&T, Abandoned> {
+        park::spent();
+        loop {
+            if let Some(settled) = self.shared.settled() {
+                return settled;
+            }
+            self.shared.wait();
+        }
+    }
+
+    /// The value, if it has come.
+    pub fn get(&self) -> Option<&T> {
+        self.shared.settled()?.ok()
+    }
+
+    /// Whether the promise was dropped without being set.
+    pub fn is_abandoned(&self) -> bool {
+        matches!(self.shared.settled(), Some(Err(Abandoned)))
+    }
+}
+
+impl<T> Clone for Deferred<T> {
+    fn clone(&self) -> Deferred<T> {
+        Deferred { shared: self.shared.clone() }
+    }
+}
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the promise was dropped before it was set")
+    }
+}
+
+impl std::error::Error for Abandoned {}
+
+impl<T> fmt::Debug for Promise<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise").finish_non_exhaustive()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Deferred<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_tuple("Deferred");
+        match self.shared.settled() {
+            None => text.field(&format_args!("<pending>")),
+            Some(Err(Abandoned)) => text.field(&format_args!("<abandoned>")),
+            Some(Ok(value)) => text.field(value),
+        };
+        text.finish()
+    }
+}

@@ -1,0 +1,191 @@
+//! The queue of those who wait, and the wait itself: what every primitive here is made of.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use crate::clock;
+use crate::current;
+use crate::loom::{Mutex, MutexGuard, const_fn};
+use crate::task::{Reason, Wake};
+use crate::waiters::{List, Node, Waiter};
+
+/// Waits of tasks and threads, oldest first, beside a state of their primitive's. Each carries a `P`:
+/// what it asks for, later what it was granted.
+pub(super) struct Queue<P, S = ()>(Mutex<Inner<P, S>>);
+
+struct Inner<P, S> {
+    list: List<P>,
+    state: S,
+}
+
+/// A queue that is locked: never across a park. It stands for the primitive's state.
+pub(super) struct Locked<'a, P, S = ()>(MutexGuard<'a, Inner<P, S>>);
+
+impl<P: Copy> Queue<P> {
+    const_fn! {
+        pub(super) fn new() -> Queue<P> {
+            Queue::with(())
+        }
+    }
+}
+
+impl<P: Copy, S> Queue<P, S> {
+    const_fn! {
+        pub(super) fn with(state: S) -> Queue<P, S> {
+            Queue(Mutex::new(Inner { list: List::new(), state }))
+        }
+    }
+
+    pub(super) fn lock(&self) -> Locked<'_, P, S> {
+        Locked(self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits at the queue's end until the wait is claimed, and returns what it was granted; `None` if
+    /// the deadline came first.
+    ///
+    /// `linked` runs once the queue is let go of, before anything is waited for. `left` runs, with the
+    /// queue locked, if the wait ends in another way than by returning its grant, which is by an
+    /// unwinding or the deadline: it is told the grant, if there was one all the same, and undoes it.
+    #[inline]
+    pub(super) fn wait(
+        &self,
+        mut locked: Locked<'_, P, S>,
+        asked: P,
+        reason: Reason,
+        deadline: Option<Instant>,
+        linked: impl FnOnce(),
+        left: impl FnMut(Locked<'_, P, S>, Option<P>),
+    ) -> Option<P> {
+        let waiter = Waiter::solo();
+        let node = Node::new(&waiter, 0, asked);
+        // SAFETY: node and waiter stay in this frame, which is not left before `stay` has unlinked
+        // the node or found it claimed, by its drop or below.
+        unsafe { locked.0.list.push_back(&node) };
+        drop(locked);
+        let mut stay = Stay { queue: self, node: &node, left };
+        linked();
+        while waiter.claimed().is_none() {
+            waiter.park(reason, deadline);
+            if deadline.is_some_and(|at| clock::now() >= at) {
+                return match stay.leave() {
+                    (locked, None) => {
+                        (stay.left)(locked, None);
+                        std::mem::forget(stay);
+                        None
+                    }
+                    (locked, granted) => {
+                        drop(locked);
+                        std::mem::forget(stay);
+                        granted
+                    }
+                };
+            }
+        }
+        std::mem::forget(stay);
+        // Whoever granted it is through with the node when it lets go of the lock.
+        let _locked = self.lock();
+        // SAFETY: the queue is locked.
+        Some(*unsafe { node.payload() })
+    }
+}
+
+/// A node's stay in its queue, to be ended by whoever it belongs to.
+struct Stay<'a, P: Copy, S, L: FnMut(Locked<'_, P, S>, Option<P>)> {
+    queue: &'a Queue<P, S>,
+    node: &'a Node<P>,
+    left: L,
+}
+
+impl<'a, P: Copy, S, L: FnMut(Locked<'_, P, S>, Option<P>)> Stay<'a, P, S, L> {
+    /// Takes the node out; what it was granted, if it was claimed before.
+    fn leave(&self) -> (Locked<'a, P, S>, Option<P>) {
+        let mut locked = self.queue.lock();
+        // SAFETY: it was linked to this list.
+        let waited = unsafe { locked.0.list.remove(self.node) };
+        // SAFETY: the queue is locked.
+        let granted = (!waited).then(|| *unsafe { self.node.payload() });
+        (locked, granted)
+    }
+}
+
+impl<P: Copy, S, L: FnMut(Locked<'_, P, S>, Option<P>)> Drop for Stay<'_, P, S, L> {
+    #[cold]
+    fn drop(&mut self) {
+        let (locked, granted) = self.leave();
+        (self.left)(locked, granted);
+    }
+}
+
+impl<P: Copy, S> Locked<'_, P, S> {
+    /// What the oldest waits for.
+    pub(super) fn first(&self) -> Option<P> {
+        self.0.list.first().copied()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.list.is_empty()
+    }
+
+    /// Ends the oldest wait, which may be granted something else than it asked for.
+    #[inline]
+    pub(super) fn claim_first(&mut self, grant: impl FnOnce(&mut P)) -> Option<Wake> {
+        self.0.list.claim_first(current::here(), grant)
+    }
+
+    /// Ends all waits.
+    pub(super) fn claim_all(&mut self, mut grant: impl FnMut(&mut P)) -> Wakes {
+        let mut wakes = Wakes::default();
+        while let Some(wake) = self.claim_first(&mut grant) {
+            wakes.push(wake);
+        }
+        wakes
+    }
+}
+
+impl<P, S> Deref for Locked<'_, P, S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.0.state
+    }
+}
+
+impl<P, S> DerefMut for Locked<'_, P, S> {
+    fn deref_mut(&mut self) -> &mut S {
+        &mut self.0.state
+    }
+}
+
+/// Wakes to be given once the queue is let go of.
+#[derive(Debug, Default)]
+#[must_use]
+pub(super) struct Wakes {
+    first: Option<Wake>,
+    others: Vec<Wake>,
+}
+
+impl Wakes {
+    pub(super) fn push(&mut self, wake: Wake) {
+        if self.first.is_none() {
+            self.first = Some(wake);
+        } else {
+            self.others.push(wake);
+        }
+    }
+
+    /// Wakes them all, the oldest first; one alone runs next.
+    pub(super) fn give(self) {
+        let Some(first) = self.first else { return };
+        match current::core() {
+            Some(core) if !self.others.is_empty() => {
+                first.give_later(core);
+                self.others.into_iter().for_each(|wake| wake.give_later(core));
+            }
+            _ => {
+                first.give();
+                self.others.into_iter().for_each(Wake::give);
+            }
+        }
+    }
+}

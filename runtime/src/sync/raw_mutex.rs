@@ -1,0 +1,111 @@
+//! A lock without what it guards: first come, first served.
+//!
+//! The word is zero, or names the holder, with the mark WAITERS if somebody is in the queue. The mark
+//! is set and taken off only under the queue's lock. A holder that finds it does not unlock: it names
+//! the oldest in the queue as the next holder and wakes it, so that nobody comes in between.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::holder::{self, WAITERS};
+use super::queue::Queue;
+use crate::loom::{AtomicU64, const_fn};
+use crate::park;
+use crate::task::Reason;
+
+pub(super) struct RawMutex {
+    word: AtomicU64,
+    /// Each carries its name.
+    queue: Queue<u64>,
+}
+
+impl RawMutex {
+    const_fn! {
+        pub(super) fn new() -> RawMutex {
+            RawMutex { word: AtomicU64::new(0), queue: Queue::new() }
+        }
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(super) fn lock(&self) {
+        park::spent();
+        let me = holder::me();
+        if !self.take(me) {
+            self.lock_slow(me);
+        }
+    }
+
+    /// As [`RawMutex::lock`], but nothing is thrown, neither out of the wait nor before it.
+    pub(super) fn lock_again(&self) {
+        let me = holder::me();
+        if !self.take(me) {
+            park::shielded(|| self.lock_slow(me));
+        }
+    }
+
+    /// Locks it if it is free.
+    #[inline]
+    pub(super) fn try_lock(&self) -> bool {
+        self.take(holder::me())
+    }
+
+    #[inline(always)]
+    fn take(&self, me: u64) -> bool {
+        self.word.compare_exchange(0, me, Acquire, Relaxed).is_ok()
+    }
+
+    #[cold]
+    #[track_caller]
+    fn lock_slow(&self, me: u64) {
+        let again = "locks a Mutex that it has locked already";
+        holder::refuse_again(self.word.load(Relaxed), me, again);
+        let queue = self.queue.lock();
+        let mut word = self.word.load(Relaxed);
+        while word & WAITERS == 0 {
+            let next = if word == 0 { me } else { word | WAITERS };
+            match self.word.compare_exchange_weak(word, next, Acquire, Relaxed) {
+                Ok(0) => return,
+                Ok(_) => break,
+                Err(seen) => word = seen,
+            }
+        }
+        self.queue.wait(
+            queue,
+            me,
+            Reason::Lock,
+            None,
+            || (),
+            |queue, granted| {
+                drop(queue);
+                if granted.is_some() {
+                    self.unlock();
+                }
+            },
+        );
+    }
+
+    /// Unlocks it, or hands it over. By its holder.
+    #[inline]
+    pub(super) fn unlock(&self) {
+        let word = self.word.load(Relaxed);
+        if word & WAITERS != 0 || self.word.compare_exchange(word, 0, Release, Relaxed).is_err() {
+            self.hand_over();
+        }
+    }
+
+    #[cold]
+    fn hand_over(&self) {
+        let mut next = 0;
+        let mut queue = self.queue.lock();
+        let wake = queue.claim_first(|name| next = *name);
+        if !queue.is_empty() {
+            next |= WAITERS;
+        }
+        // The mark keeps all others from writing it.
+        self.word.store(next, Release);
+        drop(queue);
+        if let Some(wake) = wake {
+            wake.give();
+        }
+    }
+}

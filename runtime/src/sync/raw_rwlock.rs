@@ -1,0 +1,184 @@
+//! A lock of many readers or one writer, without what it guards: first come, first served.
+//!
+//! The word counts the readers, or names the writer as a mutex's word does, and carries the mark
+//! WAITERS exactly while there is somebody in the queue; the mark and the queue change under the
+//! queue's lock only. Under the mark nobody comes in but by [`RawRwLock::settle`], which lets in from
+//! the front whoever can be: so a reader behind a waiting writer waits too, and none starves.
+
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use super::holder::{self, HELD as WRITER, WAITERS};
+use super::queue::{Locked, Queue, Wakes};
+use crate::loom::{AtomicU64, const_fn};
+use crate::park;
+use crate::task::Reason;
+
+/// One reader, in a word without a writer.
+const READER: u64 = 1 << 2;
+
+/// What a waiting reader carries; a writer carries its name.
+const READS: u64 = 0;
+
+pub(super) struct RawRwLock {
+    word: AtomicU64,
+    queue: Queue<u64>,
+}
+
+impl RawRwLock {
+    const_fn! {
+        pub(super) fn new() -> RawRwLock {
+            RawRwLock { word: AtomicU64::new(0), queue: Queue::new() }
+        }
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(super) fn read(&self) {
+        park::spent();
+        if !self.try_read() {
+            self.wait(READS, holder::me(), "read-locks an RwLock that it has write-locked");
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_read(&self) -> bool {
+        let mut word = self.word.load(Relaxed);
+        while word & (WRITER | WAITERS) == 0 {
+            match self.word.compare_exchange_weak(word, word + READER, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(seen) => word = seen,
+            }
+        }
+        false
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(super) fn write(&self) {
+        park::spent();
+        let me = holder::me();
+        if self.word.compare_exchange(0, me, Acquire, Relaxed).is_err() {
+            self.wait(me, me, "write-locks an RwLock that it has write-locked already");
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_write(&self) -> bool {
+        self.word.compare_exchange(0, holder::me(), Acquire, Relaxed).is_ok()
+    }
+
+    #[cold]
+    #[track_caller]
+    fn wait(&self, asked: u64, me: u64, what: &'static str) {
+        holder::refuse_again(self.word.load(Relaxed), me, what);
+        let queue = self.queue.lock();
+        let mut word = self.word.load(Relaxed);
+        while word & WAITERS == 0 {
+            let next = match asked {
+                READS if word & WRITER == 0 => word + READER,
+                name if word == 0 => name,
+                _ => word | WAITERS,
+            };
+            match self.word.compare_exchange_weak(word, next, Acquire, Relaxed) {
+                Ok(_) if next & WAITERS == 0 => return,
+                Ok(_) => break,
+                Err(seen) => word = seen,
+            }
+        }
+        self.queue.wait(
+            queue,
+            asked,
+            Reason::Lock,
+            None,
+            || (),
+            |mut queue, granted| match granted {
+                // Those behind it may be able to come in now.
+                None => {
+                    let wakes = self.settle(&mut queue);
+                    drop(queue);
+                    wakes.give();
+                }
+                Some(asked) => {
+                    drop(queue);
+                    if asked == READS { self.read_unlock() } else { self.write_unlock() }
+                }
+            },
+        );
+    }
+
+    #[inline]
+    pub(super) fn read_unlock(&self) {
+        let before = self.word.fetch_sub(READER, Release);
+        if before & WAITERS != 0 && before - READER == WAITERS {
+            self.let_in();
+        }
+    }
+
+    #[inline]
+    pub(super) fn write_unlock(&self) {
+        let word = self.word.load(Relaxed);
+        if word & WAITERS != 0 || self.word.compare_exchange(word, 0, Release, Relaxed).is_err() {
+            self.replace_writer(0);
+        }
+    }
+
+    /// Makes the writer a reader.
+    pub(super) fn downgrade(&self) {
+        let word = self.word.load(Relaxed);
+        if word & WAITERS != 0
+            || self.word.compare_exchange(word, READER, Release, Relaxed).is_err()
+        {
+            self.replace_writer(READER);
+        }
+    }
+
+    #[cold]
+    fn replace_writer(&self, readers: u64) {
+        let mut queue = self.queue.lock();
+        // Between writer and mark nobody else writes the word.
+        self.word.store(readers | WAITERS, Release);
+        let wakes = self.settle(&mut queue);
+        drop(queue);
+        wakes.give();
+    }
+
+    #[cold]
+    fn let_in(&self) {
+        let mut queue = self.queue.lock();
+        let wakes = self.settle(&mut queue);
+        drop(queue);
+        wakes.give();
+    }
+
+    /// Lets in from the front of the queue whoever can be let in now.
+    fn settle(&self, queue: &mut Locked<'_, u64>) -> Wakes {
+        let mut wakes = Wakes::default();
+        loop {
+            let word = self.word.load(Acquire);
+            if word & WAITERS == 0 || word & WRITER != 0 {
+                return wakes;
+            }
+            // Under the mark, and without a writer, others can only count readers down.
+            let woken = match queue.first() {
+                None => {
+                    self.word.fetch_and(!WAITERS, AcqRel);
+                    return wakes;
+                }
+                Some(READS) => {
+                    self.word.fetch_add(READER, AcqRel);
+                    queue.claim_first(|_| ())
+                }
+                Some(_) if word != WAITERS => return wakes,
+                Some(name) => {
+                    let woken = queue.claim_first(|_| ());
+                    let more = if queue.is_empty() { 0 } else { WAITERS };
+                    self.word.store(name | more, Release);
+                    woken
+                }
+            };
+            if let Some(wake) = woken {
+                wakes.push(wake);
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What few tasks have: made when it is needed, so that the others don't carry it.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+
+use super::{Header, Locals};
+
+/// Why a task was cancelled; for its join error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cause {
+    pub(crate) kind: CauseKind,
+    pub(crate) at: &'static Location<'static>,
+    /// The task that did it; zero for a plain thread.
+    pub(crate) by: u64,
+}
+
+/// What cancelled a task, and of what the place is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CauseKind {
+    /// Somebody asked for it, there.
+    Asked,
+    /// The scope that was opened there.
+    Scope,
+    /// The group that was made there.
+    Group,
+    /// Another arm won the race there.
+    Race,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.at;
+        match self.kind {
+            CauseKind::Asked => match self.by {
+                0 => write!(f, "at {at}"),
+                task => write!(f, "at {at} by task {task}"),
+            },
+            CauseKind::Scope => write!(f, "by its scope, opened at {at}"),
+            CauseKind::Group => write!(f, "by its group, made at {at}"),
+            CauseKind::Race => write!(f, "by the winner of its race at {at}"),
+        }
+    }
+}
+
+/// What few tasks have.
+#[derive(Default)]
+pub(crate) struct Meta {
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) span: Option<tracing::Span>,
+    /// The task that spawned it, if it has a name or a span; zero for a plain thread.
+    pub(crate) parent: u64,
+    cause: OnceLock<Cause>,
+    locals: Locals,
+}
+
+impl Meta {
+    pub(crate) fn new(name: Option<Box<str>>, span: Option<tracing::Span>, parent: u64) -> Meta {
+        Meta { name, span, parent, ..Meta::default() }
+    }
+}
+
+/// The pointer to it that a task carries.
+pub(super) struct Cold(AtomicPtr<Meta>);
+
+impl Cold {
+    /// With what the spawn knows, if anything.
+    #[inline(always)]
+    pub(super) fn new(meta: Option<Box<Meta>>) -> Cold {
+        Cold(AtomicPtr::new(meta.map_or(std::ptr::null_mut(), Box::into_raw)))
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self) -> Option<&Meta> {
+        // SAFETY: null, or from `Box::into_raw` and freed by `drop` only.
+        unsafe { self.0.load(Acquire).as_ref() }
+    }
+
+    fn content(&self) -> &Meta {
+        if let Some(content) = self.get() {
+            return content;
+        }
+        let made = Box::into_raw(Box::default());
+        let there = match self.0.compare_exchange(std::ptr::null_mut(), made, AcqRel, Acquire) {
+            Ok(_) => made,
+            Err(there) => {
+                // SAFETY: made just now, and nobody has seen it.
+                drop(unsafe { Box::from_raw(made) });
+                there
+            }
+        };
+        // SAFETY: as in `get`.
+        unsafe { &*there }
+    }
+
+    /// Drops the task's values of task-locals, on its stack.
+    #[inline(always)]
+    pub(super) fn drop_locals(&self) {
+        if let Some(meta) = self.get() {
+            meta.locals.drop_all();
+        }
+    }
+}
+
+impl Header {
+    #[inline(always)]
+    pub(crate) fn meta(&self) -> Option<&Meta> {
+        self.cold.get()
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.meta()?.name.as_deref()
+    }
+
+    /// Keeps the first cause.
+    pub(crate) fn set_cause(&self, cause: Cause) {
+        let _ = self.cold.content().cause.set(cause);
+    }
+
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.meta()?.cause.get().copied()
+    }
+
+    /// The task's values of task-locals. By the task itself.
+    pub(crate) fn locals(&self) -> &Locals {
+        &self.cold.content().locals
+    }
+}
+
+impl fmt::Debug for Meta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meta").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Cold {
+    fn drop(&mut self) {
+        let meta = *self.0.get_mut();
+        if !meta.is_null() {
+            // SAFETY: made by `Box::into_raw`, and nobody else reaches it any more. The task has
+            // dropped its locals when it ended; one that never ran has none.
+            drop(unsafe { Box::from_raw(meta) });
+        }
+    }
+}

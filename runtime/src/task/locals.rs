@@ -1,0 +1,83 @@
+//! The values of task-locals that one task or one plain thread has.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::unwind;
+
+/// Values by key. Few, so they are looked through.
+#[derive(Default)]
+pub(crate) struct Locals {
+    entries: RefCell<Vec<Entry>>,
+}
+
+struct Entry {
+    key: usize,
+    /// `None` while the values are being dropped: this one was.
+    value: Option<Rc<dyn Any>>,
+}
+
+/// What there is under a key.
+pub(crate) enum Found {
+    Value(Rc<dyn Any>),
+    /// Nothing yet.
+    Nothing,
+    /// The value was dropped already.
+    Dropped,
+}
+
+impl Locals {
+    pub(crate) const fn new() -> Locals {
+        Locals { entries: RefCell::new(Vec::new()) }
+    }
+
+    /// The value under a key. It is shared, so that it outlives its removal while it is in use.
+    pub(crate) fn get(&self, key: usize) -> Found {
+        let entries = self.entries.borrow();
+        match entries.iter().find(|entry| entry.key == key) {
+            None => Found::Nothing,
+            Some(Entry { value: Some(value), .. }) => Found::Value(value.clone()),
+            Some(_) => Found::Dropped,
+        }
+    }
+
+    /// Puts a value under a key, and gives the one before back.
+    pub(crate) fn replace(&self, key: usize, value: Rc<dyn Any>) -> Option<Rc<dyn Any>> {
+        let mut entries = self.entries.borrow_mut();
+        match entries.iter_mut().find(|entry| entry.key == key) {
+            Some(entry) => entry.value.replace(value),
+            None => {
+                entries.push(Entry { key, value: Some(value) });
+                None
+            }
+        }
+    }
+
+    /// Takes the value under a key out, so that there is nothing.
+    pub(crate) fn remove(&self, key: usize) -> Option<Rc<dyn Any>> {
+        let mut entries = self.entries.borrow_mut();
+        let at = entries.iter().position(|entry| entry.key == key)?;
+        entries.remove(at).value
+    }
+
+    /// Drops all values, the newest first, and those that their destructors make.
+    pub(crate) fn drop_all(&self) {
+        loop {
+            let value = {
+                let mut entries = self.entries.borrow_mut();
+                entries.iter_mut().rev().find_map(|entry| entry.value.take())
+            };
+            match value {
+                Some(value) => unwind::drop_quietly(value),
+                None => return drop(self.entries.take()),
+            }
+        }
+    }
+}
+
+impl Drop for Locals {
+    fn drop(&mut self) {
+        self.drop_all();
+    }
+}

@@ -1,0 +1,228 @@
+//! The word of a task with its link and its owner's inbox: what others ask, against claim, drain and
+//! complete.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::{Poll, Probe};
+use crate::loom::AtomicPtr;
+use crate::task::inbox::{Inbox, Linked, Notify};
+use crate::task::word::{Asked, Completed, Requests, Word};
+
+const OWNERS: usize = 2;
+
+struct Task {
+    word: Word,
+    link: AtomicPtr<Task>,
+    /// Had alone by whoever may touch the link.
+    link_held: Probe,
+}
+
+impl Linked for Task {
+    fn link(&self) -> &AtomicPtr<Task> {
+        &self.link
+    }
+}
+
+struct Worker {
+    inbox: Inbox<Task>,
+    poll: Poll,
+    /// Shared by those who push, had alone by the worker when it gives its mailbox back.
+    open: Probe,
+}
+
+struct Model {
+    task: Task,
+    workers: [Worker; OWNERS],
+}
+
+/// What the owner of the task knows.
+#[derive(Default)]
+struct Owner {
+    wakes: bool,
+    permits: bool,
+    cancelled: bool,
+    links_due: usize,
+}
+
+impl Owner {
+    fn note(&mut self, requests: Requests) {
+        self.wakes |= requests.wake();
+        self.permits |= requests.permit();
+        self.cancelled |= requests.cancel();
+    }
+}
+
+impl Model {
+    fn new() -> Arc<Model> {
+        let worker = || Worker { inbox: Inbox::new(), poll: Poll::new(), open: Probe::new() };
+        Arc::new(Model {
+            task: Task {
+                word: Word::new(),
+                link: AtomicPtr::new(std::ptr::null_mut()),
+                link_held: Probe::new(),
+            },
+            workers: [worker(), worker()],
+        })
+    }
+
+    /// As `push_if_asked`.
+    fn carry_out(&self, asked: Asked) {
+        let Asked::Push(owner) = asked else { return };
+        let worker = &self.workers[usize::from(owner)];
+        worker.open.share();
+        self.task.link_held.alone();
+        // SAFETY: the word said to push, and the task lives as long as the model.
+        if unsafe { worker.inbox.push(&self.task) } == Notify::Yes {
+            worker.poll.notify();
+        }
+    }
+
+    /// As `Worker::drain`.
+    fn drain(&self, id: u16, owner: &mut Owner) {
+        for task in self.workers[usize::from(id)].inbox.drain() {
+            // SAFETY: the task lives as long as the model.
+            let task = unsafe { &*task };
+            task.link_held.alone();
+            let requests = task.word.take_requests();
+            if requests.is_done() {
+                owner.links_due = owner.links_due.checked_sub(1).expect("a link nobody counted");
+            } else {
+                owner.note(requests);
+            }
+        }
+    }
+
+    /// Turns until this is so.
+    fn turn_until(&self, id: u16, owner: &mut Owner, done: impl Fn(&Owner) -> bool) {
+        let worker = &self.workers[usize::from(id)];
+        loop {
+            self.drain(id, owner);
+            if done(owner) {
+                return;
+            }
+            if worker.inbox.announce_sleep() {
+                worker.poll.wait();
+            }
+        }
+    }
+
+    /// As the end of a task, and then of its worker.
+    fn complete_and_end(&self, id: u16, mut owner: Owner) {
+        match self.task.word.complete(true) {
+            Completed::Done { link, .. } => owner.links_due += usize::from(link),
+            Completed::Unwanted => unreachable!("the handle is there"),
+        }
+        self.turn_until(id, &mut owner, |owner| owner.links_due == 0);
+        let worker = &self.workers[usize::from(id)];
+        assert!(worker.inbox.is_empty());
+        worker.open.alone();
+    }
+
+    fn claim(&self, id: u16) -> Option<Owner> {
+        let mut owner = Owner::default();
+        owner.note(self.task.word.claim(id)?);
+        Some(owner)
+    }
+
+    fn check(&self) {
+        assert!(self.task.word.is_done());
+        assert!(self.workers.iter().all(|worker| worker.inbox.is_empty()), "pushed after DONE");
+    }
+}
+
+fn spawn(model: &Arc<Model>, f: impl FnOnce(&Model) + 'static) -> thread::JoinHandle<()> {
+    let model = model.clone();
+    thread::spawn(move || f(&model))
+}
+
+#[test]
+fn loom_a_wake_finds_the_task_before_or_after_its_start() {
+    loom::model(|| {
+        let model = Model::new();
+        let other = spawn(&model, |model| model.carry_out(model.task.word.ask_wake()));
+        let mut owner = model.claim(0).unwrap();
+        model.turn_until(0, &mut owner, |owner| owner.wakes);
+        model.complete_and_end(0, owner);
+        other.join().unwrap();
+        model.check();
+    });
+}
+
+#[test]
+fn loom_requests_share_one_link_and_none_is_lost() {
+    loom::model(|| {
+        let model = Model::new();
+        let mut owner = model.claim(1).unwrap();
+        let waker = spawn(&model, |model| {
+            model.carry_out(model.task.word.ask_wake());
+            model.carry_out(model.task.word.ask_permit());
+        });
+        let canceller = spawn(&model, |model| model.carry_out(model.task.word.ask_cancel()));
+        model.turn_until(1, &mut owner, |owner| owner.wakes && owner.permits && owner.cancelled);
+        model.complete_and_end(1, owner);
+        waker.join().unwrap();
+        canceller.join().unwrap();
+        model.check();
+    });
+}
+
+#[test]
+fn loom_links_of_a_task_that_ends_are_counted() {
+    loom::model(|| {
+        let model = Model::new();
+        let mut owner = model.claim(0).unwrap();
+        let waker = spawn(&model, |model| model.carry_out(model.task.word.ask_wake()));
+        let canceller = spawn(&model, |model| model.carry_out(model.task.word.ask_cancel()));
+        model.drain(0, &mut owner);
+        model.complete_and_end(0, owner);
+        waker.join().unwrap();
+        canceller.join().unwrap();
+        model.check();
+    });
+}
+
+#[test]
+fn loom_one_of_two_claims_wins_and_gets_the_wake() {
+    loom::model(|| {
+        let model = Model::new();
+        let run = |model: &Model, id| {
+            let Some(mut owner) = model.claim(id) else { return };
+            model.turn_until(id, &mut owner, |owner| owner.wakes);
+            assert!(model.task.word.is_owned_by(id));
+            model.complete_and_end(id, owner);
+        };
+        let thief = spawn(&model, move |model| run(model, 1));
+        let waker = spawn(&model, |model| model.carry_out(model.task.word.ask_wake()));
+        run(&model, 0);
+        thief.join().unwrap();
+        waker.join().unwrap();
+        model.check();
+    });
+}
+
+#[test]
+fn loom_a_refused_task_is_pushed_by_nobody() {
+    loom::model(|| {
+        let model = Model::new();
+        let canceller = spawn(&model, |model| {
+            model.carry_out(model.task.word.ask_cancel());
+            model.carry_out(model.task.word.ask_wake());
+        });
+        let worker = spawn(&model, |model| {
+            if let Some(owner) = model.claim(0) {
+                model.complete_and_end(0, owner);
+            }
+        });
+        if model.task.word.claim_to_refuse() {
+            assert!(!model.task.word.is_owned_by(0));
+            let Completed::Done { joiner, .. } = model.task.word.complete(true) else {
+                panic!("the handle is there");
+            };
+            assert!(!joiner);
+        }
+        canceller.join().unwrap();
+        worker.join().unwrap();
+        model.check();
+    });
+}

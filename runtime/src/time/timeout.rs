@@ -1,0 +1,170 @@
+//! Bounding any code by a time.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::park;
+
+/// Why there is no value: the time was up before the closure returned.
+///
+/// It becomes an [`io::Error`] of the kind `TimedOut` where `?` asks for one.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::time::{Elapsed, timeout};
+/// use std::time::Duration;
+///
+/// let late: Result<(), Elapsed> = timeout(Duration::from_millis(1), gocoro::task::park);
+/// assert_eq!(std::io::Error::from(late.unwrap_err()).kind(), std::io::ErrorKind::TimedOut);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Elapsed {
+    _private: (),
+}
+
+impl fmt::Debug for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Elapsed")
+    }
+}
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time was up; give it longer, or retry")
+    }
+}
+
+impl Error for Elapsed {}
+
+impl From<Elapsed> for io::Error {
+    fn from(elapsed: Elapsed) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, elapsed)
+    }
+}
+
+/// Evaluated for those that use it only.
+struct Unwinds<T>(PhantomData<T>);
+
+impl<T> Unwinds<T> {
+    const CHECKED: () = assert!(
+        cfg!(panic = "unwind"),
+        "`time::timeout` and `time::timeout_at` unwind what they bound, which `panic = \"abort\"` \
+         rules out: build with `panic = \"unwind\"`, or bound the single operations by their own \
+         timeouts, and I/O by `time::io_deadline`"
+    );
+}
+
+/// Runs `f`, but not for longer than `duration`: then it is unwound from where it waits.
+///
+/// Any code can be bounded, at any call depth: destructors run, nothing else does. The closure is
+/// unwound from a wait only, so one that computes without waiting is not interrupted
+/// ([`task::checkpoint`](crate::cancel::checkpoint) makes it); if it returns after all, its value is the
+/// result however late it is. A wait that is over is not unwound: a message that was taken is returned.
+///
+/// Timeouts nest; of those whose time is up the outermost wins. In a destructor that runs because its
+/// task unwinds a timeout never ends what it bounds. Unwinding has hazards: see
+/// [`JoinHandle::cancel`](crate::join::JoinHandle::cancel).
+///
+/// The time runs from now; with a duration of zero `f` runs up to its first wait.
+///
+/// # Parks
+///
+/// As `f` does. On a plain thread too, where a wait for I/O ends by `poll(2)`.
+///
+/// # Errors
+///
+/// [`Elapsed`] if the time was up.
+///
+/// # Panics
+///
+/// With the panic of `f`.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::time::{sleep, timeout};
+/// use std::time::Duration;
+///
+/// assert_eq!(timeout(Duration::from_secs(60), || 42), Ok(42));
+///
+/// let slow = || sleep(Duration::from_secs(3600));
+/// assert!(timeout(Duration::from_millis(1), slow).is_err());
+/// ```
+#[inline]
+pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    let () = Unwinds::<T>::CHECKED;
+    let deadline = clock::after(duration);
+    park::timeout(deadline, duration.is_zero(), f).ok_or(Elapsed { _private: () })
+}
+
+/// Runs `f`, but not after `deadline`; as [`timeout`].
+///
+/// # Parks
+///
+/// As [`timeout`].
+///
+/// # Errors
+///
+/// As [`timeout`].
+///
+/// # Panics
+///
+/// With the panic of `f`.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::time::{sleep, timeout_at};
+/// use std::time::{Duration, Instant};
+///
+/// // Both steps together have one deadline.
+/// let deadline = Instant::now() + Duration::from_millis(2);
+/// let first = timeout_at(deadline, || sleep(Duration::ZERO));
+/// let second = timeout_at(deadline, || sleep(Duration::from_secs(3600)));
+/// assert!(second.is_err());
+/// # let _ = first;
+/// ```
+#[inline]
+pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    let () = Unwinds::<T>::CHECKED;
+    let expired = clock::now() >= deadline;
+    park::timeout(Some(deadline), expired, f).ok_or(Elapsed { _private: () })
+}
+
+/// Runs `f` with a deadline for I/O: once it has passed, every wait of gocoro's sockets, pipes and
+/// files' kind in it fails with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut).
+///
+/// The gentle form of [`timeout_at`]: nothing unwinds. It reaches through all code that reads and
+/// writes gocoro's streams, such as protocol libraries, which report the error their own way. Locks,
+/// channels and sleeps are not bounded. What can be done without waiting is done, however late.
+///
+/// Deadlines nest: the earliest holds. One that was set outside of a [`shield`](crate::cancel::shield)
+/// does not hold inside.
+///
+/// # Parks
+///
+/// As `f` does.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::net::{TcpListener, TcpStream};
+/// use gocoro::time::io_deadline;
+/// use std::io::{ErrorKind, Read};
+/// use std::time::{Duration, Instant};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut silent = TcpStream::connect(listener.local_addr()?)?;
+/// let soon = Instant::now() + Duration::from_millis(5);
+/// let read = io_deadline(soon, || silent.read_to_end(&mut Vec::new()));
+/// assert_eq!(read.unwrap_err().kind(), ErrorKind::TimedOut);
+/// # std::io::Result::Ok(())
+/// ```
+pub fn io_deadline<T>(deadline: Instant, f: impl FnOnce() -> T) -> T {
+    park::with_io_deadline(deadline, f)
+}

@@ -5,4 +5,5 @@
 //! user's own tokens lie, so that messages point there.
 
 pub(crate) mod entry;
+pub(crate) mod select;
 pub(crate) mod spawn;

@@ -112,6 +112,27 @@ pub fn go_impl(input: TokenStream) -> TokenStream {
         .into()
 }
 
+/// What `gocoro::select!` hands its input to, behind `[$crate]`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn select_impl(input: TokenStream) -> TokenStream {
+    select(input, false)
+}
+
+/// What `gocoro::select_biased!` hands its input to, behind `[$crate]`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn select_biased_impl(input: TokenStream) -> TokenStream {
+    select(input, true)
+}
+
+fn select(input: TokenStream, biased: bool) -> TokenStream {
+    parse::select::Select::parse(input.into(), biased)
+        .and_then(valid::select::select)
+        .map_or_else(fallback::spawn, expand::select::select)
+        .into()
+}
+
 /// What `gocoro::colorless!` hands its input to, behind `[$crate]`.
 #[doc(hidden)]
 #[proc_macro]

@@ -1,6 +1,7 @@
 //! Reading what was written, before anything is judged.
 
 pub(crate) mod entry;
+pub(crate) mod select;
 pub(crate) mod spawn;
 
 use proc_macro2::{Spacing, TokenStream, TokenTree};

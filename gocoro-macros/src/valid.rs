@@ -5,6 +5,7 @@ mod body;
 pub(crate) mod entry;
 mod header;
 pub(crate) mod options;
+pub(crate) mod select;
 pub(crate) mod spawn;
 
 use syn::{Error, Expr, Result};

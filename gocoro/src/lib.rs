@@ -12,13 +12,23 @@ pub mod task {
     };
 }
 
+/// Channels, which tasks and threads send messages through; the shape of crossbeam-channel.
+pub mod channel {
+    pub use gocoro_runtime::export::channel::{
+        IntoIter, Iter, ReadyTimeoutError, Receive, Receiver, RecvError, RecvTimeoutError, Select,
+        SelectTimeoutError, Selectable, SelectedOperation, SendError, SendTimeoutError, Sender,
+        TryIter, TryReadyError, TryRecvError, TrySelectError, TrySendError, after, at, bounded,
+        broadcast, never, oneshot, tick, unbounded, watch,
+    };
+}
+
 /// What tasks and threads share and wait for; the shape of [`std::sync`], and a few more.
 pub mod sync {
     pub use gocoro_runtime::export::sync::{
         Abandoned, Barrier, BarrierWaitResult, Closed, Condvar, Deferred, Event, LazyLock, Mutex,
         MutexGuard, Once, OnceLock, OnceState, OwnedPermit, Permit, Promise, RwLock,
         RwLockReadGuard, RwLockWriteGuard, Semaphore, TryAcquireError, WaitGroup,
-        WaitTimeoutResult, promise,
+        WaitTimeoutResult, mpsc, promise,
     };
     pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 }
@@ -49,8 +59,9 @@ pub use gocoro_macros::{go_main, go_test};
 
 #[doc(hidden)]
 pub mod __private {
-    pub use gocoro_macros::{colorless_impl, go_impl};
+    pub use gocoro_macros::{colorless_impl, go_impl, select_biased_impl, select_impl};
     pub use gocoro_runtime::export::private::{
         MainOptions, TestOptions, run_main, run_test, spawn_local_with, spawn_with, switch_pairs,
     };
+    pub use gocoro_runtime::export::select;
 }

@@ -155,6 +155,95 @@ macro_rules! colorless {
     };
 }
 
+/// Waits for several operations at once and does the first that can be done.
+///
+/// ```
+/// use gocoro::channel::{after, unbounded};
+/// use gocoro::select;
+/// use std::time::Duration;
+///
+/// let (numbers, inbox) = unbounded();
+/// let (outbox, _words) = unbounded();
+/// numbers.send(1)?;
+///
+/// let got = select! {
+///     recv(inbox) -> number => number.ok(),
+///     send(outbox, "word") -> sent => sent.map(|()| 0).ok(),
+///     recv(after(Duration::from_secs(1))) -> _ => None,
+/// };
+/// assert!(got == Some(1) || got == Some(0));
+/// # Ok::<(), gocoro::channel::SendError<i32>>(())
+/// ```
+///
+/// # Arms
+///
+/// | arm | can be done when | the name is bound to |
+/// |---|---|---|
+/// | `recv(r) -> v => …` | there is a message, or no sender is left | a `Result` as of `r.recv()` |
+/// | `send(s, v) -> r => …` | there is room or a receiver, or no receiver is left | a `Result` as of `s.send(v)` |
+/// | `join(&mut handle) -> r => …` | the task has ended | a `Result` as of `handle.join()` |
+/// | `wait(x) -> v => …` | whatever [`Selectable`](crate::channel::Selectable) says | what happened |
+/// | `readable(io) => …`, `writable(io) => …` | a read or a write of the socket would not wait | the `io::Result` of waiting, if it is named by `-> r` |
+/// | `default => …` | nothing else can be done now | |
+/// | `default(timeout) => …` | nothing else could be done within a [`Duration`](std::time::Duration) | |
+///
+/// The sources (`r`, `s`, `handle`, `x`, `io`, `timeout`) are evaluated once, in the order written,
+/// and borrowed. The value that an arm `send` sends is evaluated after the arm was chosen, and only
+/// then; the other side is waiting for it, so it should not take long. If it panics or leaves by
+/// `return`, `?` or `break`, or if the task is cancelled meanwhile, nothing has been sent.
+///
+/// The value of `select!` is that of the body that was run. Bodies are no closures: `?`, `break`,
+/// `continue` and `return` in them work as everywhere else. A pattern has to match whatever comes, as
+/// that of a `let`.
+///
+/// # Choice
+///
+/// Exactly one arm is done. If several can be, one of them is chosen at random;
+/// [`select_biased!`](crate::select_biased) chooses the first of them. An arm that was not chosen has
+/// taken nothing, and leaves nothing behind: no task is spawned for it.
+///
+/// # Parks
+///
+/// Until an arm can be done, unless there is a `default`. On a plain thread it blocks the thread. A
+/// cancel point: if it unwinds, no arm was done.
+///
+/// # What is refused
+///
+/// - tokio's arms, `v = future => …`: an arm names its operation.
+/// - `if` guards: make the source depend on the condition, with
+///   [`never()`](crate::channel::never) where it must not be received from.
+/// - No arm at all, which would wait for ever.
+#[macro_export]
+macro_rules! select {
+    ($($arms:tt)*) => {
+        $crate::__private::select_impl!([$crate] $($arms)*)
+    };
+}
+
+/// As [`select!`](crate::select), but of several arms that can be done the first listed is chosen.
+///
+/// ```
+/// use gocoro::channel::unbounded;
+/// use gocoro::select_biased;
+///
+/// let (urgent, first) = unbounded();
+/// let (usual, second) = unbounded();
+/// usual.send("usual")?;
+/// urgent.send("urgent")?;
+/// let got = select_biased! {
+///     recv(first) -> word => word,
+///     recv(second) -> word => word,
+/// };
+/// assert_eq!(got, Ok("urgent"));
+/// # Ok::<(), gocoro::channel::SendError<&str>>(())
+/// ```
+#[macro_export]
+macro_rules! select_biased {
+    ($($arms:tt)*) => {
+        $crate::__private::select_biased_impl!([$crate] $($arms)*)
+    };
+}
+
 /// Declares task-locals: statics that each task has its own value of.
 ///
 /// The shape of [`std::thread_local!`], which all tasks of a worker share. The value is made when a

@@ -1,4 +1,4 @@
-//! What runs on this thread: the only thread-local of the runtime, and what a worker shows of itself
+//! What runs on this thread: the only thread-locals of the runtime, and what a worker shows of itself
 //! to the layers below the scheduler.
 //!
 //! A task never leaves its worker's thread, so a [`Core`] that a task looked up stays right across
@@ -124,7 +124,23 @@ thread_local! {
     static CORE: Cell<*const Core> = const { Cell::new(std::ptr::null()) };
     static PARKER: Kept = const { RefCell::new(None) };
     static BOUNDARY: Cell<*const Boundary> = const { Cell::new(std::ptr::null()) };
+    static THROWN: Cell<bool> = const { Cell::new(false) };
     static LOCALS: Locals = const { Locals::new() };
+    static RANDOM: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A number below `end`, which no fairness but that of many choices rests on.
+pub(crate) fn random(end: usize) -> usize {
+    let mut state = RANDOM.get();
+    if state == 0 {
+        // The address is another one on each thread.
+        state = 0x9E37_79B9_7F4A_7C15 ^ (&raw const state).addr() as u64 | 1;
+    }
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    RANDOM.set(state);
+    (((state >> 32) * end as u64) >> 32) as usize
 }
 
 /// The worker on this thread, if a worker is what this thread is now.
@@ -201,6 +217,16 @@ pub(crate) fn thread_boundary() -> *const Boundary {
 /// Opens or closes a boundary of this plain thread.
 pub(crate) fn set_thread_boundary(boundary: *const Boundary) {
     BOUNDARY.set(boundary);
+}
+
+/// Whether the unwinding under way on this plain thread, if one is, was thrown by the runtime.
+pub(crate) fn thread_thrown() -> bool {
+    THROWN.get()
+}
+
+/// As a task's flag THROWN, for this plain thread.
+pub(crate) fn set_thread_thrown(thrown: bool) {
+    THROWN.set(thrown);
 }
 
 /// Hands this plain thread's values of task-locals to `f`; `None` once they have been dropped.

@@ -1,5 +1,6 @@
 //! Waiting for a task's end, and its result.
 
+mod arm;
 mod many;
 
 use std::any::Any;
@@ -14,6 +15,7 @@ use crate::task::{End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
 use crate::unwind::{self, Payload};
 use crate::waiters::{JoinNode, Waiter};
 
+pub use arm::{Join, JoinArm};
 pub use many::{wait_all, wait_any};
 
 /// The right to a task's result. Dropping it detaches the task, which goes on by itself.
@@ -128,6 +130,15 @@ impl<T> JoinHandle<T> {
     /// before its next wait ends as if nothing had happened. The error of the join tells where the
     /// task was cancelled.
     ///
+    /// # Hazards
+    ///
+    /// Unwinding from a wait, which timeouts do too, is as safe as any panic, and has a panic's effects
+    /// on what is not gocoro's: a std lock that is held across the wait is poisoned, and so is a std
+    /// `LazyLock` or `Once` that is being initialised; gocoro's own are not. A wait below a frame of an
+    /// `extern "C"` function aborts the process. [`task::shield`](crate::cancel::shield) holds it back.
+    /// Under `panic = "abort"` nothing unwinds: a cancel is then only a flag for
+    /// [`task::is_cancelled`](crate::cancel::is_cancelled).
+    ///
     /// # Examples
     ///
     /// ```
@@ -162,15 +173,19 @@ impl<T> JoinHandle<T> {
     }
 
     fn take(self) -> Result<T, JoinError> {
-        let (end, task) = self.spawned.take();
-        let cause = match end {
-            End::Returned(value) => return Ok(value),
-            End::Panicked(payload) => Cause::Panicked(Panicked(payload)),
-            End::Cancelled => Cause::Cancelled,
-            End::Refused => Cause::Refused,
-        };
-        Err(JoinError { cause, task })
+        outcome(self.spawned.take())
     }
+}
+
+/// An end as a joiner is told of it.
+fn outcome<T>((end, task): (End<T>, Task)) -> Result<T, JoinError> {
+    let cause = match end {
+        End::Returned(value) => return Ok(value),
+        End::Panicked(payload) => Cause::Panicked(Panicked(payload)),
+        End::Cancelled => Cause::Cancelled,
+        End::Refused => Cause::Refused,
+    };
+    Err(JoinError { cause, task })
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {

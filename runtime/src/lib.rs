@@ -5,47 +5,50 @@
 
 #![deny(unsafe_code)]
 
-mod blocking;
-mod cancel;
-mod clock;
-#[allow(unsafe_code)]
-mod current;
-mod group;
-#[allow(unsafe_code)]
-mod join;
-mod limits;
-mod local;
 mod loom;
+mod limits;
+mod clock;
+mod unwind;
 #[allow(unsafe_code)]
-mod net;
-#[allow(unsafe_code)]
-mod park;
+mod stack;
 mod parker;
 #[allow(unsafe_code)]
-mod reactor;
+mod task;
+mod timer;
+mod trace;
 #[allow(unsafe_code)]
-mod runtime;
+mod current;
+#[allow(unsafe_code)]
+mod park;
+#[allow(unsafe_code)]
+mod waiters;
+mod cancel;
+#[allow(unsafe_code)]
+mod join;
+#[allow(unsafe_code)]
+mod reactor;
+mod blocking;
 #[allow(unsafe_code)]
 mod scheduler;
 #[allow(unsafe_code)]
-mod scope;
-#[allow(unsafe_code)]
 mod spawn;
+mod local;
 #[allow(unsafe_code)]
-mod stack;
+mod scope;
+mod group;
 #[allow(unsafe_code)]
 mod sync;
 #[allow(unsafe_code)]
-mod task;
+mod channel;
+mod select;
+mod time;
+#[allow(unsafe_code)]
+mod net;
+#[allow(unsafe_code)]
+mod runtime;
 #[cfg(all(test, loom))]
 #[allow(unsafe_code)]
 mod tests;
-mod time;
-mod timer;
-mod trace;
-mod unwind;
-#[allow(unsafe_code)]
-mod waiters;
 
 /// Exports for the facade, module by module.
 pub mod export {
@@ -63,9 +66,27 @@ pub mod export {
         pub use crate::task::{Task, TaskId};
     }
 
+    /// `gocoro::channel`
+    pub mod channel {
+        pub use crate::channel::{
+            IntoIter, Iter, ReadyTimeoutError, Receiver, RecvError, RecvTimeoutError, Select,
+            SelectTimeoutError, SelectedOperation, SendError, SendTimeoutError, Sender, TryIter,
+            TryReadyError, TryRecvError, TrySelectError, TrySendError, after, at, bounded,
+            broadcast, never, oneshot, tick, unbounded, watch,
+        };
+        pub use crate::waiters::{Receive, Selectable};
+    }
+
     /// `gocoro::net`
     pub mod net {
         pub use crate::net::*;
+    }
+
+    /// What `select!` expands to.
+    pub mod select {
+        pub use crate::select::{
+            Order, Time, join, readable, recv, run, send, take, wait, writable,
+        };
     }
 
     /// `gocoro::runtime`
@@ -88,8 +109,15 @@ pub mod export {
 
     /// What macros expand to.
     pub mod private {
+        pub use crate::channel::broadcast::RecvArm as BroadcastArm;
+        pub use crate::channel::watch::ChangedArm;
+        pub use crate::channel::{ChosenSend, ReceiverArm, RecvArm, SenderArm};
+        pub use crate::join::{Join, JoinArm};
+        pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};
         pub use crate::spawn::{spawn_local_with, spawn_with};
         pub use crate::stack::switch_pairs;
+        pub use crate::sync::mpsc::RecvArm as MpscArm;
+        pub use crate::waiters::{Arm, Choice, Place};
     }
 }

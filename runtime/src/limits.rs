@@ -67,6 +67,9 @@ pub(crate) const POOL_LINGER: std::time::Duration = std::time::Duration::from_se
 /// Ids taken from the process's counter at once by a worker.
 pub(crate) const ID_BLOCK: u64 = 1024;
 
+/// Messages that a channel keeps room for while it is empty: a burst's memory is given back.
+pub(crate) const CHANNEL_SLOTS_KEPT: usize = 4096;
+
 /// How long a program may take to end its tasks when `main` fails, or its daemons when it ends.
 pub(crate) const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 

@@ -20,7 +20,8 @@ mod bounds;
 
 pub(crate) use bounds::{
     checkpoint, innermost, interrupt, io_deadline, is_interrupted_here, next_expiry, not_thrown,
-    park_std, scoped, shielded, throw_in_thread, timeout, with_io_deadline, within_value,
+    park_std, scoped, shielded, throw_in_thread, throw_in_thread_or_stay, timeout,
+    with_io_deadline, within_value,
 };
 
 /// Waits until it is woken, or until the deadline, or for no reason.
@@ -32,7 +33,7 @@ pub(crate) use bounds::{
 pub(crate) fn park(reason: Reason, deadline: Option<Instant>) {
     match current::task() {
         Some((core, task)) => park_task(core, task, reason, deadline),
-        None => bounds::park_thread(&current::parker(), reason, deadline, &|| false),
+        None => bounds::park_thread(&current::parker(), reason, deadline, &|| true),
     }
 }
 
@@ -71,12 +72,26 @@ pub(crate) fn park_record(
     deadline: Option<Instant>,
     done: impl Fn() -> bool,
 ) {
+    park_record_or_leave(target, reason, deadline, &done, || !done());
+}
+
+/// As [`park_record`], for a wait whose end cannot be undone: when something is to be thrown,
+/// `leave` first takes the wait back, or says with `false` that it has ended after all. So nothing
+/// can end it between the decision to throw and the throw.
+#[inline(always)]
+pub(crate) fn park_record_or_leave(
+    target: &Target,
+    reason: Reason,
+    deadline: Option<Instant>,
+    done: impl Fn() -> bool,
+    leave: impl Fn() -> bool,
+) {
     match target {
         Target::Task(_) => {
             let (core, task) = current::task().expect("a task's record waits in that task");
-            park_unless(core, task, reason, deadline, done);
+            park_or_leave(core, task, reason, deadline, done, leave);
         }
-        Target::Thread(parker) => bounds::park_thread(parker, reason, deadline, &done),
+        Target::Thread(parker) => bounds::park_thread(parker, reason, deadline, &leave),
     }
 }
 
@@ -93,14 +108,26 @@ pub(crate) fn park_unless(
     deadline: Option<Instant>,
     done: impl Fn() -> bool,
 ) {
+    park_or_leave(core, task, reason, deadline, &done, || !done());
+}
+
+#[inline(always)]
+fn park_or_leave(
+    core: &Core,
+    task: &Header,
+    reason: Reason,
+    deadline: Option<Instant>,
+    done: impl Fn() -> bool,
+    leave: impl Fn() -> bool,
+) {
     if task.has(Flags::SLOW) || deadline.is_some() || thread::panicking() {
-        return park_slow(core, task, reason, deadline, &done);
+        return park_slow(core, task, reason, deadline, &done, &leave);
     }
     task.reason.set(reason);
     task.run.set(Run::Parked);
     switch(task);
     if task.has(Flags::SLOW) {
-        returned_slow(task, reason, false, &done);
+        returned_slow(task, reason, false, &leave);
     }
 }
 
@@ -112,12 +139,13 @@ fn park_slow(
     reason: Reason,
     deadline: Option<Instant>,
     done: &dyn Fn() -> bool,
+    leave: &dyn Fn() -> bool,
 ) {
     if done() {
         return;
     }
     let unwinding = thread::panicking();
-    throw_pending(task, reason, unwinding);
+    throw_or_stay(task, reason, unwinding, leave);
     if task.has(Flags::TOKEN) {
         task.clear(Flags::TOKEN);
         return;
@@ -131,26 +159,29 @@ fn park_slow(
     task.run.set(Run::Parked);
     switch(task);
     drop(sample);
-    returned_slow(task, reason, unwinding, done);
+    returned_slow(task, reason, unwinding, leave);
 }
 
 /// The other side of a switch, if anything but a plain wake came.
 #[cold]
 #[inline(never)]
-fn returned_slow(task: &Header, reason: Reason, unwinding: bool, done: &dyn Fn() -> bool) {
-    if !done() {
-        throw_pending(task, reason, unwinding);
-    }
+fn returned_slow(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn() -> bool) {
+    throw_or_stay(task, reason, unwinding, leave);
     task.clear(Flags::TOKEN);
 }
 
 fn throw_pending(task: &Header, reason: Reason, unwinding: bool) {
+    throw_or_stay(task, reason, unwinding, &|| true);
+}
+
+/// Throws what is pending, if `leave` can take the wait back before.
+fn throw_or_stay(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn() -> bool) {
     if unwinding || reason == Reason::Children || !task.has(Flags::CANCEL | Flags::EXPIRED) {
         return;
     }
     // SAFETY: on the thread of the task that runs; nothing is closed meanwhile.
     match unsafe { boundary::pending(task.boundary.get(), task.has(Flags::CANCEL)) } {
-        Some(throw) => throw_now(Some(task), throw),
+        Some(throw) => throw_now(Some(task), throw, leave),
         None => bounds::forget_expiry(task),
     }
 }
@@ -163,11 +194,12 @@ pub(crate) fn throw_if_pending() {
     }
 }
 
-fn throw_now(task: Option<&Header>, throw: Throw) {
-    // Where panics abort, a cancel is only a flag.
-    if cfg!(panic = "unwind") {
-        if let Some(task) = task {
-            task.set(Flags::THROWN);
+fn throw_now(task: Option<&Header>, throw: Throw, leave: &dyn Fn() -> bool) {
+    // Where panics abort, a cancel is only a flag, and no wait is left for it.
+    if cfg!(panic = "unwind") && leave() {
+        match task {
+            Some(task) => task.set(Flags::THROWN),
+            None => current::set_thread_thrown(true),
         }
         std::panic::resume_unwind(Box::new(throw));
     }

@@ -103,6 +103,7 @@ impl Timers {
     }
 
     /// How many timers are set.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.live.len()
     }

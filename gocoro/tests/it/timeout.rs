@@ -290,6 +290,28 @@ fn what_was_granted_is_returned_though_the_time_is_up() {
 }
 
 #[test]
+fn gocoros_locks_are_not_poisoned_by_a_timeout_and_are_by_a_panic() {
+    in_both_colours(|| {
+        let lock = gocoro::sync::Mutex::new(0);
+        let hold = || {
+            let _guard = lock.lock().unwrap();
+            sleep(NEVER);
+        };
+        assert!(timeout(SOON, hold).is_err());
+        assert!(!lock.is_poisoned());
+        // A throw that was swallowed does not excuse a later panic.
+        let swallowed = timeout(Duration::ZERO, || panic::catch_unwind(|| sleep(NEVER)).is_err());
+        assert_eq!(swallowed, Ok(true));
+        let panics = AssertUnwindSafe(|| {
+            let _guard = lock.lock();
+            panic!("expected");
+        });
+        assert!(panic::catch_unwind(panics).is_err());
+        assert!(lock.is_poisoned());
+    });
+}
+
+#[test]
 fn timeouts_bound_sockets_and_leave_them_usable() {
     in_both_colours(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

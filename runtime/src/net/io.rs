@@ -48,6 +48,10 @@ impl Socket {
         self.source.fd()
     }
 
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
     pub(super) fn options(&self) -> &Options {
         &self.options
     }

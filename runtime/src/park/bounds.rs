@@ -69,7 +69,13 @@ impl Drop for Open<'_> {
                     forget_expiry(task);
                 }
             }
-            None => current::set_thread_boundary(outer),
+            None => {
+                current::set_thread_boundary(outer);
+                if outer.is_null() {
+                    // Nothing is thrown without a boundary; user code may have caught what was.
+                    current::set_thread_thrown(false);
+                }
+            }
         }
     }
 }
@@ -149,25 +155,39 @@ pub(crate) fn scoped<T>(failed: &AtomicBool, f: impl FnOnce() -> T) -> Result<T,
     caught(&record, f)
 }
 
-/// The running task is not unwound by what the runtime threw any more: it was caught where it led, or
-/// something else goes on in its place.
+/// Whether the running task or thread is unwound by what the runtime threw.
+fn is_thrown() -> bool {
+    match current::task() {
+        Some((_, task)) => task.has(Flags::THROWN),
+        None => current::thread_thrown(),
+    }
+}
+
+/// It is not any more: that was caught where it led, or something else goes on in its place.
 pub(crate) fn not_thrown() {
-    if let Some((_, task)) = current::task() {
-        task.clear(Flags::THROWN);
+    match current::task() {
+        Some((_, task)) => task.clear(Flags::THROWN),
+        None => current::set_thread_thrown(false),
     }
 }
 
 /// Runs `f` inside a boundary. `Err(None)`: it was unwound to this boundary.
 #[inline]
 fn caught<T>(record: &Boundary, f: impl FnOnce() -> T) -> Result<T, Option<Payload>> {
-    let caught = within(record, || unwind::catch(f));
-    caught.map_err(|payload| {
-        if !record.is_target_of(&*payload) {
-            return Some(payload);
+    match within(record, || unwind::catch(f)) {
+        Ok(value) => {
+            // What was thrown was swallowed, unless this is a destructor that it runs.
+            if is_thrown() && !thread::panicking() {
+                not_thrown();
+            }
+            Ok(value)
         }
-        not_thrown();
-        None
-    })
+        Err(payload) if record.is_target_of(&*payload) => {
+            not_thrown();
+            Err(None)
+        }
+        Err(payload) => Err(Some(payload)),
+    }
 }
 
 /// The earliest deadline that I/O waits of the running task or thread have to keep.
@@ -215,6 +235,11 @@ pub(crate) fn checkpoint() {
 
 /// Throws what is pending for this plain thread, unless it unwinds already.
 pub(crate) fn throw_in_thread() {
+    throw_in_thread_or_stay(&|| true);
+}
+
+/// As [`throw_in_thread`], if `leave` can take the wait back before.
+pub(crate) fn throw_in_thread_or_stay(leave: &dyn Fn() -> bool) {
     let first = current::thread_boundary();
     if first.is_null() || thread::panicking() {
         return;
@@ -225,7 +250,7 @@ pub(crate) fn throw_in_thread() {
         boundary::pending(first, false)
     };
     if let Some(throw) = throw {
-        throw_now(None, throw);
+        throw_now(None, throw, leave);
     }
 }
 
@@ -247,14 +272,14 @@ pub(super) fn park_thread(
     parker: &Parker,
     reason: Reason,
     deadline: Option<Instant>,
-    done: &dyn Fn() -> bool,
+    leave: &dyn Fn() -> bool,
 ) {
     if current::thread_boundary().is_null() {
         return parker.park(deadline);
     }
     let throws = || {
-        if reason != Reason::Children && !done() {
-            throw_in_thread();
+        if reason != Reason::Children {
+            throw_in_thread_or_stay(leave);
         }
     };
     throws();

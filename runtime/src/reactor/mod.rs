@@ -5,6 +5,7 @@
 //! lists of those who wait. All of a slot is touched by the driver's thread alone. The reactor ends
 //! in unparkers: it runs nothing, and knows no queue.
 
+mod arm;
 mod source;
 mod thread;
 
@@ -25,6 +26,7 @@ use crate::limits::EVENTS_MAX;
 use crate::task::mailbox::{Mailbox, Message, Notifier};
 use crate::waiters::LocalList;
 
+pub use arm::{Readiness, ReadyArm};
 pub(crate) use source::{Direction, Source};
 
 /// The driver's own event, which ends its sleep.

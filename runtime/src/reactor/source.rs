@@ -163,7 +163,7 @@ impl Source {
     }
 
     /// The slot of this source with this driver; registers it at the first wait.
-    fn place(&self, driver: &Driver) -> io::Result<usize> {
+    pub(super) fn place(&self, driver: &Driver) -> io::Result<usize> {
         if let Some((_, index)) = self.placed() {
             return Ok(index);
         }
@@ -196,7 +196,7 @@ impl fmt::Debug for Source {
     }
 }
 
-fn side(slot: &super::Slot, direction: Direction) -> &Side {
+pub(super) fn side(slot: &super::Slot, direction: Direction) -> &Side {
     match direction {
         Direction::Read => &slot.read,
         Direction::Write => &slot.write,

@@ -13,10 +13,7 @@ pub(super) fn wait(
     direction: Direction,
     deadline: Option<Instant>,
 ) -> io::Result<()> {
-    let events = match direction {
-        Direction::Read => libc::POLLIN,
-        Direction::Write => libc::POLLOUT,
-    };
+    let events = events(direction);
     loop {
         let millis = match deadline {
             None => -1,
@@ -41,5 +38,23 @@ pub(super) fn wait(
                 }
             }
         }
+    }
+}
+
+/// What `poll(2)` calls the direction.
+pub(super) fn events(direction: Direction) -> i16 {
+    match direction {
+        Direction::Read => libc::POLLIN,
+        Direction::Write => libc::POLLOUT,
+    }
+}
+
+/// Whether an operation in this direction would not have to wait.
+pub(super) fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
+    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: events(direction), revents: 0 };
+    // SAFETY: one valid pollfd.
+    match unsafe { libc::poll(&mut poll, 1, 0) } {
+        count if count >= 0 => Ok(count > 0),
+        _ => Err(io::Error::last_os_error()),
     }
 }

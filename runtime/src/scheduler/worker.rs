@@ -158,10 +158,6 @@ impl Worker {
         Ok(worker)
     }
 
-    pub(crate) fn core(&self) -> &Core {
-        &self.core
-    }
-
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

@@ -15,8 +15,8 @@ use std::cell::Cell;
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use generator::{Generator, Gn};
@@ -191,12 +191,6 @@ impl Stack {
     pub(crate) fn trim(&self, class: SizeClass, keep: usize) {
         let bottom = self.top() - class.bytes();
         guard::discard(bottom, class.bytes().saturating_sub(keep));
-    }
-
-    /// Copies the handle: for the pool and the task's header, which know that one is live.
-    #[inline(always)]
-    pub(crate) fn duplicate(&self) -> Stack {
-        Stack { raw: self.raw }
     }
 }
 

@@ -8,7 +8,6 @@ use std::io;
 use std::time::Instant;
 
 use super::{CLASSES, SizeClass, Stack};
-use crate::clock;
 use crate::limits::{POOL_LINGER, POOLED_STACKS_KEPT};
 
 /// What a stack keeps when its worker tidies up: enough for most tasks' next run.
@@ -116,6 +115,7 @@ impl Pool {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::clock;
     use crate::limits::STACK_BYTES_MIN;
 
     fn class() -> SizeClass {

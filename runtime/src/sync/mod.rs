@@ -17,6 +17,8 @@ mod once;
 mod once_lock;
 mod rwlock;
 
+pub mod mpsc;
+
 mod event;
 mod promise;
 mod semaphore;

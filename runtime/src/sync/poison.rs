@@ -4,7 +4,7 @@
 //! was under way. In a task, though, `thread::panicking()` does not tell: it is the worker's, and
 //! true while any of its tasks waits in a destructor in the middle of an unwinding. So a task is
 //! taken for panicking only if none of its worker's parked tasks can be meant; and a task that is
-//! being cancelled is not panicking. Where it cannot be told the lock is not marked: to be told of
+//! being cancelled, or whose timeout has expired, is not panicking. Where it cannot be told the lock is not marked: to be told of
 //! damage that nobody did would fail all that use the lock.
 
 use std::fmt;
@@ -53,7 +53,10 @@ impl Flag {
 
     #[cold]
     fn guard_dropped_unwinding(&self) {
-        let thrown = current::task().is_some_and(|(_, task)| task.has(Flags::THROWN));
+        let thrown = match current::task() {
+            Some((_, task)) => task.has(Flags::THROWN),
+            None => current::thread_thrown(),
+        };
         if is_unwinding() && !thrown {
             self.0.store(true, Relaxed);
         }

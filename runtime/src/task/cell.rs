@@ -37,6 +37,9 @@ pub(crate) enum Reason {
     Readable,
     Writable,
     Blocking,
+    Send,
+    Receive,
+    Select,
     Lock,
     Condvar,
     Barrier,
@@ -409,7 +412,16 @@ impl<T> Spawned<T> {
         assert!(task.inner.word.is_done(), "the result of a task that is not done");
         // SAFETY: the task is DONE, and the result belongs to this handle, which is consumed.
         let end = unsafe { (this.take)(task.inner.as_ptr()) };
-        (end.expect("a result is taken by its one handle"), task)
+        (end.expect("the result was taken before, by `select!`"), task)
+    }
+
+    /// Takes the result of a task that is done, and leaves a handle without one.
+    pub(crate) fn take_by_ref(&mut self) -> (End<T>, Task) {
+        let task = Task::clone(&self.task);
+        assert!(task.inner.word.is_done(), "the result of a task that is not done");
+        // SAFETY: the task is DONE, and the result belongs to this handle, which is borrowed alone.
+        let end = unsafe { (self.take)(task.inner.as_ptr()) };
+        (end.expect("the result was taken before, by `select!`"), task)
     }
 }
 

@@ -56,10 +56,6 @@ impl Requests {
         self.0 & PERMIT != 0
     }
 
-    pub(crate) fn capture(self) -> bool {
-        self.0 & CAPTURE != 0
-    }
-
     pub(crate) fn is_done(self) -> bool {
         self.0 & PHASE == DONE
     }
@@ -161,11 +157,6 @@ impl Word {
     /// Asks the owner to give the task the public token.
     pub(crate) fn ask_permit(&self) -> Asked {
         self.ask(PERMIT)
-    }
-
-    /// Asks the owner to show where the task waits.
-    pub(crate) fn ask_capture(&self) -> Asked {
-        self.ask(CAPTURE)
     }
 
     /// Asks for the task's unwinding.

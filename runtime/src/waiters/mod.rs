@@ -4,11 +4,14 @@
 //! holds a node that points to it. Of all that try, the first claim wins; so one wait with many
 //! places ends by exactly one of them, and the others have taken nothing.
 
+mod poll;
+mod select;
 mod shared;
 
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomPinned;
+use std::os::fd::RawFd;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Instant;
 
@@ -16,6 +19,8 @@ use crate::loom::AtomicU32;
 use crate::park;
 use crate::task::{Reason, Target, Wake};
 
+pub(crate) use select::{Aim, Limit, choose};
+pub use select::{Arm, Choice, Place, Receive, Selectable};
 pub(crate) use shared::{List, Node};
 
 /// One wait.
@@ -60,7 +65,48 @@ impl Waiter {
     /// Parks once, on a task or a thread. Nothing is thrown once the wait is claimed.
     #[inline(always)]
     pub(crate) fn park(&self, reason: Reason, deadline: Option<Instant>) {
-        park::park_record(&self.target, reason, deadline, || self.claimed().is_some());
+        self.park_or_leave(reason, deadline, || self.claimed().is_none());
+    }
+
+    /// As [`Waiter::park`], for a wait that cannot be undone once it has been claimed: before
+    /// anything is thrown, `leave` takes the wait back, or says with `false` that it was too late.
+    #[inline(always)]
+    pub(crate) fn park_or_leave(
+        &self,
+        reason: Reason,
+        deadline: Option<Instant>,
+        leave: impl Fn() -> bool,
+    ) {
+        let done = || self.claimed().is_some();
+        park::park_record_or_leave(&self.target, reason, deadline, done, leave);
+    }
+
+    /// Parks once, and nothing is thrown: for a claimed wait whose grant is still being made.
+    pub(crate) fn park_uncut(&self) {
+        let reason = Reason::Children;
+        park::park_record(&self.target, reason, None, || false);
+    }
+
+    pub(crate) fn is_task(&self) -> bool {
+        matches!(self.target, Target::Task(_))
+    }
+
+    /// As [`Waiter::park_or_leave`], on a plain thread that also waits for descriptors; `true`: one
+    /// of them has an event.
+    pub(crate) fn park_polling(
+        &self,
+        polled: &[(RawFd, i16)],
+        deadline: Option<Instant>,
+        leave: impl Fn() -> bool,
+    ) -> bool {
+        let Target::Thread(parker) = &self.target else {
+            unreachable!("a task's descriptors are its worker's to poll")
+        };
+        park::throw_in_thread_or_stay(&leave);
+        let expiry = park::next_expiry();
+        let ready = poll::park(parker, polled, deadline.into_iter().chain(expiry).min());
+        park::throw_in_thread_or_stay(&leave);
+        ready
     }
 
     /// What wakes the waiting side.
@@ -130,7 +176,7 @@ impl LocalNode {
     }
 
     #[inline(always)]
-    fn unlink(&self) {
+    pub(crate) fn unlink(&self) {
         let list = self.list.replace(std::ptr::null());
         // SAFETY: a node that names a list is in it, and the list is valid while it has nodes.
         let Some(list) = (unsafe { list.as_ref() }) else {
@@ -164,10 +210,6 @@ impl Drop for Linked<'_> {
 impl LocalList {
     pub(crate) fn new() -> LocalList {
         LocalList { first: Cell::new(std::ptr::null()), last: Cell::new(std::ptr::null()) }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first.get().is_null()
     }
 
     /// Takes the oldest node out and ends its wait; `None` if the list is empty.

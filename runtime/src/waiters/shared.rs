@@ -62,6 +62,27 @@ impl<P> Node<P> {
         // SAFETY: the caller's promise.
         unsafe { &mut *self.payload.get() }
     }
+
+    /// What the node carries, of a type that has its own way to be shared.
+    ///
+    /// # Safety
+    ///
+    /// Nobody asks for [`Node::payload`] or grants by [`List::claim_first`] meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn shared(&self) -> &P {
+        // SAFETY: the caller's promise.
+        unsafe { &*self.payload.get() }
+    }
+
+    /// The wake of this node's waiter.
+    ///
+    /// # Safety
+    ///
+    /// The wait cannot end before this returns.
+    pub(crate) unsafe fn wake(&self, here: Option<u16>) -> Wake {
+        // SAFETY: the waiter lives as long as the node does.
+        unsafe { (*self.waiter).wake(here) }
+    }
 }
 
 impl<P> List<P> {
@@ -128,6 +149,18 @@ impl<P> List<P> {
         here: Option<u16>,
         grant: impl FnOnce(&mut P),
     ) -> Option<Wake> {
+        let (node, wake) = self.claim_node(here)?;
+        // SAFETY: under the lock; the waiter does not look without it.
+        grant(unsafe { &mut *node.payload.get() });
+        Some(wake)
+    }
+
+    /// Ends the oldest wait that nothing else has ended; `None`: there is none.
+    ///
+    /// The node is valid until the lock is let go of, or until the waiter learns by the payload that
+    /// it may leave.
+    #[inline(always)]
+    pub(crate) fn claim_node<'a>(&mut self, here: Option<u16>) -> Option<(&'a Node<P>, Wake)> {
         loop {
             // SAFETY: linked nodes are valid.
             let node = unsafe { self.first.as_ref() }?;
@@ -139,12 +172,28 @@ impl<P> List<P> {
             // SAFETY: as above.
             let wake = unsafe { waiter.wake(here) };
             if waiter.claim(node.arm) {
-                // SAFETY: under the lock; the waiter does not look without it.
-                grant(unsafe { &mut *node.payload.get() });
-                return Some(wake);
+                return Some((node, wake));
             }
             drop(wake);
         }
+    }
+
+    /// Whether there is a wait that nothing has ended, other than this one, whose node carries such a
+    /// payload.
+    pub(crate) fn has_other(&self, own: Option<&Waiter>, such: impl Fn(&P) -> bool) -> bool {
+        let mut next = self.first;
+        // SAFETY: linked nodes are valid, and so are their waiters.
+        while let Some(node) = unsafe { next.as_ref() } {
+            // SAFETY: as above.
+            let waiter = unsafe { &*node.waiter };
+            let other = !own.is_some_and(|own| std::ptr::eq(waiter, own));
+            // SAFETY: under the lock, or of a type that has its own way to be shared.
+            if other && waiter.claimed().is_none() && such(unsafe { &*node.payload.get() }) {
+                return true;
+            }
+            next = node.next.get();
+        }
+        false
     }
 }
 

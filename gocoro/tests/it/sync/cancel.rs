@@ -7,9 +7,10 @@ use gocoro::sync::{
     Arc, Barrier, Condvar, Event, Mutex, Once, OnceLock, RwLock, Semaphore, WaitGroup, promise,
 };
 use gocoro::task::{self, JoinHandle};
+use gocoro::time::timeout;
 
 use super::{assert_cancelled, on_one_worker};
-use crate::support::{on_drop, on_workers, settle, until};
+use crate::support::{SOON, on_drop, on_workers, settle, until};
 
 /// Every wait there is, for something that never comes.
 fn waits() -> Vec<(&'static str, Box<dyn FnOnce() + Send>)> {
@@ -78,6 +79,21 @@ fn every_wait_can_be_cancelled() {
             }
         }
     });
+}
+
+#[test]
+fn every_wait_can_be_bounded() {
+    for colour in super::COLOURS {
+        colour.run(2, || {
+            for (name, wait) in waits() {
+                let waited = timeout(SOON, || {
+                    wait();
+                    unreachable!("{name} returned");
+                });
+                assert!(waited.is_err(), "{name}");
+            }
+        });
+    }
 }
 
 #[test]

@@ -6,11 +6,12 @@ use std::sync::TryLockError;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use gocoro::go;
-use gocoro::sync::{Arc, Mutex, RwLock};
+use gocoro::sync::{Arc, Event, Mutex, RwLock};
 use gocoro::task::{self, JoinHandle};
+use gocoro::time::timeout;
 
 use super::{assert_cancelled, matrix, on_one_worker, spawn};
-use crate::support::{on_drop, on_workers, settle, until};
+use crate::support::{SOON, on_drop, on_workers, settle, until};
 
 type Locks = Arc<(Mutex<i32>, RwLock<i32>)>;
 
@@ -151,6 +152,42 @@ fn a_cancel_of_the_holder_does_not_poison() {
         holder.cancel();
         assert_cancelled(holder);
         assert_eq!(are_poisoned(&locks), (false, false));
+    });
+}
+
+#[test]
+fn a_timeout_of_the_holder_does_not_poison() {
+    matrix(|_| {
+        let locks = locks();
+        let hold = || {
+            let _mutex = locks.0.lock().unwrap();
+            let _lock = locks.1.write().unwrap();
+            Event::new().wait();
+        };
+        assert!(timeout(SOON, hold).is_err());
+        assert_eq!(are_poisoned(&locks), (false, false));
+        // Nor if what was thrown is caught on its way.
+        let swallow = || {
+            let caught = panic::catch_unwind(AssertUnwindSafe(hold));
+            assert!(caught.is_err());
+        };
+        assert!(timeout(SOON, swallow).is_ok());
+        assert_eq!(are_poisoned(&locks), (false, false));
+    });
+}
+
+#[test]
+fn a_panic_after_a_timeout_poisons() {
+    matrix(|_| {
+        let locks = locks();
+        assert!(timeout(SOON, || Event::new().wait()).is_err());
+        let caught = panic::catch_unwind(AssertUnwindSafe(|| {
+            let _mutex = locks.0.lock().unwrap();
+            let _lock = locks.1.write().unwrap();
+            panic!("expected");
+        }));
+        assert!(caught.is_err());
+        assert_eq!(are_poisoned(&locks), (true, true));
     });
 }
 

@@ -177,7 +177,8 @@ fn conditions_lose_no_notification() {
             *guard = false;
             drop(guard);
             let _put_back = on_drop(|| {
-                *token.lock().unwrap() = true;
+                // Not to be unwound itself, where the task ends by itself and is cancelled here.
+                task::shield(|| *token.lock().unwrap() = true);
                 back.notify_one();
             });
             dawdle(random);

@@ -1,0 +1,430 @@
+//! Channels that give every message to every receiver.
+//!
+//! A channel keeps the last so many messages. A receiver that is slower than that loses the oldest,
+//! and is told how many.
+
+mod error;
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::crowd::{self, Crowd, CrowdNode};
+use super::error::SendError;
+use super::lock::{Guard, Lock};
+use crate::clock;
+use crate::park;
+use crate::waiters::{Arm, Choice, List, Place, Receive, Selectable};
+
+pub use self::error::{RecvError, RecvTimeoutError, TryRecvError};
+
+/// Makes a channel that gives every message to every receiver, and keeps the last `capacity`
+/// messages for those that are slow.
+///
+/// Sending never waits.
+///
+/// # Panics
+///
+/// If `capacity` is zero.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::broadcast;
+/// use gocoro::channel::broadcast::RecvError;
+///
+/// let (sender, first) = broadcast(2);
+/// let second = sender.subscribe();
+/// for number in 1..=3 {
+///     sender.send(number)?;
+/// }
+/// assert_eq!(first.recv(), Err(RecvError::Lagged(1)));
+/// assert_eq!(first.recv(), Ok(2));
+///
+/// drop(sender);
+/// assert_eq!(first.recv(), Ok(3));
+/// assert_eq!(first.recv(), Err(RecvError::Closed));
+/// assert_eq!(second.recv(), Err(RecvError::Lagged(1)));
+/// # Ok::<(), gocoro::channel::SendError<i32>>(())
+/// ```
+#[track_caller]
+pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    assert!(capacity > 0, "a broadcast channel needs room for one message at least");
+    let state = State {
+        capacity,
+        kept: VecDeque::new(),
+        next: 0,
+        senders: 1,
+        receivers: 1,
+        positions: vec![Some(0)],
+        waiting: List::new(),
+    };
+    let shared = Arc::new(Lock::new(state));
+    (Sender { shared: shared.clone() }, Receiver { shared, number: 0 })
+}
+
+struct State<T> {
+    capacity: usize,
+    /// The newest messages that some receiver has not received.
+    kept: VecDeque<Kept<T>>,
+    /// The number of the message that is sent next.
+    next: u64,
+    senders: usize,
+    receivers: usize,
+    /// Of each receiver, which message is its next.
+    positions: Vec<Option<u64>>,
+    waiting: List<u64>,
+}
+
+/// A message, shared until the last receiver takes it.
+struct Kept<T> {
+    message: Option<Arc<T>>,
+    /// Receivers that have not received it.
+    left: usize,
+}
+
+impl<T> Crowd for State<T> {
+    fn waiting(&mut self) -> &mut List<u64> {
+        &mut self.waiting
+    }
+}
+
+impl<T> State<T> {
+    /// The number of the oldest message that is kept.
+    fn oldest(&self) -> u64 {
+        self.next - self.kept.len() as u64
+    }
+
+    fn position(&mut self, receiver: usize) -> &mut u64 {
+        self.positions[receiver].as_mut().expect("a receiver has a position while it is there")
+    }
+
+    /// Counts a receiver that begins with the next message.
+    fn subscribe(&mut self) -> usize {
+        let position = self.next;
+        self.receivers += 1;
+        match self.positions.iter().position(Option::is_none) {
+            Some(free) => {
+                self.positions[free] = Some(position);
+                free
+            }
+            None => {
+                self.positions.push(Some(position));
+                self.positions.len() - 1
+            }
+        }
+    }
+
+    /// What a receiver finds; `None`: nothing yet.
+    fn receive(&mut self, receiver: usize) -> Option<Result<Arc<T>, RecvError>> {
+        let oldest = self.oldest();
+        let position = *self.position(receiver);
+        if position < oldest {
+            *self.position(receiver) = oldest;
+            return Some(Err(RecvError::Lagged(oldest - position)));
+        }
+        if position == self.next {
+            return (self.senders == 0).then_some(Err(RecvError::Closed));
+        }
+        *self.position(receiver) += 1;
+        let message = self.take((position - oldest) as usize);
+        Some(Ok(message.expect("a message is kept for those who have not received it")))
+    }
+
+    /// One receiver less for a message, which is dropped with the last; what is received by all is no
+    /// longer kept.
+    fn take(&mut self, index: usize) -> Option<Arc<T>> {
+        let kept = &mut self.kept[index];
+        kept.left -= 1;
+        let message = match kept.left {
+            0 => kept.message.take(),
+            _ => kept.message.clone(),
+        };
+        while self.kept.front().is_some_and(|kept| kept.left == 0) {
+            self.kept.pop_front();
+        }
+        message
+    }
+}
+
+/// The sending side. It can be cloned and shared.
+pub struct Sender<T> {
+    shared: Arc<Lock<State<T>>>,
+}
+
+/// A receiving side, which gets every message that is sent while it is there.
+pub struct Receiver<T> {
+    shared: Arc<Lock<State<T>>>,
+    /// Its place among the positions.
+    number: usize,
+}
+
+impl<T> Sender<T> {
+    /// Sends a message to all receivers and returns how many there are.
+    ///
+    /// The oldest message that is kept makes room, if there is none.
+    ///
+    /// # Errors
+    ///
+    /// There is no receiver; the message comes back. There may be one again later.
+    pub fn send(&self, message: T) -> Result<usize, SendError<T>> {
+        park::spent();
+        let mut state = self.shared.lock();
+        let receivers = state.receivers;
+        if receivers == 0 {
+            drop(state);
+            return Err(SendError(message));
+        }
+        let full = state.kept.len() == state.capacity;
+        let lost = full.then(|| state.kept.pop_front());
+        state.kept.push_back(Kept { message: Some(Arc::new(message)), left: receivers });
+        state.next += 1;
+        let news = state.next;
+        drop(state);
+        crowd::tell(&self.shared, news);
+        // Somebody else's destructor: without the lock, and after the wakes.
+        drop(lost);
+        Ok(receivers)
+    }
+
+    /// Makes a receiver of what is sent from now on.
+    pub fn subscribe(&self) -> Receiver<T> {
+        subscribe(&self.shared)
+    }
+
+    /// How many receivers there are.
+    pub fn receiver_count(&self) -> usize {
+        self.shared.lock().receivers
+    }
+
+    /// How many messages are kept for receivers.
+    pub fn len(&self) -> usize {
+        self.shared.lock().kept.len()
+    }
+
+    /// Whether every receiver has received everything.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether both send to one channel.
+    pub fn same_channel(&self, other: &Sender<T>) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+fn subscribe<T>(shared: &Arc<Lock<State<T>>>) -> Receiver<T> {
+    let number = shared.lock().subscribe();
+    Receiver { shared: shared.clone(), number }
+}
+
+impl<T: Clone> Receiver<T> {
+    /// Receives the next message, waiting for it.
+    ///
+    /// # Parks
+    ///
+    /// While there is none. On a plain thread it blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Lagged`] says how many messages were lost since the last receive; the next one
+    /// finds the oldest that is still there. [`RecvError::Closed`]: no sender is left, and everything
+    /// was received.
+    pub fn recv(&self) -> Result<T, RecvError> {
+        park::spent();
+        self.receive(None).unwrap_or(Err(RecvError::Closed))
+    }
+
+    /// Receives the next message if it is there.
+    ///
+    /// # Errors
+    ///
+    /// It is not there yet, or those of [`Receiver::recv`].
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        park::spent();
+        let found = self.shared.lock().receive(self.number);
+        Ok(own(found.ok_or(TryRecvError::Empty)??))
+    }
+
+    /// Receives the next message, waiting no longer than `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// As [`Receiver::recv`], up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError::Timeout`], or those of [`Receiver::recv`].
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        park::spent();
+        Ok(self.receive(clock::after(timeout)).ok_or(RecvTimeoutError::Timeout)??)
+    }
+
+    /// `None`: the deadline came first.
+    fn receive(&self, deadline: Option<Instant>) -> Option<Result<T, RecvError>> {
+        let mut late = false;
+        loop {
+            let mut state = self.shared.lock();
+            let found = state.receive(self.number);
+            let Some(found) = found else {
+                if late {
+                    return None;
+                }
+                let seen = state.next;
+                late = !crowd::wait(&self.shared, state, seen, deadline);
+                continue;
+            };
+            drop(state);
+            return Some(found.map(own));
+        }
+    }
+}
+
+/// The message itself, which is cloned unless this is the last who has it.
+fn own<T: Clone>(message: Arc<T>) -> T {
+    Arc::unwrap_or_clone(message)
+}
+
+impl<T> Receiver<T> {
+    /// Makes another receiver of what is sent from now on.
+    pub fn resubscribe(&self) -> Receiver<T> {
+        subscribe(&self.shared)
+    }
+
+    /// How many messages there are to receive, with those that are lost.
+    pub fn len(&self) -> usize {
+        let mut state = self.shared.lock();
+        (state.next - *state.position(self.number)) as usize
+    }
+
+    /// Whether there is nothing to receive now.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether both receive from one channel.
+    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Sender<T> {
+        self.shared.lock().senders += 1;
+        Sender { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.senders -= 1;
+        let last = state.senders == 0;
+        drop(state);
+        if last {
+            crowd::tell(&self.shared, u64::MAX);
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut unread = Vec::new();
+        let mut state = self.shared.lock();
+        state.receivers -= 1;
+        let position = state.positions[self.number].take();
+        let from = position.map_or(0, |position| position.saturating_sub(state.oldest())) as usize;
+        // From the newest, since what all have received goes off the front.
+        for index in (from..state.kept.len()).rev() {
+            unread.extend(state.take(index));
+        }
+        drop(state);
+        drop(unread);
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(&self.shared.lock(), &mut f.debug_struct("Sender"))
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unread = self.len();
+        describe(&self.shared.lock(), f.debug_struct("Receiver").field("unread", &unread))
+    }
+}
+
+fn describe<T>(state: &Guard<'_, State<T>>, shown: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
+    shown
+        .field("kept", &state.kept.len())
+        .field("capacity", &state.capacity)
+        .field("senders", &state.senders)
+        .field("receivers", &state.receivers)
+        .finish()
+}
+
+impl<'a, T: Clone> Selectable for &'a Receiver<T> {
+    type Output = Result<T, RecvError>;
+    type Arm = RecvArm<'a, T>;
+
+    fn arm(self) -> RecvArm<'a, T> {
+        RecvArm { receiver: self, node: CrowdNode::new(), received: Cell::new(None) }
+    }
+}
+
+impl<T: Clone> Receive for &Receiver<T> {}
+
+/// A receive in `select!`.
+#[doc(hidden)]
+pub struct RecvArm<'a, T> {
+    receiver: &'a Receiver<T>,
+    node: CrowdNode,
+    received: Cell<Option<Result<Arc<T>, RecvError>>>,
+}
+
+impl<T> Choice for RecvArm<'_, T> {
+    fn attempt(&self) -> bool {
+        let received = self.receiver.shared.lock().receive(self.receiver.number);
+        let chosen = received.is_some();
+        self.received.set(received);
+        chosen
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.receiver.is_empty() || self.receiver.shared.lock().senders == 0
+    }
+
+    fn link(&self, place: Place<'_>) -> bool {
+        let mut state = self.receiver.shared.lock();
+        let next = state.next;
+        self.node.link(&mut *state, place, next);
+        state.senders == 0 || *state.position(self.receiver.number) < next
+    }
+
+    fn unlink(&self) {
+        self.node.unlink(&self.receiver.shared);
+    }
+
+    fn settle(&self) -> bool {
+        self.unlink();
+        self.attempt()
+    }
+}
+
+impl<T: Clone> Arm for RecvArm<'_, T> {
+    type Output = Result<T, RecvError>;
+
+    fn take(self) -> Result<T, RecvError> {
+        self.received.take().expect("the arm was chosen").map(own)
+    }
+}
+
+impl<T> fmt::Debug for RecvArm<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RecvArm").field(self.receiver).finish()
+    }
+}

@@ -1,0 +1,96 @@
+//! Receivers that all wait for the same news.
+
+use std::cell::UnsafeCell;
+use std::time::Instant;
+
+use super::lock::{Guard, Lock};
+use crate::clock;
+use crate::current;
+use crate::task::Reason;
+use crate::waiters::{List, Node, Place, Waiter};
+
+/// A state with a list of those who wait for what is newer than the number that their node carries.
+pub(super) trait Crowd {
+    fn waiting(&mut self) -> &mut List<u64>;
+}
+
+/// Wakes all who wait for anything older than `news`.
+pub(super) fn tell<S: Crowd>(lock: &Lock<S>, news: u64) {
+    // One at a time: no list of wakes is needed. Whoever comes meanwhile has seen the news.
+    loop {
+        let wake = {
+            let mut state = lock.lock();
+            let waiting = state.waiting();
+            if waiting.first().is_none_or(|&seen| seen >= news) {
+                return;
+            }
+            waiting.claim_first(current::here(), |_| ())
+        };
+        let Some(wake) = wake else { return };
+        wake.give();
+    }
+}
+
+/// Waits for news; `false`: the deadline came first. There may be none after a `true`.
+pub(super) fn wait<S: Crowd>(
+    lock: &Lock<S>,
+    mut state: Guard<'_, S>,
+    seen: u64,
+    deadline: Option<Instant>,
+) -> bool {
+    let waiter = Waiter::solo();
+    let node = Node::new(&waiter, 0, seen);
+    // SAFETY: `stay` unlinks it before node and waiter go.
+    unsafe { state.waiting().push_back(&node) };
+    drop(state);
+    let _stay = Stay { lock, node: &node };
+    loop {
+        waiter.park(Reason::Receive, deadline);
+        if waiter.claimed().is_some() {
+            return true;
+        }
+        if deadline.is_some_and(|at| clock::now() >= at) {
+            return false;
+        }
+    }
+}
+
+/// A node's stay in its list.
+struct Stay<'a, S: Crowd> {
+    lock: &'a Lock<S>,
+    node: &'a Node<u64>,
+}
+
+impl<S: Crowd> Drop for Stay<'_, S> {
+    fn drop(&mut self) {
+        // SAFETY: the node was linked to this list.
+        unsafe { self.lock.lock().waiting().remove(self.node) };
+    }
+}
+
+/// The node of an arm that waits for news.
+pub(super) struct CrowdNode(UnsafeCell<Option<Node<u64>>>);
+
+impl CrowdNode {
+    pub(super) fn new() -> CrowdNode {
+        CrowdNode(UnsafeCell::new(None))
+    }
+
+    /// Links the arm.
+    pub(super) fn link<S: Crowd>(&self, state: &mut S, place: Place<'_>, seen: u64) {
+        // SAFETY: the arm is linked nowhere now, so nobody else has the old node.
+        let node = unsafe { &mut *self.0.get() };
+        let node = &*node.insert(Node::new(place.waiter, place.arm, seen));
+        // SAFETY: whoever links arms unlinks them before they and the waiter go.
+        unsafe { state.waiting().push_back(node) };
+    }
+
+    /// Takes the link back. After this nobody is at the node, also if it was chosen.
+    pub(super) fn unlink<S: Crowd>(&self, lock: &Lock<S>) {
+        // SAFETY: it is replaced only while the arm is linked nowhere, by the arm's own thread.
+        if let Some(node) = unsafe { (*self.0.get()).as_ref() } {
+            // SAFETY: the node was linked to this list.
+            unsafe { lock.lock().waiting().remove(node) };
+        }
+    }
+}

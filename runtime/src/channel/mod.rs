@@ -1,0 +1,174 @@
+//! Channels: messages from many senders to many receivers.
+//!
+//! Reading order: `slot` (the hand-over, and who may touch what when), `state` (the transitions),
+//! `chan` (the operations), `arm` (the same as arms of a choice). The rest is faces.
+
+mod arm;
+pub mod broadcast;
+mod chan;
+mod crowd;
+mod error;
+mod iter;
+mod lock;
+pub mod oneshot;
+mod receiver;
+mod select;
+mod sender;
+mod slot;
+mod state;
+mod timed;
+pub mod watch;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::chan::Chan;
+use self::timed::Timed;
+use crate::clock;
+
+pub use self::arm::RecvArm;
+pub use self::broadcast::broadcast;
+pub use self::error::{
+    ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
+    SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
+};
+pub use self::iter::{IntoIter, Iter, TryIter};
+pub use self::oneshot::oneshot;
+pub use self::receiver::{Receiver, ReceiverArm};
+pub use self::select::{Select, SelectedOperation};
+pub use self::sender::{ChosenSend, Sender, SenderArm};
+pub use self::watch::watch;
+
+/// Makes a channel that holds any number of messages.
+///
+/// Sending never waits.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::unbounded;
+/// use gocoro::go;
+///
+/// let (sender, receiver) = unbounded();
+/// go!(clone(sender) => { sender.send(fib(20)) });
+/// assert_eq!(receiver.recv(), Ok(6765));
+///
+/// fn fib(n: u64) -> u64 {
+///     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+/// }
+/// ```
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    with_capacity(usize::MAX)
+}
+
+/// Makes a channel that holds up to `capacity` messages.
+///
+/// With a capacity of zero it holds none: a send and a receive meet, and each waits for the other.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::{TrySendError, bounded};
+///
+/// let (sender, receiver) = bounded(1);
+/// sender.send('a')?;
+/// assert_eq!(sender.try_send('b'), Err(TrySendError::Full('b')));
+/// assert_eq!(receiver.recv(), Ok('a'));
+///
+/// let (sender, receiver) = bounded(0);
+/// let meeting = gocoro::go!(sender.send('c'));
+/// assert_eq!(receiver.recv(), Ok('c'));
+/// meeting.wait()?;
+/// # Ok::<(), gocoro::channel::SendError<char>>(())
+/// ```
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    with_capacity(capacity)
+}
+
+fn with_capacity<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let chan = Arc::new(Chan::new(capacity));
+    (Sender::new(chan.clone()), Receiver::of_chan(chan))
+}
+
+/// Makes a receiver of one message, which is there when `duration` has passed: the instant at which
+/// it was due.
+///
+/// It never disconnects.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::{after, unbounded};
+/// use gocoro::select;
+/// use std::time::Duration;
+///
+/// let (_sender, receiver) = unbounded::<i32>();
+/// select! {
+///     recv(receiver) -> _ => unreachable!("nobody sends"),
+///     recv(after(Duration::from_millis(5))) -> _ => println!("timed out"),
+/// }
+/// ```
+pub fn after(duration: Duration) -> Receiver<Instant> {
+    clock::after(duration).map_or(never(), at)
+}
+
+/// As [`after`], with the instant itself.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::at;
+/// use std::time::{Duration, Instant};
+///
+/// let due = Instant::now() + Duration::from_millis(5);
+/// assert_eq!(at(due).recv(), Ok(due));
+/// assert!(Instant::now() >= due);
+/// ```
+pub fn at(when: Instant) -> Receiver<Instant> {
+    Receiver::of_time(Timed::once(when))
+}
+
+/// Makes a receiver of one message every `period`: the instant at which it was due.
+///
+/// No more than one message is there at a time: if one is received late, the next is due a whole
+/// period later. It never disconnects.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::tick;
+/// use std::time::{Duration, Instant};
+///
+/// let start = Instant::now();
+/// let ticks = tick(Duration::from_millis(5));
+/// assert_eq!(ticks.iter().take(3).count(), 3);
+/// assert!(start.elapsed() >= Duration::from_millis(15));
+/// ```
+pub fn tick(period: Duration) -> Receiver<Instant> {
+    Timed::every(period).map_or(never(), Receiver::of_time)
+}
+
+/// Makes a receiver of nothing: it never has a message, and never disconnects.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::{after, never, unbounded};
+/// use gocoro::select;
+/// use std::time::Duration;
+///
+/// fn receive(receiver: gocoro::channel::Receiver<i32>, timeout: Option<Duration>) -> Option<i32> {
+///     select! {
+///         recv(receiver) -> message => message.ok(),
+///         recv(timeout.map_or(never(), after)) -> _ => None,
+///     }
+/// }
+///
+/// let (sender, receiver) = unbounded();
+/// sender.send(1)?;
+/// assert_eq!(receive(receiver, None), Some(1));
+/// # Ok::<(), gocoro::channel::SendError<i32>>(())
+/// ```
+pub const fn never<T>() -> Receiver<T> {
+    Receiver::of_nothing()
+}

@@ -1,0 +1,173 @@
+//! Channels for one message.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::arm::RecvArm;
+use super::chan::{Chan, Failure, Patience};
+use super::error::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::clock;
+use crate::waiters::{Receive, Selectable};
+
+/// Makes a channel for one message.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::oneshot;
+///
+/// let (sender, receiver) = oneshot();
+/// gocoro::go!({ sender.send("done") });
+/// assert_eq!(receiver.recv(), Ok("done"));
+/// ```
+pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
+    let chan = Arc::new(Chan::new(1));
+    (Sender { chan: chan.clone() }, Receiver { chan })
+}
+
+/// The sending side of a channel for one message.
+pub struct Sender<T> {
+    chan: Arc<Chan<T>>,
+}
+
+/// The receiving side of a channel for one message.
+pub struct Receiver<T> {
+    chan: Arc<Chan<T>>,
+}
+
+impl<T> Sender<T> {
+    /// Sends the message. It never waits.
+    ///
+    /// # Errors
+    ///
+    /// The receiver is gone; the message comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = gocoro::channel::oneshot();
+    /// drop(receiver);
+    /// assert_eq!(sender.send('x'), Err('x'));
+    /// ```
+    pub fn send(self, message: T) -> Result<(), T> {
+        self.chan.send(message, Patience::None).map_err(|(message, _)| message)
+    }
+
+    /// Whether the receiver is gone.
+    pub fn is_closed(&self) -> bool {
+        self.chan.lock().is_closed_for_sending()
+    }
+}
+
+impl<T> Receiver<T> {
+    /// Receives the message, waiting for it.
+    ///
+    /// # Parks
+    ///
+    /// Until the message is sent or the sender is gone. On a plain thread it blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// The sender is gone without having sent, or the message was received before by reference.
+    pub fn recv(self) -> Result<T, RecvError> {
+        self.chan.receive(Patience::Endless).map_err(|_| RecvError)
+    }
+
+    /// Receives the message if it is there.
+    ///
+    /// # Errors
+    ///
+    /// It is not there yet, or will never be.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::{TryRecvError, oneshot};
+    ///
+    /// let (sender, receiver) = oneshot();
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.send(1)?;
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    /// # Ok::<(), i32>(())
+    /// ```
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.chan.receive(Patience::None).map_err(|failure| match failure {
+            Failure::Time => TryRecvError::Empty,
+            Failure::Closed => TryRecvError::Disconnected,
+        })
+    }
+
+    /// Receives the message, waiting no longer than `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// As [`Receiver::recv`], up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The time was up, or the sender is gone without having sent.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.receive(clock::after(timeout).map_or(Patience::Endless, Patience::Until))
+    }
+
+    /// Receives the message, waiting not beyond `deadline`.
+    ///
+    /// # Parks
+    ///
+    /// As [`Receiver::recv`], up to `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv_timeout`].
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.receive(Patience::Until(deadline))
+    }
+
+    fn receive(&self, patience: Patience) -> Result<T, RecvTimeoutError> {
+        self.chan.receive(patience).map_err(|failure| match failure {
+            Failure::Time => RecvTimeoutError::Timeout,
+            Failure::Closed => RecvTimeoutError::Disconnected,
+        })
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.chan.remove_sender();
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.chan.remove_receiver();
+    }
+}
+
+impl<'a, T> Selectable for &'a Receiver<T> {
+    type Output = Result<T, RecvError>;
+    type Arm = RecvArm<'a, T>;
+
+    fn arm(self) -> RecvArm<'a, T> {
+        RecvArm::new(&self.chan)
+    }
+}
+
+impl<T> Receive for &Receiver<T> {}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("closed", &self.is_closed()).finish()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.chan.lock();
+        f.debug_struct("Receiver")
+            .field("sent", &(state.len() > 0))
+            .field("closed", &state.is_closed_for_receiving())
+            .finish()
+    }
+}

@@ -1,0 +1,404 @@
+//! The receiving side.
+
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::arm::RecvArm;
+use super::chan::{Chan, Failure, Patience};
+use super::error::{RecvError, RecvTimeoutError, TryRecvError};
+use super::iter::{IntoIter, Iter, TryIter};
+use super::timed::{Timed, TimedArm};
+use crate::clock;
+use crate::park;
+use crate::task::Reason;
+use crate::waiters::{Arm, Choice, Place, Receive, Selectable};
+
+/// The receiving side of a channel. It can be cloned and shared: a message goes to one receiver.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::unbounded;
+///
+/// let (sender, receiver) = unbounded();
+/// sender.send("Hello")?;
+/// drop(sender);
+/// assert_eq!(receiver.recv(), Ok("Hello"));
+/// assert!(receiver.recv().is_err());
+/// # Ok::<(), gocoro::channel::SendError<&str>>(())
+/// ```
+pub struct Receiver<T> {
+    flavor: Flavor<T>,
+}
+
+/// Where the messages come from.
+pub(super) enum Flavor<T> {
+    Chan(Arc<Chan<T>>),
+    Timed(Timed<T>),
+    Never,
+}
+
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}
+
+impl<T> Receiver<T> {
+    /// The first receiver of a channel, which counts it.
+    pub(super) fn of_chan(chan: Arc<Chan<T>>) -> Receiver<T> {
+        Receiver { flavor: Flavor::Chan(chan) }
+    }
+
+    pub(super) fn of_time(timed: Timed<T>) -> Receiver<T> {
+        Receiver { flavor: Flavor::Timed(timed) }
+    }
+
+    pub(super) const fn of_nothing() -> Receiver<T> {
+        Receiver { flavor: Flavor::Never }
+    }
+
+    pub(super) fn flavor(&self) -> &Flavor<T> {
+        &self.flavor
+    }
+
+    #[inline(always)]
+    fn receive(&self, patience: Patience) -> Result<T, Failure> {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.receive(patience),
+            Flavor::Timed(timed) => timed.receive(patience),
+            Flavor::Never => receive_never(patience),
+        }
+    }
+
+    /// Receives a message, waiting for one.
+    ///
+    /// # Parks
+    ///
+    /// While the channel is empty. On a plain thread it blocks the thread. Unwinds if the task is
+    /// cancelled before a message comes, and has taken none then.
+    ///
+    /// # Errors
+    ///
+    /// The channel is empty, and no sender is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::{RecvError, unbounded};
+    ///
+    /// let (sender, receiver) = unbounded();
+    /// gocoro::go!(sender.send(5));
+    /// assert_eq!(receiver.recv(), Ok(5));
+    /// assert_eq!(receiver.recv(), Err(RecvError));
+    /// ```
+    #[inline]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        self.receive(Patience::Endless).map_err(|_| RecvError)
+    }
+
+    /// Receives a message that is there, or on a channel of capacity zero, one whose sender waits.
+    ///
+    /// # Parks
+    ///
+    /// Never for a message, but for the moment in which an arm `send(…)` of a `select!` elsewhere,
+    /// which this receive has chosen, makes its message. As every operation, it gives way when many
+    /// have been done in a row.
+    ///
+    /// # Errors
+    ///
+    /// The channel is empty; and perhaps no sender is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::{TryRecvError, unbounded};
+    ///
+    /// let (sender, receiver) = unbounded();
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.send(5)?;
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Ok(5));
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    /// # Ok::<(), gocoro::channel::SendError<i32>>(())
+    /// ```
+    #[inline]
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.receive(Patience::None).map_err(|failure| match failure {
+            Failure::Time => TryRecvError::Empty,
+            Failure::Closed => TryRecvError::Disconnected,
+        })
+    }
+
+    /// As [`Receiver::recv`], but waits no longer than `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// As [`Receiver::recv`], up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The time was up, or the channel is empty and no sender is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::{RecvTimeoutError, unbounded};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = unbounded::<i32>();
+    /// let soon = Duration::from_millis(5);
+    /// assert_eq!(receiver.recv_timeout(soon), Err(RecvTimeoutError::Timeout));
+    /// drop(sender);
+    /// assert_eq!(receiver.recv_timeout(soon), Err(RecvTimeoutError::Disconnected));
+    /// ```
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.receive_patiently(clock::after(timeout).map_or(Patience::Endless, Patience::Until))
+    }
+
+    /// As [`Receiver::recv`], but does not wait beyond `deadline`.
+    ///
+    /// # Parks
+    ///
+    /// As [`Receiver::recv`], up to `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv_timeout`].
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.receive_patiently(Patience::Until(deadline))
+    }
+
+    fn receive_patiently(&self, patience: Patience) -> Result<T, RecvTimeoutError> {
+        self.receive(patience).map_err(|failure| match failure {
+            Failure::Time => RecvTimeoutError::Timeout,
+            Failure::Closed => RecvTimeoutError::Disconnected,
+        })
+    }
+
+    /// Whether the channel holds no message. One of capacity zero never does.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a send would have to wait for room. A channel of capacity zero is always full.
+    pub fn is_full(&self) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => !chan.lock().has_room(),
+            Flavor::Timed(timed) => timed.is_due(),
+            Flavor::Never => true,
+        }
+    }
+
+    /// How many messages the channel holds.
+    pub fn len(&self) -> usize {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.lock().len(),
+            Flavor::Timed(timed) => usize::from(timed.is_due()),
+            Flavor::Never => 0,
+        }
+    }
+
+    /// How many messages the channel has room for; `None` if it has no bound.
+    pub fn capacity(&self) -> Option<usize> {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.capacity(),
+            Flavor::Timed(_) => Some(1),
+            Flavor::Never => Some(0),
+        }
+    }
+
+    /// The messages, waiting for each, until no sender is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::unbounded;
+    ///
+    /// let (sender, receiver) = unbounded();
+    /// gocoro::go!({ (1..=3).try_for_each(|n| sender.send(n)) });
+    /// assert_eq!(receiver.iter().collect::<Vec<_>>(), [1, 2, 3]);
+    /// ```
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { receiver: self }
+    }
+
+    /// The messages that are there, waiting for none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::unbounded;
+    ///
+    /// let (sender, receiver) = unbounded();
+    /// sender.send(1)?;
+    /// sender.send(2)?;
+    /// assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [1, 2]);
+    /// # Ok::<(), gocoro::channel::SendError<i32>>(())
+    /// ```
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { receiver: self }
+    }
+
+    /// Whether both receive from one channel.
+    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
+        match (&self.flavor, &other.flavor) {
+            (Flavor::Chan(one), Flavor::Chan(other)) => Arc::ptr_eq(one, other),
+            (Flavor::Timed(one), Flavor::Timed(other)) => one.same(other),
+            (Flavor::Never, Flavor::Never) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Waits for a message that never comes.
+#[cold]
+fn receive_never<T>(patience: Patience) -> Result<T, Failure> {
+    loop {
+        let until = match patience {
+            Patience::None => return Err(Failure::Time),
+            Patience::Until(at) if clock::now() >= at => return Err(Failure::Time),
+            Patience::Until(at) => Some(at),
+            Patience::Endless => None,
+        };
+        park::park(Reason::Receive, until);
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Receiver<T> {
+        let flavor = match &self.flavor {
+            Flavor::Chan(chan) => {
+                chan.add_receiver();
+                Flavor::Chan(chan.clone())
+            }
+            Flavor::Timed(timed) => Flavor::Timed(timed.clone()),
+            Flavor::Never => Flavor::Never,
+        };
+        Receiver { flavor }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        if let Flavor::Chan(chan) = &self.flavor {
+            chan.remove_receiver();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Receiver");
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.describe(&mut shown).finish(),
+            Flavor::Timed(timed) => shown.field("due", &timed.due()).finish(),
+            Flavor::Never => shown.finish_non_exhaustive(),
+        }
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { receiver: self }
+    }
+}
+
+impl<'a, T> Selectable for &'a Receiver<T> {
+    type Output = Result<T, RecvError>;
+    type Arm = ReceiverArm<'a, T>;
+
+    fn arm(self) -> ReceiverArm<'a, T> {
+        ReceiverArm(match &self.flavor {
+            Flavor::Chan(chan) => FlavorArm::Chan(RecvArm::new(chan)),
+            Flavor::Timed(timed) => FlavorArm::Timed(TimedArm::new(timed)),
+            Flavor::Never => FlavorArm::Never,
+        })
+    }
+}
+
+impl<T> Receive for &Receiver<T> {}
+
+/// A receive in `select!`.
+#[doc(hidden)]
+pub struct ReceiverArm<'a, T>(FlavorArm<'a, T>);
+
+enum FlavorArm<'a, T> {
+    Chan(RecvArm<'a, T>),
+    Timed(TimedArm<'a, T>),
+    Never,
+}
+
+impl<T> Choice for ReceiverArm<'_, T> {
+    fn attempt(&self) -> bool {
+        match &self.0 {
+            FlavorArm::Chan(arm) => arm.attempt(),
+            FlavorArm::Timed(arm) => arm.attempt(),
+            FlavorArm::Never => false,
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        match &self.0 {
+            FlavorArm::Chan(arm) => arm.is_ready(),
+            FlavorArm::Timed(arm) => arm.is_ready(),
+            FlavorArm::Never => false,
+        }
+    }
+
+    fn link(&self, place: Place<'_>) -> bool {
+        match &self.0 {
+            FlavorArm::Chan(arm) => arm.link(place),
+            FlavorArm::Timed(_) | FlavorArm::Never => false,
+        }
+    }
+
+    fn unlink(&self) {
+        if let FlavorArm::Chan(arm) = &self.0 {
+            arm.unlink();
+        }
+    }
+
+    fn settle(&self) -> bool {
+        match &self.0 {
+            FlavorArm::Chan(arm) => arm.settle(),
+            FlavorArm::Timed(_) | FlavorArm::Never => false,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.0 {
+            FlavorArm::Timed(arm) => arm.deadline(),
+            FlavorArm::Chan(_) | FlavorArm::Never => None,
+        }
+    }
+}
+
+impl<T> Arm for ReceiverArm<'_, T> {
+    type Output = Result<T, RecvError>;
+
+    fn take(self) -> Result<T, RecvError> {
+        match self.0 {
+            FlavorArm::Chan(arm) => arm.take(),
+            FlavorArm::Timed(arm) => arm.take(),
+            FlavorArm::Never => Err(RecvError),
+        }
+    }
+}
+
+impl<T> fmt::Debug for ReceiverArm<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceiverArm").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,274 @@
+//! A channel's state: what waits on either side, and every transition that is made under the lock.
+//!
+//! - A receiver waits only while the buffer is empty, a sender only while there is no room. Whoever
+//!   changes that serves the oldest who waits, in the same hold of the lock, by writing to its slot.
+//! - A sender that makes its message when it is chosen (a *promiser*, an arm of a choice) is chosen by
+//!   a reserved place in the buffer. Without a buffer it is chosen together with the receiver, which
+//!   from then on waits for the promise alone and cannot leave.
+//! - Messages that were received and given back stand in front, beyond the capacity if need be.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::slot::{Role, Slot, SlotNode, Stage};
+use crate::current;
+use crate::limits::CHANNEL_SLOTS_KEPT;
+use crate::task::Wake;
+use crate::waiters::List;
+
+pub(super) struct State<T> {
+    buffer: VecDeque<T>,
+    /// Places in the buffer; `usize::MAX` without a bound.
+    capacity: usize,
+    /// Places of promisers that were chosen.
+    reserved: usize,
+    senders_gone: bool,
+    receivers_gone: bool,
+    pub(super) sending: List<Slot<T>>,
+    pub(super) receiving: List<Slot<T>>,
+    /// Received by a choice that has not been completed, with tickets.
+    held: Vec<(u64, T)>,
+    tickets: u64,
+}
+
+/// What an attempt to receive found.
+pub(super) enum Found<'a, T> {
+    /// A message, and whom its taking made room for.
+    Message(T, Option<Wake>),
+    /// A promiser, chosen: it is to be given a partner in the same hold of the lock.
+    Promiser(&'a SlotNode<T>, Wake),
+    Nothing,
+    /// Nothing, for ever.
+    Closed,
+}
+
+/// What an attempt to send found.
+pub(super) enum Outlet<'a, T> {
+    /// A receiver, chosen.
+    Receiver(&'a SlotNode<T>, Wake),
+    Room,
+    Full,
+    Closed,
+}
+
+impl<T> State<T> {
+    pub(super) fn new(capacity: usize) -> State<T> {
+        State {
+            buffer: VecDeque::new(),
+            capacity,
+            reserved: 0,
+            senders_gone: false,
+            receivers_gone: false,
+            sending: List::new(),
+            receiving: List::new(),
+            held: Vec::new(),
+            tickets: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    #[inline(always)]
+    pub(super) fn has_room(&self) -> bool {
+        self.buffer.len() + self.reserved < self.capacity
+    }
+
+    pub(super) fn is_rendezvous(&self) -> bool {
+        self.capacity == 0
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn is_closed_for_sending(&self) -> bool {
+        self.receivers_gone
+    }
+
+    pub(super) fn is_closed_for_receiving(&self) -> bool {
+        self.senders_gone
+    }
+
+    /// Looks for a message, and takes it.
+    #[inline(always)]
+    pub(super) fn receive<'a>(&mut self) -> Found<'a, T> {
+        if let Some(message) = self.buffer.pop_front() {
+            let wake = if self.sending.is_empty() { None } else { self.admit() };
+            if self.buffer.is_empty() && self.buffer.capacity() > CHANNEL_SLOTS_KEPT {
+                self.buffer = VecDeque::new();
+            }
+            return Found::Message(message, wake);
+        }
+        if self.capacity == 0
+            && let Some((node, wake)) = self.claim_sender()
+        {
+            // SAFETY: chosen and not settled; slots have their own way to be shared.
+            let slot = unsafe { node.shared() };
+            if slot.role == Role::Promiser {
+                return Found::Promiser(node, wake);
+            }
+            // SAFETY: chosen and not settled.
+            let message = unsafe { slot.take() }.expect("a sender's slot holds its message");
+            slot.settle(Stage::Taken);
+            return Found::Message(message, Some(wake));
+        }
+        if self.senders_gone { Found::Closed } else { Found::Nothing }
+    }
+
+    /// Looks where a message can go.
+    #[inline(always)]
+    pub(super) fn outlet<'a>(&mut self) -> Outlet<'a, T> {
+        if self.receivers_gone {
+            return Outlet::Closed;
+        }
+        if !self.receiving.is_empty()
+            && let Some((node, wake)) = self.claim_receiver()
+        {
+            return Outlet::Receiver(node, wake);
+        }
+        if self.has_room() { Outlet::Room } else { Outlet::Full }
+    }
+
+    /// Puts a message into the buffer, where there is room or it has a place.
+    #[inline(always)]
+    pub(super) fn push(&mut self, message: T) {
+        self.buffer.push_back(message);
+    }
+
+    /// Has the oldest waiting sender in if there is room; nobody waits to receive.
+    fn admit(&mut self) -> Option<Wake> {
+        if !self.has_room() {
+            return None;
+        }
+        let (node, wake) = self.claim_sender()?;
+        // SAFETY: chosen and not settled; slots have their own way to be shared.
+        let slot = unsafe { node.shared() };
+        if slot.role == Role::Promiser {
+            self.reserved += 1;
+            slot.settle(Stage::Reserved);
+        } else {
+            // SAFETY: chosen and not settled.
+            let message = unsafe { slot.take() }.expect("a sender's slot holds its message");
+            slot.settle(Stage::Taken);
+            self.buffer.push_back(message);
+        }
+        Some(wake)
+    }
+
+    /// Chooses the oldest receiver that waits.
+    fn claim_receiver<'a>(&mut self) -> Option<(&'a SlotNode<T>, Wake)> {
+        claim(&mut self.receiving)
+    }
+
+    /// Chooses the oldest sender that waits.
+    fn claim_sender<'a>(&mut self) -> Option<(&'a SlotNode<T>, Wake)> {
+        claim(&mut self.sending)
+    }
+
+    /// Reserves a place, if there is room.
+    pub(super) fn reserve(&mut self) -> bool {
+        let room = self.has_room();
+        self.reserved += usize::from(room);
+        room
+    }
+
+    /// Gives a reserved place up, to be used or given back.
+    pub(super) fn unreserve(&mut self) {
+        self.reserved -= 1;
+    }
+
+    /// After a place was given back: serves the oldest sender, and the receiver its message is for.
+    pub(super) fn fill_room(&mut self) -> [Option<Wake>; 2] {
+        let sender = self.admit();
+        [sender, self.feed()]
+    }
+
+    /// Serves the oldest receiver from a buffer that was empty before.
+    fn feed(&mut self) -> Option<Wake> {
+        if self.buffer.is_empty() || self.receiving.is_empty() {
+            return None;
+        }
+        let (node, wake) = self.claim_receiver()?;
+        let message = self.buffer.pop_front().expect("it was looked at");
+        // SAFETY: chosen and not settled.
+        unsafe { node.shared().fill(message) };
+        Some(wake)
+    }
+
+    /// Keeps a received message for a choice that is to be completed.
+    pub(super) fn hold(&mut self, message: T) -> u64 {
+        self.tickets += 1;
+        self.held.push((self.tickets, message));
+        self.tickets
+    }
+
+    /// Takes a message that was kept.
+    pub(super) fn redeem(&mut self, ticket: u64) -> Option<T> {
+        let at = self.held.iter().position(|&(number, _)| number == ticket)?;
+        Some(self.held.swap_remove(at).1)
+    }
+
+    /// Gives a message back that was received and not used.
+    pub(super) fn give_back(&mut self, message: T) -> Option<Wake> {
+        self.buffer.push_front(message);
+        self.feed()
+    }
+
+    /// No sender is left. Those who wait are to be told by [`State::tell_receiver`].
+    pub(super) fn close_sending(&mut self) {
+        self.senders_gone = true;
+    }
+
+    /// No receiver is left: the messages are the caller's to drop, without the lock. Those who wait
+    /// are to be told by [`State::tell_sender`].
+    pub(super) fn close_receiving(&mut self) -> VecDeque<T> {
+        self.receivers_gone = true;
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Tells one receiver that no sender is left.
+    pub(super) fn tell_receiver(&mut self) -> Option<Wake> {
+        let (node, wake) = self.claim_receiver()?;
+        // SAFETY: chosen and not settled; slots have their own way to be shared.
+        unsafe { node.shared() }.settle(Stage::Closed);
+        Some(wake)
+    }
+
+    /// Tells one sender that no receiver is left.
+    pub(super) fn tell_sender(&mut self) -> Option<Wake> {
+        let (node, wake) = self.claim_sender()?;
+        // SAFETY: chosen and not settled; slots have their own way to be shared.
+        unsafe { node.shared() }.settle(Stage::Closed);
+        Some(wake)
+    }
+}
+
+/// Chooses the oldest who waits; those that only watch are told on the way.
+fn claim<'a, T>(list: &mut List<Slot<T>>) -> Option<(&'a SlotNode<T>, Wake)> {
+    let here = current::here();
+    loop {
+        let (node, wake) = list.claim_node(here)?;
+        // SAFETY: chosen and not settled; slots have their own way to be shared.
+        let slot = unsafe { node.shared() };
+        if slot.role != Role::Watcher {
+            return Some((node, wake));
+        }
+        slot.settle(Stage::Changed);
+        // Under the lock, since there may be many: it waits for nothing.
+        wake.give();
+    }
+}
+
+impl<T> fmt::Debug for State<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("len", &self.buffer.len())
+            .field("capacity", &self.capacity)
+            .field("reserved", &self.reserved)
+            .field("senders_gone", &self.senders_gone)
+            .field("receivers_gone", &self.receivers_gone)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,384 @@
+//! Channels of one value, of which receivers see the latest.
+
+use std::cell::Cell;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::crowd::{self, Crowd, CrowdNode};
+use super::error::{RecvError, RecvTimeoutError, SendError};
+use super::lock::{Guard, Lock};
+use crate::clock;
+use crate::park;
+use crate::waiters::{Arm, Choice, List, Place, Selectable};
+
+/// Makes a channel of one value, of which receivers see the latest.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::watch;
+///
+/// let (sender, receiver) = watch("starting");
+/// assert_eq!(*receiver.borrow(), "starting");
+///
+/// gocoro::go!({ sender.send("running") });
+/// receiver.changed()?;
+/// assert_eq!(receiver.get(), "running");
+/// # Ok::<(), gocoro::channel::RecvError>(())
+/// ```
+pub fn watch<T>(initial: T) -> (Sender<T>, Receiver<T>) {
+    let state = State {
+        value: Arc::new(initial),
+        version: 0,
+        senders: 1,
+        receivers: 1,
+        waiting: List::new(),
+    };
+    let shared = Arc::new(Lock::new(state));
+    (Sender { shared: shared.clone() }, Receiver { shared, seen: AtomicU64::new(0) })
+}
+
+struct State<T> {
+    value: Arc<T>,
+    version: u64,
+    senders: usize,
+    receivers: usize,
+    waiting: List<u64>,
+}
+
+impl<T> Crowd for State<T> {
+    fn waiting(&mut self) -> &mut List<u64> {
+        &mut self.waiting
+    }
+}
+
+/// The side that changes the value. It can be cloned and shared.
+pub struct Sender<T> {
+    shared: Arc<Lock<State<T>>>,
+}
+
+/// A side that sees the value.
+pub struct Receiver<T> {
+    shared: Arc<Lock<State<T>>>,
+    /// The newest version that this receiver has acknowledged.
+    seen: AtomicU64,
+}
+
+/// The value as it was when it was looked at. It holds no lock: the value may be changed meanwhile,
+/// and this stays what it is.
+pub struct Ref<T>(Arc<T>);
+
+impl<T> Deref for Ref<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Ref<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T> Sender<T> {
+    /// Changes the value, and wakes all who wait for that.
+    ///
+    /// # Errors
+    ///
+    /// There is no receiver; the new value comes back, and the old one stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::{SendError, watch};
+    ///
+    /// let (sender, receiver) = watch(0);
+    /// assert_eq!(sender.send(1), Ok(()));
+    /// drop(receiver);
+    /// assert_eq!(sender.send(2), Err(SendError(2)));
+    /// assert_eq!(*sender.borrow(), 1);
+    /// ```
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        park::spent();
+        let state = self.shared.lock();
+        if state.receivers == 0 {
+            drop(state);
+            return Err(SendError(value));
+        }
+        drop(self.replace(state, value));
+        Ok(())
+    }
+
+    /// Changes the value, whether there is a receiver or not, and returns the one before.
+    pub fn send_replace(&self, value: T) -> Ref<T> {
+        park::spent();
+        Ref(self.replace(self.shared.lock(), value))
+    }
+
+    fn replace(&self, mut state: Guard<'_, State<T>>, value: T) -> Arc<T> {
+        let before = std::mem::replace(&mut state.value, Arc::new(value));
+        state.version += 1;
+        let version = state.version;
+        drop(state);
+        crowd::tell(&self.shared, version);
+        before
+    }
+
+    /// The value now.
+    pub fn borrow(&self) -> Ref<T> {
+        Ref(self.shared.lock().value.clone())
+    }
+
+    /// Makes a receiver, for which the value as it is now is no change.
+    pub fn subscribe(&self) -> Receiver<T> {
+        let mut state = self.shared.lock();
+        state.receivers += 1;
+        let seen = AtomicU64::new(state.version);
+        drop(state);
+        Receiver { shared: self.shared.clone(), seen }
+    }
+
+    /// How many receivers there are.
+    pub fn receiver_count(&self) -> usize {
+        self.shared.lock().receivers
+    }
+
+    /// Whether there is no receiver.
+    pub fn is_closed(&self) -> bool {
+        self.receiver_count() == 0
+    }
+}
+
+impl<T> Receiver<T> {
+    /// The value now. It counts as seen only by [`Receiver::borrow_and_update`].
+    pub fn borrow(&self) -> Ref<T> {
+        Ref(self.shared.lock().value.clone())
+    }
+
+    /// The value now, which is no change any more.
+    pub fn borrow_and_update(&self) -> Ref<T> {
+        let state = self.shared.lock();
+        self.seen.store(state.version, Relaxed);
+        Ref(state.value.clone())
+    }
+
+    /// A clone of the value now.
+    pub fn get(&self) -> T
+    where
+        T: Clone,
+    {
+        T::clone(&self.borrow())
+    }
+
+    /// Waits until there is a value that this receiver has not seen, and marks it seen.
+    ///
+    /// # Parks
+    ///
+    /// Until then. On a plain thread it blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// There is none, and no sender is left.
+    pub fn changed(&self) -> Result<(), RecvError> {
+        park::spent();
+        self.wait(None).unwrap_or(Err(RecvError))
+    }
+
+    /// As [`Receiver::changed`], but waits no longer than `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// As [`Receiver::changed`], up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The time was up, or there is no change and no sender is left.
+    pub fn changed_timeout(&self, timeout: Duration) -> Result<(), RecvTimeoutError> {
+        park::spent();
+        Ok(self.wait(clock::after(timeout)).ok_or(RecvTimeoutError::Timeout)??)
+    }
+
+    /// Waits until the value is such, as it is now or later.
+    ///
+    /// # Parks
+    ///
+    /// As [`Receiver::changed`].
+    ///
+    /// # Errors
+    ///
+    /// It is not, and no sender is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = gocoro::channel::watch(0);
+    /// gocoro::go!({ (1..=9).try_for_each(|count| sender.send(count)) });
+    /// assert!(*receiver.wait_for(|&count| count >= 5)? >= 5);
+    /// # Ok::<(), gocoro::channel::RecvError>(())
+    /// ```
+    pub fn wait_for(&self, mut such: impl FnMut(&T) -> bool) -> Result<Ref<T>, RecvError> {
+        loop {
+            let value = self.borrow_and_update();
+            if such(&value) {
+                return Ok(value);
+            }
+            self.changed()?;
+        }
+    }
+
+    /// Whether there is a value that this receiver has not seen.
+    ///
+    /// # Errors
+    ///
+    /// No sender is left.
+    pub fn has_changed(&self) -> Result<bool, RecvError> {
+        let state = self.shared.lock();
+        match state.senders {
+            0 => Err(RecvError),
+            _ => Ok(state.version > self.seen.load(Relaxed)),
+        }
+    }
+
+    /// `None`: nothing yet.
+    fn look(&self, state: &State<T>) -> Option<Result<(), RecvError>> {
+        if state.version > self.seen.load(Relaxed) {
+            self.seen.store(state.version, Relaxed);
+            return Some(Ok(()));
+        }
+        (state.senders == 0).then_some(Err(RecvError))
+    }
+
+    /// `None`: the deadline came first.
+    fn wait(&self, deadline: Option<Instant>) -> Option<Result<(), RecvError>> {
+        let mut late = false;
+        loop {
+            let state = self.shared.lock();
+            if let Some(found) = self.look(&state) {
+                return Some(found);
+            }
+            if late {
+                return None;
+            }
+            let seen = state.version;
+            late = !crowd::wait(&self.shared, state, seen, deadline);
+        }
+    }
+
+    /// Whether both see one value.
+    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Sender<T> {
+        self.shared.lock().senders += 1;
+        Sender { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    /// A receiver that has seen what this one has seen.
+    fn clone(&self) -> Receiver<T> {
+        self.shared.lock().receivers += 1;
+        let seen = AtomicU64::new(self.seen.load(Relaxed));
+        Receiver { shared: self.shared.clone(), seen }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.senders -= 1;
+        let last = state.senders == 0;
+        drop(state);
+        if last {
+            crowd::tell(&self.shared, u64::MAX);
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.shared.lock().receivers -= 1;
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (value, receivers) = (self.borrow(), self.receiver_count());
+        f.debug_struct("Sender").field("value", &value).field("receivers", &receivers).finish()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (value, changed) = (self.borrow(), self.has_changed());
+        f.debug_struct("Receiver").field("value", &value).field("changed", &changed).finish()
+    }
+}
+
+impl<'a, T> Selectable for &'a Receiver<T> {
+    type Output = Result<(), RecvError>;
+    type Arm = ChangedArm<'a, T>;
+
+    fn arm(self) -> ChangedArm<'a, T> {
+        ChangedArm { receiver: self, node: CrowdNode::new(), found: Cell::new(None) }
+    }
+}
+
+/// A wait for a change in `select!`.
+#[doc(hidden)]
+pub struct ChangedArm<'a, T> {
+    receiver: &'a Receiver<T>,
+    node: CrowdNode,
+    found: Cell<Option<Result<(), RecvError>>>,
+}
+
+impl<T> Choice for ChangedArm<'_, T> {
+    fn attempt(&self) -> bool {
+        let found = self.receiver.look(&self.receiver.shared.lock());
+        self.found.set(found);
+        found.is_some()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.receiver.has_changed() != Ok(false)
+    }
+
+    fn link(&self, place: Place<'_>) -> bool {
+        let mut state = self.receiver.shared.lock();
+        let version = state.version;
+        self.node.link(&mut *state, place, version);
+        state.senders == 0 || self.receiver.seen.load(Relaxed) < version
+    }
+
+    fn unlink(&self) {
+        self.node.unlink(&self.receiver.shared);
+    }
+
+    fn settle(&self) -> bool {
+        self.unlink();
+        self.attempt()
+    }
+}
+
+impl<T> Arm for ChangedArm<'_, T> {
+    type Output = Result<(), RecvError>;
+
+    fn take(self) -> Result<(), RecvError> {
+        self.found.take().expect("the arm was chosen")
+    }
+}
+
+impl<T> fmt::Debug for ChangedArm<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangedArm").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,309 @@
+//! Channels with many senders and one receiver: [`std::sync::mpsc`], suspendable.
+//!
+//! The errors are std's own.
+
+use std::cell::Cell;
+use std::fmt;
+use std::iter::FusedIterator;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::channel::{self, ReceiverArm};
+use crate::waiters::{Arm, Choice, Place, Receive, Selectable};
+
+pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
+
+/// Makes a channel without a bound: sending never waits. As [`std::sync::mpsc::channel`].
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::go;
+/// use gocoro::sync::mpsc::channel;
+///
+/// let (sender, receiver) = channel();
+/// for id in 0..3 {
+///     go!(clone(sender) => { sender.send(id) });
+/// }
+/// drop(sender);
+/// let mut ids: Vec<i32> = receiver.iter().collect();
+/// ids.sort();
+/// assert_eq!(ids, [0, 1, 2]);
+/// ```
+pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    let (sender, receiver) = channel::unbounded();
+    (Sender { inner: sender }, Receiver::new(receiver))
+}
+
+/// Makes a channel that holds up to `bound` messages; with a bound of zero, a send waits for its
+/// receive. As [`std::sync::mpsc::sync_channel`].
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::go;
+/// use gocoro::sync::mpsc::sync_channel;
+///
+/// let (sender, receiver) = sync_channel(1);
+/// sender.send(1)?;
+/// let second = go!({ sender.send(2) });         // waits
+/// assert_eq!(receiver.recv(), Ok(1));
+/// assert_eq!(receiver.recv(), Ok(2));
+/// second.wait()?;
+/// # Ok::<(), gocoro::sync::mpsc::SendError<i32>>(())
+/// ```
+pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
+    let (sender, receiver) = channel::bounded(bound);
+    (SyncSender { inner: sender }, Receiver::new(receiver))
+}
+
+/// The sending side of a [`channel()`].
+pub struct Sender<T> {
+    inner: channel::Sender<T>,
+}
+
+/// The sending side of a [`sync_channel`].
+pub struct SyncSender<T> {
+    inner: channel::Sender<T>,
+}
+
+/// The receiving side of a [`channel()`] or a [`sync_channel`].
+pub struct Receiver<T> {
+    inner: channel::Receiver<T>,
+    /// One thread or task at a time, as std's.
+    _owned: PhantomData<Cell<()>>,
+}
+
+impl<T> Sender<T> {
+    /// Sends a message. It never waits.
+    ///
+    /// # Errors
+    ///
+    /// The receiver is gone; the message comes back.
+    pub fn send(&self, t: T) -> Result<(), SendError<T>> {
+        self.inner.send(t).map_err(|error| SendError(error.0))
+    }
+}
+
+impl<T> SyncSender<T> {
+    /// Sends a message, waiting for room.
+    ///
+    /// # Parks
+    ///
+    /// While the channel is full. On a plain thread it blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// The receiver is gone; the message comes back.
+    pub fn send(&self, t: T) -> Result<(), SendError<T>> {
+        self.inner.send(t).map_err(|error| SendError(error.0))
+    }
+
+    /// Sends a message if that needs no waiting.
+    ///
+    /// # Errors
+    ///
+    /// The channel is full, or the receiver is gone; the message comes back.
+    pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
+        self.inner.try_send(t).map_err(|error| match error {
+            channel::TrySendError::Full(t) => TrySendError::Full(t),
+            channel::TrySendError::Disconnected(t) => TrySendError::Disconnected(t),
+        })
+    }
+}
+
+impl<T> Receiver<T> {
+    fn new(inner: channel::Receiver<T>) -> Receiver<T> {
+        Receiver { inner, _owned: PhantomData }
+    }
+
+    /// Receives a message, waiting for one.
+    ///
+    /// # Parks
+    ///
+    /// While the channel is empty. On a plain thread it blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// The channel is empty, and no sender is left.
+    pub fn recv(&self) -> Result<T, RecvError> {
+        self.inner.recv().map_err(|_| RecvError)
+    }
+
+    /// Receives a message that is there.
+    ///
+    /// # Errors
+    ///
+    /// The channel is empty; and perhaps no sender is left.
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.inner.try_recv().map_err(|error| match error {
+            channel::TryRecvError::Empty => TryRecvError::Empty,
+            channel::TryRecvError::Disconnected => TryRecvError::Disconnected,
+        })
+    }
+
+    /// Receives a message, waiting no longer than `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// As [`Receiver::recv`], up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The time was up, or the channel is empty and no sender is left.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.inner.recv_timeout(timeout).map_err(|error| match error {
+            channel::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
+            channel::RecvTimeoutError::Disconnected => RecvTimeoutError::Disconnected,
+        })
+    }
+
+    /// The messages, waiting for each, until no sender is left.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { receiver: self }
+    }
+
+    /// The messages that are there, waiting for none.
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { receiver: self }
+    }
+}
+
+/// The messages of a channel, waiting for each; see [`Receiver::iter`].
+#[derive(Debug)]
+pub struct Iter<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+/// The messages of a channel that are there; see [`Receiver::try_iter`].
+#[derive(Debug)]
+pub struct TryIter<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+/// The messages of a channel, waiting for each, with the receiver.
+#[derive(Debug)]
+pub struct IntoIter<T> {
+    receiver: Receiver<T>,
+}
+
+impl<T> Iterator for Iter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.recv().ok()
+    }
+}
+
+impl<T> Iterator for TryIter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.try_recv().ok()
+    }
+}
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.recv().ok()
+    }
+}
+
+impl<T> FusedIterator for Iter<'_, T> {}
+impl<T> FusedIterator for IntoIter<T> {}
+
+impl<'a, T> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { receiver: self }
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Sender<T> {
+        Sender { inner: self.inner.clone() }
+    }
+}
+
+impl<T> Clone for SyncSender<T> {
+    fn clone(&self) -> SyncSender<T> {
+        SyncSender { inner: self.inner.clone() }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl<T> fmt::Debug for SyncSender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.describe(&mut f.debug_struct("SyncSender")).finish()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl<'a, T> Selectable for &'a Receiver<T> {
+    type Output = Result<T, RecvError>;
+    type Arm = RecvArm<'a, T>;
+
+    fn arm(self) -> RecvArm<'a, T> {
+        RecvArm(self.inner.arm())
+    }
+}
+
+impl<T> Receive for &Receiver<T> {}
+
+/// A receive in `select!`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct RecvArm<'a, T>(ReceiverArm<'a, T>);
+
+impl<T> Choice for RecvArm<'_, T> {
+    fn attempt(&self) -> bool {
+        self.0.attempt()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.is_ready()
+    }
+
+    fn link(&self, place: Place<'_>) -> bool {
+        self.0.link(place)
+    }
+
+    fn unlink(&self) {
+        self.0.unlink();
+    }
+
+    fn settle(&self) -> bool {
+        self.0.settle()
+    }
+}
+
+impl<T> Arm for RecvArm<'_, T> {
+    type Output = Result<T, RecvError>;
+
+    fn take(self) -> Result<T, RecvError> {
+        self.0.take().map_err(|_| RecvError)
+    }
+}

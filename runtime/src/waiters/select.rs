@@ -1,0 +1,281 @@
+//! A wait with many ways to end: arms that are registered on the waiter itself, of which exactly
+//! one is chosen.
+//!
+//! First each arm is tried where it stands. If none is ready, all of them link a node to the one
+//! [`Waiter`], and the first claim chooses. An arm whose turn came between its try and its link says
+//! so, and the round begins anew; so does one whose other side gave up after it had been chosen.
+//! Arms that lose have taken nothing, and their nodes are out of every list before
+//! [`choose`] returns.
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Waiter;
+use crate::clock;
+use crate::current;
+use crate::park;
+use crate::task::Reason;
+
+/// What `select!` can wait for with `wait(…)`.
+///
+/// It is implemented for references: to receivers, to a `JoinHandle`, and to whatever else happens
+/// once or again.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::channel::{self, Selectable};
+/// use gocoro::select;
+///
+/// fn first<A: Selectable, B: Selectable<Output = A::Output>>(a: A, b: B) -> A::Output {
+///     select! {
+///         wait(a) -> output => output,
+///         wait(b) -> output => output,
+///     }
+/// }
+///
+/// let (sender, receiver) = channel::unbounded();
+/// let silent = channel::never();
+/// sender.send(7)?;
+/// assert_eq!(first(&receiver, &silent), Ok(7));
+/// # Ok::<(), channel::SendError<i32>>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`select!` cannot wait for `{Self}`",
+    label = "not selectable",
+    note = "`wait(x)` takes receivers, events and other things that happen; for a task write `join(&mut handle) -> r => …`, for a socket `readable(socket) => …`"
+)]
+pub trait Selectable {
+    /// What happened.
+    type Output;
+
+    /// How it is waited for.
+    #[doc(hidden)]
+    type Arm: Arm<Output = Self::Output>;
+
+    #[doc(hidden)]
+    fn arm(self) -> Self::Arm;
+}
+
+/// A [`Selectable`] that messages are received from: what `recv(…)` in `select!` takes.
+#[diagnostic::on_unimplemented(
+    message = "`select!` cannot receive from `{Self}`",
+    label = "not a receiver",
+    note = "`recv(r)` takes the receivers of `gocoro::channel` and `gocoro::sync::mpsc`; for other things write `wait(x) -> v => …`"
+)]
+pub trait Receive: Selectable {}
+
+impl<'a, 'b, S: ?Sized> Selectable for &'a &'b S
+where
+    &'b S: Selectable,
+{
+    type Output = <&'b S as Selectable>::Output;
+    type Arm = <&'b S as Selectable>::Arm;
+
+    fn arm(self) -> Self::Arm {
+        (*self).arm()
+    }
+}
+
+macro_rules! through_pointers {
+    ($($pointer:ident),*) => {$(
+        impl<'a, S: ?Sized> Selectable for &'a $pointer<S>
+        where
+            &'a S: Selectable,
+        {
+            type Output = <&'a S as Selectable>::Output;
+            type Arm = <&'a S as Selectable>::Arm;
+
+            fn arm(self) -> Self::Arm {
+                (**self).arm()
+            }
+        }
+
+        impl<'a, S: ?Sized> Receive for &'a $pointer<S> where &'a S: Receive {}
+    )*};
+}
+
+through_pointers!(Arc, Rc, Box);
+
+impl<'a, 'b, S: ?Sized> Receive for &'a &'b S where &'b S: Receive {}
+
+/// One way for a wait to end. All of it happens on the waiting side.
+#[doc(hidden)]
+pub trait Choice {
+    /// Chooses the arm if it is ready now. What was taken stays in the arm.
+    fn attempt(&self) -> bool;
+
+    /// Whether [`Choice::attempt`] would probably choose it now.
+    fn is_ready(&self) -> bool;
+
+    /// Links the arm to the wait, until [`Choice::unlink`]; `true`: it looks ready, try again.
+    fn link(&self, place: Place<'_>) -> bool;
+
+    /// Takes the link back, if there is one.
+    fn unlink(&self);
+
+    /// Completes the choice of an arm that a claim chose; it needs no `unlink`. `false`: the other
+    /// side gave up, and nothing is chosen.
+    fn settle(&self) -> bool;
+
+    /// When it is worth another try although nobody claims the wait.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// What a plain thread has to poll, with the events.
+    fn polled(&self) -> Option<(RawFd, i16)> {
+        None
+    }
+}
+
+/// A [`Choice`] with what it gives.
+#[doc(hidden)]
+pub trait Arm: Choice {
+    type Output;
+
+    /// What the choice gave. Called once, after the arm was chosen.
+    fn take(self) -> Self::Output;
+}
+
+/// Where an arm links to: the wait, and its own number in it.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub(crate) waiter: &'a Waiter,
+    pub(crate) arm: u32,
+    /// The wait wants to know, and takes nothing.
+    pub(crate) watches: bool,
+}
+
+impl fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("arm", &self.arm).finish_non_exhaustive()
+    }
+}
+
+/// How long a choice may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Limit {
+    /// Only what is ready is chosen.
+    Now,
+    Until(Instant),
+    Never,
+}
+
+/// The claim of the waiting side itself.
+const NOBODY: u32 = u32::MAX - 1;
+
+/// The arms of a choice, by their numbers.
+pub(crate) type Arms<'a> = &'a dyn Fn(usize) -> &'a dyn Choice;
+
+/// What a wait does with what it finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Aim {
+    Take,
+    /// Only to know which arm is ready.
+    Watch,
+}
+
+/// Waits until one of the arms is chosen and returns its number; `None`: the limit came first.
+///
+/// `order` holds the numbers of all arms. Of several that are ready the first in it is chosen; if the
+/// choice is `fair`, it is shuffled before each round.
+pub(crate) fn choose(
+    arms: Arms<'_>,
+    order: &mut [usize],
+    fair: bool,
+    limit: Limit,
+    aim: Aim,
+) -> Option<usize> {
+    park::spent();
+    loop {
+        if fair {
+            for end in (2..=order.len()).rev() {
+                order.swap(end - 1, current::random(end));
+            }
+        }
+        let found = order.iter().find(|&&number| match aim {
+            Aim::Take => arms(number).attempt(),
+            Aim::Watch => arms(number).is_ready(),
+        });
+        if let Some(found) = found {
+            return Some(*found);
+        }
+        let until = match limit {
+            Limit::Now => return None,
+            Limit::Until(at) if clock::now() >= at => return None,
+            Limit::Until(at) => Some(at),
+            Limit::Never => None,
+        };
+        if let Some(chosen) = wait(arms, order, until, aim) {
+            return Some(chosen);
+        }
+    }
+}
+
+/// Links all arms and waits for a claim; `None`: it is time for another round.
+fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Option<usize> {
+    let waiter = Waiter::many();
+    let mut links = Links { arms, linked: &order[..0], chosen: None };
+    let mut deadline = until;
+    let mut polled = Vec::new();
+    for (count, &number) in (1..).zip(order) {
+        let arm = arms(number);
+        links.linked = &order[..count];
+        let place = Place { waiter: &waiter, arm: number as u32, watches: aim == Aim::Watch };
+        if arm.link(place) && waiter.claim(NOBODY) {
+            return None;
+        }
+        if waiter.claimed().is_some() {
+            break;
+        }
+        deadline = deadline.into_iter().chain(arm.deadline()).min();
+        if !waiter.is_task() {
+            polled.extend(arm.polled());
+        }
+    }
+    let chosen = loop {
+        if let Some(number) = waiter.claimed() {
+            break number as usize;
+        }
+        let leave = || waiter.claim(NOBODY);
+        let ready = if polled.is_empty() {
+            waiter.park_or_leave(Reason::Select, deadline, leave);
+            false
+        } else {
+            waiter.park_polling(&polled, deadline, leave)
+        };
+        let over = ready || deadline.is_some_and(|at| clock::now() >= at);
+        if over && waiter.claim(NOBODY) {
+            return None;
+        }
+    };
+    if aim == Aim::Watch {
+        return None;
+    }
+    links.chosen = Some(chosen);
+    drop(links);
+    arms(chosen).settle().then_some(chosen)
+}
+
+/// The links of arms, taken back when this is dropped.
+struct Links<'a, 'o> {
+    arms: Arms<'a>,
+    linked: &'o [usize],
+    /// Settles its link itself.
+    chosen: Option<usize>,
+}
+
+impl Drop for Links<'_, '_> {
+    fn drop(&mut self) {
+        for &number in self.linked {
+            if Some(number) != self.chosen {
+                (self.arms)(number).unlink();
+            }
+        }
+    }
+}

@@ -17,6 +17,8 @@
 //! | `table`, `stats` | figures to text |
 //! | `affinity`, `usage` | cores, processor time, memory |
 
+#![allow(clippy::disallowed_methods, reason = "the rivals and the load run on plain threads")]
+
 mod affinity;
 mod child;
 mod cli;

@@ -1,6 +1,62 @@
-//! Go-style tasks for Rust without function colours.
+//! Go-style tasks for Rust, without function colours: **gocoro is `std`, suspendable.**
+//!
+//! ```no_run
+//! use gocoro::{go, go_main, net::{TcpListener, TcpStream}};
+//! use std::io::{self, prelude::*, BufReader};
+//!
+//! fn shout(stream: TcpStream) -> io::Result<()> {           // an ordinary function
+//!     for line in BufReader::new(&stream).lines() {         // suspends the task, not the thread
+//!         writeln!(&stream, "{}", line?.to_uppercase())?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! #[go_main]
+//! fn main() -> io::Result<()> {
+//!     for stream in TcpListener::bind("127.0.0.1:7000")?.incoming() {
+//!         match stream {
+//!             Ok(stream) => drop(go!(shout(stream))),
+//!             Err(e) => eprintln!("accept: {e}"),
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Code is written as plain sequential functions. Inside a task, an operation that would block
+//! suspends the task, at any call depth, and its worker thread runs other tasks. On a plain thread the
+//! same call blocks that thread. Nothing in a function's signature tells, and nothing needs to.
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | spawning | [`go!`], [`task::spawn`], [`task::Builder`] |
+//! | the program's entry | [`go_main`], [`go_test`] |
+//! | results, parking, groups, scopes | [`task`] |
+//! | messages, [`select!`] | [`channel`] |
+//! | locks and their like | [`sync`] |
+//! | sleeping, deadlines | [`time`] |
+//! | sockets | [`net`] |
+//! | runtimes made by hand | [`runtime`] |
+//! | what std's names became | [`std_map`] |
+//!
+//! # Cancellation unwinds
+//!
+//! A cancelled task, and code inside an expired [`time::timeout`], unwinds from where it waits, as if
+//! a future were dropped there: destructors run, nothing else does. That reaches any code, and it has
+//! three hazards:
+//!
+//! - a [`std::sync::Mutex`] held across a wait is poisoned by it (gocoro's own locks are not);
+//! - a [`std::sync::LazyLock`] or [`std::sync::Once`] that is being initialised is poisoned for good;
+//! - it aborts the process at an `extern "C"` frame, as every unwinding does.
+//!
+//! Every operation says under *Parks* when it may suspend, which is also where it may unwind.
 
 mod macros;
+
+#[doc = include_str!("std_map.md")]
+pub mod std_map {}
 
 /// Tasks: spawning, joining, waiting; the shape of [`std::thread`].
 pub mod task {

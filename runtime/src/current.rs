@@ -35,6 +35,8 @@ pub(crate) struct Core {
     /// Started and not ended, newest first.
     pub(crate) live: Cell<*const Header>,
     pub(crate) live_count: Cell<usize>,
+    /// The thread was panicking already when it became this worker.
+    pub(crate) panicked_before: Cell<bool>,
     /// Tasks parked that unwind, or may.
     pub(crate) unwinding: Cell<usize>,
     /// Operations left to the running task before it yields.
@@ -61,6 +63,7 @@ impl Core {
             stacks: RefCell::default(),
             live: Cell::new(std::ptr::null()),
             live_count: Cell::new(0),
+            panicked_before: Cell::new(false),
             unwinding: Cell::new(0),
             budget: Cell::new(0),
             links_due: Cell::new(0),

@@ -144,7 +144,7 @@ fn park_slow(
     if done() {
         return;
     }
-    let unwinding = thread::panicking();
+    let unwinding = unwinds(core, task);
     throw_or_stay(task, reason, unwinding, leave);
     if task.has(Flags::TOKEN) {
         task.clear(Flags::TOKEN);
@@ -189,7 +189,7 @@ fn throw_or_stay(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn(
 /// Throws what is pending for the running task or thread, unless it unwinds already.
 pub(crate) fn throw_if_pending() {
     match current::task() {
-        Some((_, task)) => throw_pending(task, Reason::Park, thread::panicking()),
+        Some((core, task)) => throw_pending(task, Reason::Park, unwinds(core, task)),
         None => bounds::throw_in_thread(),
     }
 }
@@ -258,7 +258,7 @@ fn yield_task(core: &Core, task: &Header) {
 #[cold]
 #[inline(never)]
 fn yield_slow(core: &Core, task: &Header) {
-    let unwinding = thread::panicking();
+    let unwinding = unwinds(core, task);
     throw_pending(task, Reason::Park, unwinding);
     let _sample = unwinding.then(|| Sample::new(core, task));
     task.run.set(Run::Queued);
@@ -304,6 +304,14 @@ pub(crate) fn spent() {
     }
 }
 
+/// Whether the running task unwinds, as far as it can be told.
+///
+/// A thread that panicked before it became a worker, and runs one in a destructor, says so of every
+/// task: there, only a task that the runtime has thrown at counts.
+fn unwinds(core: &Core, task: &Header) -> bool {
+    thread::panicking() && (!core.panicked_before.get() || task.has(Flags::THROWN))
+}
+
 /// Whether a cancel or an expiry is pending for the task, and no shield hides it.
 pub(crate) fn is_interrupted(task: &Header) -> bool {
     task.has(Flags::CANCEL | Flags::EXPIRED)
@@ -314,7 +322,8 @@ pub(crate) fn is_interrupted(task: &Header) -> bool {
 /// The current task unwinds and has a cancel or an expiry pending: I/O returns an error where it
 /// would wait.
 pub(crate) fn refuses_io() -> bool {
-    thread::panicking() && current::task().is_some_and(|(_, task)| is_interrupted(task))
+    thread::panicking()
+        && current::task().is_some_and(|(core, task)| unwinds(core, task) && is_interrupted(task))
 }
 
 /// A timer of the running task, taken out when this is dropped.

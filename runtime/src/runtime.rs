@@ -194,7 +194,7 @@ impl Runtime {
     /// ```
     pub fn wait_idle(&self) {
         assert!(!self.is_own(), "wait_idle in a task of the same runtime would wait for itself");
-        self.wait_for(None, Shared::is_quiet);
+        self.wait_for(Reason::Join, None, Shared::is_quiet);
     }
 
     /// Cancels all tasks, refuses new ones, and ends the workers, if that takes no longer than
@@ -225,7 +225,7 @@ impl Runtime {
     pub fn shutdown(self, grace: Duration) -> Result<(), Runtime> {
         assert!(!self.is_own(), "shutdown in a task of the same runtime would wait for itself");
         self.shared.close();
-        if !self.wait_for(clock::after(grace), Shared::all_ended) {
+        if !self.wait_for(Reason::Join, clock::after(grace), Shared::all_ended) {
             return Err(self);
         }
         self.threads.join();
@@ -236,7 +236,12 @@ impl Runtime {
         current::task().is_some_and(|(core, _)| core.home == self.shared.id)
     }
 
-    fn wait_for(&self, deadline: Option<Instant>, done: impl Fn(&Shared) -> bool) -> bool {
+    fn wait_for(
+        &self,
+        reason: Reason,
+        deadline: Option<Instant>,
+        done: impl Fn(&Shared) -> bool,
+    ) -> bool {
         loop {
             if done(&self.shared) {
                 return true;
@@ -247,7 +252,7 @@ impl Runtime {
             if done(&self.shared) {
                 return true;
             }
-            park::park_record(&target, Reason::Children, deadline, || false);
+            park::park_record(&target, reason, deadline, || false);
             if deadline.is_some_and(|at| clock::now() >= at) {
                 return done(&self.shared);
             }
@@ -262,7 +267,7 @@ impl Drop for Runtime {
         if self.is_own() || cfg!(panic = "abort") {
             return;
         }
-        park::shielded(|| self.wait_for(None, Shared::all_ended));
+        park::shielded(|| self.wait_for(Reason::Children, None, Shared::all_ended));
         self.threads.join();
     }
 }
@@ -428,7 +433,7 @@ impl LocalRuntime {
 impl Drop for LocalRuntime {
     fn drop(&mut self) {
         self.worker.shared().close();
-        if cfg!(panic = "abort") && !self.worker.is_idle() {
+        if cfg!(panic = "abort") && self.worker.has_live() {
             return;
         }
         let abort = AbortIfPanic("ending a runtime");

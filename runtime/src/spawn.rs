@@ -12,7 +12,7 @@ use crate::join::JoinHandle;
 use crate::park;
 use crate::scheduler::{self, Shared};
 use crate::stack::{self, SizeClass};
-use crate::task::{self, Created, Flags, Kind, Meta, Reason, Task};
+use crate::task::{self, Created, Flags, Kind, Meta, Parent, Reason, Task};
 use crate::trace;
 
 /// Spawns a task and returns the right to its result.
@@ -311,7 +311,7 @@ where
     };
     let span = trace::task_span(id, options.name.as_deref(), at);
     let meta = (options.name.is_some() || span.is_some()).then(|| {
-        let parent = current::task().map_or(0, |(_, task)| task.id);
+        let parent = current::task().map(|(_, task)| Parent::new(task));
         let name = options.name.map(String::into_boxed_str);
         Box::new(Meta::new(name, span, parent))
     });
@@ -426,7 +426,7 @@ pub fn park() {
 ///
 /// # Parks
 ///
-/// As [`park`].
+/// As [`park()`].
 ///
 /// # Examples
 ///

@@ -4,6 +4,7 @@
 mod exits;
 mod faults;
 mod limits;
+mod on_panic;
 
 use std::process::{ExitCode, Output};
 
@@ -81,7 +82,8 @@ fn run(scenario: &str) -> Seen {
 #[test]
 fn child() {
     let Some(name) = scenario() else { return };
-    let scenarios = [exits::SCENARIOS, faults::SCENARIOS, limits::SCENARIOS].concat();
+    let scenarios =
+        [exits::SCENARIOS, faults::SCENARIOS, limits::SCENARIOS, on_panic::SCENARIOS].concat();
     let found = scenarios.iter().find(|(known, _)| *known == name);
     let code = found.expect("a known scenario").1();
     // As the end of `main` does it.

@@ -1,6 +1,8 @@
 //! What once went wrong. Each names what was seen.
 
-use std::panic;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -113,4 +115,39 @@ fn a_task_handle_crosses_a_catch() {
     panic::catch_unwind(|| handle.unpark()).unwrap();
     parked.wait();
     let _: fn(JoinHandle<()>) = |handle| drop(panic::catch_unwind(|| handle.is_finished()));
+}
+
+/// A local runtime that is dropped because its thread panics still cancels its tasks: the thread's
+/// panic was taken for theirs, and nothing was ever thrown at them.
+#[test]
+fn a_local_runtime_ends_while_its_thread_panics() {
+    let ended = Rc::new(Cell::new(0));
+    let theirs = ended.clone();
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        let mut runtime = LocalRuntime::new().unwrap();
+        let ends = Ends(theirs.clone());
+        runtime.spawn(move || {
+            let _ends = ends;
+            loop {
+                task::yield_now();
+            }
+        });
+        let ends = Ends(theirs);
+        runtime.spawn(move || {
+            let _ends = ends;
+            task::park();
+        });
+        runtime.poll_once(Some(Duration::ZERO));
+        panic!("on purpose");
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(ended.get(), 2);
+}
+
+struct Ends(Rc<Cell<i32>>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
 }

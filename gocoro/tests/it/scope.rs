@@ -164,7 +164,7 @@ fn a_childs_panic_is_its_joiners() {
     in_both_colours(|| {
         task::scope(|s| {
             let failed = s.spawn(|| panic!("expected"));
-            let error = failed.join().map(|()| ()).unwrap_err();
+            let error = failed.join().unwrap_err();
             assert!(error.is_panic());
             assert_eq!(error.downcast_ref(), Some(&"expected"));
             assert!(error.to_string().contains("scope.rs"), "{error}");
@@ -287,7 +287,7 @@ fn a_cancelled_task_cancels_its_children_before_it_ends() {
             until(|| has_begun.try_recv().is_ok());
             settle();
             parent.cancel();
-            assert!(parent.join().map(|()| ()).unwrap_err().is_cancelled(), "{place}");
+            assert!(parent.join().unwrap_err().is_cancelled(), "{place}");
             assert_eq!(alive.count(), 0);
         }
     });
@@ -357,7 +357,7 @@ fn a_scope_in_a_destructor_of_an_unwinding_task_waits_for_its_children() {
                 }
                 panic!("expected");
             });
-            let error = parent.join().map(|()| ()).unwrap_err();
+            let error = parent.join().unwrap_err();
             assert_eq!(error.is_cancelled(), cancelled);
             assert_eq!(sum.load(SeqCst), 6);
         }
@@ -469,7 +469,7 @@ fn children_refused_by_a_closed_runtime_hang_nobody() {
                         until(task::is_cancelled);
                         // The runtime is closed: no child starts.
                         s.spawn(|| unreachable!("refused"));
-                        s.spawn(|| unreachable!("refused")).join().map(|()| ()).unwrap_err();
+                        s.spawn(|| unreachable!("refused")).join().unwrap_err();
                     });
                 });
                 sleep(NEVER);

@@ -97,7 +97,7 @@ fn a_checkpoint_ends_a_computation_that_never_waits() {
         }
         until(|| has_begun.try_recv().is_ok());
         handle.cancel();
-        assert!(handle.join().map(|()| ()).unwrap_err().is_cancelled());
+        assert!(handle.join().unwrap_err().is_cancelled());
     });
     for colour in [Colour::Task, Colour::Thread] {
         colour.run(1, || {
@@ -125,7 +125,7 @@ fn a_checkpoint_sees_a_cancel_from_another_thread() {
     });
     has_begun.recv().unwrap();
     handle.cancel();
-    assert!(handle.join().map(|()| ()).unwrap_err().is_cancelled());
+    assert!(handle.join().unwrap_err().is_cancelled());
 }
 
 #[test]

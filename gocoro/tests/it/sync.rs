@@ -11,6 +11,7 @@ mod once;
 mod poison;
 mod promise;
 mod rwlock;
+mod select;
 mod semaphore;
 mod storm;
 mod traits;

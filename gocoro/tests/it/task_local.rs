@@ -126,7 +126,7 @@ fn values_are_made_late_and_dropped_at_the_end_on_the_tasks_stack() {
             VALUE.with(|_| ());
             panic!("expected");
         });
-        assert!(failed.join().map(|()| ()).unwrap_err().is_panic());
+        assert!(failed.join().unwrap_err().is_panic());
         assert_eq!(DROPPED.load(SeqCst), dropped + 2);
         let cancelled = go!({
             VALUE.with(|_| ());

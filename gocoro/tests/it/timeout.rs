@@ -208,7 +208,7 @@ fn an_unwinding_that_was_kept_finds_no_other_boundary() {
         assert!(error.is_panic(), "{error}");
         assert!(error.to_string().contains("raised again"), "{error}");
         let stale = AssertUnwindSafe(second);
-        let error = go!({ panic::resume_unwind({ stale }.0) }).join().map(|()| ()).unwrap_err();
+        let error = go!({ panic::resume_unwind({ stale }.0) }).join().unwrap_err();
         assert!(error.is_panic(), "{error}");
     });
 }
@@ -225,7 +225,7 @@ fn a_cancel_that_was_kept_cancels_nobody_else() {
         // The victim may have been cancelled before it started.
         let Some(stale) = kept.lock().unwrap().take() else { return };
         let stale = AssertUnwindSafe(stale);
-        let error = go!({ panic::resume_unwind({ stale }.0) }).join().map(|()| ()).unwrap_err();
+        let error = go!({ panic::resume_unwind({ stale }.0) }).join().unwrap_err();
         assert!(error.is_panic(), "{error}");
     });
 }

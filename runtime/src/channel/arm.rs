@@ -45,7 +45,7 @@ impl<T> ArmNode<T> {
     }
 
     /// The slot of an arm that was chosen, settled.
-    fn settled<'a>(&'a self, sync: impl FnOnce()) -> &'a Slot<T> {
+    fn settled(&self, sync: impl FnOnce()) -> &Slot<T> {
         // SAFETY: as in `get`.
         let (waiter, node) =
             unsafe { (*self.0.get()).as_ref() }.expect("what was chosen was linked");

@@ -389,7 +389,7 @@ impl<T> Link<'_, T> {
             if waiter.claimed().is_some() {
                 // Whoever chose it is just writing, under the lock.
                 drop(self.chan.lock());
-            } else if !deadline.is_some_and(|at| clock::now() >= at) {
+            } else if deadline.is_none_or(|at| clock::now() < at) {
                 return None;
             } else if self.leave() {
                 return Some(Some(Failure::Time));

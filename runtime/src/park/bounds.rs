@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
-use super::{interrupt_local, is_interrupted, spent, throw_now, throw_pending};
+use super::{interrupt_local, is_interrupted, spent, throw_now, throw_pending, unwinds};
 use crate::clock;
 use crate::current::{self, Core};
 use crate::parker::Parker;
@@ -220,7 +220,7 @@ pub(crate) fn is_interrupted_here() -> bool {
 ///
 /// Sees what the worker has not been told yet: that waits until the task lets it run.
 pub(crate) fn checkpoint() {
-    let Some((_, task)) = current::task() else { return throw_in_thread() };
+    let Some((core, task)) = current::task() else { return throw_in_thread() };
     if task.word.is_cancelled() {
         task.set(Flags::CANCEL);
     }
@@ -229,7 +229,7 @@ pub(crate) fn checkpoint() {
     if !first.is_null() && unsafe { boundary::expire(first, clock::now()) } {
         task.set(Flags::EXPIRED);
     }
-    throw_pending(task, Reason::Park, thread::panicking());
+    throw_pending(task, Reason::Park, unwinds(core, task));
     spent();
 }
 
@@ -288,6 +288,7 @@ pub(super) fn park_thread(
 }
 
 /// As [`std::thread::park`] and its sister, within the boundaries of this plain thread.
+#[expect(clippy::disallowed_methods, reason = "a plain thread")]
 pub(crate) fn park_std(deadline: Option<Instant>) {
     throw_in_thread();
     match deadline.into_iter().chain(next_expiry()).min() {

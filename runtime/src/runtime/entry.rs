@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::panic::{self, Location};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use super::{Builder, Runtime};
@@ -142,7 +143,7 @@ impl Program {
         }
         let code = if self.shared.has_failed() { ExitCode::from(PANICKED) } else { code };
         self.shared.close();
-        if cfg!(panic = "abort") && !self.worker.is_idle() {
+        if cfg!(panic = "abort") && self.worker.has_live() {
             end_at_once(code);
         }
         self.end_within(options.grace, code);
@@ -181,13 +182,23 @@ impl Program {
     }
 }
 
+/// How long the last flush of stdout may take.
+const FLUSH_MAX: Duration = Duration::from_secs(1);
+
 /// What a Rust program that panics exits with.
 const PANICKED: u8 = 101;
 
 /// Ends the process under the feet of its tasks, which rules out running exit handlers.
 fn end_at_once(code: ExitCode) -> ! {
-    let _ = io::stdout().flush();
-    let _ = io::stderr().flush();
+    // A task that waits with stdout's lock in its hand would keep this from ever ending.
+    let (flushed, news) = mpsc::channel();
+    let flusher = thread::Builder::new().spawn(move || {
+        let _ = io::stdout().flush();
+        let _ = flushed.send(());
+    });
+    if flusher.is_ok() {
+        let _ = news.recv_timeout(FLUSH_MAX);
+    }
     // std does not tell the number; it does compare.
     let number = (0..=u8::MAX).find(|&n| ExitCode::from(n) == code).unwrap_or(1);
     // SAFETY: ends the process without running anything.

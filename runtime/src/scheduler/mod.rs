@@ -5,6 +5,7 @@
 
 mod default;
 pub(crate) mod idle;
+mod pick;
 mod panics;
 mod shared;
 mod sleep;

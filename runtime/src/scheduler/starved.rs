@@ -3,6 +3,8 @@
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
+use std::io::Write;
+
 use super::worker::Worker;
 use crate::stack;
 use crate::task::TaskRef;
@@ -39,7 +41,8 @@ impl Worker {
             Err(error) => error,
         };
         reported.push(task.spawned_at);
-        eprintln!(
+        let _ = writeln!(
+            std::io::stderr(),
             "gocoro: no stack of {} bytes can be had for tasks spawned at {}: {why} \
              (guards: {:?}); such tasks are refused",
             task.class.bytes(),

@@ -1,5 +1,7 @@
 //! The end of a worker: cancel what lives, run until nothing is left, give the stacks back.
 
+use std::io::Write;
+
 use super::worker::{Wait, Worker};
 use crate::park;
 use crate::task::Flags;
@@ -30,6 +32,11 @@ impl Worker {
             && !self.seat().has_placed()
     }
 
+    /// Whether tasks live here that have started.
+    pub(crate) fn has_live(&self) -> bool {
+        self.core.live_count.get() > 0
+    }
+
     /// Whether this worker alone has nothing to run and nothing to wait for but the outside.
     pub(crate) fn is_idle(&self) -> bool {
         self.core.live_count.get() == 0 && self.unstarted.is_empty()
@@ -58,7 +65,10 @@ impl Drop for Worker {
     fn drop(&mut self) {
         if self.core.live_count.get() > 0 {
             // Borrowed frames and lent thread-locals must stay, so the thread must not end.
-            eprintln!("gocoro: a worker is dropped with started tasks; its thread stays for ever");
+            let _ = writeln!(
+                std::io::stderr(),
+                "gocoro: a worker is dropped with started tasks; its thread stays for ever"
+            );
             loop {
                 crate::parker::Parker::default().park(None);
             }

@@ -2,7 +2,7 @@
 //!
 //! A scope does not return, and does not unwind, before all of its children have ended: what they
 //! borrow stays. A child has ended once its closure has been run or dropped and its value is in its
-//! [`Packet`], or dropped if nobody can ask for it any more; it says so last, through data that the
+//! `Packet`, or dropped if nobody can ask for it any more; it says so last, through data that the
 //! child shares, for after that the scope may be gone.
 
 mod child;

@@ -9,8 +9,8 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::{SizeClass, Stack};
 use crate::limits::{GUARD_PAGES, MAPPINGS_RESERVED};
@@ -86,6 +86,8 @@ pub(super) fn bytes_with_guard(class: SizeClass) -> usize {
 #[derive(Debug)]
 pub(super) struct Budget {
     counted: bool,
+    /// Where memory may be refused: no other stack is made between the question and the answer.
+    _alone: Option<MutexGuard<'static, ()>>,
 }
 
 impl Drop for Budget {
@@ -99,19 +101,26 @@ impl Drop for Budget {
 /// Asks whether one more stack can be had, without the panic that `generator` would answer with.
 pub(super) fn admit(class: SizeClass) -> io::Result<Budget> {
     let system = system();
+    let mut alone = None;
     if system.refuses {
-        probe(bytes_with_guard(class) + system.page_bytes)?;
+        static MAKING: Mutex<()> = Mutex::new(());
+        alone = Some(MAKING.lock().unwrap_or_else(PoisonError::into_inner));
+        probe(bytes_with_guard(class) + system.page_bytes + PROBE_MARGIN)?;
     }
-    match system.kind {
-        Kind::Marked => Ok(Budget { counted: false }),
-        Kind::Protected => count_protected(),
+    let counted = system.kind == Kind::Protected;
+    if counted {
+        count_protected()?;
     }
+    Ok(Budget { counted, _alone: alone })
 }
 
-fn count_protected() -> io::Result<Budget> {
+/// Room for what other threads may allocate between the question and the answer.
+const PROBE_MARGIN: usize = 1024 * 1024;
+
+fn count_protected() -> io::Result<()> {
     let max = system().protected_max;
     if PROTECTED.fetch_add(1, Ordering::Relaxed) < max {
-        return Ok(Budget { counted: true });
+        return Ok(());
     }
     PROTECTED.fetch_sub(1, Ordering::Relaxed);
     Err(io::Error::new(
@@ -121,7 +130,7 @@ fn count_protected() -> io::Result<Budget> {
 }
 
 /// Puts the guard below a new stack.
-pub(super) fn install(stack: &Stack, class: SizeClass, budget: Budget) -> io::Result<()> {
+pub(super) fn install(stack: &Stack, class: SizeClass, mut budget: Budget) -> io::Result<()> {
     let guard = stack.guard(class);
     let page = page_bytes();
     if kind() == Kind::Marked {
@@ -136,9 +145,12 @@ pub(super) fn install(stack: &Stack, class: SizeClass, budget: Budget) -> io::Re
             return Ok(());
         }
     }
-    let budget = if budget.counted { budget } else { count_protected()? };
+    if !budget.counted {
+        count_protected()?;
+        budget.counted = true;
+    }
     protect(guard)?;
-    std::mem::forget(budget);
+    budget.counted = false;
     Ok(())
 }
 

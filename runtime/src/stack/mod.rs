@@ -110,7 +110,11 @@ impl Stack {
         made.set_local_data(NonNull::<u8>::dangling().as_ptr());
         let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
         let stack = Stack { raw };
-        guard::install(&stack, class, budget)?;
+        if let Err(error) = guard::install(&stack, class, budget) {
+            // SAFETY: `raw` came from `into_raw` just now, and the coroutine was never resumed.
+            drop(unsafe { Generator::<'static, (), ()>::from_raw(stack.raw.as_ptr()) });
+            return Err(error);
+        }
         Ok(stack)
     }
 

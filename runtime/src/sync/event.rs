@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::{Duration, Instant};
 
+use super::arm::{Grant, QueueArm, Queued};
 use super::queue::{Locked, Queue};
 use crate::clock;
 use crate::loom::{AtomicU32, const_fn};
 use crate::park;
 use crate::task::Reason;
+use crate::waiters::Selectable;
 
 const SET: u32 = 1 << 0;
 /// Somebody may be in the queue. Never with SET. It changes under the queue's lock only.
@@ -41,7 +43,7 @@ const WAITERS: u32 = 1 << 1;
 pub struct Event {
     word: AtomicU32,
     auto: bool,
-    queue: Queue<()>,
+    queue: Queue<Grant>,
 }
 
 impl Event {
@@ -90,7 +92,7 @@ impl Event {
     fn let_through(&self) {
         let mut queue = self.queue.lock();
         if self.auto {
-            let wake = queue.claim_first(|()| ());
+            let wake = queue.claim_first(|_| ());
             let next = match (&wake, queue.is_empty()) {
                 (None, _) => SET,
                 (Some(_), true) => 0,
@@ -102,7 +104,7 @@ impl Event {
                 wake.give();
             }
         } else {
-            let wakes = queue.claim_all(|()| ());
+            let wakes = queue.claim_all(|_| ());
             self.replace(SET);
             drop(queue);
             wakes.give();
@@ -171,27 +173,76 @@ impl Event {
 
     #[cold]
     fn wait_until(&self, deadline: Option<Instant>) -> bool {
-        let queue = self.queue.lock();
+        let queue = loop {
+            let queue = self.queue.lock();
+            if self.announce(&queue) {
+                break queue;
+            }
+            drop(queue);
+            if self.pass() {
+                return true;
+            }
+        };
+        let left = |queue: Locked<'_, Grant>, let_through: Option<Grant>| {
+            drop(queue);
+            if let_through.is_some() {
+                self.pass_on();
+            }
+        };
+        self.queue.wait(queue, Grant::Had, Reason::Event, deadline, || (), left).is_some()
+    }
+
+    /// Says that somebody is going to wait; `false`: it is set.
+    fn announce(&self, _queue: &Locked<'_, Grant>) -> bool {
         let mut word = self.word.load(Relaxed);
-        loop {
-            let next = match word & SET {
-                0 => WAITERS,
-                _ if self.auto => 0,
-                _ => SET,
-            };
-            match self.word.compare_exchange_weak(word, next, AcqRel, Relaxed) {
-                Ok(SET) => return true,
-                Ok(_) => break,
+        while word & SET == 0 {
+            match self.word.compare_exchange_weak(word, WAITERS, AcqRel, Relaxed) {
+                Ok(_) => return true,
                 Err(seen) => word = seen,
             }
         }
-        let undo = |queue: Locked<'_, ()>, let_through: Option<()>| {
-            drop(queue);
-            if let_through.is_some() && self.auto {
-                self.set();
-            }
-        };
-        self.queue.wait(queue, (), Reason::Event, deadline, || (), undo).is_some()
+        false
+    }
+
+    /// By one that was let through and has no use for it.
+    fn pass_on(&self) {
+        if self.auto {
+            self.set();
+        }
+    }
+}
+
+impl<'a> Queued<'a, ()> for Event {
+    fn queue(&self) -> &Queue<Grant> {
+        &self.queue
+    }
+
+    fn attempt(&'a self) -> Option<()> {
+        self.pass().then_some(())
+    }
+
+    fn is_ready(&self) -> bool {
+        self.is_set()
+    }
+
+    fn announce(&self, queue: &Locked<'_, Grant>) -> bool {
+        Event::announce(self, queue)
+    }
+
+    fn granted(&'a self, _: Grant) {}
+
+    fn undo(&self, _: Grant) {
+        self.pass_on();
+    }
+}
+
+/// In `select!`, `wait(&event)` goes through the event.
+impl<'a> Selectable for &'a Event {
+    type Output = ();
+    type Arm = QueueArm<'a, ()>;
+
+    fn arm(self) -> QueueArm<'a, ()> {
+        QueueArm::new(self)
     }
 }
 

@@ -9,6 +9,8 @@ mod queue;
 mod raw_mutex;
 mod raw_rwlock;
 
+mod arm;
+
 mod barrier;
 mod condvar;
 mod lazy_lock;
@@ -24,6 +26,7 @@ mod promise;
 mod semaphore;
 mod wait_group;
 
+pub use arm::QueueArm;
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use event::Event;

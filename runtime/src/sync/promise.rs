@@ -6,10 +6,12 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use super::queue::Queue;
+use super::arm::{Grant, QueueArm, Queued};
+use super::queue::{Locked, Queue};
 use crate::loom::AtomicU32;
 use crate::park;
 use crate::task::Reason;
+use crate::waiters::Selectable;
 
 const PENDING: u32 = 0;
 const SET: u32 = 1;
@@ -32,7 +34,7 @@ struct Shared<T> {
     state: AtomicU32,
     /// Written by the promise; read once the state is SET.
     value: UnsafeCell<Option<T>>,
-    queue: Queue<()>,
+    queue: Queue<Grant>,
 }
 
 // SAFETY: a value goes from the promise to whoever reads or drops it, and is shared by those who hold
@@ -109,7 +111,7 @@ impl<T> Shared<T> {
     fn settle(&self, state: u32) {
         let mut queue = self.queue.lock();
         self.state.store(state, Release);
-        let wakes = queue.claim_all(|()| ());
+        let wakes = queue.claim_all(|_| ());
         drop(queue);
         wakes.give();
     }
@@ -128,8 +130,42 @@ impl<T> Shared<T> {
     fn wait(&self) {
         let queue = self.queue.lock();
         if self.state.load(Acquire) == PENDING {
-            self.queue.wait(queue, (), Reason::Promise, None, || (), |_, _| ());
+            self.queue.wait(queue, Grant::Had, Reason::Promise, None, || (), |_, _| ());
         }
+    }
+}
+
+impl<'a, T> Queued<'a, Result<&'a T, Abandoned>> for Shared<T> {
+    fn queue(&self) -> &Queue<Grant> {
+        &self.queue
+    }
+
+    fn attempt(&'a self) -> Option<Result<&'a T, Abandoned>> {
+        self.settled()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.state.load(Acquire) != PENDING
+    }
+
+    fn announce(&self, _queue: &Locked<'_, Grant>) -> bool {
+        !self.is_ready()
+    }
+
+    fn granted(&'a self, _: Grant) -> Result<&'a T, Abandoned> {
+        self.settled().expect("it is settled before those who wait are told")
+    }
+
+    fn undo(&self, _: Grant) {}
+}
+
+/// In `select!`, `wait(&deferred)` gives what [`Deferred::wait`] returns.
+impl<'a, T> Selectable for &'a Deferred<T> {
+    type Output = Result<&'a T, Abandoned>;
+    type Arm = QueueArm<'a, Result<&'a T, Abandoned>>;
+
+    fn arm(self) -> QueueArm<'a, Result<&'a T, Abandoned>> {
+        QueueArm::new(&*self.shared)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The queue of those who wait, and the wait itself: what every primitive here is made of.
 
+use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -8,7 +9,7 @@ use crate::clock;
 use crate::current;
 use crate::loom::{Mutex, MutexGuard, const_fn};
 use crate::task::{Reason, Wake};
-use crate::waiters::{List, Node, Waiter};
+use crate::waiters::{List, Node, Place, Waiter};
 
 /// Waits of tasks and threads, oldest first, beside a state of their primitive's. Each carries a `P`:
 /// what it asks for, later what it was granted.
@@ -39,6 +40,38 @@ impl<P: Copy, S> Queue<P, S> {
 
     pub(super) fn lock(&self) -> Locked<'_, P, S> {
         Locked(self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Links an arm of a `select!` at the queue's end, until [`Queue::unlink`]. It is the arm's seat.
+    pub(super) fn link(
+        &self,
+        mut locked: Locked<'_, P, S>,
+        seat: &Seat<P>,
+        place: Place<'_>,
+        asked: P,
+    ) {
+        // SAFETY: the seat is empty, so nobody else is at it; only the arm's own thread fills it.
+        let node = unsafe { &mut *seat.0.get() };
+        let node = &*node.insert(Node::new(place.waiter, place.arm, asked));
+        // SAFETY: whoever links an arm unlinks it before arm and waiter go, and does not move it
+        // meanwhile.
+        unsafe { locked.0.list.push_back(node) };
+    }
+
+    /// Empties a seat; what the arm was granted, if it was by this arm that the wait ended.
+    pub(super) fn unlink(&self, seat: &Seat<P>) -> Option<P> {
+        // SAFETY: filled and emptied by the arm's own thread, which this is.
+        let node = unsafe { (*seat.0.get()).as_ref() }?;
+        let mut locked = self.lock();
+        // SAFETY: it was linked to this list; the queue is locked, and the waiter still there.
+        let granted = unsafe {
+            locked.0.list.remove(node);
+            node.is_chosen().then(|| *node.payload())
+        };
+        drop(locked);
+        // SAFETY: nobody is at the node any more.
+        unsafe { *seat.0.get() = None };
+        granted
     }
 
     /// Waits at the queue's end until the wait is claimed, and returns what it was granted; `None` if
@@ -87,6 +120,15 @@ impl<P: Copy, S> Queue<P, S> {
         let _locked = self.lock();
         // SAFETY: the queue is locked.
         Some(*unsafe { node.payload() })
+    }
+}
+
+/// Where an arm keeps its node.
+pub(super) struct Seat<P>(UnsafeCell<Option<Node<P>>>);
+
+impl<P> Seat<P> {
+    pub(super) fn new() -> Seat<P> {
+        Seat(UnsafeCell::new(None))
     }
 }
 

@@ -5,10 +5,12 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use super::queue::{Queue, Wakes};
+use super::arm::{Grant, QueueArm, Queued};
+use super::queue::{Locked, Queue, Wakes};
 use crate::loom::{AtomicUsize, const_fn};
 use crate::park;
 use crate::task::Reason;
+use crate::waiters::Selectable;
 
 const CLOSED: usize = 1 << 0;
 /// Somebody may be in the queue, and no permit is free.
@@ -42,12 +44,6 @@ pub struct Semaphore {
     word: AtomicUsize,
     /// Each carries what it is granted.
     queue: Queue<Grant>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Grant {
-    Permit,
-    Closed,
 }
 
 /// A permit of a [`Semaphore`], which is given back when this is dropped.
@@ -225,30 +221,28 @@ impl Semaphore {
 
     #[cold]
     fn wait(&self) -> Result<(), Closed> {
-        let queue = self.queue.lock();
-        let mut word = self.word.load(Relaxed);
-        loop {
-            if word & CLOSED != 0 {
-                return Err(Closed);
+        let queue = loop {
+            let queue = self.queue.lock();
+            if self.announce(&queue) {
+                break queue;
             }
-            let free = word & WAITERS == 0 && word >= PERMIT;
-            let next = if free { word - PERMIT } else { word | WAITERS };
-            match self.word.compare_exchange_weak(word, next, Acquire, Relaxed) {
-                Ok(_) if free => return Ok(()),
-                Ok(_) => break,
-                Err(seen) => word = seen,
+            drop(queue);
+            match self.try_take() {
+                Ok(()) => return Ok(()),
+                Err(TryAcquireError::Closed) => return Err(Closed),
+                Err(TryAcquireError::NoPermits) => {}
             }
-        }
+        };
         let granted = self.queue.wait(
             queue,
-            Grant::Permit,
+            Grant::Had,
             Reason::Semaphore,
             None,
             || (),
             |queue, granted| {
                 drop(queue);
-                if granted == Some(Grant::Permit) {
-                    self.give(1);
+                if let Some(grant) = granted {
+                    self.undo(grant);
                 }
             },
         );
@@ -295,6 +289,59 @@ impl Semaphore {
             "add_permits: more permits than a semaphore can have"
         );
         n * PERMIT
+    }
+}
+
+impl<'a> Queued<'a, Result<Permit<'a>, Closed>> for Semaphore {
+    fn queue(&self) -> &Queue<Grant> {
+        &self.queue
+    }
+
+    fn attempt(&'a self) -> Option<Result<Permit<'a>, Closed>> {
+        match self.try_take() {
+            Ok(()) => Some(self.granted(Grant::Had)),
+            Err(TryAcquireError::Closed) => Some(Err(Closed)),
+            Err(TryAcquireError::NoPermits) => None,
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        let word = self.word.load(Acquire);
+        word & CLOSED != 0 || word & WAITERS == 0 && word >= PERMIT
+    }
+
+    fn announce(&self, _queue: &Locked<'_, Grant>) -> bool {
+        let mut word = self.word.load(Relaxed);
+        while word & CLOSED == 0 && (word & WAITERS != 0 || word < PERMIT) {
+            match self.word.compare_exchange_weak(word, word | WAITERS, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(seen) => word = seen,
+            }
+        }
+        false
+    }
+
+    fn granted(&'a self, grant: Grant) -> Result<Permit<'a>, Closed> {
+        match grant {
+            Grant::Had => Ok(Permit { semaphore: self }),
+            Grant::Closed => Err(Closed),
+        }
+    }
+
+    fn undo(&self, grant: Grant) {
+        if grant == Grant::Had {
+            self.give(1);
+        }
+    }
+}
+
+/// In `select!`, `wait(&semaphore)` gives what [`Semaphore::acquire`] returns.
+impl<'a> Selectable for &'a Semaphore {
+    type Output = Result<Permit<'a>, Closed>;
+    type Arm = QueueArm<'a, Result<Permit<'a>, Closed>>;
+
+    fn arm(self) -> QueueArm<'a, Result<Permit<'a>, Closed>> {
+        QueueArm::new(self)
     }
 }
 

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-use super::queue::Queue;
+use super::arm::{Grant, QueueArm, Queued};
+use super::queue::{Locked, Queue};
 use crate::loom::{AtomicUsize, const_fn};
 use crate::park;
 use crate::task::Reason;
+use crate::waiters::Selectable;
 
 /// Somebody may be in the queue.
 const WAITERS: usize = 1 << 0;
@@ -34,7 +36,7 @@ const ONE: usize = 1 << 1;
 /// ```
 pub struct WaitGroup {
     word: AtomicUsize,
-    queue: Queue<()>,
+    queue: Queue<Grant>,
 }
 
 impl WaitGroup {
@@ -95,7 +97,7 @@ impl WaitGroup {
         if self.word.compare_exchange(word, 0, AcqRel, Relaxed).is_err() {
             return false;
         }
-        let wakes = queue.claim_all(|()| ());
+        let wakes = queue.claim_all(|_| ());
         drop(queue);
         wakes.give();
         true
@@ -116,17 +118,48 @@ impl WaitGroup {
     #[cold]
     fn wait_slow(&self) {
         let queue = self.queue.lock();
+        if self.announce(&queue) {
+            self.queue.wait(queue, Grant::Had, Reason::WaitGroup, None, || (), |_, _| ());
+        }
+    }
+}
+
+impl<'a> Queued<'a, ()> for WaitGroup {
+    fn queue(&self) -> &Queue<Grant> {
+        &self.queue
+    }
+
+    fn attempt(&'a self) -> Option<()> {
+        self.is_ready().then_some(())
+    }
+
+    fn is_ready(&self) -> bool {
+        self.word.load(Acquire) < ONE
+    }
+
+    fn announce(&self, _queue: &Locked<'_, Grant>) -> bool {
         let mut word = self.word.load(Acquire);
-        loop {
-            if word < ONE {
-                return;
-            }
+        while word >= ONE {
             match self.word.compare_exchange_weak(word, word | WAITERS, AcqRel, Acquire) {
-                Ok(_) => break,
+                Ok(_) => return true,
                 Err(seen) => word = seen,
             }
         }
-        self.queue.wait(queue, (), Reason::WaitGroup, None, || (), |_, _| ());
+        false
+    }
+
+    fn granted(&'a self, _: Grant) {}
+
+    fn undo(&self, _: Grant) {}
+}
+
+/// In `select!`, `wait(&group)` waits until everything is done.
+impl<'a> Selectable for &'a WaitGroup {
+    type Output = ();
+    type Arm = QueueArm<'a, ()>;
+
+    fn arm(self) -> QueueArm<'a, ()> {
+        QueueArm::new(self)
     }
 }
 

@@ -45,19 +45,44 @@ impl fmt::Display for Cause {
     }
 }
 
+/// Which task spawned a task, for reports: what is left of it when it is gone.
+pub(crate) struct Parent {
+    id: u64,
+    name: Option<Box<str>>,
+}
+
+impl Parent {
+    pub(crate) fn new(task: &Header) -> Parent {
+        Parent { id: task.id, name: task.name().map(Box::from) }
+    }
+}
+
+impl fmt::Display for Parent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "task '{name}'"),
+            None => write!(f, "task {}", self.id),
+        }
+    }
+}
+
 /// What few tasks have.
 #[derive(Default)]
 pub(crate) struct Meta {
     pub(crate) name: Option<Box<str>>,
     pub(crate) span: Option<tracing::Span>,
-    /// The task that spawned it, if it has a name or a span; zero for a plain thread.
-    pub(crate) parent: u64,
+    /// The task that spawned it, if one did.
+    pub(crate) parent: Option<Parent>,
     cause: OnceLock<Cause>,
     locals: Locals,
 }
 
 impl Meta {
-    pub(crate) fn new(name: Option<Box<str>>, span: Option<tracing::Span>, parent: u64) -> Meta {
+    pub(crate) fn new(
+        name: Option<Box<str>>,
+        span: Option<tracing::Span>,
+        parent: Option<Parent>,
+    ) -> Meta {
         Meta { name, span, parent, ..Meta::default() }
     }
 }

@@ -43,7 +43,7 @@ impl fmt::Display for TaskId {
 
 /// A handle to a task, as [`std::thread::Thread`] is to a thread.
 ///
-/// It tells the task's name and spawn site, gives it the token that [`park`](super::park) waits for,
+/// It tells the task's name and spawn site, gives it the token that [`park`](crate::spawn::park()) waits for,
 /// and can cancel it. It keeps the task's memory alive, not the task: a task may have ended while
 /// handles to it go on.
 ///
@@ -107,10 +107,8 @@ impl fmt::Display for Naming<'_> {
 
 /// Says once, on stderr, that a task panicked. The panic hook has said where, if one ran.
 pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
-    let parent = match task.meta().map(|meta| meta.parent) {
-        None | Some(0) => String::new(),
-        Some(parent) => format!(", a child of task {parent},"),
-    };
+    let parent = task.meta().and_then(|meta| meta.parent.as_ref());
+    let parent = parent.map_or_else(String::new, |parent| format!(", a child of {parent},"));
     // Not `eprintln`, which panics when stderr is closed.
     let _ = writeln!(
         std::io::stderr(),

@@ -68,13 +68,15 @@ pub(crate) mod inbox;
 mod locals;
 pub(crate) mod mailbox;
 mod queue;
+mod reference;
 mod unparker;
 pub(crate) mod word;
 
-pub(crate) use cell::{Created, End, Flags, Header, Kind, Reason, Run, Spawned, TaskRef, create};
-pub(crate) use cold::{Cause, CauseKind, Meta};
+pub(crate) use cell::{Created, End, Flags, Header, Kind, Reason, Run, Spawned, create};
+pub(crate) use cold::{Cause, CauseKind, Meta, Parent};
 pub(crate) use handle::{Naming, report_panic};
 pub use handle::{Task, TaskId};
 pub(crate) use locals::{Found, Locals};
 pub(crate) use queue::ReadyQueue;
+pub(crate) use reference::TaskRef;
 pub(crate) use unparker::{Target, Unparker, Wake, push_if_asked};

@@ -33,6 +33,7 @@ pub use timeout::{Elapsed, io_deadline, timeout, timeout_at};
 /// gocoro::go!({ sleep(Duration::from_millis(5)) }).wait();
 /// assert!(before.elapsed() >= Duration::from_millis(5));
 /// ```
+#[expect(clippy::disallowed_methods, reason = "on a plain thread it is std's")]
 pub fn sleep(duration: Duration) {
     if is_free_thread() {
         return thread::sleep(duration);
@@ -56,6 +57,7 @@ pub fn sleep(duration: Duration) {
 /// gocoro::go!({ sleep_until(at) }).wait();
 /// assert!(Instant::now() >= at);
 /// ```
+#[expect(clippy::disallowed_methods, reason = "on a plain thread it is std's")]
 pub fn sleep_until(deadline: Instant) {
     if is_free_thread() {
         return thread::sleep(deadline.saturating_duration_since(clock::now()));

@@ -68,7 +68,7 @@ pub trait Selectable {
 )]
 pub trait Receive: Selectable {}
 
-impl<'a, 'b, S: ?Sized> Selectable for &'a &'b S
+impl<'b, S: ?Sized> Selectable for &&'b S
 where
     &'b S: Selectable,
 {
@@ -100,7 +100,7 @@ macro_rules! through_pointers {
 
 through_pointers!(Arc, Rc, Box);
 
-impl<'a, 'b, S: ?Sized> Receive for &'a &'b S where &'b S: Receive {}
+impl<'b, S: ?Sized> Receive for &&'b S where &'b S: Receive {}
 
 /// One way for a wait to end. All of it happens on the waiting side.
 #[doc(hidden)]

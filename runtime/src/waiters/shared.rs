@@ -74,6 +74,16 @@ impl<P> Node<P> {
         unsafe { &*self.payload.get() }
     }
 
+    /// Whether it was by this node that the wait ended.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is still there.
+    pub(crate) unsafe fn is_chosen(&self) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { (*self.waiter).claimed() == Some(self.arm) }
+    }
+
     /// The wake of this node's waiter.
     ///
     /// # Safety

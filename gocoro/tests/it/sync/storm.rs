@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use gocoro::go;
 use gocoro::sync::{Arc, Condvar, Event, Mutex, RwLock, Semaphore, WaitGroup, promise};
 use gocoro::task;
+use gocoro::{go, select};
 
 use crate::support::{Colour, Random, WORKERS, on_drop, until};
 
@@ -125,7 +125,12 @@ fn semaphores() {
     storm(
         || (Semaphore::new(3), AtomicUsize::new(0)),
         |(semaphore, inside), random| {
-            let _permit = semaphore.acquire().unwrap();
+            let timeout = Duration::from_micros(random.below(200) as u64);
+            let permit = match random.below(3) {
+                0 => select! { wait(semaphore) -> permit => permit, default(timeout) => return },
+                _ => semaphore.acquire(),
+            };
+            let _permit = permit.unwrap();
             assert!(inside.fetch_add(1, SeqCst) < 3);
             let _inside = on_drop(|| _ = inside.fetch_sub(1, SeqCst));
             dawdle(random);
@@ -144,6 +149,17 @@ fn auto_events_as_locks() {
         },
         |(event, inside), random| {
             if random.below(3) == 0 {
+                // Beside one that may come too, with nobody else waiting for it.
+                let (promise, other) = promise();
+                go!({
+                    task::yield_now();
+                    promise.set(());
+                });
+                let passed = select! { wait(event) -> () => true, wait(other) -> _ => false };
+                if !passed {
+                    return;
+                }
+            } else if random.below(3) == 0 {
                 if !event.wait_timeout(Duration::from_micros(random.below(200) as u64)) {
                     return;
                 }

@@ -1,7 +1,7 @@
 //! TCP: the two types, what sets them up, and how they turn into others.
 
-mod stream;
 mod select;
+mod stream;
 mod transfer;
 
 mod incoming;

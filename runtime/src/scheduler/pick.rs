@@ -1,0 +1,134 @@
+//! Which task a worker resumes next, and how one starts.
+
+use super::worker::Worker;
+use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
+use crate::stack::{self, SizeClass};
+use crate::task::{Flags, Header, TaskRef};
+
+/// How many switches ahead a task's header is fetched.
+const PREFETCH_FAR: usize = 10;
+
+/// And its stack, for which the header must have come.
+const PREFETCH_NEAR: usize = 5;
+
+impl Worker {
+    /// The next task to resume, with its stack.
+    #[inline(always)]
+    pub(super) fn pick(&self) -> Option<*const Header> {
+        let picks = self.picks.get().wrapping_add(1);
+        self.picks.set(picks);
+        if picks.is_multiple_of(OLDEST_EVERY)
+            && let Some(task) = self.start_oldest()
+        {
+            return Some(task);
+        }
+        let wanted = self.core.wanted.replace(std::ptr::null());
+        if !wanted.is_null()
+            && let Some(task) = self.start_wanted(wanted)
+        {
+            return Some(task);
+        }
+        let next = self.core.next.get();
+        if !next.is_null() && (self.streak.get() < NEXT_STREAK_MAX || self.core.ready.is_empty()) {
+            self.streak.set(self.streak.get() + 1);
+            self.core.next.set(std::ptr::null());
+            return Some(next);
+        }
+        self.streak.set(0);
+        // Those that go on and those that start take turns, so that neither keep the other waiting.
+        if !self.unstarted.is_empty()
+            && self.starts_next.replace(!self.starts_next.get())
+            && let Some(task) = self.start_newest()
+        {
+            return Some(task);
+        }
+        if let Some(task) = self.core.ready.pop() {
+            self.prefetch();
+            return Some(task);
+        }
+        self.start_newest()
+    }
+
+    /// With many tasks alive, most of a switch is waiting for memory: the ones that come soon are
+    /// fetched while others run.
+    #[inline(always)]
+    pub(super) fn prefetch(&self) {
+        let Some(far) = self.core.ready.peek(PREFETCH_FAR) else {
+            return;
+        };
+        stack::prefetch(far.addr());
+        stack::prefetch(far.addr() + 64);
+        let Some(near) = self.core.ready.peek(PREFETCH_NEAR) else {
+            return;
+        };
+        // SAFETY: queued tasks are alive, and this worker's.
+        let near = unsafe { &*near };
+        // SAFETY: on the owner's thread.
+        if let Some(stack) = unsafe { near.stack() } {
+            stack.prefetch(near.depth.get());
+        }
+    }
+
+    /// Starts this task if it is the newest here.
+    #[inline]
+    pub(super) fn start_wanted(&self, wanted: *const Header) -> Option<*const Header> {
+        let newest = self.unstarted.pop()?;
+        if newest.as_ptr() == wanted {
+            return self.start(newest);
+        }
+        self.unstarted.push(newest);
+        None
+    }
+
+    #[cold]
+    pub(super) fn start_oldest(&self) -> Option<*const Header> {
+        if self.starved.get() {
+            return None;
+        }
+        let task = self.unstarted.pop_oldest(self.seat())?;
+        self.start(task)
+    }
+
+    pub(super) fn start_newest(&self) -> Option<*const Header> {
+        loop {
+            if self.starved.get() {
+                return None;
+            }
+            let task = self.unstarted.pop()?;
+            if let Some(task) = self.start(task) {
+                return Some(task);
+            }
+        }
+    }
+
+    /// Gives an unstarted task a stack and claims it. `None`: another has claimed it, or there is no
+    /// stack; then it is queued again.
+    #[inline]
+    pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
+        let class = task.class;
+        let Ok(stack) = self.core.stacks.borrow_mut().take(class) else {
+            self.starved.set(true);
+            self.unstarted.push(task);
+            return None;
+        };
+        let Some(requests) = task.word.claim(self.core.mailbox.id()) else {
+            self.put_stack(stack, class);
+            return None;
+        };
+        let raw = self.core.adopt(task, requests);
+        // SAFETY: claimed by this worker just now, so alive, and its fields are this thread's.
+        let header = unsafe { &*raw };
+        if self.cancelling.get() {
+            header.word.mark_cancelled();
+            header.set(Flags::CANCEL);
+        }
+        // SAFETY: as above.
+        unsafe { header.give_stack(stack) };
+        Some(raw)
+    }
+
+    pub(super) fn put_stack(&self, stack: stack::Stack, class: SizeClass) {
+        self.starved.set(false);
+        self.core.stacks.borrow_mut().put(stack, class);
+    }
+}

@@ -1,0 +1,97 @@
+//! The primitives in `select!`: what `wait(…)` takes.
+
+use std::cell::Cell;
+use std::fmt;
+
+use super::queue::{Locked, Queue, Seat};
+use crate::waiters::{Arm, Choice, Place};
+
+/// What a wait was granted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Grant {
+    /// What it waited for.
+    Had,
+    /// That it waits in vain.
+    Closed,
+}
+
+/// Something that is had at once, or waited for in a queue.
+pub(super) trait Queued<'a, T> {
+    fn queue(&self) -> &Queue<Grant>;
+
+    /// Has it now, if that takes no waiting.
+    fn attempt(&'a self) -> Option<T>;
+
+    fn is_ready(&self) -> bool;
+
+    /// Says that somebody is going to wait, with the queue locked; `false`: no need to.
+    fn announce(&self, queue: &Locked<'_, Grant>) -> bool;
+
+    /// What a grant stands for.
+    fn granted(&'a self, grant: Grant) -> T;
+
+    /// Passes on what was granted to a wait that has no use for it.
+    fn undo(&self, grant: Grant);
+}
+
+/// A wait for a primitive in `select!`.
+#[doc(hidden)]
+pub struct QueueArm<'a, T> {
+    source: &'a dyn Queued<'a, T>,
+    seat: Seat<Grant>,
+    found: Cell<Option<T>>,
+}
+
+impl<'a, T> QueueArm<'a, T> {
+    pub(super) fn new(source: &'a dyn Queued<'a, T>) -> QueueArm<'a, T> {
+        QueueArm { source, seat: Seat::new(), found: Cell::new(None) }
+    }
+}
+
+impl<T> Choice for QueueArm<'_, T> {
+    fn attempt(&self) -> bool {
+        let found = self.source.attempt();
+        let ready = found.is_some();
+        self.found.set(found);
+        ready
+    }
+
+    fn is_ready(&self) -> bool {
+        self.source.is_ready()
+    }
+
+    fn link(&self, place: Place<'_>) -> bool {
+        let queue = self.source.queue().lock();
+        if !self.source.announce(&queue) {
+            return true;
+        }
+        self.source.queue().link(queue, &self.seat, place, Grant::Had);
+        false
+    }
+
+    fn unlink(&self) {
+        if let Some(grant) = self.source.queue().unlink(&self.seat) {
+            self.source.undo(grant);
+        }
+    }
+
+    fn settle(&self) -> bool {
+        let grant = self.source.queue().unlink(&self.seat);
+        self.found.set(grant.map(|grant| self.source.granted(grant)));
+        grant.is_some()
+    }
+}
+
+impl<T> Arm for QueueArm<'_, T> {
+    type Output = T;
+
+    fn take(self) -> T {
+        self.found.take().expect("the arm was chosen")
+    }
+}
+
+impl<T> fmt::Debug for QueueArm<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueArm").finish_non_exhaustive()
+    }
+}

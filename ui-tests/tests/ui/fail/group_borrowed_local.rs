@@ -1,0 +1,9 @@
+//! A group's tasks cannot borrow: a scope's can.
+
+use gocoro::task::TaskGroup;
+
+fn main() {
+    let text = String::from("borrowed");
+    let mut group = TaskGroup::new();
+    group.spawn(|| println!("{text}"));
+}

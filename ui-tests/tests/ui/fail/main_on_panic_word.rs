@@ -1,0 +1,4 @@
+use gocoro::go_main;
+
+#[go_main(on_panic = "exit")]
+fn main() {}

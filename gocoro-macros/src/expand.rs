@@ -1,7 +1,7 @@
 //! The code that accepted input becomes.
 //!
 //! Names of gocoro are absolute, behind the facade's path. Names that the expansion makes up have
-//! [mixed-site](Span::mixed_site) hygiene, which hides them from the user's code, and lie where the
+//! mixed-site hygiene, which hides them from the user's code, and lie where the
 //! user's own tokens lie, so that messages point there.
 
 pub(crate) mod entry;

@@ -30,7 +30,7 @@ fn message(caught: thread::Result<()>) -> String {
 #[test]
 fn run_borrows_and_returns() {
     with_runtimes(|runtime| {
-        let words = vec![String::from("a"), String::from("b")];
+        let words = [String::from("a"), String::from("b")];
         let mut count = 0;
         let first = runtime.run(|| {
             task::yield_now();

@@ -452,7 +452,7 @@ fn intervals_tick_at_once_then_by_their_period() {
         assert_eq!(ticks.next(), Some(second + 2 * period));
         assert_eq!(skipping.next(), Some(second + period));
         let after = skipping.next().unwrap() - second;
-        assert!(after > 4 * period && after.as_nanos() % period.as_nanos() == 0);
+        assert!(after > 4 * period && after.as_nanos().is_multiple_of(period.as_nanos()));
 
         let mut delaying = interval(period);
         delaying.set_missed_ticks(MissedTicks::Delay);

@@ -13,7 +13,9 @@ use super::{assert_cancelled, on_one_worker};
 use crate::support::{SOON, on_drop, on_workers, settle, until};
 
 /// Every wait there is, for something that never comes.
-fn waits() -> Vec<(&'static str, Box<dyn FnOnce() + Send>)> {
+type Wait = Box<dyn FnOnce() + Send>;
+
+fn waits() -> Vec<(&'static str, Wait)> {
     let mutex: &'static Mutex<()> = Box::leak(Box::default());
     let lock: &'static RwLock<()> = Box::leak(Box::default());
     go!({ std::mem::forget((mutex.lock(), lock.write())) }).wait();
@@ -29,7 +31,12 @@ fn waits() -> Vec<(&'static str, Box<dyn FnOnce() + Send>)> {
                 drop(Condvar::new().wait(mutex.lock().unwrap()));
             }),
         ),
-        ("Barrier::wait", Box::new(|| drop(Barrier::new(2).wait()))),
+        (
+            "Barrier::wait",
+            Box::new(|| {
+                Barrier::new(2).wait();
+            }),
+        ),
         ("Once::wait", Box::new(|| Once::new().wait())),
         ("OnceLock::wait", Box::new(|| *OnceLock::new().wait())),
         ("Event::wait", Box::new(|| Event::new().wait())),
@@ -118,7 +125,7 @@ fn operations_that_do_not_wait_are_cancel_points_once_in_a_while() {
                 }
             });
             task.cancel();
-            assert!(task.join().map(|()| ()).unwrap_err().is_cancelled());
+            assert!(task.join().unwrap_err().is_cancelled());
             assert!(all.0.try_lock().is_ok() && all.1.try_write().is_ok());
             assert_eq!(all.2.available_permits(), 1);
         }

@@ -75,7 +75,7 @@ fn a_panic_of_the_holder_poisons() {
             task::yield_now();
             panic!("expected");
         });
-        assert!(panicking.ended().map(|()| ()).is_err());
+        assert!(panicking.ended().is_err());
         assert_eq!(are_poisoned(&locks), (true, true));
         assert!(matches!(locks.0.try_lock(), Err(TryLockError::Poisoned(_))));
         assert!(matches!(locks.1.try_read(), Err(TryLockError::Poisoned(_))));
@@ -198,7 +198,7 @@ fn a_cancel_that_waits_in_a_destructor_does_not_poison_what_it_drops_later() {
         let holder = go!(clone(locks) => {
             let _mutex = locks.0.lock().unwrap();
             let _lock = locks.1.write().unwrap();
-            let _waits = on_drop(|| task::park());
+            let _waits = on_drop(task::park);
             task::park();
         });
         settle();
@@ -252,7 +252,7 @@ fn a_panic_poisons_what_was_taken_while_another_unwound() {
         settle();
         unwinder.end();
         go_on.store(true, SeqCst);
-        assert!(holder.join().map(|()| ()).unwrap_err().is_panic());
+        assert!(holder.join().unwrap_err().is_panic());
         assert_eq!(are_poisoned(&locks), (true, true));
     });
 }
@@ -267,7 +267,7 @@ fn whatever_unwinds_beside_it_a_panic_leaves_nothing_locked() {
             let _lock = locks.1.write().unwrap();
             panic!("expected");
         });
-        assert!(holder.join().map(|()| ()).unwrap_err().is_panic());
+        assert!(holder.join().unwrap_err().is_panic());
         unwinder.end();
         assert!(!matches!(locks.0.try_lock(), Err(TryLockError::WouldBlock)));
         assert!(!matches!(locks.1.try_write(), Err(TryLockError::WouldBlock)));

@@ -43,7 +43,7 @@ fn dropping_the_promise_abandons_it() {
     matrix(|peer| {
         let (promise, deferred) = promise::<i32>();
         let theirs = deferred.clone();
-        let reader = spawn(peer, move || theirs.wait().map(|&n| n));
+        let reader = spawn(peer, move || theirs.wait().copied());
         settle();
         assert!(!deferred.is_abandoned());
         drop(promise);

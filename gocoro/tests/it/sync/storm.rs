@@ -211,7 +211,7 @@ fn wait_groups_and_promises() {
             group.add(1);
             let _done = on_drop(|| group.done());
             let (promise, deferred) = promise();
-            let reader = go!({ deferred.wait().map(|&n: &usize| n).ok() });
+            let reader = go!({ deferred.wait().copied().ok() });
             dawdle(random);
             let n = random.below(10);
             if n > 0 {

@@ -85,7 +85,7 @@ pub mod export {
     /// What `select!` expands to.
     pub mod select {
         pub use crate::select::{
-            Order, Time, join, readable, recv, run, send, take, wait, writable,
+            Order, Taken, Time, join, outcome, readable, recv, run, send, take, wait, writable,
         };
     }
 

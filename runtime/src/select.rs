@@ -71,7 +71,15 @@ pub fn run<const N: usize>(arms: [&dyn Choice; N], order: Order, time: Time) -> 
     choose(&arm, &mut numbers, order == Order::Fair, time.0, Aim::Take).unwrap_or(N)
 }
 
-/// What a chosen arm gives.
-pub fn take<A: Arm>(arm: A) -> A::Output {
-    arm.take()
+pub use std::mem::ManuallyDrop as Taken;
+
+/// What a chosen arm gives, without its destructor: so what the `match` over it holds borrows nothing
+/// while a body runs.
+pub fn take<A: Arm>(arm: A) -> Taken<A::Output> {
+    Taken::new(arm.take())
+}
+
+/// What was taken, with its destructor.
+pub fn outcome<T>(taken: Taken<T>) -> T {
+    Taken::into_inner(taken)
 }

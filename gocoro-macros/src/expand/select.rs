@@ -23,19 +23,16 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         let Operation { name, source, message, pattern, body } = operation;
         let variant = format_ident!("Arm{number}", span = site);
         let (bound, arm) = (variable("source", number), variable("arm", number));
-        sources.extend(match source {
-            Source::Shared(source) => {
-                let place = Span::mixed_site().located_at(source.span());
-                quote_spanned!(place=> let #bound = &#source;)
-            }
-            Source::Unique(source) => {
-                let place = Span::mixed_site().located_at(source.span());
-                quote_spanned!(place=> let #bound: &mut _ = #source;)
-            }
-        });
-        let place = Span::mixed_site().located_at(name.span());
-        let make = Ident::new(&name.to_string(), place);
-        arms.extend(quote_spanned!(place=> let #arm = #select::#make(#bound);));
+        let (place, binding) = match &source {
+            Source::Shared(source) => (source.span(), quote!(let #bound = &#source;)),
+            Source::Unique(source) => (source.span(), quote!(let #bound: &mut _ = #source;)),
+        };
+        sources.extend(binding);
+        // Located at the source, so that what is wrong with it is said there.
+        let place = Span::mixed_site().located_at(place);
+        let passed = Ident::new(&bound.to_string(), place);
+        let make = Ident::new(&name.to_string(), Span::mixed_site().located_at(name.span()));
+        arms.extend(quote_spanned!(place=> let #arm = #select::#make(#passed);));
         references.extend(quote!(&#arm,));
         // The last number needs no test, unless the default has it.
         let pattern_of_number = match number + 1 == count && default.is_none() {
@@ -56,6 +53,7 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         let pattern = pattern.map_or_else(|| quote!(_), |pattern| quote!(#pattern));
         bodies.extend(quote_spanned!(site=>
             #selected::#variant(#outcome) => {
+                let #outcome = #select::outcome(#outcome);
                 let #pattern = #value;
                 #body
             }
@@ -81,9 +79,9 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         bodies.extend(quote_spanned!(site=> #selected::Default => #body,));
     }
     let generics = &variants;
+    let held = quote!(#select::Taken);
     quote_spanned! {site=> {
-        #[allow(clippy::large_enum_variant, clippy::enum_variant_names)]
-        enum #selected<#(#generics),*> { #(#variants(#variants),)* #default_variant }
+        enum #selected<#(#generics),*> { #(#variants(#held<#variants>),)* #default_variant }
         #sources
         let #time = #limit;
         match {

@@ -30,6 +30,8 @@ const FORM: &str = "an arm names its operation: write `recv(r) -> v => …`, `se
                     `join(&mut handle) -> r => …`, `wait(x) -> v => …`, `readable(io) => …`, \
                     `writable(io) => …` or `default => …`";
 
+const NO_ARROW: &str = "`=>` and the arm's body are expected here";
+
 impl Select {
     pub(crate) fn parse(input: TokenStream, biased: bool) -> Result<Self> {
         let (facade, tokens) = super::split_facade(input);
@@ -89,13 +91,14 @@ impl Parse for Arm {
                     "a pattern is expected behind this `->`: a name, or `_`",
                 ));
             }
+            body_without_arrow(input)?;
             Some((arrow.spans[0], input.call(Pat::parse_multi_with_leading_vert)?))
         } else {
             None
         };
         let guard = guard(input)?;
         if !input.peek(Token![=>]) {
-            return Err(input.error("`=>` and the arm's body are expected here"));
+            return Err(input.error(NO_ARROW));
         }
         let arrow: Token![=>] = input.parse()?;
         if input.is_empty() || input.peek(Token![,]) {
@@ -138,6 +141,21 @@ fn foreign(input: ParseStream<'_>) -> Result<()> {
         return Err(input.error(FORM));
     }
     Ok(())
+}
+
+/// Refuses `name { body }`, which reads as the pattern of a struct.
+fn body_without_arrow(input: ParseStream<'_>) -> Result<()> {
+    if !(input.peek(Ident) && input.peek2(token::Brace)) {
+        return Ok(());
+    }
+    let ahead = input.fork();
+    ahead.parse::<Ident>()?;
+    let place = ahead.span();
+    ahead.parse::<TokenTree>()?;
+    match ahead.is_empty() || ahead.peek(Token![,]) {
+        true => Err(Error::new(place, NO_ARROW)),
+        false => Ok(()),
+    }
 }
 
 /// An `if`, as `match` and tokio have it.

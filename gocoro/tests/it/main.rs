@@ -1,6 +1,7 @@
 //! The integration tests, through the public face only; a module a theme.
 
 mod cancel;
+mod channel;
 mod combinators;
 mod group;
 mod join;
@@ -12,6 +13,7 @@ mod regressions;
 mod runtime;
 mod scheduler;
 mod scope;
+mod select;
 mod shield;
 mod spawn;
 mod stress;

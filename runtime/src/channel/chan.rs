@@ -303,7 +303,8 @@ impl<T> Chan<T> {
         &self,
         shown: &'a mut fmt::DebugStruct<'b, 'f>,
     ) -> &'a mut fmt::DebugStruct<'b, 'f> {
-        let (len, capacity) = (self.lock().len(), self.capacity());
+        let len = self.lock().len();
+        let capacity = self.capacity();
         shown
             .field("len", &len)
             .field("capacity", &capacity)

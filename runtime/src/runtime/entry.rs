@@ -10,9 +10,10 @@ use std::time::Duration;
 use super::{Builder, Runtime};
 use crate::clock;
 use crate::limits::{GRACE, STACK_BYTES_MAIN};
-use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, set_default};
+use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, set_default};
 use crate::spawn;
 use crate::stack::SizeClass;
+use crate::task::set_on_lost_panic;
 use crate::unwind::AbortIfPanic;
 
 /// The options of `#[go_main]`.
@@ -23,6 +24,32 @@ pub struct MainOptions {
     on_exit_cancel: bool,
     grace: Duration,
     on_panic: OnPanic,
+}
+
+/// What a panic does that nobody joins, besides being reported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum OnPanic {
+    Report,
+    Abort,
+    Cancel,
+}
+
+impl OnPanic {
+    fn install(self, shared: &Arc<Shared>) {
+        let shared = shared.clone();
+        match self {
+            OnPanic::Report => {}
+            OnPanic::Abort => set_on_lost_panic(Box::new(|| {
+                // Not `eprintln`, which panics when stderr is closed.
+                let _ = writeln!(
+                    io::stderr(),
+                    "gocoro: nobody joins that task, and on_panic is \"abort\"; aborting"
+                );
+                std::process::abort();
+            })),
+            OnPanic::Cancel => set_on_lost_panic(Box::new(move || shared.fail())),
+        }
+    }
 }
 
 impl MainOptions {
@@ -110,7 +137,7 @@ impl Program {
         let plan =
             Plan { workers: options.workers, stack_size: options.stack_size, ..Plan::default() };
         let (shared, mut seeds) = plan.environment_first()?.prepare()?;
-        let _ = shared.on_panic.set(options.on_panic);
+        options.on_panic.install(&shared);
         let worker = Worker::new(seeds.remove(0))?;
         let threads = Threads::start(&shared, seeds)?;
         set_default(&shared);

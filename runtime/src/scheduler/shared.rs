@@ -9,7 +9,6 @@ use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
 
 use super::idle::Idle;
-use super::panics::OnPanic;
 use crate::stack::SizeClass;
 use crate::task::mailbox::Mailbox;
 use crate::task::word::Completed;
@@ -31,7 +30,6 @@ pub(crate) struct Shared {
     foreign: CachePadded<Counts>,
     /// Tasks that panicked.
     pub(crate) panics: AtomicU64,
-    pub(crate) on_panic: OnceLock<OnPanic>,
     /// A panic ended the program.
     pub(super) failed: AtomicBool,
 }
@@ -82,7 +80,6 @@ impl Shared {
             quiet_waiters: Mutex::new(Vec::new()),
             foreign: CachePadded::default(),
             panics: AtomicU64::new(0),
-            on_panic: OnceLock::new(),
             failed: AtomicBool::new(false),
         };
         (Arc::new(shared), deques)

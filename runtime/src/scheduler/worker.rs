@@ -76,7 +76,7 @@ fn job() -> bool {
     let Completed::Done { joiner, link } = completed else { unreachable!("execute ends a task") };
     let worker = worker_of(core);
     if task.has(Flags::PANICKED) {
-        worker.shared.task_panicked(task.word.is_unwanted());
+        worker.shared.count_panic();
     }
     if joiner {
         // SAFETY: DONE with JOINER, once.

@@ -177,15 +177,15 @@ impl Data {
         }
         let mut interrupted = false;
         loop {
-            let (target, unparker) = park::waiter();
-            let cancelled = {
+            let (target, cancelled) = {
                 let mut state = self.lock();
                 if state.children.is_empty() {
                     state.waiter = None;
                     break;
                 }
+                let (target, unparker) = park::waiter();
                 state.waiter = Some(unparker);
-                state.cancelled
+                (target, state.cancelled)
             };
             if !cancelled && !thread::panicking() && park::is_interrupted_here() {
                 interrupted = true;

@@ -422,7 +422,7 @@ unsafe fn finish<F, T>(task: *const Header, end: End<T>) -> Completed {
         *unsafe { stage::<F, T>(task) } = Stage::Ended(end);
     } else {
         // While the task is still running: what its result's destructor does, the task does.
-        unwind::drop_quietly(end);
+        drop_unjoined::<F, T>(Stage::Ended(end));
     }
     header.cold.drop_locals();
     loop {
@@ -431,11 +431,20 @@ unsafe fn finish<F, T>(task: *const Header, end: End<T>) -> Completed {
                 wanted = false;
                 // SAFETY: as above; the handle went without DONE, so the result is still ours.
                 let end = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
-                unwind::drop_quietly(end);
+                drop_unjoined(end);
                 header.cold.drop_locals();
             }
             done => return done,
         }
+    }
+}
+
+/// Drops a result that nobody can join.
+fn drop_unjoined<F, T>(stage: Stage<F, T>) {
+    let lost = matches!(stage, Stage::Ended(End::Panicked(_)));
+    unwind::drop_quietly(stage);
+    if lost {
+        super::handle::panic_lost();
     }
 }
 
@@ -451,7 +460,7 @@ unsafe fn drop_result<F, T>(task: *const Header) {
     // SAFETY: DONE, and the caller holds the right to the result.
     let end = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
     // As in `finish`: which of the two drops it is decided by a race.
-    unwind::drop_quietly(end);
+    drop_unjoined(end);
 }
 
 unsafe fn free<F, T>(task: *const Header) {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Write;
 use std::num::NonZeroU64;
 use std::panic::Location;
+use std::sync::OnceLock;
 
 use super::{Header, TaskRef};
 use crate::unwind;
@@ -116,4 +117,21 @@ pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
         Naming(task),
         unwind::message(payload)
     );
+}
+
+type OnLost = Box<dyn Fn() + Send + Sync>;
+
+static ON_LOST: OnceLock<OnLost> = OnceLock::new();
+
+/// Sets what happens when a panic was dropped that nobody has joined; the first one counts.
+pub(crate) fn set_on_lost_panic(f: OnLost) {
+    let _ = ON_LOST.set(f);
+}
+
+/// A panic is dropped that nobody has joined, before the end of its task or after.
+#[cold]
+pub(super) fn panic_lost() {
+    if let Some(f) = ON_LOST.get() {
+        f();
+    }
 }

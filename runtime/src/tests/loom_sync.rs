@@ -6,6 +6,7 @@ use loom::thread;
 
 use super::Probe;
 use crate::sync::{Abandoned, Condvar, Event, Mutex, Once, RwLock, Semaphore, WaitGroup, promise};
+use crate::waiters::{Aim, Limit, Selectable, choose};
 
 #[test]
 fn loom_a_mutex_is_handed_over() {
@@ -218,6 +219,27 @@ fn loom_an_auto_event_lets_one_through_each_time() {
         shared.0.wait();
         shared.1.alone();
         assert!(!shared.0.is_set());
+    });
+}
+
+#[test]
+fn loom_a_choice_takes_one_of_two() {
+    loom::model(|| {
+        let shared = Arc::new([Event::auto(), Event::auto()]);
+        let setter = {
+            let shared = shared.clone();
+            thread::spawn(move || shared[1].set())
+        };
+        let other = {
+            let shared = shared.clone();
+            thread::spawn(move || shared[0].set())
+        };
+        let arms = [shared[0].arm(), shared[1].arm()];
+        let chosen = choose(&|n| &arms[n], &mut [0, 1], false, Limit::Never, Aim::Take);
+        setter.join().unwrap();
+        other.join().unwrap();
+        let chosen = chosen.expect("there is no limit");
+        assert!(!shared[chosen].is_set() && shared[1 - chosen].is_set());
     });
 }
 

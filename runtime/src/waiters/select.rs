@@ -27,20 +27,17 @@ use crate::task::Reason;
 /// # Examples
 ///
 /// ```
-/// use gocoro::channel::{self, Selectable};
-/// use gocoro::select;
-///
-/// fn first<A: Selectable, B: Selectable<Output = A::Output>>(a: A, b: B) -> A::Output {
-///     select! {
-///         wait(a) -> output => output,
-///         wait(b) -> output => output,
-///     }
-/// }
+/// use gocoro::sync::Event;
+/// use gocoro::{channel, select};
 ///
 /// let (sender, receiver) = channel::unbounded();
-/// let silent = channel::never();
+/// let stop = Event::new();
 /// sender.send(7)?;
-/// assert_eq!(first(&receiver, &silent), Ok(7));
+/// let first = select! {
+///     wait(receiver) -> message => message,
+///     wait(stop) -> _ => Err(channel::RecvError),
+/// };
+/// assert_eq!(first, Ok(7));
 /// # Ok::<(), channel::SendError<i32>>(())
 /// ```
 #[diagnostic::on_unimplemented(

@@ -64,10 +64,11 @@ fn an_overflow_names_the_task_and_the_way_out() {
 fn overflow_nameless() {
     no_core();
     let task = go!({
-        settle();
+        task::park();
         sink(0)
     });
     println!("{}", task.id());
+    task.task().unpark();
     task.wait();
 }
 

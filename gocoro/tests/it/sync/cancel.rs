@@ -12,9 +12,9 @@ use gocoro::time::timeout;
 use super::{assert_cancelled, on_one_worker};
 use crate::support::{SOON, on_drop, on_workers, settle, until};
 
-/// Every wait there is, for something that never comes.
 type Wait = Box<dyn FnOnce() + Send>;
 
+/// Every wait there is, for something that never comes.
 fn waits() -> Vec<(&'static str, Wait)> {
     let mutex: &'static Mutex<()> = Box::leak(Box::default());
     let lock: &'static RwLock<()> = Box::leak(Box::default());

@@ -1,0 +1,105 @@
+//! `after`, `at`, `tick`, `never`.
+
+use std::time::{Duration, Instant};
+
+use gocoro::channel::{RecvTimeoutError, TryRecvError, after, at, never, tick};
+use gocoro::go;
+
+use super::{matrix, spawn};
+use crate::support::{NEVER, SOON, on_workers};
+
+#[test]
+fn after_gives_its_instant_once() {
+    matrix(|peer| {
+        let start = Instant::now();
+        let receiver = after(SOON);
+        assert_eq!(receiver.capacity(), Some(1));
+        let due = spawn(peer, {
+            let receiver = receiver.clone();
+            move || receiver.recv().unwrap()
+        })
+        .wait();
+        assert!(due >= start + SOON && Instant::now() >= due);
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+        assert_eq!(receiver.recv_timeout(SOON), Err(RecvTimeoutError::Timeout));
+        assert!(receiver.is_empty() && !receiver.is_full());
+    });
+}
+
+#[test]
+fn at_gives_the_very_instant() {
+    let past = Instant::now();
+    let receiver = at(past);
+    assert_eq!((receiver.len(), receiver.is_full()), (1, true));
+    assert_eq!(receiver.try_recv(), Ok(past));
+    assert_eq!(receiver.len(), 0);
+    let soon = Instant::now() + SOON;
+    let receiver = at(soon);
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(receiver.recv(), Ok(soon));
+}
+
+#[test]
+fn what_is_too_far_never_comes() {
+    assert!(after(Duration::MAX).recv_timeout(SOON).is_err());
+    assert!(tick(Duration::MAX).recv_timeout(SOON).is_err());
+}
+
+#[test]
+fn of_many_who_wait_one_gets_it() {
+    on_workers(|_| {
+        let receiver = after(SOON);
+        let waiting: Vec<_> = (0..4)
+            .map(|_| go!(clone(receiver) => { receiver.recv_timeout(SOON * 20).is_ok() }))
+            .collect();
+        let got = waiting.into_iter().map(|task| task.wait());
+        assert_eq!(got.filter(|&got| got).count(), 1);
+    });
+}
+
+#[test]
+fn ticks_are_a_period_apart() {
+    matrix(|_| {
+        let start = Instant::now();
+        let receiver = tick(SOON);
+        let due: Vec<_> = receiver.iter().take(4).collect();
+        assert!(due[0] >= start + SOON);
+        assert!(due.windows(2).all(|pair| pair[1] >= pair[0] + SOON));
+        assert!(Instant::now() >= due[3]);
+        assert!(receiver.len() <= 1);
+    });
+}
+
+#[test]
+fn ticks_that_nobody_took_do_not_add_up() {
+    let receiver = tick(SOON);
+    gocoro::time::sleep(SOON * 5);
+    assert_eq!(receiver.len(), 1);
+    assert!(receiver.try_recv().is_ok());
+    let next = receiver.recv().unwrap();
+    assert!(next <= Instant::now());
+}
+
+#[test]
+fn never_is_empty_and_never_ends() {
+    let receiver = never::<i32>();
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(receiver.recv_timeout(SOON), Err(RecvTimeoutError::Timeout));
+    assert_eq!((receiver.len(), receiver.capacity()), (0, Some(0)));
+    assert!(receiver.is_empty() && receiver.is_full());
+}
+
+#[test]
+fn a_wait_for_time_can_be_cancelled() {
+    on_workers(|_| {
+        for waiting in [
+            go!({ after(NEVER).recv().is_ok() }),
+            go!({ tick(NEVER).recv().is_ok() }),
+            go!({ never::<()>().recv().is_ok() }),
+        ] {
+            gocoro::task::yield_now();
+            waiting.cancel();
+            assert!(waiting.join().unwrap_err().is_cancelled());
+        }
+    });
+}

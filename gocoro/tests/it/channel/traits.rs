@@ -1,0 +1,78 @@
+//! What the types and errors promise to the compiler, and what they say.
+
+use std::error::Error;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+use gocoro::channel::{
+    Iter, ReadyTimeoutError, Receiver, RecvError, RecvTimeoutError, Select, SelectTimeoutError,
+    SendError, SendTimeoutError, Sender, TryReadyError, TryRecvError, TrySelectError, TrySendError,
+    broadcast, oneshot, watch,
+};
+use gocoro::sync::mpsc;
+
+#[test]
+fn sides_cross_threads_if_messages_do() {
+    fn both<T: Send + Sync>() {}
+    fn send<T: Send>() {}
+    fn safe<T: UnwindSafe + RefUnwindSafe>() {}
+    both::<Sender<std::cell::Cell<i32>>>();
+    both::<Receiver<std::cell::Cell<i32>>>();
+    both::<oneshot::Sender<i32>>();
+    both::<oneshot::Receiver<i32>>();
+    both::<broadcast::Sender<i32>>();
+    both::<broadcast::Receiver<i32>>();
+    both::<watch::Sender<i32>>();
+    both::<watch::Receiver<i32>>();
+    both::<mpsc::Sender<i32>>();
+    both::<mpsc::SyncSender<i32>>();
+    send::<mpsc::Receiver<i32>>();
+    send::<Iter<'_, i32>>();
+    safe::<Sender<std::cell::Cell<i32>>>();
+    safe::<Receiver<std::cell::Cell<i32>>>();
+}
+
+#[test]
+fn errors_say_what_crossbeams_say() {
+    fn text(error: impl Error) -> String {
+        error.to_string()
+    }
+    let closed = "sending on a disconnected channel";
+    assert_eq!(text(SendError(1)), closed);
+    assert_eq!(text(TrySendError::Disconnected(1)), closed);
+    assert_eq!(text(SendTimeoutError::Disconnected(1)), closed);
+    assert_eq!(text(TrySendError::Full(1)), "sending on a full channel");
+    assert_eq!(text(SendTimeoutError::Timeout(1)), "timed out waiting on send operation");
+    let closed = "receiving on an empty and disconnected channel";
+    assert_eq!(text(RecvError), closed);
+    assert_eq!(text(TryRecvError::Disconnected), closed);
+    assert_eq!(text(TryRecvError::Empty), "receiving on an empty channel");
+    assert_eq!(text(RecvTimeoutError::Timeout), "timed out waiting on receive operation");
+    assert_eq!(text(RecvTimeoutError::Disconnected), "channel is empty and disconnected");
+    assert_eq!(text(TrySelectError), "all operations in select would block");
+    assert_eq!(text(SelectTimeoutError), "timed out waiting on select");
+    assert!(!text(TryReadyError).is_empty() && !text(ReadyTimeoutError).is_empty());
+    assert_eq!(format!("{:?}", SendError(1)), "\"SendError(..)\"");
+    let lagged = broadcast::RecvError::Lagged(3);
+    assert!(text(lagged).contains("3 messages lost"));
+}
+
+#[test]
+fn errors_turn_into_each_other() {
+    assert_eq!(TrySendError::from(SendError(1)), TrySendError::Disconnected(1));
+    assert_eq!(SendTimeoutError::from(SendError(1)), SendTimeoutError::Disconnected(1));
+    assert_eq!(TryRecvError::from(RecvError), TryRecvError::Disconnected);
+    assert_eq!(RecvTimeoutError::from(RecvError), RecvTimeoutError::Disconnected);
+    assert_eq!((SendError(1).into_inner(), TrySendError::Full(2).into_inner()), (1, 2));
+    assert_eq!(SendTimeoutError::Timeout(3).into_inner(), 3);
+    assert!(TrySendError::Full(0).is_full() && TrySendError::Disconnected(0).is_disconnected());
+    assert!(SendTimeoutError::Timeout(0).is_timeout());
+    assert!(TryRecvError::Empty.is_empty() && RecvTimeoutError::Timeout.is_timeout());
+}
+
+#[test]
+fn a_set_of_operations_shows_its_size() {
+    let receiver = gocoro::channel::never::<i32>();
+    let mut select = Select::default();
+    select.recv(&receiver);
+    assert!(format!("{select:?}").contains("operations: 1"));
+}

@@ -1,0 +1,184 @@
+//! Sockets beside channels.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use gocoro::channel::{Sender, bounded, never};
+use gocoro::net::{TcpListener, TcpStream};
+use gocoro::{go, select, time};
+
+use crate::channel::{matrix, spawn};
+use crate::support::{NEVER, SOON, on_workers, settle, until};
+
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (near, listener.accept().unwrap().0)
+}
+
+#[test]
+fn a_stream_becomes_readable() {
+    matrix(|peer| {
+        let (near, far) = pair();
+        select! {
+            readable(near) => unreachable!("nothing was written"),
+            default => {}
+        }
+        select! {
+            readable(near) => unreachable!("nothing was written"),
+            default(SOON) => {}
+        }
+        let writing = spawn(peer, move || {
+            (&far).write_all(b"x").unwrap();
+            far
+        });
+        let (_sender, receiver) = bounded::<()>(0);
+        select! {
+            recv(receiver) -> _ => unreachable!("nobody sends"),
+            readable(near) -> ready => ready.unwrap(),
+        }
+        let mut byte = [0];
+        assert_eq!((&near).read(&mut byte).unwrap(), 1);
+        drop(writing.wait());
+        // The end is readable.
+        select!(readable(&near) => assert_eq!((&near).read(&mut byte).unwrap(), 0));
+    });
+}
+
+#[test]
+fn a_message_wins_over_a_silent_stream() {
+    matrix(|peer| {
+        let (near, _far) = pair();
+        let (sender, receiver) = bounded(0);
+        let sending = spawn(peer, move || sender.send(1));
+        select! {
+            readable(near) => unreachable!("nothing was written"),
+            recv(receiver) -> got => assert_eq!(got, Ok(1)),
+        }
+        sending.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_listener_and_both_directions() {
+    matrix(|peer| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let connecting = spawn(peer, move || TcpStream::connect(address).unwrap());
+        select! {
+            readable(listener) => {}
+            default(NEVER) => unreachable!(),
+        }
+        let far = listener.accept().unwrap().0;
+        let near = connecting.wait();
+        select! {
+            readable(near) => unreachable!("nothing was written"),
+            writable(near) => {}
+        }
+        // Full: no longer writable.
+        let filling = spawn(peer, move || {
+            far.set_nonblocking(true).unwrap();
+            let full = |error: io::Error| assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            while (&far).write(&[0; 1 << 16]).map_err(full).is_ok() {}
+            select! {
+                writable(far) => unreachable!("nobody reads"),
+                default(SOON) => {}
+            }
+            far
+        });
+        let far = filling.wait();
+        let draining = spawn(peer, move || {
+            let mut near = near;
+            io::copy(&mut near, &mut io::sink()).unwrap()
+        });
+        select! {
+            writable(far) => {}
+            recv(never::<()>()) -> _ => unreachable!(),
+        }
+        drop(far);
+        assert!(draining.wait() > 0);
+    });
+}
+
+/// Many wait for one stream, some in a choice that something else ends.
+#[test]
+fn losing_arms_leave_the_stream_to_others() {
+    on_workers(|_| {
+        let (near, far) = pair();
+        let near = std::sync::Arc::new(near);
+        let (stop, stopped) = bounded::<()>(0);
+        let choosing: Vec<_> = (0..4)
+            .map(|_| {
+                go!(clone(near, stopped) => {
+                    select! {
+                        readable(near) => true,
+                        recv(stopped) -> _ => false,
+                    }
+                })
+            })
+            .collect();
+        let reading = go!(clone(near) => { (&*near).read(&mut [0; 8]).unwrap() });
+        settle();
+        drop(stop);
+        assert!(choosing.into_iter().all(|choice| !choice.wait()));
+        (&far).write_all(b"abc").unwrap();
+        assert_eq!(reading.wait(), 3);
+    });
+}
+
+#[test]
+fn a_cancelled_choice_forgets_the_stream() {
+    on_workers(|_| {
+        let (near, far) = pair();
+        let choosing = go!({ select!(readable(near) => unreachable!("nothing was written")) });
+        settle();
+        choosing.cancel();
+        assert!(choosing.join().unwrap_err().is_cancelled());
+        assert_eq!((&far).read(&mut [0]).unwrap_or(0), 0);
+    });
+}
+
+#[test]
+fn an_io_deadline_is_kept() {
+    matrix(|_| {
+        let (near, _far) = pair();
+        let at = std::time::Instant::now() + SOON;
+        let ready = time::io_deadline(at, || {
+            select! {
+                readable(near) -> ready => ready,
+                recv(never::<()>()) -> _ => unreachable!(),
+            }
+        });
+        assert_eq!(ready.unwrap_err().kind(), ErrorKind::TimedOut);
+    });
+}
+
+/// A server's loop: what is read is passed on, until it is told to stop.
+#[test]
+fn a_loop_over_a_stream_and_a_channel() {
+    fn serve(stream: &TcpStream, lines: &Sender<u8>, stop: &gocoro::channel::Receiver<()>) -> u32 {
+        let mut count = 0;
+        let mut byte = [0];
+        loop {
+            select! {
+                readable(stream) => match (&*stream).read(&mut byte) {
+                    Ok(1) => { lines.send(byte[0]).unwrap(); count += 1 }
+                    _ => return count,
+                },
+                recv(stop) -> _ => return count,
+            }
+        }
+    }
+    matrix(|peer| {
+        let (near, far) = pair();
+        let (lines, received) = bounded(1);
+        let (stop, stopped) = bounded(0);
+        let serving = spawn(peer, move || serve(&near, &lines, &stopped));
+        for byte in 0..50 {
+            (&far).write_all(&[byte]).unwrap();
+            assert_eq!(received.recv(), Ok(byte));
+        }
+        stop.send(()).unwrap();
+        assert_eq!(serving.wait(), 50);
+        until(|| true);
+    });
+}

@@ -1,0 +1,5 @@
+use gocoro::select;
+
+fn main() {
+    select! {}
+}

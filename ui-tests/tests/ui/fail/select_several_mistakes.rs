@@ -1,0 +1,12 @@
+use gocoro::channel::unbounded;
+use gocoro::select;
+
+fn main() {
+    let (sender, receiver) = unbounded::<i32>();
+    sender.send(1).unwrap();
+    select! {
+        receive(receiver) -> number => println!("{number:?}"),
+        send(sender) -> sent => println!("{sent:?}"),
+        recv(receiver) => println!("received"),
+    }
+}

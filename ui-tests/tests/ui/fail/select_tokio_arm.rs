@@ -1,0 +1,10 @@
+use gocoro::channel::unbounded;
+use gocoro::select;
+
+fn main() {
+    let (sender, receiver) = unbounded::<i32>();
+    sender.send(1).unwrap();
+    select! {
+        number = receiver.recv() => println!("{number:?}"),
+    }
+}

@@ -1,0 +1,11 @@
+use gocoro::channel::unbounded;
+use gocoro::select;
+
+fn main() {
+    let (sender, receiver) = unbounded::<i32>();
+    sender.send(1).unwrap();
+    select! {
+        send(sender, "one") -> sent => println!("{sent:?}"),
+        recv(receiver) -> number => println!("{number:?}"),
+    }
+}

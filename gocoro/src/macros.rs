@@ -187,6 +187,8 @@ macro_rules! colorless {
 /// | `default => …` | nothing else can be done now | |
 /// | `default(timeout) => …` | nothing else could be done within a [`Duration`](std::time::Duration) | |
 ///
+/// A handle whose arm `join` was done has given its result: joining it again panics.
+///
 /// The sources (`r`, `s`, `handle`, `x`, `io`, `timeout`) are evaluated once, in the order written,
 /// and borrowed. The value that an arm `send` sends is evaluated after the arm was chosen, and only
 /// then; the other side is waiting for it, so it should not take long. If it panics or leaves by

@@ -1,15 +1,5 @@
 //! The integration tests, through the public face only; a module a theme.
 
-#![allow(
-    clippy::iter_next_slice,
-    clippy::let_unit_value,
-    clippy::map_identity,
-    clippy::never_loop,
-    clippy::type_complexity,
-    clippy::useless_vec,
-    reason = "the forms are what the tests are about"
-)]
-
 mod cancel;
 mod channel;
 mod combinators;

@@ -5,6 +5,7 @@ mod exits;
 mod faults;
 mod limits;
 mod on_panic;
+mod refused;
 
 use std::process::{ExitCode, Output};
 
@@ -82,8 +83,14 @@ fn run(scenario: &str) -> Seen {
 #[test]
 fn child() {
     let Some(name) = scenario() else { return };
-    let scenarios =
-        [exits::SCENARIOS, faults::SCENARIOS, limits::SCENARIOS, on_panic::SCENARIOS].concat();
+    let scenarios = [
+        exits::SCENARIOS,
+        faults::SCENARIOS,
+        limits::SCENARIOS,
+        on_panic::SCENARIOS,
+        refused::SCENARIOS,
+    ]
+    .concat();
     let found = scenarios.iter().find(|(known, _)| *known == name);
     let code = found.expect("a known scenario").1();
     // As the end of `main` does it.

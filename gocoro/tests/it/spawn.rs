@@ -276,12 +276,12 @@ fn sizes_and_alignments_of_closures_and_results() {
     }
 
     go!({}).wait();
+    // They are moved several times, without optimisation.
     let big = [7u8; 48 * 1024];
-    // It is moved several times, without optimisation.
     assert_eq!(go!(stack_size = 1 << 20 => { big }).wait(), big);
     for n in 0..40 {
         let (page, line) = (Page([n; 4096]), Line(n));
-        let task = go!({
+        let task = go!(stack_size = 1 << 20 => {
             assert!(is_aligned(&page) && is_aligned(&line));
             task::yield_now();
             assert!(page.0.iter().all(|&byte| byte == n) && line.0 == n);

@@ -242,6 +242,8 @@ impl<T> Chan<T> {
                         unsafe { node.shared().fill(message) };
                         drop(state);
                         wake.give();
+                        // The place was not used.
+                        self.fill_room();
                     }
                     // Full only by messages that were given back: the place was promised.
                     Outlet::Room | Outlet::Full => state.push(message),
@@ -263,13 +265,20 @@ impl<T> Chan<T> {
                 wake.give();
             }
             Right::Place => {
-                let wakes = {
-                    let mut state = self.lock();
-                    state.unreserve();
-                    state.fill_room()
-                };
-                wakes.into_iter().flatten().for_each(Wake::give);
+                self.lock().unreserve();
+                self.fill_room();
             }
+        }
+    }
+
+    /// Has those who wait for a place that was reserved served.
+    fn fill_room(&self) {
+        loop {
+            let wakes = self.lock().fill_room();
+            if let [None, None] = wakes {
+                return;
+            }
+            wakes.into_iter().flatten().for_each(Wake::give);
         }
     }
 

@@ -27,6 +27,9 @@ use self::timed::Timed;
 use crate::clock;
 
 pub use self::arm::RecvArm;
+#[cfg(all(test, loom))]
+pub(crate) use self::lock::Spin;
+
 pub use self::broadcast::broadcast;
 pub use self::error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,

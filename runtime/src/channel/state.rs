@@ -179,7 +179,8 @@ impl<T> State<T> {
         self.reserved -= 1;
     }
 
-    /// After a place was given back: serves the oldest sender, and the receiver its message is for.
+    /// After a reserved place was given up, while receivers may be waiting: serves the oldest sender,
+    /// and the receiver its message is for; to be called until it wakes nobody.
     pub(super) fn fill_room(&mut self) -> [Option<Wake>; 2] {
         let sender = self.admit();
         [sender, self.feed()]

@@ -42,6 +42,9 @@ pub use race::{Racers, race};
 /// As `f` does, then until the children have ended: that wait cannot be cut short. On a plain thread
 /// it blocks the thread, and a wait of `f` for I/O ends before a child's panic unwinds it.
 ///
+/// In a destructor that runs because its task unwinds, children on the same worker can be cancelled
+/// only before they start: they end by themselves.
+///
 /// # Panics
 ///
 /// With the panic of `f`; else with that of the first child whose panic nobody joined; or with a

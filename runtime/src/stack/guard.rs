@@ -7,6 +7,7 @@
 //! Elsewhere, and when marking fails (memory locked by `mlockall`), the `mprotect` guard is widened
 //! and counted, and stacks are refused before the kernel's limit is reached. None is ever without.
 
+use std::collections::BTreeSet;
 use std::ffi::c_void;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,6 +43,13 @@ struct System {
 
 static SYSTEM: OnceLock<System> = OnceLock::new();
 static PROTECTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Where guards could be marked but this one could not be: the guards that are protected all the same.
+static EXCEPTIONS: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+
+fn exceptions() -> MutexGuard<'static, BTreeSet<usize>> {
+    EXCEPTIONS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn system() -> &'static System {
     SYSTEM.get_or_init(|| {
@@ -149,7 +157,11 @@ pub(super) fn install(stack: &Stack, class: SizeClass, mut budget: Budget) -> io
         count_protected()?;
         budget.counted = true;
     }
+    let start = guard.start;
     protect(guard)?;
+    if kind() == Kind::Marked {
+        exceptions().insert(start);
+    }
     budget.counted = false;
     Ok(())
 }
@@ -171,17 +183,22 @@ fn protect(guard: std::ops::Range<usize>) -> io::Result<()> {
 pub(super) fn remove(stack: &Stack, class: SizeClass) {
     let guard = stack.guard(class);
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-    // SAFETY: as in `install`: the pages are the stack's own, and the stack is idle.
-    let unmarked = kind() == Kind::Marked
-        && unsafe { libc::madvise(first, guard.len(), MADV_GUARD_REMOVE) } == 0;
-    // SAFETY: as above. A stack that was protected after marking failed is opened here too.
+    let protected = match kind() {
+        Kind::Protected => true,
+        Kind::Marked => PROTECTED.load(Ordering::Relaxed) > 0 && exceptions().remove(&guard.start),
+    };
+    if !protected {
+        // SAFETY: as in `install`: the pages are the stack's own, and the stack is idle.
+        unsafe { libc::madvise(first, guard.len(), MADV_GUARD_REMOVE) };
+    }
+    // SAFETY: as above.
     let opened =
         unsafe { libc::mprotect(first, guard.len(), libc::PROT_READ | libc::PROT_WRITE) } == 0;
     if !opened {
         eprintln!("gocoro: a stack's guard cannot be taken away: {}", io::Error::last_os_error());
         std::process::abort();
     }
-    if !unmarked {
+    if protected {
         PROTECTED.fetch_sub(1, Ordering::Relaxed);
     }
     let bottom = std::ptr::without_provenance_mut::<usize>(guard.start + page_bytes());

@@ -10,10 +10,13 @@
 mod guard;
 mod overflow;
 mod pool;
+#[cfg(gocoro_asan)]
+mod sanitizer;
 
 use std::cell::Cell;
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -70,6 +73,8 @@ const CLASSES: usize =
 #[derive(Debug)]
 pub(crate) struct Stack {
     raw: NonNull<usize>,
+    #[cfg(gocoro_asan)]
+    class: SizeClass,
 }
 
 /// What an idle stack does when it is resumed: runs one job and returns `true`, or returns `false`
@@ -85,9 +90,7 @@ pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) {
     JOB.get_or_init(|| {
         overflow::install(fault, || {
             // generator installs its handler at its first resume; ours must come after.
-            let mut first = Gn::<()>::new_opt::<(), _>(0x1000, || ());
-            first.resume();
-            debug_assert!(first.is_done());
+            Bare::new(|| ()).resume();
         });
         guard::detect();
         job
@@ -109,12 +112,18 @@ impl Stack {
         // that the task itself runs.
         made.set_local_data(NonNull::<u8>::dangling().as_ptr());
         let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
-        let stack = Stack { raw };
+        let stack = Stack {
+            raw,
+            #[cfg(gocoro_asan)]
+            class,
+        };
         if let Err(error) = guard::install(&stack, class, budget) {
             // SAFETY: `raw` came from `into_raw` just now, and the coroutine was never resumed.
             drop(unsafe { Generator::<'static, (), ()>::from_raw(stack.raw.as_ptr()) });
             return Err(error);
         }
+        #[cfg(gocoro_asan)]
+        sanitizer::mapped(stack.usable(class));
         Ok(stack)
     }
 
@@ -129,6 +138,11 @@ impl Stack {
         // this second handle from freeing it.
         let mut generator =
             ManuallyDrop::new(unsafe { Generator::<'static, (), ()>::from_raw(self.raw.as_ptr()) });
+        #[cfg(gocoro_asan)]
+        return sanitizer::resume(self.usable(self.class), || {
+            generator.resume();
+        });
+        #[cfg(not(gocoro_asan))]
         generator.resume();
     }
 
@@ -174,6 +188,8 @@ impl Stack {
             eprintln!("gocoro: an idle stack went on; this is a bug in gocoro; aborting");
             std::process::abort();
         }
+        #[cfg(gocoro_asan)]
+        sanitizer::unmapped(self.usable(class));
         guard::remove(&self, class);
         // SAFETY: `raw` came from `into_raw`, and `self` is consumed.
         drop(unsafe { Generator::<'static, (), ()>::from_raw(self.raw.as_ptr()) });
@@ -185,15 +201,21 @@ impl Stack {
         self.raw.as_ptr().addr().next_multiple_of(guard::page_bytes())
     }
 
+    /// The addresses above the guard.
+    fn usable(&self, class: SizeClass) -> Range<usize> {
+        let top = self.top();
+        top - class.bytes()..top
+    }
+
     /// The addresses of the guard below.
-    pub(crate) fn guard(&self, class: SizeClass) -> std::ops::Range<usize> {
-        let bottom = self.top() - class.bytes();
+    pub(crate) fn guard(&self, class: SizeClass) -> Range<usize> {
+        let bottom = self.usable(class).start;
         bottom - guard::guard_bytes()..bottom
     }
 
     /// Gives the memory below `keep` bytes from the top back to the kernel.
     pub(crate) fn trim(&self, class: SizeClass, keep: usize) {
-        let bottom = self.top() - class.bytes();
+        let bottom = self.usable(class).start;
         guard::discard(bottom, class.bytes().saturating_sub(keep));
     }
 }
@@ -201,37 +223,60 @@ impl Stack {
 /// Suspends the running stack: its resumer goes on.
 #[inline(always)]
 pub(crate) fn suspend() {
+    #[cfg(gocoro_asan)]
+    return sanitizer::suspend(Some(|| generator::co_yield_with(())));
+    #[cfg(not(gocoro_asan))]
     generator::co_yield_with(());
+}
+
+/// A stack outside any pool, guarded by `generator` alone, for code of this module.
+struct Bare(Stack);
+
+impl Bare {
+    fn new(body: impl FnOnce() + Send + 'static) -> Bare {
+        let words = STACK_BYTES_MIN / size_of::<usize>();
+        let mut made = Gn::<()>::new_opt::<(), _>(words, move || whole(body));
+        made.set_local_data(NonNull::<u8>::dangling().as_ptr());
+        let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
+        Bare(Stack {
+            raw,
+            #[cfg(gocoro_asan)]
+            class: SizeClass::at(0),
+        })
+    }
+
+    fn resume(&mut self) {
+        assert!(!self.0.is_ended(), "a coroutine that has ended was resumed");
+        // SAFETY: it is not running, and does not leave the thread: it is not `Send`.
+        unsafe { self.0.resume() };
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        assert!(self.0.is_ended(), "a coroutine was dropped before its end");
+        // SAFETY: `raw` came from `into_raw`, and `self` is not used again.
+        drop(unsafe { Generator::<'static, (), ()>::from_raw(self.0.raw.as_ptr()) });
+    }
 }
 
 /// Times pairs of a resume and a suspension through this module, for the benchmarks: the worker's
 /// loop and a task's state left out.
 pub fn switch_pairs(pairs: u64) -> Duration {
-    let words = STACK_BYTES_MIN / size_of::<usize>();
     let enough = Arc::new(AtomicBool::new(false));
     let theirs = enough.clone();
-    let body = move || {
+    let mut bare = Bare::new(move || {
         while !theirs.load(Ordering::Relaxed) {
             suspend();
         }
-    };
-    let mut made = Gn::<()>::new_opt::<(), _>(words, body);
-    made.set_local_data(NonNull::<u8>::dangling().as_ptr());
-    let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
-    let stack = Stack { raw };
+    });
     let start = clock::now();
     for _ in 0..pairs {
-        // SAFETY: made here and resumed by this thread alone.
-        unsafe { stack.resume() };
-        assert!(!stack.is_ended());
+        bare.resume();
     }
     let took = clock::now().duration_since(start);
     enough.store(true, Ordering::Relaxed);
-    // SAFETY: as above; it returns now, and then the handle is taken back.
-    unsafe {
-        stack.resume();
-        drop(Generator::<'static, (), ()>::from_raw(stack.raw.as_ptr()));
-    }
+    bare.resume();
     took
 }
 
@@ -239,8 +284,8 @@ pub fn switch_pairs(pairs: u64) -> Duration {
 pub(crate) fn remaining(stack: &Stack, class: SizeClass) -> Option<usize> {
     let marker = Cell::new(0u8);
     let here = (&raw const marker).addr();
-    let bottom = stack.top() - class.bytes();
-    (bottom..stack.top()).contains(&here).then(|| here - bottom)
+    let usable = stack.usable(class);
+    usable.contains(&here).then(|| here - usable.start)
 }
 
 const LINE_BYTES: usize = 64;
@@ -295,14 +340,26 @@ fn enter(colour: u32) {
     }
 }
 
+/// All that a coroutine does, from its first entry to its end.
+#[inline(always)]
+fn whole(body: impl FnOnce()) {
+    #[cfg(gocoro_asan)]
+    sanitizer::suspend(None::<fn()>);
+    body();
+    #[cfg(gocoro_asan)]
+    sanitizer::end();
+}
+
 #[inline(never)]
 fn lowered<const BYTES: usize>() {
     let pad = [MaybeUninit::<u8>::uninit(); BYTES];
     std::hint::black_box(&pad);
     let job = JOB.get().expect("installed before the first stack");
-    while job() {
-        suspend();
-    }
+    whole(|| {
+        while job() {
+            suspend();
+        }
+    });
     std::hint::black_box(&pad);
 }
 

@@ -8,6 +8,7 @@
 //! Loom's threads stand in for tasks and workers: no stack is switched. A lost wake shows as a
 //! deadlock, a touch after the other side has left as a causality violation of a probe.
 
+mod loom_channel;
 mod loom_idle;
 mod loom_inbox;
 mod loom_join;

@@ -136,8 +136,8 @@ pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elap
     park::timeout(Some(deadline), expired, f).ok_or(Elapsed { _private: () })
 }
 
-/// Runs `f` with a deadline for I/O: once it has passed, every wait of gocoro's sockets, pipes and
-/// files' kind in it fails with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut).
+/// Runs `f` with a deadline for I/O: once it has passed, every wait for gocoro's I/O in it fails with
+/// [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut).
 ///
 /// The gentle form of [`timeout_at`]: nothing unwinds. It reaches through all code that reads and
 /// writes gocoro's streams, such as protocol libraries, which report the error their own way. Locks,

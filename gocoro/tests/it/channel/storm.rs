@@ -12,7 +12,9 @@ use crate::support::{Colour, Random, SOON, WORKERS, until};
 const SIDE: usize = 4;
 const EACH: usize = 300;
 
-fn channels() -> Vec<(Sender<(usize, usize)>, Receiver<(usize, usize)>)> {
+type Ends<T> = (Sender<T>, Receiver<T>);
+
+fn channels() -> Vec<Ends<(usize, usize)>> {
     vec![bounded(0), bounded(1), bounded(3), bounded(100), unbounded()]
 }
 

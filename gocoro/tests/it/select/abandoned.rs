@@ -12,6 +12,7 @@ use crate::support::{NEVER, on_workers, settle, until};
 /// Chooses the send and leaves it, in one of the ways.
 fn abandon(sender: &Sender<i32>, way: usize) {
     let choose = || -> Option<()> {
+        #[expect(clippy::never_loop, reason = "to break from")]
         loop {
             select! {
                 send(sender, match way {
@@ -165,5 +166,29 @@ fn one_who_tries_waits_for_a_promise() {
         });
         assert_eq!(got, Some(1));
         choosing.wait().unwrap();
+    });
+}
+
+/// A place that was reserved while receivers waited, and is used for one of them, is free for the next.
+#[test]
+fn a_place_that_was_not_needed_goes_to_the_next_sender() {
+    on_workers(|_| {
+        let (sender, receiver) = bounded(1);
+        let (making, made) = bounded(0);
+        let (go_on, wait) = bounded::<()>(0);
+        let choosing = go!(clone(sender) => {
+            select! {
+                send(sender, { making.send(()).unwrap(); wait.recv().ok(); 1 }) -> sent => sent,
+            }
+        });
+        made.recv().unwrap();
+        let sending: Vec<_> = (2..=4).map(|n| go!(clone(sender) => { sender.send(n) })).collect();
+        let receiving: Vec<_> =
+            (0..4).map(|_| go!(clone(receiver) => { receiver.recv().unwrap() })).collect();
+        settle();
+        drop(go_on);
+        choosing.wait().unwrap();
+        sending.into_iter().for_each(|task| task.wait().unwrap());
+        assert_eq!(receiving.into_iter().map(|task| task.wait()).sum::<i32>(), 1 + 2 + 3 + 4);
     });
 }

@@ -129,8 +129,7 @@ fn a_task() {
 
         let mut failing = go!({ panic!("no") });
         let failing = &mut failing;
-        let error: task::JoinError =
-            select!(join(failing) -> ended => ended.map(|()| ()).unwrap_err());
+        let error: task::JoinError = select!(join(failing) -> ended => ended.unwrap_err());
         assert_eq!(error.downcast_ref(), Some(&"no"));
     });
 }
@@ -234,7 +233,7 @@ fn sources_of_many_shapes() {
         select!(recv(boxed) -> n => n),
         select!(recv(holder.receiver) -> n => n),
         select!(recv(list[0]) -> n => n),
-        select!(recv(list.iter().next().unwrap()) -> n => n),
+        select!(recv(list.first().unwrap()) -> n => n),
         select!(recv(receiver.clone()) -> n => n),
         select!(recv(if list.is_empty() { &never() } else { &receiver }) -> n => n),
     ];

@@ -79,7 +79,7 @@ fn one_of_many_senders_is_served() {
                 spawn(peer, move || sender.send(n))
             })
             .collect();
-        let mut left = vec![true; 4];
+        let mut left = [true; 4];
         for _ in 0..4 {
             let got = select! {
                 recv(channels[0].1) -> got => got,

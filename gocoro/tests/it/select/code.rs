@@ -89,8 +89,7 @@ fn values_and_patterns() {
         default => "none",
     };
     assert_eq!(text, "one");
-    let unit = select!(recv(receiver) -> _ => (), default => ());
-    assert_eq!(unit, ());
+    select!(recv(receiver) -> _ => (), default => ());
     let diverging = || -> i32 { select!(default => panic!("diverges")) };
     assert!(std::panic::catch_unwind(diverging).is_err());
 }

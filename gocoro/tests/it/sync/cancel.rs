@@ -16,14 +16,15 @@ type Wait = Box<dyn FnOnce() + Send>;
 
 /// Every wait there is, for something that never comes.
 fn waits() -> Vec<(&'static str, Wait)> {
-    let mutex: &'static Mutex<()> = Box::leak(Box::default());
-    let lock: &'static RwLock<()> = Box::leak(Box::default());
-    go!({ std::mem::forget((mutex.lock(), lock.write())) }).wait();
+    let mutex = Arc::new(Mutex::new(()));
+    let lock = Arc::new(RwLock::new(()));
+    go!(clone(mutex, lock) => { std::mem::forget((mutex.lock(), lock.write())) }).wait();
+    let read = lock.clone();
     let (promise, deferred) = promise::<()>();
     vec![
-        ("Mutex::lock", Box::new(|| drop(mutex.lock()))),
-        ("RwLock::read", Box::new(|| drop(lock.read()))),
-        ("RwLock::write", Box::new(|| drop(lock.write()))),
+        ("Mutex::lock", Box::new(move || drop(mutex.lock()))),
+        ("RwLock::read", Box::new(move || drop(read.read()))),
+        ("RwLock::write", Box::new(move || drop(lock.write()))),
         (
             "Condvar::wait",
             Box::new(|| {

@@ -241,9 +241,9 @@ fn prints_as_std_does() {
 #[test]
 fn a_guard_may_go_to_another_task_of_the_worker() {
     on_one_worker(|| {
-        let mutex: &'static Mutex<i32> = Box::leak(Box::new(Mutex::new(1)));
+        let mutex = Mutex::new(1);
         let guard = mutex.lock().unwrap();
-        go!(local => { drop(guard) }).wait();
+        task::scope(|s| s.spawn_local(|| drop(guard)).join().unwrap());
         *mutex.lock().unwrap() += 1;
         assert_eq!(*mutex.lock().unwrap(), 2);
     });

@@ -17,7 +17,7 @@ use crate::{
     rows::skynet,
     system::{
         SmolExecutor,
-        System::{May, Smol, Threads, TokioCt, TokioMt},
+        System::{Gocoro, May, Smol, Threads, TokioCt, TokioMt},
         on_may, on_smol, on_tokio,
     },
 };
@@ -37,6 +37,7 @@ pub(crate) const ROWS: &[Row] = &[
         size: 1,
         two: true,
         on: &[
+            (Gocoro, pair_gocoro),
             (TokioCt, pair_tokio),
             (TokioMt, pair_tokio),
             (May, pair_may),
@@ -51,7 +52,7 @@ pub(crate) const ROWS: &[Row] = &[
         size: 0,
         quick: 0,
         two: true,
-        on: &[(Threads, pair_threads)],
+        on: &[(Gocoro, pair_gocoro), (Threads, pair_threads)],
         ..Row::DEFAULT
     },
     Row {
@@ -61,6 +62,7 @@ pub(crate) const ROWS: &[Row] = &[
         quick: 1024,
         two: true,
         on: &[
+            (Gocoro, mpsc_gocoro),
             (TokioCt, mpsc_tokio),
             (TokioMt, mpsc_tokio),
             (Smol, mpsc_smol),
@@ -73,6 +75,7 @@ pub(crate) const ROWS: &[Row] = &[
         figures: PER_MESSAGE,
         two: true,
         on: &[
+            (Gocoro, mpsc_unbounded_gocoro),
             (TokioCt, mpsc_unbounded_tokio),
             (TokioMt, mpsc_unbounded_tokio),
             (May, mpsc_unbounded_may),
@@ -87,7 +90,7 @@ pub(crate) const ROWS: &[Row] = &[
         size: 1024,
         quick: 1024,
         two: true,
-        on: &[(Smol, mpmc_smol), (Threads, mpmc_threads)],
+        on: &[(Gocoro, mpmc_gocoro), (Smol, mpmc_smol), (Threads, mpmc_threads)],
         ..Row::DEFAULT
     },
     Row {
@@ -95,7 +98,13 @@ pub(crate) const ROWS: &[Row] = &[
         figures: skynet::FIGURES,
         size: 1_000_000,
         quick: 10_000,
-        on: &[(TokioCt, sky_tokio), (TokioMt, sky_tokio), (May, sky_may), (Smol, sky_smol)],
+        on: &[
+            (Gocoro, sky_gocoro),
+            (TokioCt, sky_tokio),
+            (TokioMt, sky_tokio),
+            (May, sky_may),
+            (Smol, sky_smol),
+        ],
         ..Row::DEFAULT
     },
     Row {
@@ -103,6 +112,7 @@ pub(crate) const ROWS: &[Row] = &[
         figures: &[cost("", "ns/lock")],
         two: true,
         on: &[
+            (Gocoro, mutex_gocoro),
             (TokioCt, mutex_tokio),
             (TokioMt, mutex_tokio),
             (May, mutex_may),
@@ -114,6 +124,29 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 // Ping-pong: the size is the channels' bound.
+
+fn pair_gocoro(ctx: &Context) -> Outcome {
+    use gocoro::{channel::bounded, task::spawn};
+    let (runtime, bound) = (ctx.gocoro(), ctx.size);
+    Ok(vec![ctx.per_op(|rounds| {
+        runtime.run(|| {
+            let start = Instant::now();
+            let ((to, at), (back, home)) = (bounded(bound), bounded(bound));
+            let other = spawn(move || {
+                while let Ok(n) = at.recv() {
+                    back.send(n).expect("the other side");
+                }
+            });
+            for n in 0..rounds {
+                to.send(n).expect("the other side");
+                assert_eq!(home.recv(), Ok(n));
+            }
+            drop(to);
+            other.wait();
+            start.elapsed()
+        })
+    })])
+}
 
 fn pair_tokio(ctx: &Context) -> Outcome {
     use tokio::sync::mpsc::channel;
@@ -217,6 +250,11 @@ fn scale(took: Duration, messages: u64, sent: u64) -> Duration {
     took.mul_f64(messages as f64 / sent as f64)
 }
 
+fn mpsc_gocoro(ctx: &Context) -> Outcome {
+    let bound = ctx.size;
+    many_gocoro(ctx, move || gocoro::channel::bounded(bound), SENDERS, 1)
+}
+
 fn mpsc_tokio(ctx: &Context) -> Outcome {
     let (runtime, bound) = (ctx.tokio(), ctx.size);
     Ok(vec![ctx.per_op(|messages| {
@@ -249,6 +287,10 @@ fn mpsc_smol(ctx: &Context) -> Outcome {
 fn mpsc_threads(ctx: &Context) -> Outcome {
     let bound = ctx.size;
     many_threads(ctx, move || crossbeam_channel::bounded(bound), SENDERS, 1)
+}
+
+fn mpsc_unbounded_gocoro(ctx: &Context) -> Outcome {
+    many_gocoro(ctx, gocoro::channel::unbounded, SENDERS, 1)
 }
 
 fn mpsc_unbounded_tokio(ctx: &Context) -> Outcome {
@@ -306,6 +348,11 @@ fn mpsc_unbounded_threads(ctx: &Context) -> Outcome {
 
 // Many to many.
 
+fn mpmc_gocoro(ctx: &Context) -> Outcome {
+    let bound = ctx.size;
+    many_gocoro(ctx, move || gocoro::channel::bounded(bound), SIDE, SIDE)
+}
+
 fn mpmc_smol(ctx: &Context) -> Outcome {
     let bound = ctx.size;
     many_smol(ctx, move || smol::channel::bounded(bound), SIDE, SIDE)
@@ -314,6 +361,38 @@ fn mpmc_smol(ctx: &Context) -> Outcome {
 fn mpmc_threads(ctx: &Context) -> Outcome {
     let bound = ctx.size;
     many_threads(ctx, move || crossbeam_channel::bounded(bound), SIDE, SIDE)
+}
+
+fn many_gocoro(
+    ctx: &Context,
+    channel: impl Fn() -> (gocoro::channel::Sender<u64>, gocoro::channel::Receiver<u64>) + Sync,
+    senders: u64,
+    receivers: u64,
+) -> Outcome {
+    use gocoro::task::spawn;
+    let runtime = ctx.gocoro();
+    Ok(vec![ctx.per_op(|messages| {
+        runtime.run(|| {
+            let start = Instant::now();
+            let (sender, receiver) = channel();
+            for _ in 0..senders {
+                let sender = sender.clone();
+                drop(spawn(move || {
+                    for n in 0..share(messages, senders) {
+                        sender.send(n).expect("a receiver");
+                    }
+                }));
+            }
+            drop(sender);
+            let receive = |_| {
+                let receiver = receiver.clone();
+                spawn(move || receiver.iter().count() as u64)
+            };
+            let all: Vec<_> = (0..receivers).map(receive).collect();
+            let sent = all.into_iter().map(|receiver| receiver.wait()).sum();
+            scale(start.elapsed(), messages, sent)
+        })
+    })])
 }
 
 fn many_smol(
@@ -386,6 +465,34 @@ fn many_threads(
 }
 
 // Skynet as it was published: each task has a channel, into which its ten children send their sums.
+
+fn sky_gocoro(ctx: &Context) -> Outcome {
+    use gocoro::{
+        channel::{Sender, bounded},
+        task::spawn,
+    };
+    fn sky(up: &Sender<u64>, number: u64, size: u64) {
+        let mut sum = number;
+        if size > 1 {
+            let size = size / 10;
+            let (sender, receiver) = bounded(1);
+            for i in 0..10 {
+                let sender = sender.clone();
+                drop(spawn(move || sky(&sender, number + i * size, size)));
+            }
+            sum = (0..10).map(|_| receiver.recv().expect("a child")).sum();
+        }
+        up.send(sum).expect("the parent");
+    }
+    let (runtime, size) = (ctx.gocoro(), ctx.size);
+    let start = Instant::now();
+    let sum = runtime.run(|| {
+        let (sender, receiver) = bounded(1);
+        drop(spawn(move || sky(&sender, 0, size as u64)));
+        receiver.recv().expect("the root")
+    });
+    skynet::figures(size, start, sum)
+}
 
 fn sky_tokio(ctx: &Context) -> Outcome {
     use tokio::sync::mpsc::{Sender, channel};
@@ -478,6 +585,34 @@ fn sky_smol(ctx: &Context) -> Outcome {
 }
 
 // Each holder yields while it has the lock, so that the others queue up for it.
+
+fn mutex_gocoro(ctx: &Context) -> Outcome {
+    use gocoro::{
+        sync::Mutex,
+        task::{spawn, yield_now},
+    };
+    let runtime = ctx.gocoro();
+    Ok(vec![ctx.per_op(|locks| {
+        runtime.run(|| {
+            let start = Instant::now();
+            let mutex = Arc::new(Mutex::new(0));
+            let rival = |_| {
+                let mutex = mutex.clone();
+                spawn(move || {
+                    for _ in 0..share(locks, RIVALS) {
+                        let mut count = mutex.lock().expect("no panic");
+                        yield_now();
+                        *count += 1;
+                    }
+                })
+            };
+            let rivals: Vec<_> = (0..RIVALS).map(rival).collect();
+            rivals.into_iter().for_each(|rival| rival.wait());
+            let locked = *mutex.lock().expect("no panic");
+            scale(start.elapsed(), locks, locked)
+        })
+    })])
+}
 
 fn mutex_tokio(ctx: &Context) -> Outcome {
     use tokio::{sync::Mutex, task::yield_now};

@@ -107,8 +107,7 @@ impl Worker {
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
         let class = task.class;
         let Ok(stack) = self.core.stacks.borrow_mut().take(class) else {
-            self.starved.set(true);
-            self.unstarted.push(task);
+            self.starve(task);
             return None;
         };
         let Some(requests) = task.word.claim(self.core.mailbox.id()) else {
@@ -125,6 +124,14 @@ impl Worker {
         // SAFETY: as above.
         unsafe { header.give_stack(stack) };
         Some(raw)
+    }
+
+    /// Queues a task again that got no stack. While it was not queued others may have looked in vain.
+    #[cold]
+    fn starve(&self, task: TaskRef) {
+        self.starved.set(true);
+        self.unstarted.push(task);
+        self.shared.wake_thief();
     }
 
     pub(super) fn put_stack(&self, stack: stack::Stack, class: SizeClass) {

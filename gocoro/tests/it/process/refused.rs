@@ -2,14 +2,13 @@
 
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
 
 use gocoro::runtime::Builder;
 use gocoro::task::{self, Scope, ScopedJoinHandle};
 use gocoro::time::sleep;
 
 use super::{IntoCode, run, scenarios};
-use crate::support::{NEVER, on_drop};
+use crate::support::{NEVER, on_drop, until};
 
 scenarios! {
     refused_children,
@@ -49,10 +48,9 @@ fn refused_children() {
                 task::scope(|s| {
                     s.spawn(|| sleep(NEVER));
                     let handle = hungry(s, || unreachable!("it has no stack"));
-                    // Not in a loop that yields: as long as the worker has that to run, the child
-                    // stays queued.
-                    while late && !handle.is_finished() {
-                        sleep(Duration::from_millis(1));
+                    // This worker stays awake and keeps the child queued: the other one refuses it.
+                    if late {
+                        until(|| handle.is_finished());
                     }
                     drop(handle);
                     sleep(NEVER);

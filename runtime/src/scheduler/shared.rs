@@ -284,7 +284,10 @@ impl Seat {
     }
 
     pub(crate) fn publish_load(&self, live: usize) {
-        self.live.store(live, Relaxed);
+        // Others read it all the time.
+        if self.live.load(Relaxed) != live {
+            self.live.store(live, Relaxed);
+        }
     }
 
     pub(crate) fn set_mailbox(&self, mailbox: &'static Mailbox) {

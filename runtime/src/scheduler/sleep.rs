@@ -21,6 +21,11 @@ impl Worker {
         if self.shared.seats.len() == 1 || self.starved.get() {
             return false;
         }
+        // Plainly nothing: the counter, which all workers share, is left alone. What this worker owes
+        // it still owes.
+        if !self.shared.has_stealable(self.index) {
+            return false;
+        }
         self.shared.idle.start_search();
         let found = self.steal();
         let last = self.shared.idle.end_search();

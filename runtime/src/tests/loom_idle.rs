@@ -69,6 +69,10 @@ impl Model {
         }
     }
 
+    fn has_stealable(&self) -> bool {
+        self.queue.iter().any(|task| task.load(Acquire) == QUEUED)
+    }
+
     fn poke(&self, worker: usize) {
         let notify = self.seats[worker].inbox.poke();
         self.notify(worker, notify);
@@ -147,6 +151,9 @@ impl Worker {
     }
 
     fn search(&mut self) -> bool {
+        if !self.model.has_stealable() {
+            return false;
+        }
         self.model.idle.start_search();
         let found = self.steal();
         let last = self.model.idle.end_search();
@@ -172,7 +179,7 @@ impl Worker {
 
     fn sleep(&mut self) {
         self.model.idle.announce(self.index);
-        if self.model.queue.iter().any(|task| task.load(Acquire) == QUEUED) {
+        if self.model.has_stealable() {
             self.model.idle.retract(self.index);
             self.owes_look = true;
             return;

@@ -1,5 +1,5 @@
-//! What runs on this thread: the only thread-locals of the runtime, and what a worker shows of itself
-//! to the layers below the scheduler.
+//! What runs on this thread: the only thread-locals of the runtime, but for the memory that `task`
+//! keeps; and what a worker shows of itself to the layers below the scheduler.
 //!
 //! A task never leaves its worker's thread, so a [`Core`] that a task looked up stays right across
 //! its waits.

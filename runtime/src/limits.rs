@@ -46,6 +46,9 @@ pub(crate) const BLOCKING_THREADS_MAX: usize = 256;
 /// How long an idle thread of the blocking pool stays.
 pub(crate) const BLOCKING_IDLE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// Memory of ended tasks that a thread keeps for its next ones, of each of two sizes.
+pub(crate) const TASK_BYTES_KEPT: usize = 1 << 20;
+
 /// Live tasks that a worker may have beyond twice the least loaded one's before it hands new tasks
 /// over. A few tasks that talk to each other are better off together.
 pub(crate) const PLACEMENT_SLACK: usize = 4;

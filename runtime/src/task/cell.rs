@@ -4,12 +4,14 @@ use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
+use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
 use super::boundary::Boundary;
 use super::cold::{Cold, Meta};
 use super::handle::Task;
 use super::inbox::Linked;
+use super::memory;
 use super::reference::TaskRef;
 use super::word::{Completed, Word};
 use crate::loom::AtomicPtr;
@@ -92,8 +94,8 @@ pub(crate) struct Kind {
     pub(crate) daemon: bool,
 }
 
-// With a closure or result of two words a task is 128 bytes, up to which glibc's allocator is
-// twice as fast as for the next sizes (1 000 live: 24 ns against 67 for 256 bytes).
+// With a closure or result of two words a task is 128 bytes, the smaller of the sizes that threads
+// keep memory of.
 #[cfg(not(all(test, loom)))]
 #[cfg(not(gocoro_asan))]
 const _: () = assert!(size_of::<TaskCell<[usize; 2], ()>>() <= 128);
@@ -267,8 +269,8 @@ pub(crate) fn create<F, T>(closure: F, created: Created) -> (TaskRef, Spawned<T>
 where
     F: FnOnce() -> T,
 {
-    let mut cell = Box::<TaskCell<F, T>>::new_uninit();
-    let raw = cell.as_mut_ptr();
+    let cell = memory::allocate::<TaskCell<F, T>>();
+    let raw = cell.as_ptr();
     // Written field by field: a header that is made elsewhere and moved here costs a copy.
     // SAFETY: every field of the new allocation is written once, and none is read.
     unsafe {
@@ -303,7 +305,7 @@ where
         (&raw mut (*header).cold).write(Cold::new(created.meta));
         (&raw mut (*raw).stage).write(UnsafeCell::new(Stage::Closure(closure)));
     }
-    let raw = Box::into_raw(cell).cast::<Header>().cast_const();
+    let raw = raw.cast::<Header>().cast_const();
     // SAFETY: the count starts at two, for these two; the header is the first field (`repr(C)`).
     let (queue, handle) = unsafe { (TaskRef::from_raw(raw), TaskRef::from_raw(raw)) };
     (queue, Spawned { task: ManuallyDrop::new(Task::new(handle)), take: take::<F, T> })
@@ -465,6 +467,10 @@ unsafe fn drop_result<F, T>(task: *const Header) {
 }
 
 unsafe fn free<F, T>(task: *const Header) {
-    // SAFETY: the last reference is gone; made by `Box::into_raw` in `create` with these types.
-    drop(unsafe { Box::from_raw(task.cast_mut().cast::<TaskCell<F, T>>()) });
+    let cell = task.cast_mut().cast::<TaskCell<F, T>>();
+    // SAFETY: the last reference is gone; `create` allocated it for these types, and wrote it.
+    unsafe {
+        cell.drop_in_place();
+        memory::release(NonNull::new_unchecked(cell));
+    }
 }

@@ -67,6 +67,7 @@ mod handle;
 pub(crate) mod inbox;
 mod locals;
 pub(crate) mod mailbox;
+mod memory;
 mod queue;
 mod reference;
 mod unparker;

@@ -6,9 +6,9 @@
 //! matters.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
+use dary_heap::QuaternaryHeap;
 use slab::Slab;
 
 use crate::clock;
@@ -47,13 +47,13 @@ struct Entry {
 pub(crate) struct Timers {
     base: Instant,
     live: Slab<(u32, Alarm)>,
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: QuaternaryHeap<Reverse<Entry>>,
     turn: u32,
 }
 
 impl Timers {
     pub(crate) fn new() -> Timers {
-        Timers { base: clock::now(), live: Slab::new(), heap: BinaryHeap::new(), turn: 0 }
+        Timers { base: clock::now(), live: Slab::new(), heap: QuaternaryHeap::new(), turn: 0 }
     }
 
     fn nanos(&self, at: Instant) -> u64 {

@@ -18,6 +18,7 @@ use crate::reactor::Driver;
 use crate::stack::{self, AltStack, Fault};
 use crate::task::word::Completed;
 use crate::task::{Flags, Header, Reason, Run, TaskRef};
+use crate::timer::Alarm;
 use crate::trace;
 use crate::unwind::AbortIfPanic;
 
@@ -359,21 +360,34 @@ impl Worker {
             return false;
         }
         let now = clock::now();
+        let mut due = None;
         let mut any = false;
         loop {
-            let alarm = self.core.timers.borrow_mut().pop_expired(now);
-            let Some(alarm) = alarm else { return any };
-            any = true;
-            // SAFETY: a task takes its timers out before it ends, and boundaries before they close.
-            unsafe {
-                let task = &*alarm.task;
-                match alarm.boundary.as_ref() {
-                    None => park::enqueue_local(&self.core, task),
-                    Some(boundary) => {
-                        boundary.expired.set(true);
-                        task.set(Flags::EXPIRED);
-                        park::interrupt_local(&self.core, task);
-                    }
+            // One is taken while the task of the one before comes into the cache.
+            let next = self.core.timers.borrow_mut().pop_expired(now);
+            if let Some(alarm) = next {
+                stack::prefetch(alarm.task.addr());
+            }
+            if let Some(alarm) = std::mem::replace(&mut due, next) {
+                any = true;
+                self.ring(alarm);
+            }
+            if due.is_none() {
+                return any;
+            }
+        }
+    }
+
+    fn ring(&self, alarm: Alarm) {
+        // SAFETY: a task takes its timers out before it ends, and boundaries before they close.
+        unsafe {
+            let task = &*alarm.task;
+            match alarm.boundary.as_ref() {
+                None => park::enqueue_local(&self.core, task),
+                Some(boundary) => {
+                    boundary.expired.set(true);
+                    task.set(Flags::EXPIRED);
+                    park::interrupt_local(&self.core, task);
                 }
             }
         }

@@ -57,9 +57,10 @@ pub(crate) const PLACEMENT_SLACK: usize = 4;
 /// started at home within this.
 pub(crate) const STEAL_PATIENCE: std::time::Duration = std::time::Duration::from_micros(10);
 
-/// How long a worker that is woken often by others' tasks looks at its inbox before it sleeps; about
-/// what a sleep and a wake cost.
-pub(crate) const SPIN: std::time::Duration = std::time::Duration::from_micros(40);
+/// How long a worker that is woken often by others' tasks looks at its inbox before it sleeps: more
+/// than a wake takes, 45 to 65 microseconds on virtual machines, or two tasks on two workers that
+/// wake each other would never find each other awake.
+pub(crate) const SPIN: std::time::Duration = std::time::Duration::from_micros(100);
 
 /// Idle stacks of one size that a worker keeps for good.
 pub(crate) const POOLED_STACKS_KEPT: usize = 64;

@@ -1,14 +1,52 @@
 //! A worker with nothing to run: it looks at the others' queues, then sleeps. The protocol is in
 //! `SLEEP.md`.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::worker::{Wait, Worker};
 use crate::clock;
 use crate::limits::{SPIN, STEAL_PATIENCE};
 
-/// Failures in a row after which a worker sleeps without looking first.
+/// Failures in a row after which a worker that had success sleeps without looking first.
 const SPINS_AFTER_SUCCESS: u32 = 4;
+
+/// Short sleeps after which one that had none tries again, at most.
+const PAUSE_MAX: u32 = 256;
+
+/// Whether it pays to look at the inbox for a while before a sleep.
+#[derive(Debug, Default)]
+pub(super) struct Spins {
+    /// Looks before the next sleeps.
+    left: Cell<u32>,
+    /// Short sleeps until the next look, when none are left.
+    pause: Cell<u32>,
+    /// What `pause` was set to last.
+    last_pause: Cell<u32>,
+}
+
+impl Spins {
+    fn succeeded(&self) {
+        self.left.set(SPINS_AFTER_SUCCESS);
+        self.last_pause.set(0);
+    }
+
+    fn failed(&self) {
+        self.left.set(self.left.get() - 1);
+        if self.left.get() == 0 {
+            self.last_pause.set((2 * self.last_pause.get()).clamp(1, PAUSE_MAX));
+            self.pause.set(self.last_pause.get());
+        }
+    }
+
+    /// Another worker's task ended a sleep soon.
+    fn slept_shortly(&self) {
+        match self.pause.get() {
+            0 => self.left.set(self.left.get().max(1)),
+            pause => self.pause.set(pause - 1),
+        }
+    }
+}
 
 /// Idle stacks that give pages back before one sleep, and that are freed.
 const TIDY_MOST: usize = 64;
@@ -69,13 +107,17 @@ impl Worker {
 
     /// Looks at the inbox for a while, if that has paid lately; whether something is there.
     fn spin(&self) -> bool {
-        let spins = self.spins.get();
-        if spins == 0 {
+        if self.spins.left.get() == 0 {
             return false;
         }
-        self.stays(|| self.core.mailbox.is_empty(), SPIN);
+        let timer = self.core.timers.borrow_mut().until_next(clock::now());
+        self.stays(|| self.core.mailbox.is_empty(), timer.map_or(SPIN, |timer| timer.min(SPIN)));
         let came = !self.core.mailbox.is_empty();
-        self.spins.set(if came { SPINS_AFTER_SUCCESS } else { spins - 1 });
+        if came {
+            self.spins.succeeded()
+        } else {
+            self.spins.failed()
+        }
         came
     }
 
@@ -132,12 +174,12 @@ impl Worker {
                 None
             };
             self.poll(timeout.into_iter().chain(tidy).min());
-            // Short, and ended by another worker's task: the next one comes soon.
+            // Two tasks that wake each other sleep for two wakes each.
             if !alone
                 && !self.core.mailbox.is_empty()
-                && clock::now().duration_since(now) < SPIN * 4
+                && clock::now().duration_since(now) < SPIN * 2
             {
-                self.spins.set(SPINS_AFTER_SUCCESS);
+                self.spins.slept_shortly();
             }
         }
         // Also takes the announcement back.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::sleep::Spins;
 use super::start::WorkerSeed;
 use super::unstarted::Unstarted;
 use super::{Seat, Shared};
@@ -43,8 +44,8 @@ pub(crate) struct Worker {
     pub(super) starts_next: Cell<bool>,
     pub(super) picks: Cell<u32>,
     pub(super) streak: Cell<u32>,
-    /// How often looking before sleeping may fail until it is given up.
-    pub(super) spins: Cell<u32>,
+    /// Whether looking before sleeping pays.
+    pub(super) spins: Spins,
     /// A stack was asked for and not had, since the last one was given back.
     pub(super) starved: Cell<bool>,
     /// Of the task that just ended: its link is on its way, and holds the reference.
@@ -142,7 +143,7 @@ impl Worker {
             starts_next: Cell::new(false),
             picks: Cell::new(0),
             streak: Cell::new(0),
-            spins: Cell::new(0),
+            spins: Spins::default(),
             starved: Cell::new(false),
             link_due: Cell::new(false),
             owes_look: Cell::new(false),

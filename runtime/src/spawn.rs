@@ -120,8 +120,8 @@ impl Builder {
         self
     }
 
-    /// Sets the stack's size in bytes. It is rounded up to a power of two, and to 16 KiB; memory is
-    /// used by the page, as it is touched.
+    /// Sets the stack's size in bytes. It is rounded up to a power of two, and to 32 KiB, since a panic
+    /// with a backtrace needs most of that; memory is used by the page, as it is touched.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.options.stack_size = Some(bytes);
         self

@@ -62,7 +62,7 @@ fn stacks_run_out() {
     let refused = || tasks.iter().filter(|task| task.is_finished()).count();
     let mut before = 0;
     until(|| {
-        go!(stack_size = 32 * 1024 => sleep(SOON)).join().ok();
+        go!(stack_size = 64 * 1024 => sleep(SOON)).join().ok();
         let now = refused();
         now > 0 && std::mem::replace(&mut before, now) == now
     });

@@ -5,6 +5,7 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::thread;
 use std::time::Duration;
 
 use gocoro::runtime::LocalRuntime;
@@ -12,7 +13,9 @@ use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 use gocoro::{go, go_test};
 
-use crate::support::{NEVER, SOON, on_drop, on_workers, settle, until, with_workers};
+use crate::support::{
+    NEVER, SOON, bounded, on_drop, on_workers, settle, until, with_workers,
+};
 
 /// The destructors of a closure that never ran had the cancel thrown out of them at their first wait.
 #[test]
@@ -142,6 +145,20 @@ fn a_local_runtime_ends_while_its_thread_panics() {
     }));
     assert!(panicked.is_err());
     assert_eq!(ended.get(), 2);
+}
+
+/// Starting a runtime took the token that the caller's `std::thread::park` waits for.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is what this is about")]
+fn starting_a_runtime_leaves_the_threads_token() {
+    bounded(|| {
+        for workers in [1, 2, 4] {
+            thread::current().unpark();
+            drop(with_workers(workers));
+            // Would never return.
+            thread::park();
+        }
+    });
 }
 
 struct Ends(Rc<Cell<i32>>);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
 use std::thread;
 
 use crossbeam_deque::Worker as Deque;
@@ -26,6 +26,29 @@ impl fmt::Debug for WorkerSeed {
     }
 }
 
+/// What the threads of a runtime say when they have started, or could not.
+///
+/// Not a channel of std's: it waits by `std::thread::park`, whose token is the program's.
+#[derive(Debug, Default)]
+struct News {
+    said: Mutex<Vec<io::Result<()>>>,
+    more: Condvar,
+}
+
+impl News {
+    fn say(&self, result: io::Result<()>) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+        self.more.notify_one();
+    }
+
+    /// Waits until so many have said theirs.
+    fn of(&self, threads: usize) -> Vec<io::Result<()>> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = self.more.wait_while(said, |said| said.len() < threads);
+        std::mem::take(&mut *said.unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// The threads of a runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Threads(Mutex<Vec<thread::JoinHandle<()>>>);
@@ -33,19 +56,18 @@ pub(crate) struct Threads(Mutex<Vec<thread::JoinHandle<()>>>);
 impl Threads {
     /// Starts a thread for each seed; an error if one cannot start, with the others ended.
     pub(crate) fn start(shared: &Arc<Shared>, seeds: Vec<WorkerSeed>) -> io::Result<Threads> {
-        let (started, news) = mpsc::channel();
+        let news = Arc::new(News::default());
         let mut threads = Vec::new();
         let mut failed = None;
         for seed in seeds {
-            let started = started.clone();
+            let theirs = news.clone();
             let name = format!("gocoro-{}", seed.index);
-            match thread::Builder::new().name(name).spawn(move || main(seed, started)) {
+            match thread::Builder::new().name(name).spawn(move || main(seed, &theirs)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => failed = Some(error),
             }
         }
-        drop(started);
-        for result in news {
+        for result in news.of(threads.len()) {
             if let Err(error) = result {
                 failed = Some(error);
             }
@@ -71,14 +93,13 @@ impl Threads {
     }
 }
 
-fn main(seed: WorkerSeed, started: mpsc::Sender<io::Result<()>>) {
+fn main(seed: WorkerSeed, news: &News) {
     let abort = AbortIfPanic("a worker");
     let shared = seed.shared.clone();
     let index = seed.index;
     match Worker::new(seed) {
         Ok(worker) => {
-            let _ = started.send(Ok(()));
-            drop(started);
+            news.say(Ok(()));
             let inside = worker.enter();
             worker.run_to_end();
             worker.end();
@@ -86,7 +107,7 @@ fn main(seed: WorkerSeed, started: mpsc::Sender<io::Result<()>>) {
         }
         Err(error) => {
             shared.seats[index].set_ended();
-            let _ = started.send(Err(error));
+            news.say(Err(error));
         }
     }
     std::mem::forget(abort);

@@ -248,7 +248,7 @@ impl Runtime {
             }
             let target = park::target();
             // SAFETY: this is the waiter, and it runs.
-            self.shared.watch(Some(unsafe { target.unparker() }));
+            let _watching = self.shared.watch_for(unsafe { target.unparker() });
             if done(&self.shared) {
                 return true;
             }
@@ -382,7 +382,7 @@ impl LocalRuntime {
         let _inside = self.worker.enter();
         loop {
             // The last to end may be a refused one, on the blocking pool.
-            self.worker.shared().watch(None);
+            self.worker.shared().watch();
             if self.worker.shared().is_quiet() {
                 return;
             }

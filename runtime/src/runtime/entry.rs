@@ -181,7 +181,7 @@ impl Program {
 
     fn wait_for_tasks(&self) {
         loop {
-            self.shared.watch(None);
+            self.shared.watch();
             if self.shared.is_quiet() {
                 return;
             }

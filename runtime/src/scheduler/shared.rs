@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
@@ -25,13 +25,34 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// Somebody waits for quiet.
     watched: AtomicBool,
-    quiet_waiters: Mutex<Vec<Unparker>>,
+    waiters: Mutex<Waiters>,
     /// Tasks spawned from outside the workers.
     foreign: CachePadded<Counts>,
     /// Tasks that panicked.
     pub(crate) panics: AtomicU64,
     /// A panic ended the program.
     pub(super) failed: AtomicBool,
+}
+
+/// Those who wait for quiet, or for the workers' end, by their numbers.
+#[derive(Debug, Default)]
+struct Waiters {
+    next: u64,
+    waiting: Vec<(u64, Unparker)>,
+}
+
+/// The entry of one of them; it is taken out when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Watching<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        let mut waiters = self.shared.lock_waiters();
+        waiters.waiting.retain(|&(number, _)| number != self.number);
+    }
 }
 
 /// Tasks that the program waits for; each field grows only, by its one writer (the foreign ones by
@@ -77,7 +98,7 @@ impl Shared {
             class,
             closed: AtomicBool::new(false),
             watched: AtomicBool::new(false),
-            quiet_waiters: Mutex::new(Vec::new()),
+            waiters: Mutex::default(),
             foreign: CachePadded::default(),
             panics: AtomicU64::new(0),
             failed: AtomicBool::new(false),
@@ -206,11 +227,25 @@ impl Shared {
         ended == spawned
     }
 
+    fn lock_waiters(&self) -> MutexGuard<'_, Waiters> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Shared::watch`], and has the waiter woken, as long as it keeps the answer.
+    pub(crate) fn watch_for(&self, waiter: Unparker) -> Watching<'_> {
+        let number = {
+            let mut waiters = self.lock_waiters();
+            waiters.next += 1;
+            let number = waiters.next;
+            waiters.waiting.push((number, waiter));
+            number
+        };
+        self.watch();
+        Watching { shared: self, number }
+    }
+
     /// Has the workers look for quiet, until it is quiet. Whoever waits looks itself after this.
-    pub(crate) fn watch(&self, waiter: Option<Unparker>) {
-        if let Some(waiter) = waiter {
-            self.quiet_waiters.lock().unwrap_or_else(PoisonError::into_inner).push(waiter);
-        }
+    pub(crate) fn watch(&self) {
         // Workers that run look at the end of their turn; those that sleep are woken to look once.
         if !self.watched.swap(true, SeqCst) {
             self.poke_all();
@@ -234,9 +269,8 @@ impl Shared {
 
     /// Wakes those who wait for quiet, or for the workers' end: they look for themselves.
     pub(crate) fn notify_waiters(&self) {
-        let waiters =
-            std::mem::take(&mut *self.quiet_waiters.lock().unwrap_or_else(PoisonError::into_inner));
-        for waiter in waiters {
+        let waiters = std::mem::take(&mut self.lock_waiters().waiting);
+        for (_, waiter) in waiters {
             waiter.unpark();
         }
         // The main thread waits as worker 0.
@@ -340,5 +374,25 @@ impl fmt::Debug for Shared {
             .field("closed", &self.is_closed())
             .field("live", &self.seats.iter().map(|s| s.load()).collect::<Vec<_>>())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::limits::STACK_BYTES_DEFAULT;
+    use crate::park;
+
+    /// Each wait for a runtime's end that ran out of time left its waiter behind.
+    #[test]
+    fn who_stops_waiting_is_forgotten() {
+        let (shared, _) = Shared::new(1, SizeClass::holding(STACK_BYTES_DEFAULT).unwrap());
+        let watching = shared.watch_for(park::unparker());
+        drop(shared.watch_for(park::unparker()));
+        assert_eq!(shared.lock_waiters().waiting.len(), 1);
+        shared.notify_waiters();
+        drop(shared.watch_for(park::unparker()));
+        drop(watching);
+        assert!(shared.lock_waiters().waiting.is_empty());
     }
 }

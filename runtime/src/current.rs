@@ -47,6 +47,8 @@ pub(crate) struct Core {
     pub(crate) reactor: Cell<*const ()>,
     /// The scheduler's part, likewise.
     pub(crate) worker: Cell<*const ()>,
+    /// While this is the thread's worker: the one whose task runs it, or null.
+    outer: Cell<*const Core>,
 }
 
 impl Core {
@@ -69,6 +71,7 @@ impl Core {
             links_due: Cell::new(0),
             reactor: Cell::new(std::ptr::null()),
             worker: Cell::new(std::ptr::null()),
+            outer: Cell::new(std::ptr::null()),
         })
     }
 
@@ -164,6 +167,20 @@ pub(crate) fn task() -> Option<(&'static Core, &'static Header)> {
     Some((core, task))
 }
 
+/// Whether that runtime cannot end before what runs here does: this thread is one of its workers, perhaps
+/// below the tasks of others.
+pub(crate) fn is_inside(home: u32) -> bool {
+    let mut next = CORE.get();
+    // SAFETY: `enter` sets both to cores that live until they are set back, on this thread.
+    while let Some(core) = unsafe { next.as_ref() } {
+        if core.home == home {
+            return true;
+        }
+        next = core.outer.get();
+    }
+    false
+}
+
 /// Runs foreign code where the task is between two states: what waits in there blocks the thread.
 pub(crate) fn off_task<R>(f: impl FnOnce() -> R) -> R {
     struct Back<'a>(&'a Cell<*const Header>, *const Header);
@@ -197,7 +214,9 @@ pub(crate) fn thread_mark() -> usize {
 ///
 /// The core outlives the answer, which is dropped on this thread.
 pub(crate) unsafe fn enter(core: &Core) -> Entered {
-    Entered { before: CORE.replace(core) }
+    let before = CORE.replace(core);
+    core.outer.set(before);
+    Entered { before }
 }
 
 /// This thread is a worker's.

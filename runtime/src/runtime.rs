@@ -95,7 +95,8 @@ impl Builder {
 /// default one. Several may exist at once; a task's own spawns stay in its runtime.
 ///
 /// Dropping it cancels its tasks and waits until all have ended, however long they take:
-/// [`Runtime::shutdown`] bounds that. Dropped by one of its own tasks, it does not wait.
+/// [`Runtime::shutdown`] bounds that. Dropped by one of its own tasks, or inside a [`LocalRuntime`] that
+/// one of them runs, it does not wait.
 pub struct Runtime {
     shared: Arc<Shared>,
     threads: Threads,
@@ -233,7 +234,7 @@ impl Runtime {
     }
 
     fn is_own(&self) -> bool {
-        current::task().is_some_and(|(core, _)| core.home == self.shared.id)
+        current::is_inside(self.shared.id)
     }
 
     fn wait_for(

@@ -3,18 +3,18 @@
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use gocoro::runtime::LocalRuntime;
+use gocoro::runtime::{LocalRuntime, Runtime};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 use gocoro::{go, go_test};
 
 use crate::support::{
-    NEVER, SOON, bounded, on_drop, on_workers, settle, until, with_workers,
+    NEVER, SOON, WORKERS, bounded, on_drop, on_workers, settle, until, with_workers,
 };
 
 /// The destructors of a closure that never ran had the cancel thrown out of them at their first wait.
@@ -157,6 +157,37 @@ fn starting_a_runtime_leaves_the_threads_token() {
             drop(with_workers(workers));
             // Would never return.
             thread::park();
+        }
+    });
+}
+
+/// Only the innermost runtime was asked whether it is the one that ends.
+#[test]
+fn a_runtime_may_be_dropped_below_a_task_of_its_own() {
+    let scenarios: [fn(Runtime); 3] = [
+        |runtime| drop(runtime),
+        |runtime| {
+            let refused = catch_unwind(AssertUnwindSafe(|| runtime.shutdown(NEVER)));
+            assert!(refused.is_err());
+        },
+        |runtime| {
+            let refused = catch_unwind(AssertUnwindSafe(|| runtime.wait_idle()));
+            assert!(refused.is_err());
+        },
+    ];
+    bounded(move || {
+        for (workers, scenario) in WORKERS.into_iter().flat_map(|w| scenarios.map(|s| (w, s))) {
+            let runtime = with_workers(workers);
+            let (give, given) = mpsc::channel();
+            let (done, is_done) = mpsc::channel();
+            drop(runtime.spawn(move || {
+                let runtime = given.recv().unwrap();
+                let mut outer = LocalRuntime::new().unwrap();
+                outer.run(|| LocalRuntime::new().unwrap().run(|| scenario(runtime)));
+                done.send(()).unwrap();
+            }));
+            give.send(runtime).unwrap();
+            is_done.recv().unwrap();
         }
     });
 }

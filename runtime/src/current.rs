@@ -133,6 +133,7 @@ thread_local! {
     static THROWN: Cell<bool> = const { Cell::new(false) };
     static LOCALS: Locals = const { Locals::new() };
     static RANDOM: Cell<u64> = const { Cell::new(0) };
+    static REFUSING: Cell<u32> = const { Cell::new(0) };
 }
 
 /// A number below `end`, which no fairness but that of many choices rests on.
@@ -168,7 +169,7 @@ pub(crate) fn task() -> Option<(&'static Core, &'static Header)> {
 }
 
 /// Whether that runtime cannot end before what runs here does: this thread is one of its workers, perhaps
-/// below the tasks of others.
+/// below the tasks of others, or drops a closure that it refused.
 pub(crate) fn is_inside(home: u32) -> bool {
     let mut next = CORE.get();
     // SAFETY: `enter` sets both to cores that live until they are set back, on this thread.
@@ -178,7 +179,15 @@ pub(crate) fn is_inside(home: u32) -> bool {
         }
         next = core.outer.get();
     }
-    false
+    REFUSING.get() == home
+}
+
+/// Drops a closure that this runtime refused, on a thread of no worker.
+pub(crate) fn refusing<R>(home: u32, f: impl FnOnce() -> R) -> R {
+    let before = REFUSING.replace(home);
+    let result = f();
+    REFUSING.set(before);
+    result
 }
 
 /// Runs foreign code where the task is between two states: what waits in there blocks the thread.

@@ -440,6 +440,9 @@ impl Drop for LocalRuntime {
         let abort = AbortIfPanic("ending a runtime");
         let inside = self.worker.enter();
         self.worker.run_to_end();
+        while self.worker.shared().is_refusing() {
+            self.worker.turn(Wait::Yes);
+        }
         self.worker.end();
         drop(inside);
         std::mem::forget(abort);

@@ -190,10 +190,13 @@ where
         Some(worker) => {
             let shared = worker.shared();
             let (task, handle) = create(f, options, local, at, shared, worker.next_id())?;
-            if shared.is_closed() {
-                refuse(shared, task);
-            } else {
+            if !shared.is_closed() {
                 worker.spawn(task);
+            } else if local {
+                worker.refuse_new(task);
+            } else {
+                shared.count_foreign(&task);
+                shared.refuse(task);
             }
             Ok(handle)
         }
@@ -288,11 +291,6 @@ where
     handle
 }
 
-fn refuse(shared: &Arc<Shared>, task: task::TaskRef) {
-    shared.count_foreign(&task);
-    shared.refuse(task);
-}
-
 #[inline]
 fn create<F, T>(
     f: F,
@@ -372,7 +370,7 @@ pub fn remaining_stack() -> Option<usize> {
     let (_, task) = current::task()?;
     // SAFETY: on the thread of the task that runs.
     let stack = unsafe { task.stack() }?;
-    stack::remaining(stack, task.class)
+    stack::remaining(stack, task.class.get())
 }
 
 /// Lets other tasks, timers and I/O go first, then goes on.

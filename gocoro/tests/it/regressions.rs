@@ -11,7 +11,7 @@ use std::time::Duration;
 use gocoro::runtime::{LocalRuntime, Runtime};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
-use gocoro::{go, go_test};
+use gocoro::{channel, go, go_test};
 
 use crate::support::{
     NEVER, SOON, WORKERS, bounded, on_drop, on_workers, settle, until, with_workers,
@@ -158,6 +158,82 @@ fn starting_a_runtime_leaves_the_threads_token() {
             // Would never return.
             thread::park();
         }
+    });
+}
+
+/// The end of a runtime did not wait for closures that it had refused: their destructors went on.
+#[test]
+fn a_runtime_ends_after_what_it_refused() {
+    bounded(|| {
+        let runtime = with_workers(1);
+        let (let_go, is_let_go) = mpsc::channel::<()>();
+        let (begun, has_begun) = mpsc::channel();
+        let started = begun.clone();
+        let stays = runtime.spawn(move || {
+            started.send(()).unwrap();
+            is_let_go.recv()
+        });
+        has_begun.recv().unwrap();
+        let runtime = runtime.shutdown(Duration::ZERO).unwrap_err();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let ended = Arc::new(AtomicBool::new(false));
+        let flag = ended.clone();
+        let guard = on_drop(move || {
+            begun.send(()).unwrap();
+            may_go_on.recv().unwrap();
+            flag.store(true, SeqCst);
+        });
+        let refused = runtime.spawn(move || drop(guard));
+        has_begun.recv().unwrap();
+        let_go.send(()).unwrap();
+        stays.wait().unwrap();
+        let runtime = runtime.shutdown(SOON * 10).unwrap_err();
+        go_on.send(()).unwrap();
+        drop(runtime);
+        assert!(ended.load(SeqCst));
+        assert!(refused.join().unwrap_err().is_refused());
+    });
+}
+
+/// Runs `f` in a task of a closed runtime, for each number of workers.
+fn in_closed_runtimes(f: impl FnOnce() + Copy + Send + 'static) {
+    bounded(move || {
+        for workers in WORKERS {
+            let runtime = with_workers(workers);
+            let (begun, has_begun) = mpsc::channel();
+            let ended = Arc::new(AtomicBool::new(false));
+            let flag = ended.clone();
+            drop(runtime.spawn(move || {
+                let _guard = on_drop(move || {
+                    f();
+                    flag.store(true, SeqCst);
+                });
+                begun.send(()).unwrap();
+                sleep(NEVER);
+            }));
+            has_begun.recv().unwrap();
+            drop(runtime);
+            assert!(ended.load(SeqCst), "workers: {workers}");
+        }
+    });
+}
+
+/// The closure of a local task that a closed runtime refused was dropped inside of the spawn.
+#[test]
+fn a_spawn_does_not_wait_for_the_destructors_of_what_is_refused() {
+    in_closed_runtimes(|| {
+        let (tell, told) = channel::unbounded();
+        let ended = Rc::new(Cell::new(false));
+        let flag = ended.clone();
+        let guard = on_drop(move || {
+            told.recv().unwrap();
+            sleep(SOON);
+            flag.set(true);
+        });
+        let refused: JoinHandle<()> = go!(local => { drop(guard) });
+        tell.send(()).unwrap();
+        assert!(refused.join().unwrap_err().is_refused());
+        assert!(ended.get());
     });
 }
 

@@ -194,7 +194,10 @@ impl Program {
         let deadline = clock::after(grace);
         let wait = deadline.map_or(Wait::Yes, Wait::Until);
         // The last to end, for as long as there are others it may steal from them.
-        while !(self.shared.others_ended() && self.worker.is_finished()) {
+        while !(self.shared.others_ended()
+            && self.worker.is_finished()
+            && !self.shared.is_refusing())
+        {
             self.worker.turn(wait);
             if deadline.is_some_and(|at| clock::now() >= at) {
                 let _ = writeln!(

@@ -5,6 +5,7 @@
 
 mod default;
 pub(crate) mod idle;
+mod job;
 mod pick;
 mod panics;
 mod shared;

@@ -105,7 +105,7 @@ impl Worker {
     /// stack; then it is queued again.
     #[inline]
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
-        let class = task.class;
+        let class = task.class.get();
         let Ok(stack) = self.core.stacks.borrow_mut().take(class) else {
             self.starve(task);
             return None;

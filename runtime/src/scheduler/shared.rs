@@ -13,7 +13,7 @@ use crate::stack::SizeClass;
 use crate::task::mailbox::Mailbox;
 use crate::task::word::Completed;
 use crate::task::{TaskRef, Unparker};
-use crate::{blocking, join};
+use crate::{blocking, current, join};
 
 /// One runtime's common part.
 pub(crate) struct Shared {
@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     /// Somebody waits for quiet.
     watched: AtomicBool,
     waiters: Mutex<Waiters>,
+    /// Closures that are dropped on the blocking pool.
+    refusing: AtomicUsize,
     /// Tasks spawned from outside the workers.
     foreign: CachePadded<Counts>,
     /// Tasks that panicked.
@@ -99,6 +101,7 @@ impl Shared {
             closed: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             waiters: Mutex::default(),
+            refusing: AtomicUsize::new(0),
             foreign: CachePadded::default(),
             panics: AtomicU64::new(0),
             failed: AtomicBool::new(false),
@@ -175,30 +178,38 @@ impl Shared {
         }
     }
 
-    /// Ends a counted task that nobody has started and nobody will. A local one on its worker.
+    /// Ends a counted task that nobody has started and nobody will. Local ones are their worker's.
     pub(crate) fn refuse(self: &Arc<Self>, task: TaskRef) {
+        debug_assert!(!task.kind.local);
         if !task.word.claim_to_refuse() {
             return;
         }
-        let (shared, is_local) = (self.clone(), task.kind.local);
-        let end = move || {
-            // SAFETY: claimed just now, and not executed.
-            if let Completed::Done { joiner: true, .. } = unsafe { task.refuse() } {
-                // SAFETY: DONE with JOINER, once.
-                unsafe { join::wake_joiner(&task) };
-            }
+        // Before its worker can say that it has ended.
+        self.refusing.fetch_add(1, AcqRel);
+        let shared = self.clone();
+        // The closure's destructor may wait for long.
+        blocking::run(Box::new(move || {
+            current::refusing(shared.id, || {
+                // SAFETY: claimed just now, and not executed.
+                if let Completed::Done { joiner: true, .. } = unsafe { task.refuse() } {
+                    // SAFETY: DONE with JOINER, once.
+                    unsafe { join::wake_joiner(&task) };
+                }
+            });
             if !task.kind.daemon {
                 shared.foreign.ended.fetch_add(1, AcqRel);
                 // Not by way of the flag: a thread of the pool is not poked by who sets it.
                 shared.check_quiet_slow();
             }
-        };
-        if is_local {
-            end();
-        } else {
-            // The closure's destructor may wait for long.
-            blocking::run(Box::new(end));
-        }
+            if shared.refusing.fetch_sub(1, AcqRel) == 1 {
+                shared.notify_waiters();
+            }
+        }));
+    }
+
+    /// Whether closures of refused tasks are being dropped.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.refusing.load(Acquire) > 0
     }
 
     /// Counts a task spawned by this seat's worker.
@@ -279,9 +290,10 @@ impl Shared {
         }
     }
 
-    /// Whether every worker has ended.
+    /// Whether every worker has ended, and what they refused is gone.
     pub(crate) fn all_ended(&self) -> bool {
-        self.seats.iter().all(|seat| seat.ended.load(Acquire))
+        // In this order: a worker counts what it refuses before it ends.
+        self.seats.iter().all(|seat| seat.ended.load(Acquire)) && !self.is_refusing()
     }
 
     /// Whether every worker but the first has ended.

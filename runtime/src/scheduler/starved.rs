@@ -1,13 +1,12 @@
 //! Tasks for which no stack can be had.
 
+use std::io::Write;
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
-use std::io::Write;
-
 use super::worker::Worker;
 use crate::stack;
-use crate::task::TaskRef;
+use crate::task::{Flags, Header, Reason, TaskRef};
 
 impl Worker {
     /// Tasks for which there is no stack, and nothing to wait for that would give one back soon.
@@ -23,9 +22,65 @@ impl Worker {
         }
         if let Some(task) = self.unstarted.pop() {
             self.report_refused(&task);
-            self.shared.refuse(task);
+            if task.kind.local {
+                self.refuse_local(task);
+            } else {
+                self.shared.refuse(task);
+            }
         }
         true
+    }
+
+    /// Ends a counted task of this worker's that will not be started. Its closure is dropped later, on a
+    /// stack: its destructor may wait for other tasks of this worker.
+    pub(super) fn refuse_local(&self, task: TaskRef) {
+        self.refused.borrow_mut().push_back(task);
+    }
+
+    /// As [`Worker::refuse_local`], for a new task.
+    pub(crate) fn refuse_new(&self, task: TaskRef) {
+        if !task.kind.daemon {
+            self.shared.count_spawned(self.seat());
+        }
+        self.refuse_local(task);
+    }
+
+    /// Gives the next refused task the stack that is kept for this; while that one is in use, and the
+    /// worker would sleep, another one, if it can be had by now.
+    #[cold]
+    pub(super) fn start_refused(&self, would_sleep: bool) -> bool {
+        let Some(task) = self.refused.borrow_mut().pop_front() else { return false };
+        let class = self.shared.class;
+        let (stack, kept) = match self.kept_stack.take() {
+            Some(stack) => (Some(stack), true),
+            None if would_sleep => (self.core.stacks.borrow_mut().take(class).ok(), false),
+            None => (None, false),
+        };
+        let Some(stack) = stack else {
+            self.refused.borrow_mut().push_front(task);
+            return false;
+        };
+        let requests = task.word.claim(self.core.mailbox.id());
+        let requests = requests.expect("a local task is claimed by its worker, once");
+        task.class.set(class);
+        task.reason.set(Reason::Refused);
+        let raw = self.core.adopt(task, requests);
+        // SAFETY: claimed by this worker just now, so alive, and its fields are this thread's.
+        let header = unsafe { &*raw };
+        // So that starting others has no more to ask: see `job`.
+        header.set(Flags::CANCEL);
+        // SAFETY: as above.
+        unsafe { header.give_stack(stack) };
+        if kept {
+            self.keeps_for.set(raw);
+        }
+        self.core.ready.push(raw);
+        true
+    }
+
+    /// Whether the stack of this task, which ended, is the one that is kept.
+    pub(super) fn is_on_kept(&self, task: &Header) -> bool {
+        std::ptr::eq(self.keeps_for.get(), task)
     }
 
     /// Says it once for each site.
@@ -35,9 +90,9 @@ impl Worker {
         if reported.contains(&task.spawned_at) {
             return;
         }
-        let why = match stack::Stack::new(task.class) {
+        let why = match stack::Stack::new(task.class.get()) {
             // Had after all: it is kept for the next task.
-            Ok(stack) => return self.put_stack(stack, task.class),
+            Ok(stack) => return self.put_stack(stack, task.class.get()),
             Err(error) => error,
         };
         reported.push(task.spawned_at);
@@ -45,7 +100,7 @@ impl Worker {
             std::io::stderr(),
             "gocoro: no stack of {} bytes can be had for tasks spawned at {}: {why} \
              (guards: {:?}); such tasks are refused",
-            task.class.bytes(),
+            task.class.get().bytes(),
             task.spawned_at,
             stack::guard_kind(),
         );

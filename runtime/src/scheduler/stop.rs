@@ -25,8 +25,7 @@ impl Worker {
     /// Whether a closed runtime's worker has nothing left.
     pub(crate) fn is_finished(&self) -> bool {
         self.shared.is_closed()
-            && self.core.live_count.get() == 0
-            && self.unstarted.is_empty()
+            && self.is_idle()
             && self.core.links_due.get() == 0
             && self.core.mailbox.is_empty()
             && !self.seat().has_placed()
@@ -39,7 +38,9 @@ impl Worker {
 
     /// Whether this worker alone has nothing to run and nothing to wait for but the outside.
     pub(crate) fn is_idle(&self) -> bool {
-        self.core.live_count.get() == 0 && self.unstarted.is_empty()
+        self.core.live_count.get() == 0
+            && self.unstarted.is_empty()
+            && self.refused.borrow().is_empty()
     }
 
     /// Turns until the closed runtime's worker has nothing left.
@@ -52,6 +53,9 @@ impl Worker {
     /// Ends the worker: its tasks have ended.
     pub(crate) fn end(&self) {
         debug_assert!(self.shared.is_closed() && self.is_idle());
+        if let Some(stack) = self.kept_stack.take() {
+            self.core.stacks.borrow_mut().put(stack, self.shared.class);
+        }
         while let Some((stack, class)) = { self.core.stacks.borrow_mut().pop_any() } {
             // SAFETY: idle, and with no current task the job function returns `false`.
             unsafe { stack.free(class) };

@@ -1,27 +1,26 @@
 //! A worker: the loop in which all tasks of a thread run.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::job::{self, LINK_DUE, ON_KEPT};
 use super::sleep::Spins;
 use super::start::WorkerSeed;
 use super::unstarted::Unstarted;
 use super::{Seat, Shared};
 use crate::clock;
 use crate::current::{self, Core};
-use crate::join;
 use crate::limits::{BATCH_TASKS, BUDGET, ID_BLOCK, PLACEMENT_SLACK};
 use crate::park;
 use crate::reactor::Driver;
-use crate::stack::{self, AltStack, Fault};
-use crate::task::word::Completed;
+use crate::stack::{self, AltStack, Stack};
 use crate::task::{Flags, Header, Reason, Run, TaskRef};
 use crate::timer::Alarm;
 use crate::trace;
-use crate::unwind::AbortIfPanic;
 
 /// How long a turn may wait for something to happen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,8 +47,14 @@ pub(crate) struct Worker {
     pub(super) spins: Spins,
     /// A stack was asked for and not had, since the last one was given back.
     pub(super) starved: Cell<bool>,
-    /// Of the task that just ended: its link is on its way, and holds the reference.
-    pub(super) link_due: Cell<bool>,
+    /// Of the task that just ended: some of [`job::LINK_DUE`] and [`job::ON_KEPT`].
+    pub(super) ended_with: Cell<u8>,
+    /// Local tasks that are refused, and whose closures are still to be dropped.
+    pub(super) refused: RefCell<VecDeque<TaskRef>>,
+    /// A stack to do it on, whatever memory is left, unless it is in use.
+    pub(super) kept_stack: Cell<Option<Stack>>,
+    /// The task that uses it, or null.
+    pub(super) keeps_for: Cell<*const Header>,
     /// Others count on this worker to look for unstarted tasks in their queues.
     pub(super) owes_look: Cell<bool>,
     /// The least loaded worker and its load, as of this turn.
@@ -59,38 +64,8 @@ pub(crate) struct Worker {
     pub(super) _alt_stack: AltStack,
 }
 
-/// What an idle stack does: runs the current task, if there is one.
-fn job() -> bool {
-    let Some((core, task)) = current::task() else {
-        return false;
-    };
-    let span = task.meta().and_then(|meta| meta.span.as_ref());
-    if let Some(span) = span {
-        current::off_task(|| trace::enter(span));
-    }
-    let abort = AbortIfPanic("ending a task");
-    // SAFETY: this worker claimed the task, and its stack runs it once.
-    let completed = unsafe { task.execute(task.has(Flags::CANCEL)) };
-    if span.is_some() || trace::is_on() {
-        // Also what the task entered and forgot.
-        drop(current::off_task(trace::take_off));
-    }
-    let Completed::Done { joiner, link } = completed else { unreachable!("execute ends a task") };
-    let worker = worker_of(core);
-    if task.has(Flags::PANICKED) {
-        worker.shared.count_panic();
-    }
-    if joiner {
-        // SAFETY: DONE with JOINER, once.
-        unsafe { join::wake_joiner(task) };
-    }
-    worker.link_due.set(link);
-    task.run.set(Run::Done);
-    std::mem::forget(abort);
-    true
-}
-
-fn worker_of(core: &Core) -> &Worker {
+#[inline(always)]
+pub(super) fn worker_of(core: &Core) -> &Worker {
     // SAFETY: `Worker::new` sets it, and the worker outlives its core, which it holds.
     unsafe { &*core.worker.get().cast::<Worker>() }
 }
@@ -103,36 +78,21 @@ pub(crate) fn current() -> Option<&'static Worker> {
     Some(unsafe { &*core.worker.get().cast::<Worker>() })
 }
 
-/// What to report of a fault at this address: whether it lies in the running task's guard.
-fn fault(address: usize) -> Option<Fault> {
-    let (_, task) = current::task()?;
-    // SAFETY: on the thread of the task that runs.
-    let stack = unsafe { task.stack() }?;
-    if !stack.guard(task.class).contains(&address) {
-        return None;
-    }
-    // SAFETY: the process ends before the task does.
-    let name = task.name().map(|name| unsafe { &*std::ptr::from_ref::<str>(name) });
-    let at = task.spawned_at;
-    Some(Fault { name, id: task.id, file: at.file(), line: at.line(), bytes: task.class.bytes() })
-}
-
-/// Prepares the process for stacks.
-pub(super) fn prepare_process() {
-    stack::install(job, fault);
-}
-
 impl Worker {
     /// Makes this thread's worker out of its seed. It is boxed, for its core points back to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
-        prepare_process();
+        job::prepare_process();
         let WorkerSeed { shared, index, deque, warm_stacks } = seed;
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id)?;
-        if let Err(error) = core.stacks.borrow_mut().warm(shared.class, warm_stacks) {
-            core.mailbox.release();
-            return Err(error);
-        }
+        let warmed = core.stacks.borrow_mut().warm(shared.class, warm_stacks);
+        let kept_stack = match warmed.and_then(|()| Stack::new(shared.class)) {
+            Ok(stack) => stack,
+            Err(error) => {
+                core.mailbox.release();
+                return Err(error);
+            }
+        };
         let seat = &shared.seats[index];
         seat.set_mailbox(core.mailbox);
         let worker = Rc::new(Worker {
@@ -145,7 +105,10 @@ impl Worker {
             streak: Cell::new(0),
             spins: Spins::default(),
             starved: Cell::new(false),
-            link_due: Cell::new(false),
+            ended_with: Cell::new(0),
+            refused: RefCell::default(),
+            kept_stack: Cell::new(Some(kept_stack)),
+            keeps_for: Cell::new(std::ptr::null()),
             owes_look: Cell::new(false),
             lightest: Cell::new((index, 0)),
             ids: Cell::new((0, 0)),
@@ -240,6 +203,9 @@ impl Worker {
             });
         }
         ran |= self.expire();
+        if !self.refused.borrow().is_empty() {
+            self.start_refused(false);
+        }
         if self.has_work() {
             self.pass_look_on();
             if self.driver.len() > 0 {
@@ -252,7 +218,7 @@ impl Worker {
             return true;
         }
         self.shared.check_quiet();
-        if self.refuse_starved() {
+        if self.refuse_starved() || self.start_refused(true) {
             return true;
         }
         if ran {
@@ -302,11 +268,17 @@ impl Worker {
         self.core.unlink_live(task);
         // SAFETY: this worker's task, and its stack is idle: the job loop has suspended.
         let stack = unsafe { task.take_stack() }.expect("a started task has a stack");
-        self.put_stack(stack, task.class);
+        let ended_with = self.ended_with.get();
+        if ended_with & ON_KEPT == 0 {
+            self.put_stack(stack, task.class.get());
+        } else {
+            self.kept_stack.set(Some(stack));
+            self.keeps_for.set(std::ptr::null());
+        }
         if !task.kind.daemon {
             self.shared.count_ended(self.seat());
         }
-        if self.link_due.get() {
+        if ended_with & LINK_DUE != 0 {
             // Its link holds the reference now.
             self.core.links_due.set(self.core.links_due.get() + 1);
         } else {

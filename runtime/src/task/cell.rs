@@ -49,6 +49,8 @@ pub(crate) enum Reason {
     WaitGroup,
     Event,
     Promise,
+    /// No wait: the task never got a stack of its own, and this one is to drop its closure.
+    Refused,
     /// A wait that must not be cut short: nothing is thrown out of it.
     Children,
 }
@@ -111,7 +113,8 @@ pub(crate) struct Header {
     pub(crate) flags: Cell<u8>,
     pub(crate) reason: Cell<Reason>,
     pub(crate) kind: Kind,
-    pub(crate) class: SizeClass,
+    /// Of its stack; asked for, until it has one.
+    pub(crate) class: Cell<SizeClass>,
     /// Which runtime it belongs to.
     pub(crate) home: u32,
     /// How far below its stack's record the task suspended last; only a hint.
@@ -193,7 +196,8 @@ impl Header {
         unsafe { (self.vtable.execute)(self, cancelled) }
     }
 
-    /// Ends a task that was not started: its closure is dropped here, its result is "refused".
+    /// Ends a task that was not started, or has only its closure left to be dropped: that is done here,
+    /// its result is "refused".
     ///
     /// # Safety
     ///
@@ -292,7 +296,7 @@ where
         (&raw mut (*header).flags).write(Cell::new(0));
         (&raw mut (*header).reason).write(Cell::new(Reason::Park));
         (&raw mut (*header).kind).write(created.kind);
-        (&raw mut (*header).class).write(created.class);
+        (&raw mut (*header).class).write(Cell::new(created.class));
         (&raw mut (*header).home).write(created.home);
         (&raw mut (*header).stack).write(UnsafeCell::new(None));
         (&raw mut (*header).depth).write(Cell::new(0));

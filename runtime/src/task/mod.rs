@@ -25,6 +25,7 @@
 //! | `run`, `flags`, `reason`, `stack`, `boundary`, `live` links, `timers` | the owner's thread; before the claim nobody |
 //! | `link` | whoever set LINK on a STARTED task, until the owner has drained it; then the owner |
 //! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
+//! | `class` | whoever holds the queue's reference, then as `run` |
 //! | the closure | whoever claimed the task |
 //! | the result | written by whoever completes the task, before DONE; after that the join handle's holder, or who found HANDLE clear |
 //! | `cold` | its cause: whoever cancels the task, once; its locals: as `run` |
@@ -54,6 +55,9 @@
 //!   finds QUEUED. What happened is read from the waiter's own node and the clock.
 //! - *Cancel of an unstarted task*: CANCEL stays in the word; the claim finds it, and the closure is
 //!   dropped on the task's stack, by its worker if it is local.
+//! - *A task that never gets a stack*: it is claimed as any other, to be refused: by nobody, for the
+//!   blocking pool to drop its closure; or, if it is local, by its worker, on a stack that is kept for
+//!   that. It has not run, so nothing but its closure is on that stack.
 //! - *An unpark of a task that has no owner*: WAKE (and PERMIT) wait in the word for the claim.
 //! - *The inbox of a worker that ended*: it has no tasks, so no link can be on its way; see
 //!   [`mailbox`].

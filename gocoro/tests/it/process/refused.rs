@@ -1,17 +1,21 @@
 //! Children of a scope and members of a group that never get a stack.
 
+use std::cell::Cell;
 use std::panic;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use gocoro::runtime::Builder;
-use gocoro::task::{self, Scope, ScopedJoinHandle};
+use gocoro::task::{self, JoinHandle, Scope, ScopedJoinHandle};
 use gocoro::time::sleep;
+use gocoro::{channel, go};
 
 use super::{IntoCode, run, scenarios};
-use crate::support::{NEVER, on_drop, until};
+use crate::support::{NEVER, SOON, on_drop, until};
 
 scenarios! {
     refused_children,
+    refused_locals,
 }
 
 /// A stack that no memory is left for.
@@ -24,13 +28,16 @@ fn hungry<'scope>(
     task::Builder::new().name("hungry").stack_size(HUGE).spawn_scoped(s, f).unwrap()
 }
 
-fn refused_children() {
-    let runtime = Builder::new().workers(2).build().unwrap();
-    // Enough for what runs already.
+/// Leaves no memory for such a stack, and enough for what runs already.
+fn limit_memory() {
     let limit = libc::rlimit { rlim_cur: 800 << 20, rlim_max: 800 << 20 };
     // SAFETY: sets a limit of this process.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+}
 
+fn refused_children() {
+    let runtime = Builder::new().workers(2).build().unwrap();
+    limit_memory();
     let ends = |dropped: &AtomicUsize| {
         // Joined: an error, and the scope goes on.
         let value = task::scope(|s| {
@@ -71,4 +78,81 @@ fn a_child_without_a_stack_is_its_joiners_or_fails_the_scope() {
         return println!("skipped: a sanitizer needs more address space than this leaves it");
     }
     run("refused_children").code(0).printed("went on");
+}
+
+fn hungry_local(f: impl FnOnce() + 'static) -> JoinHandle<()> {
+    task::Builder::new().name("hungry").stack_size(HUGE).spawn_local(f).unwrap()
+}
+
+fn refused_locals() {
+    let runtime = Builder::new().workers(1).build().unwrap();
+    limit_memory();
+    let dropped = runtime.run(|| {
+        let dropped = Rc::new(Cell::new(0));
+        let count = || {
+            let dropped = dropped.clone();
+            move || dropped.set(dropped.get() + 1)
+        };
+        for _ in 0..10 {
+            // A destructor that waits for another task of the same worker, by its timer too.
+            let (ask, asked) = channel::bounded(0);
+            let (answer, answered) = channel::bounded(0);
+            let other = go!(local => {
+                let question: i32 = asked.recv().unwrap();
+                sleep(SOON);
+                answer.send(question + 1).unwrap();
+            });
+            let count = count();
+            let guard = on_drop(move || {
+                ask.send(1).unwrap();
+                assert_eq!(answered.recv(), Ok(2));
+                assert!(task::remaining_stack().unwrap() < HUGE);
+                count();
+            });
+            let error = hungry_local(move || drop(guard)).join().unwrap_err();
+            assert!(error.is_refused(), "{error}");
+            other.wait();
+        }
+        // One that waits for a task that waits for another one's.
+        let (hand_over, handed_over) = channel::bounded::<JoinHandle<()>>(1);
+        let between = go!(local => {
+            let second = handed_over.recv().unwrap();
+            assert!(second.join().unwrap_err().is_refused());
+        });
+        let (first, second) = (count(), count());
+        let first = on_drop(move || {
+            between.wait();
+            first();
+        });
+        let second = on_drop(second);
+        let first = hungry_local(move || drop(first));
+        hand_over.send(hungry_local(move || drop(second))).unwrap();
+        assert!(first.join().unwrap_err().is_refused());
+        dropped.get()
+    });
+    assert_eq!(dropped, 12);
+    // Cancelled or not, its destructor waits; and the runtime's end waits for it.
+    let ended = runtime.spawn(|| {
+        let guard = on_drop(|| sleep(SOON));
+        let handle = hungry_local(move || drop(guard));
+        handle.cancel();
+        let error = handle.join().unwrap_err();
+        assert!(error.is_refused(), "{error}");
+        let guard = on_drop(|| {
+            sleep(SOON * 10);
+            println!("dropped");
+        });
+        drop(hungry_local(move || drop(guard)));
+    });
+    ended.wait();
+    drop(runtime);
+    println!("went on");
+}
+
+#[test]
+fn a_local_task_without_a_stack_is_dropped_on_one() {
+    if std::env::var_os("GOCORO_SANITIZER").is_some() {
+        return println!("skipped: a sanitizer needs more address space than this leaves it");
+    }
+    run("refused_locals").code(0).printed("dropped\nwent on");
 }

@@ -1,0 +1,86 @@
+//! What runs on a task's stack before and after its closure, and what is told of a fault there.
+
+use super::Worker;
+use super::worker::worker_of;
+use crate::current;
+use crate::join;
+use crate::park;
+use crate::stack::{self, Fault};
+use crate::task::word::Completed;
+use crate::task::{Flags, Header, Reason, Run};
+use crate::trace;
+use crate::unwind::AbortIfPanic;
+
+/// The link of a task that ended is on its way, and holds the reference.
+pub(super) const LINK_DUE: u8 = 1 << 0;
+
+/// Its stack is the one that is kept for refused tasks.
+pub(super) const ON_KEPT: u8 = 1 << 1;
+
+/// What an idle stack does: runs the current task, if there is one.
+fn job() -> bool {
+    let Some((core, task)) = current::task() else {
+        return false;
+    };
+    let span = task.meta().and_then(|meta| meta.span.as_ref());
+    if let Some(span) = span {
+        current::off_task(|| trace::enter(span));
+    }
+    let abort = AbortIfPanic("ending a task");
+    let worker = worker_of(core);
+    let (completed, on_kept) = if task.has(Flags::CANCEL) {
+        never_run(worker, task)
+    } else {
+        // SAFETY: this worker claimed the task, and its stack runs it once.
+        (unsafe { task.execute(false) }, 0)
+    };
+    if span.is_some() || trace::is_on() {
+        // Also what the task entered and forgot.
+        drop(current::off_task(trace::take_off));
+    }
+    let Completed::Done { joiner, link } = completed else { unreachable!("execute ends a task") };
+    if task.has(Flags::PANICKED) {
+        worker.shared.count_panic();
+    }
+    if joiner {
+        // SAFETY: DONE with JOINER, once.
+        unsafe { join::wake_joiner(task) };
+    }
+    worker.ended_with.set(on_kept | if link { LINK_DUE } else { 0 });
+    task.run.set(Run::Done);
+    std::mem::forget(abort);
+    true
+}
+
+/// Ends a task whose closure is only dropped: it is cancelled, or refused.
+#[cold]
+fn never_run(worker: &Worker, task: &Header) -> (Completed, u8) {
+    if task.reason.get() != Reason::Refused {
+        // SAFETY: this worker claimed the task, and its stack runs it once.
+        return (unsafe { task.execute(true) }, 0);
+    }
+    // Waits in there are those of any destructor; nothing is thrown out of them.
+    // SAFETY: as above.
+    let completed = park::shielded(|| unsafe { task.refuse() });
+    (completed, if worker.is_on_kept(task) { ON_KEPT } else { 0 })
+}
+
+/// What to report of a fault at this address: whether it lies in the running task's guard.
+fn fault(address: usize) -> Option<Fault> {
+    let (_, task) = current::task()?;
+    // SAFETY: on the thread of the task that runs.
+    let stack = unsafe { task.stack() }?;
+    let class = task.class.get();
+    if !stack.guard(class).contains(&address) {
+        return None;
+    }
+    // SAFETY: the process ends before the task does.
+    let name = task.name().map(|name| unsafe { &*std::ptr::from_ref::<str>(name) });
+    let at = task.spawned_at;
+    Some(Fault { name, id: task.id, file: at.file(), line: at.line(), bytes: class.bytes() })
+}
+
+/// Prepares the process for stacks.
+pub(super) fn prepare_process() {
+    stack::install(job, fault);
+}

@@ -51,6 +51,12 @@ pub(crate) fn enter(span: &tracing::Span) {
     });
 }
 
+/// Lets go of the span of a task that ended: nobody but a subscriber's code is told, and not in the middle
+/// of what the holder of a last reference to the task does.
+pub(crate) fn close(span: Option<tracing::Span>) {
+    unwind::run_quietly(|| drop(span));
+}
+
 /// Exits all spans entered on this thread.
 ///
 /// A panic of the subscriber ends here, as in the other functions: it must not come out of a task

@@ -12,8 +12,8 @@ use gocoro::time::sleep;
 use gocoro::{go, go_test};
 use tracing::{Span, info, info_span, instrument};
 
-use crate::support::{NEVER, SOON, on_drop, on_workers, scenario, settle, this_program};
-use recorder::recorder;
+use crate::support::{NEVER, SOON, on_drop, on_workers, scenario, settle, this_program, until};
+use recorder::{failing_at_ends, recorder};
 
 /// The names of the spans around this point, outermost first, without the test's own task and what
 /// is around it.
@@ -302,6 +302,32 @@ fn a_span_closes_after_its_last_use() {
                 assert!(recorder().is_closed(&span), "a span is held");
             }
             assert!(recorder().closed() >= closed + 20);
+        });
+    });
+}
+
+/// It came out of whoever held the last reference to the task: a worker, which aborted.
+#[test]
+fn a_subscriber_that_panics_at_the_end_of_a_span() {
+    on_workers(|_| {
+        below(|| {
+            let closed = recorder().closed();
+            let ended = Arc::new(AtomicUsize::new(0));
+            failing_at_ends(|| {
+                for _ in 0..20 {
+                    go!({}).wait();
+                    drop(go!(clone(ended) => {
+                        sleep(SOON);
+                        ended.fetch_add(1, SeqCst);
+                    }));
+                    let cancelled = go!({});
+                    cancelled.cancel();
+                    drop(cancelled.join());
+                }
+                until(|| recorder().closed() >= closed + 60);
+            });
+            assert_eq!(ended.load(SeqCst), 20);
+            assert!(path().is_empty());
         });
     });
 }

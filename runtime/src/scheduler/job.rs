@@ -22,8 +22,8 @@ fn job() -> bool {
     let Some((core, task)) = current::task() else {
         return false;
     };
-    let span = task.meta().and_then(|meta| meta.span.as_ref());
-    if let Some(span) = span {
+    let span = task.take_span();
+    if let Some(span) = &span {
         current::off_task(|| trace::enter(span));
     }
     let abort = AbortIfPanic("ending a task");
@@ -35,8 +35,11 @@ fn job() -> bool {
         (unsafe { task.execute(false) }, 0)
     };
     if span.is_some() || trace::is_on() {
-        // Also what the task entered and forgot.
-        drop(current::off_task(trace::take_off));
+        current::off_task(|| {
+            // Also what the task entered and forgot.
+            drop(trace::take_off());
+            trace::close(span);
+        });
     }
     let Completed::Done { joiner, link } = completed else { unreachable!("execute ends a task") };
     if task.has(Flags::PANICKED) {

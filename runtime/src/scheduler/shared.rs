@@ -13,7 +13,7 @@ use crate::stack::SizeClass;
 use crate::task::mailbox::Mailbox;
 use crate::task::word::Completed;
 use crate::task::{TaskRef, Unparker};
-use crate::{blocking, current, join};
+use crate::{blocking, current, join, trace};
 
 /// One runtime's common part.
 pub(crate) struct Shared {
@@ -190,6 +190,7 @@ impl Shared {
         // The closure's destructor may wait for long.
         blocking::run(Box::new(move || {
             current::refusing(shared.id, || {
+                trace::close(task.take_span());
                 // SAFETY: claimed just now, and not executed.
                 if let Completed::Done { joiner: true, .. } = unsafe { task.refuse() } {
                     // SAFETY: DONE with JOINER, once.

@@ -1,5 +1,6 @@
 //! What few tasks have: made when it is needed, so that the others don't carry it.
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 use std::sync::OnceLock;
@@ -7,6 +8,7 @@ use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use super::{Header, Locals};
+use crate::unwind;
 
 /// Why a task was cancelled; for its join error.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +72,7 @@ impl fmt::Display for Parent {
 #[derive(Default)]
 pub(crate) struct Meta {
     pub(crate) name: Option<Box<str>>,
-    pub(crate) span: Option<tracing::Span>,
+    span: Cell<Option<tracing::Span>>,
     /// The task that spawned it, if one did.
     pub(crate) parent: Option<Parent>,
     cause: OnceLock<Cause>,
@@ -83,7 +85,7 @@ impl Meta {
         span: Option<tracing::Span>,
         parent: Option<Parent>,
     ) -> Meta {
-        Meta { name, span, parent, ..Meta::default() }
+        Meta { name, span: Cell::new(span), parent, ..Meta::default() }
     }
 }
 
@@ -139,6 +141,12 @@ impl Header {
         self.meta()?.name.as_deref()
     }
 
+    /// Takes the task's span, which ends with it. By whoever claimed the task.
+    #[inline(always)]
+    pub(crate) fn take_span(&self) -> Option<tracing::Span> {
+        self.meta()?.span.take()
+    }
+
     /// Keeps the first cause.
     pub(crate) fn set_cause(&self, cause: Cause) {
         let _ = self.cold.content().cause.set(cause);
@@ -166,7 +174,9 @@ impl Drop for Cold {
         if !meta.is_null() {
             // SAFETY: made by `Box::into_raw`, and nobody else reaches it any more. The task has
             // dropped its locals when it ended; one that never ran has none.
-            drop(unsafe { Box::from_raw(meta) });
+            let meta = unsafe { Box::from_raw(meta) };
+            // Of a task that nobody claimed. A subscriber that is told of the end may panic.
+            unwind::drop_quietly(meta.span.take());
         }
     }
 }

@@ -28,7 +28,7 @@
 //! | `class` | whoever holds the queue's reference, then as `run` |
 //! | the closure | whoever claimed the task |
 //! | the result | written by whoever completes the task, before DONE; after that the join handle's holder, or who found HANDLE clear |
-//! | `cold` | its cause: whoever cancels the task, once; its locals: as `run` |
+//! | `cold` | its cause: whoever cancels the task, once; its span: whoever claimed the task; its locals: as `run` |
 //! | all else | immutable |
 //!
 //! # Transitions

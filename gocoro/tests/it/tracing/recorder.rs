@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, OnceLock};
 
 use tracing::field::{Field, Visit};
@@ -88,6 +89,16 @@ impl Recorder {
     }
 }
 
+/// Whether the listener panics when it is told of a span's end.
+static FAILS: AtomicBool = AtomicBool::new(false);
+
+/// Runs `f` while the listener panics at the end of each span.
+pub(super) fn failing_at_ends(f: impl FnOnce()) {
+    FAILS.store(true, SeqCst);
+    f();
+    FAILS.store(false, SeqCst);
+}
+
 struct Listener(&'static Recorder);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
@@ -114,6 +125,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
                 known.closed = true;
             }
         });
+        if FAILS.load(SeqCst) {
+            panic!("at the end of a span");
+        }
     }
 }
 

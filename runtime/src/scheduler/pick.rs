@@ -107,8 +107,7 @@ impl Worker {
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
         let class = task.class.get();
         let Ok(stack) = self.core.stacks.borrow_mut().take(class) else {
-            self.starve(task);
-            return None;
+            return self.start_later(task);
         };
         let Some(requests) = task.word.claim(self.core.mailbox.id()) else {
             self.put_stack(stack, class);
@@ -126,12 +125,16 @@ impl Worker {
         Some(raw)
     }
 
-    /// Queues a task again that got no stack. While it was not queued others may have looked in vain.
+    /// Queues a task again for which there is no stack now.
     #[cold]
-    fn starve(&self, task: TaskRef) {
+    fn start_later(&self, task: TaskRef) -> Option<*const Header> {
         self.starved.set(true);
         self.unstarted.push(task);
-        self.shared.wake_thief();
+        // A worker that looked meanwhile has not seen it, and this one may be busy for long.
+        if self.has_work() {
+            self.shared.wake_thief();
+        }
+        None
     }
 
     pub(super) fn put_stack(&self, stack: stack::Stack, class: SizeClass) {

@@ -6,6 +6,7 @@
 //! does is sampled once, at the entry, since Rust's count of panics belongs to the thread and not to
 //! the task.
 
+use std::ptr::NonNull;
 use std::thread;
 use std::time::Instant;
 
@@ -334,7 +335,7 @@ struct Timer<'a> {
 
 impl Timer<'_> {
     fn set<'a>(core: &'a Core, at: Instant, task: &Header) -> Timer<'a> {
-        let alarm = Alarm { task, boundary: std::ptr::null() };
+        let alarm = Alarm { task: NonNull::from(task), boundary: std::ptr::null() };
         let key = core.timers.borrow_mut().insert(at, alarm);
         Timer { core, key }
     }

@@ -6,6 +6,7 @@
 //! matters.
 
 use std::cmp::Reverse;
+use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use dary_heap::QuaternaryHeap;
@@ -21,7 +22,7 @@ const STALE_MIN: usize = 64;
 /// What a deadline concerns: a task's wait, or one of its boundaries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Alarm {
-    pub(crate) task: *const Header,
+    pub(crate) task: NonNull<Header>,
     /// Null for a wait.
     pub(crate) boundary: *const Boundary,
 }
@@ -30,25 +31,41 @@ pub(crate) struct Alarm {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TimerKey {
     slot: u32,
-    turn: u32,
+    /// Tells this use of the slot from all others.
+    turn: u64,
 }
+
+/// A slot in use.
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    turn: u64,
+    /// Nanoseconds after the base.
+    at: u64,
+    task: NonNull<Header>,
+    boundary: *const Boundary,
+}
+
+// With a pointer that is never null, the slab's mark of an empty slot has room in it.
+const _: () = assert!(size_of::<Option<Live>>() == 32);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Entry {
-    /// Nanoseconds after the base.
     at: u64,
     slot: u32,
-    /// Tells this use of the slot from others.
+    /// The low half of the slot's. An old entry that a later use matches in this and in its deadline
+    /// stands in for that use's own, so nothing goes off early.
     turn: u32,
 }
+
+const _: () = assert!(size_of::<Entry>() == 16);
 
 /// The timers of a worker.
 #[derive(Debug)]
 pub(crate) struct Timers {
     base: Instant,
-    live: Slab<(u32, Alarm)>,
+    live: Slab<Live>,
     heap: QuaternaryHeap<Reverse<Entry>>,
-    turn: u32,
+    turn: u64,
 }
 
 impl Timers {
@@ -62,17 +79,18 @@ impl Timers {
 
     /// Sets a timer.
     pub(crate) fn insert(&mut self, at: Instant, alarm: Alarm) -> TimerKey {
-        self.turn = self.turn.wrapping_add(1);
-        let slot = self.live.insert((self.turn, alarm)) as u32;
-        let entry = Entry { at: self.nanos(at), slot, turn: self.turn };
-        self.heap.push(Reverse(entry));
-        TimerKey { slot, turn: self.turn }
+        self.turn += 1;
+        let (turn, at) = (self.turn, self.nanos(at));
+        let slot = self.live.insert(Live { turn, at, task: alarm.task, boundary: alarm.boundary });
+        let slot = slot as u32;
+        self.heap.push(Reverse(Entry { at, slot, turn: turn as u32 }));
+        TimerKey { slot, turn }
     }
 
     /// Takes a timer out. Nothing happens if it has gone off.
     pub(crate) fn remove(&mut self, key: TimerKey) {
         let slot = key.slot as usize;
-        if self.live.get(slot).is_some_and(|&(turn, _)| turn == key.turn) {
+        if self.live.get(slot).is_some_and(|live| live.turn == key.turn) {
             self.live.remove(slot);
             if self.heap.len() > STALE_MIN + 2 * self.live.len() {
                 self.sweep();
@@ -122,13 +140,15 @@ impl Timers {
                 return None;
             }
             self.heap.pop();
-            return Some(self.live.remove(entry.slot as usize).1);
+            let Live { task, boundary, .. } = self.live.remove(entry.slot as usize);
+            return Some(Alarm { task, boundary });
         }
     }
 }
 
-fn is_live(live: &Slab<(u32, Alarm)>, entry: &Entry) -> bool {
-    live.get(entry.slot as usize).is_some_and(|&(turn, _)| turn == entry.turn)
+fn is_live(live: &Slab<Live>, entry: &Entry) -> bool {
+    live.get(entry.slot as usize)
+        .is_some_and(|live| live.turn as u32 == entry.turn && live.at == entry.at)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -136,7 +156,25 @@ mod tests {
     use super::*;
 
     fn alarm(n: usize) -> Alarm {
-        Alarm { task: std::ptr::without_provenance(n * 8), boundary: std::ptr::null() }
+        let task = NonNull::new(std::ptr::without_provenance_mut(n * 8)).unwrap();
+        Alarm { task, boundary: std::ptr::null() }
+    }
+
+    /// After as many timers as 32 bits count, a use of the slot looked like an old one.
+    #[test]
+    fn a_key_is_old_for_ever() {
+        let mut timers = Timers::new();
+        let (soon, late) = (timers.base, timers.base + Duration::from_secs(1));
+        let old = timers.insert(late, alarm(1));
+        timers.remove(old);
+        timers.turn += u64::from(u32::MAX);
+        let key = timers.insert(late + Duration::from_secs(1), alarm(2));
+        assert_eq!((key.slot, key.turn as u32), (old.slot, old.turn as u32));
+        timers.remove(old);
+        assert_eq!(timers.len(), 1);
+        assert_eq!(timers.pop_expired(soon), None);
+        assert_eq!(timers.pop_expired(late), None);
+        assert_eq!(timers.pop_expired(late + Duration::from_secs(1)), Some(alarm(2)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! nothing. A task's timeouts are timers of its worker; a plain thread looks at the clock.
 
 use std::panic::resume_unwind;
+use std::ptr::NonNull;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
@@ -39,7 +40,7 @@ impl<'a> Open<'a> {
                 } else if record.kind == BoundaryKind::Timeout
                     && let Some(at) = record.deadline
                 {
-                    let alarm = Alarm { task, boundary: record };
+                    let alarm = Alarm { task: NonNull::from(task), boundary: record };
                     timer = Some(core.timers.borrow_mut().insert(at, alarm));
                 }
             }

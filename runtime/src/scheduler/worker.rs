@@ -339,7 +339,7 @@ impl Worker {
             // One is taken while the task of the one before comes into the cache.
             let next = self.core.timers.borrow_mut().pop_expired(now);
             if let Some(alarm) = next {
-                stack::prefetch(alarm.task.addr());
+                stack::prefetch(alarm.task.addr().get());
             }
             if let Some(alarm) = std::mem::replace(&mut due, next) {
                 any = true;
@@ -354,7 +354,7 @@ impl Worker {
     fn ring(&self, alarm: Alarm) {
         // SAFETY: a task takes its timers out before it ends, and boundaries before they close.
         unsafe {
-            let task = &*alarm.task;
+            let task = alarm.task.as_ref();
             match alarm.boundary.as_ref() {
                 None => park::enqueue_local(&self.core, task),
                 Some(boundary) => {

@@ -83,8 +83,9 @@ where
     }
 }
 
+/// What a builder says of a task.
 #[derive(Debug, Default)]
-struct Options {
+pub(crate) struct Options {
     name: Option<String>,
     stack_size: Option<usize>,
     daemon: bool,
@@ -138,7 +139,8 @@ impl Builder {
     /// # Errors
     ///
     /// `InvalidInput` for a stack size that cannot be; `Other` if the runtime is closed, or the
-    /// default one cannot start.
+    /// default one cannot start. [`spawn`] and `go!` do not fail on a closed runtime: the task's join
+    /// tells that it was [refused](crate::join::JoinError::is_refused), as of one spawned here meanwhile.
     #[track_caller]
     #[rustfmt::skip]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
@@ -149,6 +151,7 @@ impl Builder {
         T: Send,    // not `Send`? `spawn_local` keeps the task on this worker
         T: 'static, // borrows? return an owned value, or use `task::scope`
     {
+        scheduler::check_open()?;
         spawn_inner(f, self.options, false, Location::caller())
     }
 
@@ -166,6 +169,7 @@ impl Builder {
         F: 'static, // borrows? `Scope::spawn_local` lets local tasks borrow
         T: 'static, // borrows? return an owned value, or use `task::scope`
     {
+        scheduler::check_open()?;
         spawn_inner(f, self.options, true, Location::caller())
     }
 }
@@ -173,7 +177,8 @@ impl Builder {
 const NO_WORKER: &str = "spawn_local outside a runtime: this thread has no worker that the task \
      could stay on; run it in a task, or make a runtime::LocalRuntime";
 
-fn spawn_inner<F, T>(
+/// All spawns from here; a closed runtime refuses the task.
+pub(crate) fn spawn_inner<F, T>(
     f: F,
     options: Options,
     local: bool,

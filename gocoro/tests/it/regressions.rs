@@ -1,6 +1,7 @@
 //! What once went wrong. Each names what was seen.
 
 use std::cell::Cell;
+use std::io::ErrorKind;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -9,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use gocoro::runtime::{LocalRuntime, Runtime};
-use gocoro::task::{self, JoinHandle};
+use gocoro::task::{self, JoinHandle, TaskGroup};
 use gocoro::time::sleep;
 use gocoro::{channel, go, go_test};
 
@@ -234,6 +235,29 @@ fn a_spawn_does_not_wait_for_the_destructors_of_what_is_refused() {
         tell.send(()).unwrap();
         assert!(refused.join().unwrap_err().is_refused());
         assert!(ended.get());
+    });
+}
+
+/// `Builder::spawn` promised an error for a closed runtime, and gave a task that was refused.
+#[test]
+fn builders_tell_that_the_runtime_is_closed() {
+    in_closed_runtimes(|| {
+        let drops = Rc::new(Cell::new(0));
+        let theirs = Ends(drops.clone());
+        let error = task::Builder::new().spawn_local(move || drop(theirs)).unwrap_err();
+        assert_eq!((error.kind(), drops.get()), (ErrorKind::Other, 1));
+        let error = task::Builder::new().spawn(|| ()).unwrap_err();
+        assert!(error.kind() == ErrorKind::Other && error.to_string().contains("closed"));
+        task::scope(|s| {
+            let error = task::Builder::new().spawn_scoped(s, || ()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Other);
+        });
+        // What has no error to return is refused.
+        assert!(go!({}).join().unwrap_err().is_refused());
+        assert!(go!(name = "late" => {}).join().unwrap_err().is_refused());
+        let mut group = TaskGroup::new();
+        group.spawn(|| ());
+        assert!(group.next().unwrap().unwrap_err().is_refused());
     });
 }
 

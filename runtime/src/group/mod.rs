@@ -13,7 +13,7 @@ use slab::Slab;
 use crate::clock;
 use crate::join::{JoinError, JoinHandle};
 use crate::park;
-use crate::spawn::Builder;
+use crate::spawn::{self, Options};
 use crate::task::{CauseKind, Reason, Unparker};
 
 /// Tasks that return the same kind of value and end with their group.
@@ -204,10 +204,13 @@ impl<T: Send + 'static> TaskGroup<T> {
         }
         let entry = self.members.vacant_entry();
         let ending = Ending { shared: self.shared.clone(), index: entry.key() };
-        let spawned = Builder::new().spawn(move || {
+        let body = move || {
             let _ending = ending;
             f()
-        });
+        };
+        let at = Location::caller();
+        // Not a builder's: a closed runtime refuses the member.
+        let spawned = spawn::spawn_inner(body, Options::default(), false, at);
         let handle = match spawned {
             Ok(handle) => handle,
             Err(error) => {

@@ -6,8 +6,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use super::Shared;
 use super::start::{Threads, WorkerSeed, note_process};
+use super::{Shared, Worker, current_worker};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
 use crate::stack::SizeClass;
 
@@ -99,6 +99,15 @@ pub(crate) fn default_shared() -> io::Result<&'static Arc<Shared>> {
         let _ = DEFAULT.set(shared);
     }
     Ok(DEFAULT.get().expect("set just now"))
+}
+
+/// An error if the runtime of tasks that are spawned here is closed.
+pub(crate) fn check_open() -> io::Result<()> {
+    let shared = current_worker().map(Worker::shared).or_else(|| DEFAULT.get());
+    if shared.is_some_and(|shared| shared.is_closed()) {
+        return Err(io::Error::other("the runtime is closed: it takes no more tasks"));
+    }
+    Ok(())
 }
 
 /// Makes this the default runtime, unless there is one.

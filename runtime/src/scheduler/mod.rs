@@ -16,7 +16,7 @@ mod stop;
 mod unstarted;
 mod worker;
 
-pub(crate) use default::{Plan, default_shared, set_default};
+pub(crate) use default::{Plan, check_open, default_shared, set_default};
 pub(crate) use panics::{await_cancel_of_closed, count_panic};
 pub(crate) use shared::{Seat, Shared};
 pub(crate) use start::{Threads, is_forked, take_ids};

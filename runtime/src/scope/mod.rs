@@ -16,6 +16,7 @@ use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
 use crate::park;
+use crate::scheduler;
 use crate::spawn::{self, Builder};
 use crate::task::{CauseKind, boundary};
 
@@ -271,6 +272,7 @@ impl Builder {
         T: Send,   // not `Send`? `Scope::spawn_local` keeps the task on this worker
         T: 'scope, // borrows? only from what lives outside of `task::scope`
     {
+        scheduler::check_open()?;
         scope.spawn_inner(self, f, false, Location::caller())
     }
 }

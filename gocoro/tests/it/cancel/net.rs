@@ -4,13 +4,14 @@ use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, mpsc};
 
+use gocoro::channel;
 use gocoro::go;
 use gocoro::net::{TcpListener, TcpStream};
-use gocoro::task::{Cancelled, JoinHandle};
+use gocoro::task::{self, Cancelled, JoinHandle};
 use gocoro::time::sleep;
 
 use super::assert_cancelled;
-use crate::support::{NEVER, on_drop, on_workers, settle, until};
+use crate::support::{NEVER, SOON, bounded, on_drop, on_workers, settle, until, with_workers};
 
 fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -228,5 +229,32 @@ fn an_uncancelled_tasks_destructor_waits_for_io() {
         client.write_all(b"abc").unwrap();
         assert!(task.join().unwrap_err().is_panic());
         assert_eq!(receiver.recv().unwrap().unwrap(), 3);
+    });
+}
+
+/// The closure of a task that was cancelled before its start is dropped as if it had been unwound.
+#[test]
+fn a_closure_that_never_ran_follows_the_destructors_rule() {
+    // Of one worker: nobody is there to start it before the cancel.
+    bounded(|| {
+        with_workers(1).run(|| {
+            let (client, mut server) = pair();
+            let (tell, told) = channel::unbounded();
+            let guard = on_drop(move || {
+                sleep(SOON);
+                let refused = |error: io::Error| error.get_ref().unwrap().is::<Cancelled>();
+                tell.send((&client).read(&mut [0]).map_err(refused)).unwrap();
+                let mut byte = [0];
+                tell.send(task::shield(|| (&client).read(&mut byte)).map_err(refused)).unwrap();
+            });
+            let task = go!({ drop(guard) });
+            task.cancel();
+            assert_eq!(told.recv().unwrap(), Err(true));
+            settle();
+            assert!(told.is_empty(), "under a shield it waits");
+            server.write_all(b"x").unwrap();
+            assert_eq!(told.recv().unwrap(), Ok(1));
+            assert_cancelled(task);
+        });
     });
 }

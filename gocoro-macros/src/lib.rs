@@ -19,7 +19,7 @@ use proc_macro::TokenStream;
 /// everything called from `main` may wait without blocking a thread. The function may return
 /// anything that the `main` of an ordinary program may return.
 ///
-/// ```ignore
+/// ```
 /// use gocoro::{go, go_main};
 ///
 /// #[go_main]
@@ -50,7 +50,7 @@ use proc_macro::TokenStream;
 ///
 /// The environment variables `GOCORO_WORKERS` and `GOCORO_STACK_SIZE` win over the first two.
 ///
-/// ```ignore
+/// ```
 /// #[gocoro::go_main(workers = 2, stack_size = 64 * 1024, on_exit = "cancel", grace = "500ms")]
 /// fn main() {
 ///     gocoro::go!(daemon => serve_metrics());
@@ -76,7 +76,7 @@ pub fn go_main(options: TokenStream, item: TokenStream) -> TokenStream {
 /// keep their meaning, and it may return anything that a test may return. The runtime is shut down
 /// when the body has ended, so that tests share nothing.
 ///
-/// ```ignore
+/// ```
 /// use gocoro::{go, go_test};
 ///
 /// #[go_test(workers = 2, timeout = "10s")]

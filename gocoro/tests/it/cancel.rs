@@ -180,12 +180,14 @@ fn a_rethrown_cancel_is_still_one() {
         task.cancel();
         assert_cancelled(task);
         // But a panic of its own is a panic.
-        let task = go!({
+        let started = Arc::new(AtomicBool::new(false));
+        let task = go!(clone(started) => {
+            started.store(true, SeqCst);
             let _payload = panic::catch_unwind(|| sleep(NEVER)).unwrap_err();
             panic!("of its own")
         });
         let _: &JoinHandle<()> = &task;
-        settle();
+        until(|| started.load(SeqCst));
         task.cancel();
         assert!(task.join().unwrap_err().is_panic());
     });

@@ -16,6 +16,7 @@ mod scope;
 mod select;
 mod shield;
 mod spawn;
+mod storm;
 mod stress;
 mod support;
 mod sync;

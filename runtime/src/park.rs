@@ -195,6 +195,15 @@ pub(crate) fn throw_if_pending() {
     }
 }
 
+/// As [`throw_if_pending`], where it is known that the running task or thread does not unwind, though
+/// another task of the worker may.
+pub(crate) fn throw_if_pending_at_rest() {
+    match current::task() {
+        Some((_, task)) => throw_pending(task, Reason::Park, false),
+        None => bounds::throw_in_thread(),
+    }
+}
+
 fn throw_now(task: Option<&Header>, throw: Throw, leave: &dyn Fn() -> bool) {
     // Where panics abort, a cancel is only a flag, and no wait is left for it.
     if cfg!(panic = "unwind") && leave() {

@@ -10,12 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use gocoro::runtime::{LocalRuntime, Runtime};
-use gocoro::task::{self, JoinHandle, TaskGroup};
-use gocoro::time::sleep;
+use gocoro::sync::Event;
+use gocoro::task::{self, JoinError, JoinHandle, TaskGroup};
+use gocoro::time::{sleep, timeout};
 use gocoro::{channel, go, go_test};
 
 use crate::support::{
-    NEVER, SOON, WORKERS, bounded, on_drop, on_workers, settle, until, with_workers,
+    Colour, NEVER, SOON, WORKERS, bounded, on_drop, on_workers, settle, until, with_workers,
 };
 
 /// The destructors of a closure that never ran had the cancel thrown out of them at their first wait.
@@ -123,6 +124,50 @@ fn a_task_handle_crosses_a_catch() {
 
 /// A local runtime that is dropped because its thread panics still cancels its tasks: the thread's
 /// panic was taken for theirs, and nothing was ever thrown at them.
+/// A scope or race that was cut short while its children ended went on as if it had not been, if another
+/// task of the worker waited in a destructor then: to the thread, everybody unwinds.
+#[test]
+fn a_scope_that_was_cut_short_says_so_beside_a_task_that_unwinds() {
+    fn beside<T: Send + 'static>(
+        body: impl FnOnce(&Event) -> T + Send + 'static,
+        interrupt: impl FnOnce(&JoinHandle<T>),
+    ) -> Result<T, JoinError> {
+        let (hold, gate) = (Arc::new(Event::new()), Arc::new(Event::new()));
+        let task = go!(clone(hold) => { body(&hold) });
+        let unwinding = go!(clone(gate) => {
+            let _guard = on_drop(|| gate.wait());
+            sleep(NEVER);
+        });
+        settle();
+        interrupt(&task);
+        settle();
+        // Now the children wait in their destructors.
+        unwinding.cancel();
+        settle();
+        hold.set();
+        let ended = task.join();
+        gate.set();
+        assert!(unwinding.join().unwrap_err().is_cancelled());
+        ended
+    }
+    let slow_to_end = |hold: &Event| {
+        let _guard = on_drop(|| hold.wait());
+        sleep(NEVER);
+    };
+    Colour::Task.run(1, move || {
+        let race = move |hold: &Event| task::race((|| slow_to_end(hold), || sleep(NEVER)));
+        assert!(beside(race, JoinHandle::cancel).unwrap_err().is_cancelled());
+        let scope = move |hold: &Event| {
+            task::scope(|s| {
+                s.spawn(|| slow_to_end(hold));
+            });
+        };
+        assert!(beside(scope, JoinHandle::cancel).unwrap_err().is_cancelled());
+        let bounded = move |hold: &Event| timeout(SOON, || scope(hold));
+        assert!(beside(bounded, |_| sleep(2 * SOON)).unwrap().is_err());
+    });
+}
+
 #[test]
 fn a_local_runtime_ends_while_its_thread_panics() {
     let ended = Rc::new(Cell::new(0));

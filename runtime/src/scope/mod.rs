@@ -94,7 +94,8 @@ where
                 Err(None) => ended.raise_refusal(),
                 Ok(value) => {
                     if ended.interrupted {
-                        park::throw_if_pending();
+                        // It did not unwind when it cancelled them, and another may do so by now.
+                        park::throw_if_pending_at_rest();
                     }
                     ended.check_refusal();
                     value

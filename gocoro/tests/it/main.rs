@@ -8,6 +8,7 @@ mod join;
 mod macros;
 mod panic;
 mod park;
+mod points;
 mod process;
 mod regressions;
 mod runtime;

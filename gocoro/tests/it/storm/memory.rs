@@ -20,8 +20,11 @@ impl Memory {
 
 #[cfg(target_env = "gnu")]
 fn heap() -> usize {
+    // SAFETY: it only gives back what is not in use; what that was would be chance.
+    unsafe { libc::malloc_trim(0) };
     // SAFETY: it only looks.
-    unsafe { libc::mallinfo2() }.uordblks
+    let info = unsafe { libc::mallinfo2() };
+    info.uordblks + info.hblkhd
 }
 
 #[cfg(not(target_env = "gnu"))]

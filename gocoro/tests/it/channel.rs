@@ -6,6 +6,7 @@ mod cancel;
 mod close;
 mod contract;
 mod dynamic;
+mod go;
 mod mpsc;
 mod oneshot;
 mod rendezvous;

@@ -2,7 +2,7 @@
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use gocoro::go;
@@ -295,49 +295,6 @@ fn next_loses_nothing_when_it_is_cut_short() {
 }
 
 #[test]
-fn t_a7_the_first_success_of_several() {
-    in_both_colours(|| {
-        type Arm = (usize, Result<u32, &'static str>);
-        // After so many turns each: what comes first does not depend on a clock.
-        fn first(arms: &[Arm]) -> Option<Result<u32, &'static str>> {
-            let mut group = TaskGroup::new();
-            for &(turns, result) in arms {
-                group.spawn(move || {
-                    (0..turns).for_each(|_| task::yield_now());
-                    if turns == usize::MAX {
-                        task::park();
-                    }
-                    result
-                });
-            }
-            group.first_ok()
-        }
-        // The others never end by themselves.
-        const NEVER_ENDS: usize = 3;
-        let parks = || -> Result<u32, &'static str> {
-            task::park();
-            Ok(0)
-        };
-        for place in 0..NEVER_ENDS {
-            let mut group = TaskGroup::new();
-            for at in 0..NEVER_ENDS {
-                if at == place {
-                    group.spawn(move || Ok(10 * at as u32));
-                } else {
-                    group.spawn(parks);
-                }
-            }
-            assert_eq!(group.first_ok(), Some(Ok(10 * place as u32)));
-        }
-        assert_eq!(first(&[(0, Err("a")), (0, Err("b")), (0, Ok(30))]), Some(Ok(30)));
-        assert_eq!(first(&[(0, Err("a")), (500, Ok(500)), (3, Err("b"))]), Some(Ok(500)));
-        assert_eq!(first(&[(0, Err("a"))]), Some(Err("a")));
-        let all = first(&[(0, Err("a")), (0, Err("b"))]);
-        assert!(matches!(all, Some(Err("a" | "b"))));
-    });
-}
-
-#[test]
 fn first_ok_raises_a_panic_and_names_what_was_cancelled() {
     in_both_colours(|| {
         let caught = panic::catch_unwind(|| {
@@ -362,34 +319,6 @@ fn first_ok_raises_a_panic_and_names_what_was_cancelled() {
         });
         let text = *caught.unwrap_err().downcast::<String>().unwrap();
         assert!(text.contains("was cancelled"), "{text}");
-    });
-}
-
-#[test]
-fn t_a1_tasks_of_a_group_take_turns() {
-    // Five tasks that log and sleep five times each: the logs interleave, each in its own order.
-    Colour::Task.run(1, || {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let mut group = TaskGroup::new();
-        for i in 0..5_u32 {
-            let log = log.clone();
-            group.spawn(move || {
-                sleep(Duration::from_millis(1) * (i + 1));
-                for j in 0..5 {
-                    log.lock().unwrap().push((i, j));
-                    sleep(Duration::from_millis(10));
-                }
-                i * 10
-            });
-        }
-        assert_eq!(group.try_join_all().unwrap(), [0, 10, 20, 30, 40]);
-        let log = log.lock().unwrap();
-        for i in 0..5 {
-            let own = log.iter().filter(|(task, _)| *task == i).map(|(_, j)| *j);
-            assert_eq!(own.collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
-        }
-        let place = |entry| log.iter().position(|logged| *logged == entry).unwrap();
-        assert!(place((4, 0)) < place((0, 4)), "they do not run one after another: {log:?}");
     });
 }
 

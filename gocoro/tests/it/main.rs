@@ -14,6 +14,7 @@ mod regressions;
 mod runtime;
 mod scheduler;
 mod scope;
+mod seeds;
 mod select;
 mod shield;
 mod spawn;

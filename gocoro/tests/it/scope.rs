@@ -261,6 +261,40 @@ fn a_panicking_closure_cancels_its_children_and_waits_for_them() {
     });
 }
 
+/// What they borrow is freed with the frame: on the heap, so that a tool which watches that would see a
+/// child that came too late.
+#[test]
+fn children_read_the_frame_of_a_panic_until_they_end() {
+    in_both_colours(|| {
+        let read = Arc::new(AtomicUsize::new(0));
+        let theirs = read.clone();
+        let panicked = panic_of(move || {
+            let frame: Vec<Box<usize>> = (0..100).map(Box::new).collect();
+            let begun = AtomicUsize::new(0);
+            let look = || {
+                assert!(frame.iter().map(|value| **value).eq(0..100));
+                theirs.fetch_add(1, SeqCst);
+            };
+            task::scope(|s| {
+                for waits in [0, 1, 2, 3] {
+                    let (begun, look) = (&begun, &look);
+                    s.spawn(move || {
+                        begun.fetch_add(1, SeqCst);
+                        let _later = on_drop(|| {
+                            (0..50 * waits).for_each(|_| task::yield_now());
+                            look();
+                        });
+                        sleep(NEVER);
+                    });
+                }
+                until(|| begun.load(SeqCst) == 4);
+                panic!("of the frame");
+            })
+        });
+        assert_eq!((panicked.as_str(), read.load(SeqCst)), ("of the frame", 4));
+    });
+}
+
 #[test]
 fn a_cancelled_task_cancels_its_children_before_it_ends() {
     on_workers(|_| {

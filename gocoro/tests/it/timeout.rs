@@ -393,47 +393,6 @@ fn of_nested_io_deadlines_the_earliest_holds_and_a_shield_hides_them() {
 }
 
 #[test]
-fn t_n3_waits_with_a_limit_leave_what_they_waited_for() {
-    // Of two tasks one is short and one long; a limit between the two.
-    on_workers(|_| {
-        let short = || go!({ 42 });
-        let long = || {
-            go!({
-                task::park();
-                42
-            })
-        };
-        assert_eq!(short().wait(), 42);
-        assert_eq!(go!({ go!({ 42 }).wait() }).wait(), 42);
-
-        let waiting = long().join_timeout(SOON).unwrap_err();
-        assert!(!waiting.is_finished(), "the limit does not touch the task");
-        waiting.task().unpark();
-        assert_eq!(waiting.wait(), 42);
-
-        let all = timeout(NEVER, || task::wait_all([short(), short()])).unwrap();
-        assert_eq!(all.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [42, 42]);
-
-        let second = long();
-        let kept = second.task().clone();
-        assert!(timeout(SOON, || task::wait_all([short(), second])).is_err());
-        kept.unpark();
-
-        let (first, second) = (long(), long());
-        let kept = [first.task().clone(), second.task().clone()];
-        assert!(timeout(SOON, || task::wait_any(vec![first, second]).is_some()).is_err());
-        kept.iter().for_each(task::Task::unpark);
-
-        let second = long();
-        let kept = second.task().clone();
-        let any = timeout(NEVER, || task::wait_any(vec![short(), second]).unwrap()).unwrap();
-        assert_eq!((any.0, any.1.unwrap()), (0, 42));
-        kept.unpark();
-        assert_eq!(any.2.into_iter().next().unwrap().wait(), 42);
-    });
-}
-
-#[test]
 fn intervals_tick_at_once_then_by_their_period() {
     in_both_colours(|| {
         let begin = Instant::now();

@@ -7,29 +7,31 @@ use std::fs;
 pub(super) struct Memory {
     /// In use, as the allocator counts; 0 if it does not.
     heap: usize,
-    /// Of anonymous memory, which stacks are, mapped for use.
-    mapped: usize,
+    /// Anonymous memory, mapped for use, that is not the allocator's: stacks, for the most part.
+    stacks: usize,
     resident: usize,
 }
 
 impl Memory {
     pub(super) fn now() -> Memory {
-        Memory { heap: heap(), mapped: mapped(), resident: resident() }
+        let (heap, held) = heap();
+        Memory { heap, stacks: mapped().saturating_sub(held), resident: resident() }
     }
 }
 
+/// What the allocator has lent, and what it holds.
 #[cfg(target_env = "gnu")]
-fn heap() -> usize {
+fn heap() -> (usize, usize) {
     // SAFETY: it only gives back what is not in use; what that was would be chance.
     unsafe { libc::malloc_trim(0) };
     // SAFETY: it only looks.
     let info = unsafe { libc::mallinfo2() };
-    info.uordblks + info.hblkhd
+    (info.uordblks + info.hblkhd, info.arena + info.hblkhd)
 }
 
 #[cfg(not(target_env = "gnu"))]
-fn heap() -> usize {
-    0
+fn heap() -> (usize, usize) {
+    (0, 0)
 }
 
 /// A stack that is not given back stays mapped, all of it.
@@ -59,7 +61,7 @@ pub(super) fn assert_flat(rounds: &[Memory]) {
     let (early, late) = rounds.split_at(rounds.len() / 2);
     for (what, of, slack) in [
         ("heap", (|memory| memory.heap) as fn(&Memory) -> usize, 1 << 18),
-        ("mapped", |memory| memory.mapped, 1 << 24),
+        ("stacks", |memory| memory.stacks, 1 << 24),
         ("resident", |memory| memory.resident, 1 << 24),
     ] {
         let most = early.iter().map(of).max().unwrap();

@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn sizes_and_alignments_are_held() {
         #[repr(align(64))]
-        struct Line([u8; 64]);
+        struct Line(#[expect(dead_code, reason = "for its size")] [u8; 64]);
         assert_eq!(index_of(Layout::new::<[u8; 128]>()), Some(0));
         assert_eq!(index_of(Layout::new::<[u8; 129]>()), Some(1));
         assert_eq!(index_of(Layout::new::<[u8; 257]>()), None);

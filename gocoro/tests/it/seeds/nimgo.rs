@@ -137,7 +137,7 @@ fn n_21_a_panic_is_the_waiters() {
             task::yield_now();
             panic!("expected")
         });
-        let waiting = go!({ failing.join().map(|()| ()).unwrap_err().is_panic() });
+        let waiting = go!({ failing.join().unwrap_err().is_panic() });
         assert!(waiting.wait());
         assert_eq!(bystander.wait(), 1);
     });

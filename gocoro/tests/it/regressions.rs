@@ -13,7 +13,7 @@ use gocoro::runtime::{LocalRuntime, Runtime};
 use gocoro::sync::Event;
 use gocoro::task::{self, JoinError, JoinHandle, TaskGroup};
 use gocoro::time::{sleep, timeout};
-use gocoro::{channel, go, go_test};
+use gocoro::{channel, go, go_test, select};
 
 use crate::support::{
     Colour, NEVER, SOON, WORKERS, bounded, on_drop, on_workers, settle, until, with_workers,
@@ -343,4 +343,22 @@ impl Drop for Ends {
     fn drop(&mut self) {
         self.0.set(self.0.get() + 1);
     }
+}
+
+/// A choice that began to wait while a message came was handed the next one before it.
+#[test]
+fn a_choice_receives_in_the_order_of_sending() {
+    on_workers(|_| {
+        let (sender, receiver) = channel::bounded(1);
+        let other = channel::never::<()>();
+        let sending = go!({ (0..500).for_each(|n| sender.send(n).unwrap()) });
+        for expected in 0..500 {
+            let got = select! {
+                recv(receiver) -> got => got,
+                recv(other) -> _ => unreachable!("it never comes"),
+            };
+            assert_eq!(got, Ok(expected));
+        }
+        sending.wait();
+    });
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use super::chan::{Chan, Right, await_promise};
 use super::error::{RecvError, SendError};
 use super::slot::{Role, Slot, SlotNode, Stage};
-use super::state::{Found, Outlet};
+use super::state::{Found, Outlet, State};
 use crate::waiters::{Arm, Choice, Node, Place, Waiter};
 
 /// A receive that may be chosen.
@@ -72,8 +72,7 @@ impl<'a, T> RecvArm<'a, T> {
         received.ok().map(|message| self.chan.hold(message))
     }
 
-    fn looks_ready(&self, own: Option<Place<'_>>) -> bool {
-        let state = self.chan.lock();
+    fn looks_ready(state: &State<T>, own: Option<Place<'_>>) -> bool {
         let watches = own.is_none_or(|place| place.watches);
         let own = own.map(|place| place.waiter);
         state.len() > 0
@@ -112,14 +111,19 @@ impl<T> Choice for RecvArm<'_, T> {
     }
 
     fn is_ready(&self) -> bool {
-        self.looks_ready(None)
+        Self::looks_ready(&self.chan.lock(), None)
     }
 
     fn link(&self, place: Place<'_>) -> bool {
         let node = self.place.make(place, Role::Receiver);
-        // SAFETY: whoever links arms unlinks them before they and the waiter go.
-        unsafe { self.chan.lock().receiving.push_back(node) };
-        self.looks_ready(Some(place))
+        let mut state = self.chan.lock();
+        // In the same hold: who waits beside what it waits for is served before it.
+        let ready = Self::looks_ready(&state, Some(place));
+        if !ready {
+            // SAFETY: whoever links arms unlinks them before they and the waiter go.
+            unsafe { state.receiving.push_back(node) };
+        }
+        ready
     }
 
     fn unlink(&self) {
@@ -160,8 +164,7 @@ impl<'a, T> SendArm<'a, T> {
         self.right.take().expect("the arm was chosen")
     }
 
-    fn looks_ready(&self, own: Option<Place<'_>>) -> bool {
-        let state = self.chan.lock();
+    fn looks_ready(state: &State<T>, own: Option<Place<'_>>) -> bool {
         let watches = own.is_none_or(|place| place.watches);
         let own = own.map(|place| place.waiter);
         state.has_room()
@@ -196,14 +199,19 @@ impl<T> Choice for SendArm<'_, T> {
     }
 
     fn is_ready(&self) -> bool {
-        self.looks_ready(None)
+        Self::looks_ready(&self.chan.lock(), None)
     }
 
     fn link(&self, place: Place<'_>) -> bool {
         let node = self.place.make(place, Role::Promiser);
-        // SAFETY: whoever links arms unlinks them before they and the waiter go.
-        unsafe { self.chan.lock().sending.push_back(node) };
-        self.looks_ready(Some(place))
+        let mut state = self.chan.lock();
+        // In the same hold: who waits beside what it waits for is served before it.
+        let ready = Self::looks_ready(&state, Some(place));
+        if !ready {
+            // SAFETY: whoever links arms unlinks them before they and the waiter go.
+            unsafe { state.sending.push_back(node) };
+        }
+        ready
     }
 
     fn unlink(&self) {

@@ -170,3 +170,21 @@ fn loom_a_spinning_lock_lets_one_in_at_a_time() {
         touching.join().unwrap();
     });
 }
+
+#[test]
+fn loom_a_choice_receives_in_the_order_of_sending() {
+    // What it is about takes one switch more than other models: to the sender, back, and there again.
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let ((sender, one), (_kept, other)) = (bounded(1), bounded(1));
+        let sending = spawn(move || {
+            sender.send(1).unwrap();
+            sender.send(2).unwrap();
+        });
+        for expected in [1, 2] {
+            assert_eq!(choose_to_receive(&one, &other, Time::ENDLESS), Some(expected));
+        }
+        sending.join().unwrap();
+    });
+}

@@ -98,7 +98,7 @@ fn streams_merge_and_an_ended_one_is_set_to_never() {
             }
         }
         let (low, high): (Vec<u32>, Vec<u32>) = merged.into_iter().partition(|n| *n < 100);
-        assert!(low.into_iter().eq(0..50) && high.into_iter().eq(100..150));
+        assert_eq!((low, high), ((0..50).collect(), (100..150).collect()));
     });
 }
 

@@ -128,7 +128,7 @@ impl<T> Choice for RecvArm<'_, T> {
 
     fn unlink(&self) {
         if let Some(node) = self.place.get() {
-            // SAFETY: the node was linked to this list.
+            // SAFETY: the node was linked to this list, or to none.
             unsafe { self.chan.lock().receiving.remove(node) };
         }
     }
@@ -216,7 +216,7 @@ impl<T> Choice for SendArm<'_, T> {
 
     fn unlink(&self) {
         if let Some(node) = self.place.get() {
-            // SAFETY: the node was linked to this list.
+            // SAFETY: the node was linked to this list, or to none.
             unsafe { self.chan.lock().sending.remove(node) };
         }
     }

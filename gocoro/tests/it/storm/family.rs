@@ -241,7 +241,8 @@ fn wait_for_all(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
 fn token(cell: &Arc<Cell>, random: &mut Random) {
     let (alive, theirs) = (cell.enter(), cell.clone());
     let brings = on_drop(move || {
-        *theirs.tokens.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        // A destructor that no unwinding runs is cut short as any other code.
+        task::shield(|| *theirs.tokens.lock().unwrap_or_else(PoisonError::into_inner) += 1);
         theirs.more_tokens.notify_one();
     });
     let child = go!({

@@ -143,6 +143,16 @@ impl Context {
     }
 }
 
+/// Operations of each of `parts` tasks, so that all do at least `operations`.
+pub(crate) fn share(operations: u64, parts: u64) -> u64 {
+    operations.div_ceil(parts)
+}
+
+/// What `operations` would have taken, when `done` were.
+pub(crate) fn scale(took: Duration, operations: u64, done: u64) -> Duration {
+    took.mul_f64(operations as f64 / done as f64)
+}
+
 /// How long `f` takes.
 pub(crate) fn timed(f: impl FnOnce()) -> Duration {
     let start = Instant::now();

@@ -1,22 +1,13 @@
-//! Channels and locks: two tasks in turn over two channels, many senders to one receiver, many to many, skynet over
-//! channels, and a mutex that every unlock hands to the next in line.
+//! Channels: two tasks in turn over two channels, many senders to one receiver, many to many.
 //!
 //! Threads use crossbeam-channel, smol async-channel. may has unbounded channels only: it is in the rows where that
 //! makes no difference to what is measured. tokio has no rendezvous channel, and none with many receivers.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Instant};
 
 use crate::{
-    row::{Context, Figure, Outcome, Row, cost},
-    rows::skynet,
+    row::{Context, Figure, Outcome, Row, cost, scale, share},
     system::{
-        SmolExecutor,
         System::{Gocoro, May, Smol, Threads, TokioCt, TokioMt},
         on_may, on_smol, on_tokio,
     },
@@ -25,10 +16,9 @@ use crate::{
 const PER_MESSAGE: &[Figure] = &[cost("", "ns/message")];
 const PER_ROUND_TRIP: &[Figure] = &[cost("", "ns/round trip")];
 
-/// Tasks at each end of a many-ended channel, and tasks that want one mutex.
+/// Tasks at each end of a many-ended channel.
 const SENDERS: u64 = 8;
 const SIDE: u64 = 4;
-const RIVALS: u64 = 8;
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -91,34 +81,6 @@ pub(crate) const ROWS: &[Row] = &[
         quick: 1024,
         two: true,
         on: &[(Gocoro, mpmc_gocoro), (Smol, mpmc_smol), (Threads, mpmc_threads)],
-        ..Row::DEFAULT
-    },
-    Row {
-        name: "skynet over channels",
-        figures: skynet::FIGURES,
-        size: 1_000_000,
-        quick: 10_000,
-        on: &[
-            (Gocoro, sky_gocoro),
-            (TokioCt, sky_tokio),
-            (TokioMt, sky_tokio),
-            (May, sky_may),
-            (Smol, sky_smol),
-        ],
-        ..Row::DEFAULT
-    },
-    Row {
-        name: "mutex hand-off, 8 tasks",
-        figures: &[cost("", "ns/lock")],
-        two: true,
-        on: &[
-            (Gocoro, mutex_gocoro),
-            (TokioCt, mutex_tokio),
-            (TokioMt, mutex_tokio),
-            (May, mutex_may),
-            (Smol, mutex_smol),
-            (Threads, mutex_threads),
-        ],
         ..Row::DEFAULT
     },
 ];
@@ -239,16 +201,6 @@ fn pair_threads(ctx: &Context) -> Outcome {
 }
 
 // Many to one: the size is the channel's bound.
-
-/// Messages of each of `parts` senders, so that all send at least `messages`.
-fn share(messages: u64, parts: u64) -> u64 {
-    messages.div_ceil(parts)
-}
-
-/// What `messages` would have taken, when `sent` were.
-fn scale(took: Duration, messages: u64, sent: u64) -> Duration {
-    took.mul_f64(messages as f64 / sent as f64)
-}
 
 fn mpsc_gocoro(ctx: &Context) -> Outcome {
     let bound = ctx.size;
@@ -461,254 +413,5 @@ fn many_threads(
         let all: Vec<_> = (0..receivers).map(receive).collect();
         let sent = all.into_iter().map(|receiver| receiver.join().expect("a thread")).sum();
         scale(start.elapsed(), messages, sent)
-    })])
-}
-
-// Skynet as it was published: each task has a channel, into which its ten children send their sums.
-
-fn sky_gocoro(ctx: &Context) -> Outcome {
-    use gocoro::{
-        channel::{Sender, bounded},
-        task::spawn,
-    };
-    fn sky(up: &Sender<u64>, number: u64, size: u64) {
-        let mut sum = number;
-        if size > 1 {
-            let size = size / 10;
-            let (sender, receiver) = bounded(1);
-            for i in 0..10 {
-                let sender = sender.clone();
-                drop(spawn(move || sky(&sender, number + i * size, size)));
-            }
-            sum = (0..10).map(|_| receiver.recv().expect("a child")).sum();
-        }
-        up.send(sum).expect("the parent");
-    }
-    let (runtime, size) = (ctx.gocoro(), ctx.size);
-    let start = Instant::now();
-    let sum = runtime.run(|| {
-        let (sender, receiver) = bounded(1);
-        drop(spawn(move || sky(&sender, 0, size as u64)));
-        receiver.recv().expect("the root")
-    });
-    skynet::figures(size, start, sum)
-}
-
-fn sky_tokio(ctx: &Context) -> Outcome {
-    use tokio::sync::mpsc::{Sender, channel};
-    fn sky(up: Sender<u64>, number: u64, size: u64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async move {
-            let mut sum = number;
-            if size > 1 {
-                let size = size / 10;
-                let (sender, mut receiver) = channel(1);
-                for i in 0..10 {
-                    tokio::spawn(sky(sender.clone(), number + i * size, size));
-                }
-                sum = 0;
-                for _ in 0..10 {
-                    sum += receiver.recv().await.expect("a child");
-                }
-            }
-            up.send(sum).await.expect("the parent");
-        })
-    }
-    let (runtime, size) = (ctx.tokio(), ctx.size);
-    let start = Instant::now();
-    let sum = on_tokio(&runtime, async move {
-        let (sender, mut receiver) = channel(1);
-        tokio::spawn(sky(sender, 0, size as u64));
-        receiver.recv().await.expect("the root")
-    });
-    skynet::figures(size, start, sum)
-}
-
-fn sky_may(ctx: &Context) -> Outcome {
-    use may::sync::mpsc::{Sender, channel};
-    fn sky(up: Sender<u64>, number: u64, size: u64) {
-        let mut sum = number;
-        if size > 1 {
-            let size = size / 10;
-            let (sender, receiver) = channel();
-            for i in 0..10 {
-                let sender = sender.clone();
-                may::go!(move || sky(sender, number + i * size, size));
-            }
-            sum = (0..10).map(|_| receiver.recv().expect("a child")).sum();
-        }
-        up.send(sum).expect("the parent");
-    }
-    ctx.may();
-    let size = ctx.size;
-    let start = Instant::now();
-    let sum = on_may(move || {
-        let (sender, receiver) = channel();
-        may::go!(move || sky(sender, 0, size as u64));
-        receiver.recv().expect("the root")
-    });
-    skynet::figures(size, start, sum)
-}
-
-fn sky_smol(ctx: &Context) -> Outcome {
-    use smol::channel::{Sender, bounded};
-    fn sky(
-        executor: SmolExecutor,
-        up: Sender<u64>,
-        number: u64,
-        size: u64,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async move {
-            let mut sum = number;
-            if size > 1 {
-                let size = size / 10;
-                let (sender, receiver) = bounded(1);
-                for i in 0..10 {
-                    let child = sky(executor, sender.clone(), number + i * size, size);
-                    executor.spawn(child).detach();
-                }
-                sum = 0;
-                for _ in 0..10 {
-                    sum += receiver.recv().await.expect("a child");
-                }
-            }
-            up.send(sum).await.expect("the parent");
-        })
-    }
-    let (executor, size) = (ctx.smol(), ctx.size);
-    let start = Instant::now();
-    let sum = on_smol(executor, async move {
-        let (sender, receiver) = bounded(1);
-        executor.spawn(sky(executor, sender, 0, size as u64)).detach();
-        receiver.recv().await.expect("the root")
-    });
-    skynet::figures(size, start, sum)
-}
-
-// Each holder yields while it has the lock, so that the others queue up for it.
-
-fn mutex_gocoro(ctx: &Context) -> Outcome {
-    use gocoro::{
-        sync::Mutex,
-        task::{spawn, yield_now},
-    };
-    let runtime = ctx.gocoro();
-    Ok(vec![ctx.per_op(|locks| {
-        runtime.run(|| {
-            let start = Instant::now();
-            let mutex = Arc::new(Mutex::new(0));
-            let rival = |_| {
-                let mutex = mutex.clone();
-                spawn(move || {
-                    for _ in 0..share(locks, RIVALS) {
-                        let mut count = mutex.lock().expect("no panic");
-                        yield_now();
-                        *count += 1;
-                    }
-                })
-            };
-            let rivals: Vec<_> = (0..RIVALS).map(rival).collect();
-            rivals.into_iter().for_each(|rival| rival.wait());
-            let locked = *mutex.lock().expect("no panic");
-            scale(start.elapsed(), locks, locked)
-        })
-    })])
-}
-
-fn mutex_tokio(ctx: &Context) -> Outcome {
-    use tokio::{sync::Mutex, task::yield_now};
-    let runtime = ctx.tokio();
-    Ok(vec![ctx.per_op(|locks| {
-        on_tokio(&runtime, async move {
-            let start = Instant::now();
-            let mutex = Arc::new(Mutex::new(0));
-            let rival = |_| {
-                let mutex = mutex.clone();
-                tokio::spawn(async move {
-                    for _ in 0..share(locks, RIVALS) {
-                        let mut count = mutex.lock().await;
-                        yield_now().await;
-                        *count += 1;
-                    }
-                })
-            };
-            let rivals: Vec<_> = (0..RIVALS).map(rival).collect();
-            for rival in rivals {
-                rival.await.expect("a task");
-            }
-            scale(start.elapsed(), locks, *mutex.lock().await)
-        })
-    })])
-}
-
-fn mutex_may(ctx: &Context) -> Outcome {
-    use may::{coroutine::yield_now, sync::Mutex};
-    ctx.may();
-    Ok(vec![ctx.per_op(|locks| {
-        on_may(move || {
-            let start = Instant::now();
-            let mutex = Arc::new(Mutex::new(0));
-            let rival = |_| {
-                let mutex = mutex.clone();
-                may::go!(move || {
-                    for _ in 0..share(locks, RIVALS) {
-                        let mut count = mutex.lock().expect("no panic");
-                        yield_now();
-                        *count += 1;
-                    }
-                })
-            };
-            let rivals: Vec<_> = (0..RIVALS).map(rival).collect();
-            rivals.into_iter().for_each(|rival| rival.join().expect("a coroutine"));
-            let locked = *mutex.lock().expect("no panic");
-            scale(start.elapsed(), locks, locked)
-        })
-    })])
-}
-
-fn mutex_smol(ctx: &Context) -> Outcome {
-    use smol::{future::yield_now, lock::Mutex};
-    let executor = ctx.smol();
-    Ok(vec![ctx.per_op(|locks| {
-        on_smol(executor, async move {
-            let start = Instant::now();
-            let mutex = Arc::new(Mutex::new(0));
-            let rival = |_| {
-                let mutex = mutex.clone();
-                executor.spawn(async move {
-                    for _ in 0..share(locks, RIVALS) {
-                        let mut count = mutex.lock().await;
-                        yield_now().await;
-                        *count += 1;
-                    }
-                })
-            };
-            let rivals: Vec<_> = (0..RIVALS).map(rival).collect();
-            for rival in rivals {
-                rival.await;
-            }
-            scale(start.elapsed(), locks, *mutex.lock().await)
-        })
-    })])
-}
-
-fn mutex_threads(ctx: &Context) -> Outcome {
-    use std::sync::Mutex;
-    use thread::yield_now;
-    Ok(vec![ctx.per_op(|locks| {
-        let start = Instant::now();
-        let mutex = Mutex::new(0);
-        thread::scope(|scope| {
-            for _ in 0..RIVALS {
-                scope.spawn(|| {
-                    for _ in 0..share(locks, RIVALS) {
-                        let mut count = mutex.lock().expect("no panic");
-                        yield_now();
-                        *count += 1;
-                    }
-                });
-            }
-        });
-        let locked = *mutex.lock().expect("no panic");
-        scale(start.elapsed(), locks, locked)
     })])
 }

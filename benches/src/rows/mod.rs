@@ -6,6 +6,7 @@ mod connections;
 mod echo;
 mod handoff;
 mod http;
+mod mutex;
 mod parked;
 mod raw;
 mod skynet;
@@ -29,6 +30,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
         wake::ROWS,
         skynet::ROWS,
         channels::ROWS,
+        mutex::ROWS,
         parked::ROWS,
         timers::ROWS,
         echo::ROWS,

@@ -1,5 +1,5 @@
 //! Skynet by join: a task of size 1 returns its number; a larger one spawns ten that share its range, and returns
-//! their sum. 1 111 111 tasks, of which the leaves are a million.
+//! their sum. 1 111 111 tasks, of which the leaves are a million. Over channels, as it was published: the sums are sent.
 
 use std::{future::Future, pin::Pin, time::Instant};
 
@@ -13,20 +13,36 @@ use crate::{
     usage,
 };
 
-pub(crate) const FIGURES: &[Figure] = &[cost("", "ms"), cost("peak memory", "MiB")];
+const FIGURES: &[Figure] = &[cost("", "ms"), cost("peak memory", "MiB")];
 
-pub(crate) const ROWS: &[Row] = &[Row {
-    name: "skynet by join",
-    figures: FIGURES,
-    size: 1_000_000,
-    quick: 10_000,
-    two: true,
-    on: &[(Gocoro, gocoro), (TokioCt, tokio), (TokioMt, tokio), (May, may), (Smol, smol)],
-    ..Row::DEFAULT
-}];
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "skynet by join",
+        figures: FIGURES,
+        size: 1_000_000,
+        quick: 10_000,
+        two: true,
+        on: &[(Gocoro, gocoro), (TokioCt, tokio), (TokioMt, tokio), (May, may), (Smol, smol)],
+        ..Row::DEFAULT
+    },
+    Row {
+        name: "skynet over channels",
+        figures: FIGURES,
+        size: 1_000_000,
+        quick: 10_000,
+        on: &[
+            (Gocoro, sky_gocoro),
+            (TokioCt, sky_tokio),
+            (TokioMt, sky_tokio),
+            (May, sky_may),
+            (Smol, sky_smol),
+        ],
+        ..Row::DEFAULT
+    },
+];
 
 /// Checks the answer, and takes the figures.
-pub(crate) fn figures(size: usize, start: Instant, sum: u64) -> Outcome {
+fn figures(size: usize, start: Instant, sum: u64) -> Outcome {
     let took = start.elapsed();
     let size = size as u64;
     if sum != size * (size - 1) / 2 {
@@ -110,5 +126,125 @@ fn smol(ctx: &Context) -> Outcome {
     let (executor, size) = (ctx.smol(), ctx.size);
     let start = Instant::now();
     let sum = on_smol(executor, sky(executor, 0, size as u64));
+    figures(size, start, sum)
+}
+
+// Skynet as it was published: each task has a channel, into which its ten children send their sums.
+
+fn sky_gocoro(ctx: &Context) -> Outcome {
+    use gocoro::{
+        channel::{Sender, bounded},
+        task::spawn,
+    };
+    fn sky(up: &Sender<u64>, number: u64, size: u64) {
+        let mut sum = number;
+        if size > 1 {
+            let size = size / 10;
+            let (sender, receiver) = bounded(1);
+            for i in 0..10 {
+                let sender = sender.clone();
+                drop(spawn(move || sky(&sender, number + i * size, size)));
+            }
+            sum = (0..10).map(|_| receiver.recv().expect("a child")).sum();
+        }
+        up.send(sum).expect("the parent");
+    }
+    let (runtime, size) = (ctx.gocoro(), ctx.size);
+    let start = Instant::now();
+    let sum = runtime.run(|| {
+        let (sender, receiver) = bounded(1);
+        drop(spawn(move || sky(&sender, 0, size as u64)));
+        receiver.recv().expect("the root")
+    });
+    figures(size, start, sum)
+}
+
+fn sky_tokio(ctx: &Context) -> Outcome {
+    use tokio::sync::mpsc::{Sender, channel};
+    fn sky(up: Sender<u64>, number: u64, size: u64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let mut sum = number;
+            if size > 1 {
+                let size = size / 10;
+                let (sender, mut receiver) = channel(1);
+                for i in 0..10 {
+                    tokio::spawn(sky(sender.clone(), number + i * size, size));
+                }
+                sum = 0;
+                for _ in 0..10 {
+                    sum += receiver.recv().await.expect("a child");
+                }
+            }
+            up.send(sum).await.expect("the parent");
+        })
+    }
+    let (runtime, size) = (ctx.tokio(), ctx.size);
+    let start = Instant::now();
+    let sum = on_tokio(&runtime, async move {
+        let (sender, mut receiver) = channel(1);
+        tokio::spawn(sky(sender, 0, size as u64));
+        receiver.recv().await.expect("the root")
+    });
+    figures(size, start, sum)
+}
+
+fn sky_may(ctx: &Context) -> Outcome {
+    use may::sync::mpsc::{Sender, channel};
+    fn sky(up: Sender<u64>, number: u64, size: u64) {
+        let mut sum = number;
+        if size > 1 {
+            let size = size / 10;
+            let (sender, receiver) = channel();
+            for i in 0..10 {
+                let sender = sender.clone();
+                may::go!(move || sky(sender, number + i * size, size));
+            }
+            sum = (0..10).map(|_| receiver.recv().expect("a child")).sum();
+        }
+        up.send(sum).expect("the parent");
+    }
+    ctx.may();
+    let size = ctx.size;
+    let start = Instant::now();
+    let sum = on_may(move || {
+        let (sender, receiver) = channel();
+        may::go!(move || sky(sender, 0, size as u64));
+        receiver.recv().expect("the root")
+    });
+    figures(size, start, sum)
+}
+
+fn sky_smol(ctx: &Context) -> Outcome {
+    use smol::channel::{Sender, bounded};
+    fn sky(
+        executor: SmolExecutor,
+        up: Sender<u64>,
+        number: u64,
+        size: u64,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let mut sum = number;
+            if size > 1 {
+                let size = size / 10;
+                let (sender, receiver) = bounded(1);
+                for i in 0..10 {
+                    let child = sky(executor, sender.clone(), number + i * size, size);
+                    executor.spawn(child).detach();
+                }
+                sum = 0;
+                for _ in 0..10 {
+                    sum += receiver.recv().await.expect("a child");
+                }
+            }
+            up.send(sum).await.expect("the parent");
+        })
+    }
+    let (executor, size) = (ctx.smol(), ctx.size);
+    let start = Instant::now();
+    let sum = on_smol(executor, async move {
+        let (sender, receiver) = bounded(1);
+        executor.spawn(sky(executor, sender, 0, size as u64)).detach();
+        receiver.recv().await.expect("the root")
+    });
     figures(size, start, sum)
 }

@@ -131,9 +131,7 @@ impl Worker {
         self.starved.set(true);
         self.unstarted.push(task);
         // A worker that looked meanwhile has not seen it, and this one may be busy for long.
-        if self.has_work() {
-            self.shared.wake_thief();
-        }
+        self.owes_look.set(true);
         None
     }
 

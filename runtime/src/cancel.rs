@@ -69,14 +69,19 @@ impl Task {
     /// Gives the task the token that `task::park` waits for.
     ///
     /// As [`std::thread::Thread::unpark`]: the token is one, however often it is given.
+    #[inline]
     pub fn unpark(&self) {
-        let task = &self.inner;
         match current::core() {
-            Some(core) if task.word.is_owned_by(core.mailbox.id()) => {
-                park::permit_local(core, task);
+            Some(core) if self.inner.word.is_owned_by(core.mailbox.id()) => {
+                park::permit_local(core, &self.inner);
             }
-            _ => push_if_asked(task, task.word.ask_permit()),
+            _ => self.unpark_elsewhere(),
         }
+    }
+
+    #[inline(never)]
+    fn unpark_elsewhere(&self) {
+        push_if_asked(&self.inner, self.inner.word.ask_permit());
     }
 }
 

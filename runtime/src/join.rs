@@ -59,8 +59,9 @@ impl<T> JoinHandle<T> {
     /// assert!(error.is_panic());
     /// assert!(error.to_string().contains("unlucky"));
     /// ```
+    #[inline]
     pub fn join(self) -> Result<T, JoinError> {
-        wait_for_end(&self.task().inner, None);
+        wait_for_end(&self.task().inner);
         self.take()
     }
 
@@ -81,6 +82,7 @@ impl<T> JoinHandle<T> {
     /// assert_eq!(gocoro::go!({ "done" }).wait(), "done");
     /// ```
     #[track_caller]
+    #[inline]
     pub fn wait(self) -> T {
         match self.join() {
             Ok(value) => value,
@@ -116,7 +118,8 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         let deadline = clock::after(timeout);
-        if wait_for_end(&self.task().inner, deadline) { Ok(self.take()) } else { Err(self) }
+        let ended = wait_for_end_until(&self.task().inner, deadline, Reason::Join);
+        if ended { Ok(self.take()) } else { Err(self) }
     }
 
     /// Whether the task has ended. If so, [`JoinHandle::join`] returns at once.
@@ -163,21 +166,23 @@ impl<T> JoinHandle<T> {
 
     /// As [`JoinHandle::join`], with a wait that nothing cuts short.
     pub(crate) fn join_uncut(self) -> Result<T, JoinError> {
-        wait_for_end_as(&self.task().inner, None, Reason::Children);
+        wait_for_end_until(&self.task().inner, None, Reason::Children);
         self.take()
     }
 
     /// Waits as [`JoinHandle::join`] does, and leaves the result.
     pub(crate) fn wait_for_end(&self) {
-        wait_for_end(&self.task().inner, None);
+        wait_for_end(&self.task().inner);
     }
 
+    #[inline]
     fn take(self) -> Result<T, JoinError> {
         outcome(self.spawned.take())
     }
 }
 
 /// An end as a joiner is told of it.
+#[inline]
 fn outcome<T>((end, task): (End<T>, Task)) -> Result<T, JoinError> {
     let cause = match end {
         End::Returned(value) => return Ok(value),
@@ -211,17 +216,26 @@ impl Drop for Announced<'_> {
     }
 }
 
-/// Waits for the end of a task; `false` if the deadline came first.
-fn wait_for_end(task: &TaskRef, deadline: Option<Instant>) -> bool {
-    wait_for_end_as(task, deadline, Reason::Join)
+/// Waits for the end of a task. In its caller's frame: a switch back into one more costs as much as a
+/// mispredicted return.
+#[inline(always)]
+fn wait_for_end(task: &TaskRef) {
+    wait_for_end_as(task, None, Reason::Join);
 }
 
+/// Waits for the end of a task; `false` if the deadline came first.
+#[inline(never)]
+fn wait_for_end_until(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
+    wait_for_end_as(task, deadline, reason)
+}
+
+#[inline(always)]
 fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
     if task.word.is_done() {
         return true;
     }
     if current::task().is_some_and(|(_, running)| std::ptr::eq(running, &**task)) {
-        panic!("{} joins itself, which can never end", Naming(task));
+        joins_itself(task);
     }
     run_next(task);
     let waiter = Waiter::solo();
@@ -241,6 +255,12 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
             return task.word.is_done();
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn joins_itself(task: &TaskRef) -> ! {
+    panic!("{} joins itself, which can never end", Naming(task));
 }
 
 /// A task that has not started and is to be joined starts next, if it is this worker's newest: so a

@@ -91,6 +91,54 @@ pub(crate) struct Options {
     daemon: bool,
 }
 
+/// What a task is, but for its closure, its number and its place.
+struct Traits {
+    class: SizeClass,
+    kind: Kind,
+    meta: Option<Box<Meta>>,
+}
+
+impl Options {
+    /// Inlined, so that the options of most tasks are never made.
+    #[inline(always)]
+    fn resolve(
+        self,
+        local: bool,
+        shared: &Shared,
+        id: u64,
+        at: &'static Location<'static>,
+    ) -> io::Result<Traits> {
+        let plain = self.name.is_none() && self.stack_size.is_none() && !trace::is_on();
+        if !plain {
+            return self.resolve_slow(local, shared, id, at);
+        }
+        let kind = Kind { local, daemon: self.daemon };
+        Ok(Traits { class: shared.class, kind, meta: None })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn resolve_slow(
+        self,
+        local: bool,
+        shared: &Shared,
+        id: u64,
+        at: &'static Location<'static>,
+    ) -> io::Result<Traits> {
+        let class = match self.stack_size {
+            None => shared.class,
+            Some(bytes) => SizeClass::holding(bytes)?,
+        };
+        let span = trace::task_span(id, self.name.as_deref(), at);
+        let meta = (self.name.is_some() || span.is_some()).then(|| {
+            let parent = current::task().map(|(_, task)| Parent::new(task));
+            let name = self.name.map(String::into_boxed_str);
+            Box::new(Meta::new(name, span, parent))
+        });
+        Ok(Traits { class, kind: Kind { local, daemon: self.daemon }, meta })
+    }
+}
+
 /// What a task is to be, before it is spawned; as [`std::thread::Builder`].
 ///
 /// # Examples
@@ -178,6 +226,7 @@ const NO_WORKER: &str = "spawn_local outside a runtime: this thread has no worke
      could stay on; run it in a task, or make a runtime::LocalRuntime";
 
 /// All spawns from here; a closed runtime refuses the task.
+#[inline(always)]
 pub(crate) fn spawn_inner<F, T>(
     f: F,
     options: Options,
@@ -193,8 +242,9 @@ where
     }
     match scheduler::current_worker() {
         Some(worker) => {
-            let shared = worker.shared();
-            let (task, handle) = create(f, options, local, at, shared, worker.next_id())?;
+            let (shared, id) = (worker.shared(), worker.next_id());
+            let traits = options.resolve(local, shared, id, at)?;
+            let (task, handle) = create(f, traits, at, shared.id, id);
             if !shared.is_closed() {
                 worker.spawn(task);
             } else if local {
@@ -220,7 +270,9 @@ fn spawn_on<F, T>(
 where
     F: FnOnce() -> T,
 {
-    let (task, handle) = create(f, options, false, at, shared, scheduler::take_ids(1))?;
+    let id = scheduler::take_ids(1);
+    let traits = options.resolve(false, shared, id, at)?;
+    let (task, handle) = create(f, traits, at, shared.id, id);
     shared.place(task);
     Ok(handle)
 }
@@ -290,38 +342,26 @@ where
         stack_size: class.map(SizeClass::bytes),
         daemon: false,
     };
-    let (task, handle) = create(f, options, true, at, worker.shared(), worker.next_id())
-        .expect("the options are good");
+    let (shared, id) = (worker.shared(), worker.next_id());
+    let traits = options.resolve(true, shared, id, at).expect("the options are good");
+    let (task, handle) = create(f, traits, at, shared.id, id);
     worker.spawn(task);
     handle
 }
 
-#[inline]
 fn create<F, T>(
     f: F,
-    options: Options,
-    local: bool,
+    traits: Traits,
     at: &'static Location<'static>,
-    shared: &Shared,
+    home: u32,
     id: u64,
-) -> io::Result<(task::TaskRef, JoinHandle<T>)>
+) -> (task::TaskRef, JoinHandle<T>)
 where
     F: FnOnce() -> T,
 {
-    let class = match options.stack_size {
-        None => shared.class,
-        Some(bytes) => SizeClass::holding(bytes)?,
-    };
-    let span = trace::task_span(id, options.name.as_deref(), at);
-    let meta = (options.name.is_some() || span.is_some()).then(|| {
-        let parent = current::task().map(|(_, task)| Parent::new(task));
-        let name = options.name.map(String::into_boxed_str);
-        Box::new(Meta::new(name, span, parent))
-    });
-    let kind = Kind { local, daemon: options.daemon };
-    let created = Created { id, home: shared.id, kind, class, spawned_at: at, meta };
-    let (task, spawned) = task::create(f, created);
-    Ok((task, JoinHandle::new(spawned)))
+    let Traits { class, kind, meta } = traits;
+    let (task, spawned) = task::create(f, Created { id, home, kind, class, spawned_at: at, meta });
+    (task, JoinHandle::new(spawned))
 }
 
 /// The task that runs this.
@@ -390,7 +430,7 @@ pub fn remaining_stack() -> Option<usize> {
 /// ```
 /// gocoro::task::yield_now();
 /// ```
-#[inline]
+#[inline(always)]
 pub fn yield_now() {
     park::yield_now();
 }
@@ -411,18 +451,22 @@ pub fn yield_now() {
 /// handle.task().unpark();
 /// handle.wait();
 /// ```
-#[inline]
+#[inline(always)]
 pub fn park() {
     let Some((core, task)) = current::task() else {
         return park::park_std(None);
     };
-    loop {
-        if task.has(Flags::PERMIT) {
-            park::spent();
-            return task.clear(Flags::PERMIT);
+    if task.has(Flags::PERMIT) {
+        park::spent();
+    } else {
+        loop {
+            park::park_task(core, task, Reason::Park, None);
+            if task.has(Flags::PERMIT) {
+                break;
+            }
         }
-        park::park_task(core, task, Reason::Park, None);
     }
+    task.clear(Flags::PERMIT);
 }
 
 /// Waits until the task's token is there, and takes it, but not longer than `timeout`.

@@ -13,10 +13,13 @@ use std::{
     time::Instant,
 };
 
+use corosensei::{Coroutine, CoroutineResult, stack::DefaultStack};
+use generator::{Gn, co_yield_with};
+
 use crate::{
-    row::{Context, Figure, Outcome, Row, cost},
+    row::{Context, Figure, Group, Outcome, Row, cost},
     system::{
-        System::{Gocoro, May, Smol, Threads, TokioCt, TokioMt},
+        System::{Corosensei, Generator, Gocoro, May, Smol, Threads, TokioCt, TokioMt},
         on_may, on_smol, on_tokio,
     },
     usage,
@@ -25,7 +28,22 @@ use crate::{
 const FIGURES: &[Figure] =
     &[cost("create", "ns/task"), cost("memory", "bytes/task"), cost("wake and end", "ns/task")];
 
+/// Bytes of the stacks of bare coroutines: gocoro's default.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// A smaller stack: page tables are shared by more of them.
+const SMALL_STACK_BYTES: usize = 64 * 1024;
+
 pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "10 000 suspended",
+        group: Group::Bare,
+        figures: FIGURES,
+        size: 10_000,
+        quick: 1_000,
+        on: &[(Gocoro, gocoro), (Generator, bare_generator), (Corosensei, bare_corosensei)],
+        ..Row::DEFAULT
+    },
     Row {
         name: "10 000 parked tasks",
         figures: FIGURES,
@@ -47,6 +65,14 @@ pub(crate) const ROWS: &[Row] = &[
         size: 1_000_000,
         quick: 10_000,
         on: &[(Gocoro, gocoro), (TokioCt, tokio), (TokioMt, tokio), (May, may), (Smol, smol)],
+        ..Row::DEFAULT
+    },
+    Row {
+        name: "1 000 000 parked tasks, 64 KiB stacks",
+        figures: FIGURES,
+        size: 1_000_000,
+        quick: 10_000,
+        on: &[(Gocoro, gocoro_small)],
         ..Row::DEFAULT
     },
 ];
@@ -105,9 +131,17 @@ impl Shared {
 }
 
 fn gocoro(ctx: &Context) -> Outcome {
+    gocoro_on(&ctx.gocoro(), ctx.size)
+}
+
+fn gocoro_small(ctx: &Context) -> Outcome {
+    let builder = gocoro::runtime::Builder::new().workers(ctx.workers);
+    gocoro_on(&builder.stack_size(SMALL_STACK_BYTES).build().expect("start gocoro"), ctx.size)
+}
+
+fn gocoro_on(runtime: &gocoro::runtime::Runtime, tasks: usize) -> Outcome {
     use gocoro::task::{park, spawn, yield_now};
-    let tasks = ctx.size;
-    ctx.gocoro().run(|| {
+    runtime.run(|| {
         let shared = Arc::new(Shared::default());
         let mut meter = Meter::start(tasks);
         let spawn_one = |_| {
@@ -229,5 +263,43 @@ fn threads(ctx: &Context) -> Outcome {
     shared.go.store(true, Ordering::Release);
     handles.iter().for_each(|handle| handle.thread().unpark());
     handles.into_iter().for_each(|handle| handle.join().expect("a thread"));
+    meter.all_ended()
+}
+
+// Coroutines without a runtime: made, resumed once so that they suspend, and resumed again to their end.
+
+fn bare_generator(ctx: &Context) -> Outcome {
+    let words = STACK_BYTES / size_of::<usize>();
+    let mut data = 0_u8;
+    let mut meter = Meter::start(ctx.size);
+    let make = |_| {
+        let mut one = Gn::<()>::new_opt::<(), _>(words, || co_yield_with(()));
+        one.set_local_data(&raw mut data);
+        one.resume();
+        one
+    };
+    let all: Vec<_> = (0..ctx.size).map(make).collect();
+    meter.all_parked();
+    for mut one in all {
+        one.resume();
+        assert!(one.is_done());
+    }
+    meter.all_ended()
+}
+
+fn bare_corosensei(ctx: &Context) -> Outcome {
+    let mut meter = Meter::start(ctx.size);
+    let make = |_| {
+        let stack = DefaultStack::new(STACK_BYTES).expect("a stack");
+        let mut one =
+            Coroutine::<(), (), (), _>::with_stack(stack, |yielder, ()| yielder.suspend(()));
+        assert!(matches!(one.resume(()), CoroutineResult::Yield(())));
+        one
+    };
+    let all: Vec<_> = (0..ctx.size).map(make).collect();
+    meter.all_parked();
+    for mut one in all {
+        assert!(matches!(one.resume(()), CoroutineResult::Return(())));
+    }
     meter.all_ended()
 }

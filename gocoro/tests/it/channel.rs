@@ -5,6 +5,7 @@ mod broadcast;
 mod cancel;
 mod close;
 mod contract;
+mod crossbeam;
 mod dynamic;
 mod go;
 mod mpsc;

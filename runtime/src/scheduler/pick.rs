@@ -6,10 +6,10 @@ use crate::stack::{self, SizeClass};
 use crate::task::{Flags, Header, TaskRef};
 
 /// How many switches ahead a task's header is fetched.
-const PREFETCH_FAR: usize = 10;
+const PREFETCH_FAR: usize = 4;
 
 /// And its stack, for which the header must have come.
-const PREFETCH_NEAR: usize = 5;
+const PREFETCH_NEAR: usize = 2;
 
 impl Worker {
     /// The next task to resume, with its stack.

@@ -369,25 +369,31 @@ unsafe fn stage<'a, F, T>(task: *const Header) -> &'a mut Stage<F, T> {
 
 unsafe fn execute<F: FnOnce() -> T, T>(task: *const Header, cancelled: bool) -> Completed {
     // SAFETY: the claimer owns the stage until DONE.
-    let Stage::Closure(closure) = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty)
-    else {
+    let stage: *mut Stage<F, T> = unsafe { stage::<F, T>(task) };
+    // SAFETY: as above.
+    let Stage::Closure(closure) = (unsafe { stage.replace(Stage::Empty) }) else {
         unreachable!("a task runs once");
     };
     // SAFETY: the worker that runs it holds a reference.
     let header = unsafe { &*task };
-    let end = if cancelled {
-        match unwind::catch(|| never_run(header, closure)) {
-            Ok(()) => End::Cancelled,
-            Err(payload) => root(header, payload),
-        }
-    } else {
-        match unwind::catch(closure) {
-            Ok(value) => End::Returned(value),
-            Err(payload) => root(header, payload),
-        }
-    };
-    // SAFETY: still the claimer.
-    unsafe { finish::<F, T>(task, end) }
+    // The result is written where it stays: moved there through other frames, it costs a stall.
+    let ended = unwind::catch(|| {
+        let end = if cancelled {
+            never_run(header, closure);
+            End::Cancelled
+        } else {
+            End::Returned(closure())
+        };
+        // SAFETY: as above; the stage is empty.
+        unsafe { stage.write(Stage::Ended(end)) };
+    });
+    if let Err(payload) = ended {
+        let end = root(header, payload);
+        // SAFETY: as above; an unwinding closure has written nothing.
+        unsafe { stage.write(Stage::Ended(end)) };
+    }
+    // SAFETY: still the claimer, and the end is written.
+    unsafe { finish::<F, T>(task) }
 }
 
 /// Drops the closure of a task that was cancelled before its start as an unwinding would, thrown at
@@ -416,29 +422,34 @@ unsafe fn refuse<F: FnOnce() -> T, T>(task: *const Header) -> Completed {
     // SAFETY: the claimer owns the stage until DONE.
     let closure = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
     unwind::drop_quietly(closure);
-    // SAFETY: still the claimer.
-    unsafe { finish::<F, T>(task, End::Refused) }
+    // SAFETY: as above.
+    *unsafe { stage::<F, T>(task) } = Stage::Ended(End::Refused);
+    // SAFETY: still the claimer, and the end is written.
+    unsafe { finish::<F, T>(task) }
 }
 
-unsafe fn finish<F, T>(task: *const Header, end: End<T>) -> Completed {
+/// # Safety
+///
+/// The caller claimed the task, and has written how it ended.
+unsafe fn finish<F, T>(task: *const Header) -> Completed {
     // SAFETY: the caller holds a reference.
     let header = unsafe { &*task };
+    let take_end = || {
+        // SAFETY: the claimer owns the stage until DONE.
+        std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty)
+    };
     let mut wanted = !header.word.is_unwanted();
-    if wanted {
-        // SAFETY: the caller owns the stage until DONE.
-        *unsafe { stage::<F, T>(task) } = Stage::Ended(end);
-    } else {
+    if !wanted {
         // While the task is still running: what its result's destructor does, the task does.
-        drop_unjoined::<F, T>(Stage::Ended(end));
+        drop_unjoined(take_end());
     }
     header.cold.drop_locals();
     loop {
         match header.word.complete(wanted) {
             Completed::Unwanted => {
                 wanted = false;
-                // SAFETY: as above; the handle went without DONE, so the result is still ours.
-                let end = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
-                drop_unjoined(end);
+                // The handle went without DONE, so the result is still ours.
+                drop_unjoined(take_end());
                 header.cold.drop_locals();
             }
             done => return done,

@@ -169,14 +169,20 @@ impl fmt::Debug for Meta {
 }
 
 impl Drop for Cold {
+    #[inline(always)]
     fn drop(&mut self) {
         let meta = *self.0.get_mut();
         if !meta.is_null() {
-            // SAFETY: made by `Box::into_raw`, and nobody else reaches it any more. The task has
-            // dropped its locals when it ended; one that never ran has none.
-            let meta = unsafe { Box::from_raw(meta) };
-            // Of a task that nobody claimed. A subscriber that is told of the end may panic.
-            unwind::drop_quietly(meta.span.take());
+            // SAFETY: made by `Box::into_raw`, and nobody else reaches it any more.
+            drop_meta(unsafe { Box::from_raw(meta) });
         }
     }
+}
+
+/// The task has dropped its locals when it ended; one that never ran has none.
+#[cold]
+#[inline(never)]
+fn drop_meta(meta: Box<Meta>) {
+    // Of a task that nobody claimed. A subscriber that is told of the end may panic.
+    unwind::drop_quietly(meta.span.take());
 }

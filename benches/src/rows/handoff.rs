@@ -1,5 +1,7 @@
 //! One task wakes the next and goes to sleep itself, by park and unpark: two tasks in turn, and a ring of 503.
 //!
+//! `park` and `unpark` stand in closures, so that they can be inlined as where a program calls them.
+//!
 //! A word in memory says whose turn it is, so that a wake may come early or for nothing. tokio has no park; its
 //! `Notify` holds one wake back in the same way. smol has neither.
 
@@ -95,7 +97,7 @@ fn pair_gocoro(ctx: &Context) -> Outcome {
             let pair = Pair::<Task>::new();
             let players = [0, 1].map(|me| {
                 let pair = pair.clone();
-                spawn(move || pair.play(me, rounds, yield_now, park, Task::unpark))
+                spawn(move || pair.play(me, rounds, yield_now, || park(), |to: &Task| to.unpark()))
             });
             for (slot, player) in pair.handles.iter().zip(&players) {
                 slot.set(player.task().clone()).expect("set once");
@@ -140,7 +142,13 @@ fn pair_may(ctx: &Context) -> Outcome {
             let pair = Pair::<Coroutine>::new();
             let players = [0, 1].map(|me| {
                 let pair = pair.clone();
-                may::go!(move || pair.play(me, rounds, yield_now, park, Coroutine::unpark))
+                may::go!(move || pair.play(
+                    me,
+                    rounds,
+                    yield_now,
+                    || park(),
+                    |to: &Coroutine| to.unpark()
+                ))
             });
             for (slot, player) in pair.handles.iter().zip(&players) {
                 slot.set(player.coroutine().clone()).expect("set once");
@@ -158,7 +166,7 @@ fn pair_threads(ctx: &Context) -> Outcome {
         let pair = Pair::<Thread>::new();
         let players = [0, 1].map(|me| {
             let pair = pair.clone();
-            spawn(move || pair.play(me, rounds, yield_now, park, Thread::unpark))
+            spawn(move || pair.play(me, rounds, yield_now, || park(), |to: &Thread| to.unpark()))
         });
         for (slot, player) in pair.handles.iter().zip(&players) {
             slot.set(player.thread().clone()).expect("set once");
@@ -243,7 +251,7 @@ fn ring_gocoro(ctx: &Context) -> Outcome {
             let ring = Ring::<Task>::new(size);
             let spawn_one = |me| {
                 let ring = ring.clone();
-                spawn(move || ring.turn(me, park, Task::unpark))
+                spawn(move || ring.turn(me, || park(), |to: &Task| to.unpark()))
             };
             let members: Vec<_> = (0..size).map(spawn_one).collect();
             let handles = members.iter().map(|member| member.task().clone()).collect();
@@ -295,7 +303,7 @@ fn ring_may(ctx: &Context) -> Outcome {
             let ring = Ring::<Coroutine>::new(size);
             let spawn_one = |me| {
                 let ring = ring.clone();
-                may::go!(move || ring.turn(me, park, Coroutine::unpark))
+                may::go!(move || ring.turn(me, || park(), |to: &Coroutine| to.unpark()))
             };
             let members: Vec<_> = (0..size).map(spawn_one).collect();
             let handles = members.iter().map(|member| member.coroutine().clone()).collect();
@@ -313,7 +321,7 @@ fn ring_threads(ctx: &Context) -> Outcome {
         let ring = Ring::<Thread>::new(size);
         let spawn_one = |me| {
             let ring = ring.clone();
-            spawn(move || ring.turn(me, park, Thread::unpark))
+            spawn(move || ring.turn(me, || park(), |to: &Thread| to.unpark()))
         };
         let members: Vec<_> = (0..size).map(spawn_one).collect();
         let handles = members.iter().map(|member| member.thread().clone()).collect();

@@ -192,7 +192,9 @@ struct Crossing<T> {
     crossed: AtomicUsize,
 }
 
-/// A number of the current thread.
+/// A number of the current thread. Not inlined: a system that moves started tasks would go on with the number that
+/// the compiler kept from before the move.
+#[inline(never)]
 fn here() -> usize {
     thread_local!(static HERE: u8 = const { 0 });
     HERE.with(|here| ptr::from_ref(here).addr())
@@ -269,7 +271,7 @@ fn across_gocoro(ctx: &Context) -> Outcome {
             let game = Crossing::<Task>::new();
             let players = [0, 1].map(|me| {
                 let game = game.clone();
-                spawn(move || game.play(me, rounds, park, Task::unpark))
+                spawn(move || game.play(me, rounds, || park(), |to: &Task| to.unpark()))
             });
             for (slot, player) in game.handles.iter().zip(&players) {
                 slot.set(player.task().clone()).expect("set once");
@@ -320,7 +322,7 @@ fn across_may(ctx: &Context) -> Outcome {
             let game = Crossing::<Coroutine>::new();
             let players = [0, 1].map(|me| {
                 let game = game.clone();
-                may::go!(move || game.play(me, rounds, park, Coroutine::unpark))
+                may::go!(move || game.play(me, rounds, || park(), |to: &Coroutine| to.unpark()))
             });
             for (slot, player) in game.handles.iter().zip(&players) {
                 slot.set(player.coroutine().clone()).expect("set once");
@@ -341,7 +343,7 @@ fn across_threads(ctx: &Context) -> Outcome {
             let (game, core) = (game.clone(), cores[me % cores.len()]);
             spawn(move || {
                 affinity::pin(&[core]);
-                game.play(me, rounds, park, Thread::unpark);
+                game.play(me, rounds, || park(), |to: &Thread| to.unpark());
             })
         });
         for (slot, player) in game.handles.iter().zip(&players) {

@@ -3,7 +3,8 @@
 //! *From outside*: a plain thread wakes a task on a runtime that has nothing else to do, and the task wakes the
 //! thread; they run on cores of their own. *Across workers*: two tasks that were started on two workers wake each
 //! other in turn. A system that moves started tasks may bring them together again; the second figure says how many
-//! wakes really crossed.
+//! wakes really crossed. So there is a second row, of tasks that stay where they started: on gocoro all do, on tokio
+//! each has a current-thread runtime of its own.
 
 use std::{
     hint, ptr,
@@ -20,6 +21,7 @@ use crate::{
     affinity,
     row::{Context, Group, Outcome, Place, Row, cost, rate, timed},
     system::{
+        self,
         System::{Gocoro, May, Threads, TokioCt, TokioMt},
         on_may, on_tokio,
     },
@@ -49,6 +51,13 @@ pub(crate) const ROWS: &[Row] = &[
             (May, across_may),
             (Threads, across_threads),
         ],
+        ..Row::DEFAULT
+    },
+    Row {
+        name: "wake across workers, tasks that stay",
+        group: Group::TwoOnly,
+        figures: &[cost("", "ns/wake"), rate("crossed", "%")],
+        on: &[(Gocoro, across_gocoro), (TokioMt, pinned_tokio)],
         ..Row::DEFAULT
     },
 ];
@@ -294,22 +303,48 @@ fn across_tokio(ctx: &Context) -> Outcome {
             }
             let players = [0, 1].map(|me| {
                 let game = game.clone();
-                tokio::spawn(async move {
-                    game.start_apart();
-                    let own = game.handles[me].get().expect("set before the spawn");
-                    for _ in 0..rounds {
-                        while !game.is_turn_of(me) {
-                            own.notified().await;
-                        }
-                        game.give(me).notify_one();
-                    }
-                })
+                tokio::spawn(async move { game.notified(me, rounds).await })
             });
             for player in players {
                 player.await.expect("a task");
             }
             (start.elapsed(), game.crossed.load(Ordering::Relaxed))
         })
+    })
+}
+
+impl Crossing<tokio::sync::Notify> {
+    async fn notified(&self, me: usize, rounds: u64) {
+        self.start_apart();
+        let own = self.handles[me].get().expect("set before the spawn");
+        for _ in 0..rounds {
+            while !self.is_turn_of(me) {
+                own.notified().await;
+            }
+            self.give(me).notify_one();
+        }
+    }
+}
+
+/// Each of the two tasks on a current-thread runtime of its own, where it stays.
+fn pinned_tokio(ctx: &Context) -> Outcome {
+    let cores = affinity::at(Place::Workers, ctx.workers);
+    across(ctx, |rounds| {
+        let start = Instant::now();
+        let game = Crossing::<tokio::sync::Notify>::new();
+        for slot in &game.handles {
+            assert!(slot.set(tokio::sync::Notify::new()).is_ok(), "set once");
+        }
+        let players = [0, 1].map(|me| {
+            let (game, core) = (game.clone(), cores[me % cores.len()]);
+            thread::spawn(move || {
+                affinity::pin(&[core]);
+                let runtime = system::tokio(TokioCt, 1);
+                on_tokio(&runtime, async move { game.notified(me, rounds).await });
+            })
+        });
+        players.into_iter().for_each(|player| player.join().expect("a thread"));
+        (start.elapsed(), game.crossed.load(Ordering::Relaxed))
     })
 }
 

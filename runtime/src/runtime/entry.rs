@@ -170,9 +170,6 @@ impl Program {
         }
         let code = if self.shared.has_failed() { ExitCode::from(PANICKED) } else { code };
         self.shared.close();
-        if cfg!(panic = "abort") && self.worker.has_live() {
-            end_at_once(code);
-        }
         self.end_within(options.grace, code);
         drop(inside);
         std::mem::forget(abort);
@@ -199,6 +196,9 @@ impl Program {
             && !self.shared.is_refusing())
         {
             self.worker.turn(wait);
+            if cfg!(panic = "abort") && self.shared.some_stay() {
+                end_at_once(code);
+            }
             if deadline.is_some_and(|at| clock::now() >= at) {
                 let _ = writeln!(
                     io::stderr(),

@@ -77,6 +77,8 @@ pub(crate) struct Seat {
     counts: Counts,
     /// The worker has ended all its tasks and is gone.
     ended: AtomicBool,
+    /// It has some that it cannot end: see [`Shared::note_stays`].
+    stays: AtomicBool,
 }
 
 impl Shared {
@@ -91,6 +93,7 @@ impl Shared {
                 live: AtomicUsize::new(0),
                 counts: Counts::default(),
                 ended: AtomicBool::new(false),
+                stays: AtomicBool::new(false),
             })
         });
         let shared = Shared {
@@ -300,6 +303,19 @@ impl Shared {
     /// Whether every worker but the first has ended.
     pub(crate) fn others_ended(&self) -> bool {
         self.seats[1..].iter().all(|seat| seat.ended.load(Acquire))
+    }
+
+    /// Of a closed runtime, where panics abort: the worker has tasks that have started, and nothing unwinds
+    /// them.
+    pub(crate) fn note_stays(&self, seat: &Seat) {
+        if !seat.stays.swap(true, AcqRel) {
+            self.notify_waiters();
+        }
+    }
+
+    /// Whether a worker is known to stay.
+    pub(crate) fn some_stay(&self) -> bool {
+        self.seats.iter().any(|seat| seat.stays.load(Acquire))
     }
 
     /// Steals an unstarted task for worker `thief` from one that has at least so many; starts with its

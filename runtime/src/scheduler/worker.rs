@@ -194,6 +194,9 @@ impl Worker {
         if self.shared.is_closed() {
             self.cancel_all();
             self.take_placed();
+            if cfg!(panic = "abort") && self.has_live() {
+                self.shared.note_stays(self.seat());
+            }
         }
         self.seat().publish_load(self.core.live_count.get());
         if self.shared.seats.len() > 1 {

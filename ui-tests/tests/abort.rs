@@ -1,0 +1,141 @@
+//! What programs get that are built with `panic = "abort"`: a message from the compiler where something
+//! rests on unwinding, and a cancel that is a flag.
+//!
+//! The library is built once more for them, in a folder of its own below the target folder. The programs
+//! are compiled to the end, since a check would find nothing wrong with those that are refused.
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// A tool of the toolchain that runs this.
+fn tool(variable: &str, name: &str) -> Command {
+    let mut command = Command::new(env::var_os(variable).unwrap_or_else(|| name.into()));
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository"));
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command
+}
+
+/// Where gocoro lies, built for programs whose panics abort.
+fn library() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abort");
+        let built = tool("CARGO", "cargo")
+            .args(["build", "--quiet", "--package", "gocoro", "--lib"])
+            .args(["--config", "profile.dev.panic = \"abort\"", "--target-dir"])
+            .arg(&target)
+            .output()
+            .expect("cargo runs");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        target.join("debug")
+    })
+}
+
+/// Compiles `tests/abort/<name>.rs`; the program, and what the compiler said.
+fn compile(name: &str) -> (PathBuf, Output) {
+    let library = library();
+    let program = library.join(name);
+    let path = |folder: &str| library.join(folder).display().to_string();
+    let output = tool("RUSTC", "rustc")
+        .args(["--edition=2024", "-Cpanic=abort", "--crate-type=bin"])
+        .arg(format!("--extern=gocoro={}", path("libgocoro.rlib")))
+        .arg(format!("-Ldependency={}", path("deps")))
+        .args(["-o".as_ref(), program.as_os_str()])
+        .arg(format!("ui-tests/tests/abort/{name}.rs"))
+        .output()
+        .expect("rustc runs");
+    (program, output)
+}
+
+/// A program that the compiler takes, with so many workers and this argument.
+fn program(name: &str, workers: usize, argument: &str) -> Command {
+    let (program, output) = compile(name);
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    let mut command = Command::new(program);
+    command.env("GOCORO_WORKERS", workers.to_string()).arg(argument);
+    command
+}
+
+/// Runs a program to its end; what it printed, on both outputs.
+fn run(name: &str, workers: usize, argument: &str) -> (Output, String, String) {
+    let output = program(name, workers, argument).output().expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    println!("{name} on {workers} workers: {}\n{out}{err}", output.status);
+    (output, out, err)
+}
+
+#[test]
+fn what_rests_on_unwinding_is_refused() {
+    for (name, line, texts) in [
+        ("refused_timeout", 8, ["`time::timeout`", "bound the single operations"]),
+        ("refused_timeout_at", 9, ["`time::timeout_at`", "`time::io_deadline`"]),
+        ("refused_race", 6, ["`task::race`", "spawn the arms and use `task::wait_any`"]),
+    ] {
+        let (_, output) = compile(name);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{name} is not refused");
+        for text in texts {
+            assert!(said.contains(text), "{name}: no {text:?} in {said}");
+        }
+        assert!(said.contains("build with `panic = \"unwind\"`"), "{name}: {said}");
+        // And the user's own line, which is the one to change.
+        assert!(
+            said.contains(&format!("ui-tests/tests/abort/{name}.rs:{line}:")),
+            "{name}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_cancel_is_a_flag() {
+    for workers in [1, 2] {
+        let (output, out, _) = run("flag", workers, "");
+        assert!(output.status.success());
+        assert_eq!(out, "went on\n");
+    }
+}
+
+#[test]
+fn the_end_of_main_waits_for_no_daemon() {
+    for workers in [1, 2] {
+        for code in [0, 7] {
+            let (output, out, err) = run("daemons", workers, &code.to_string());
+            assert_eq!(output.status.code(), Some(code));
+            assert_eq!((&*out, &*err), ("main\n", ""));
+        }
+    }
+}
+
+#[test]
+fn a_runtime_that_is_dropped_leaves_its_started_tasks() {
+    for workers in [1, 2] {
+        let (output, out, _) = run("runtimes", workers, "");
+        assert!(output.status.success());
+        assert_eq!(out, "left\n");
+    }
+}
+
+#[test]
+fn a_local_runtime_with_started_tasks_keeps_its_thread() {
+    let mut child =
+        program("local_runtime", 1, "").stderr(Stdio::piped()).spawn().expect("it runs");
+    let errors = BufReader::new(child.stderr.take().expect("piped"));
+    let mut lines = errors.lines().map(Result::unwrap);
+    // It ends itself if that takes too long.
+    let said = lines.any(|line| line.contains("its thread stays for ever"));
+    child.kill().expect("it is there, or was");
+    let status = child.wait().expect("a child");
+    assert!(said, "{status}");
+}
+
+#[test]
+fn a_panic_in_a_task_aborts() {
+    let (output, _, err) = run("panics", 1, "");
+    assert_eq!(output.status.signal(), Some(6));
+    assert!(err.contains("panics.rs:6:") && err.contains("in a task"), "{err}");
+}

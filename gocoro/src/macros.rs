@@ -272,7 +272,6 @@ macro_rules! select_biased {
 /// ```
 #[macro_export]
 macro_rules! task_local {
-    () => {};
     (
         $(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = $init:expr
         $(; $($rest:tt)*)?
@@ -286,4 +285,5 @@ macro_rules! task_local {
         };
         $($crate::task_local! { $($rest)* })?
     };
+    () => {};
 }

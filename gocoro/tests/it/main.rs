@@ -24,6 +24,8 @@ mod support;
 mod sync;
 mod task_local;
 mod tcp;
+mod thread_end;
+mod time;
 mod timeout;
 mod tracing;
 mod traits;

@@ -5,7 +5,9 @@ mod exits;
 mod faults;
 mod limits;
 mod on_panic;
+mod registered;
 mod refused;
+mod stacks;
 
 use std::process::{ExitCode, Output};
 
@@ -89,6 +91,8 @@ fn child() {
         limits::SCENARIOS,
         on_panic::SCENARIOS,
         refused::SCENARIOS,
+        registered::SCENARIOS,
+        stacks::SCENARIOS,
     ]
     .concat();
     let found = scenarios.iter().find(|(known, _)| *known == name);

@@ -293,6 +293,53 @@ fn long_lived_tasks_spread_over_the_workers() {
     }
 }
 
+/// A worker hands new tasks over once it has more than twice as many as the least loaded one, and four.
+/// What a worker with nothing to run takes is not bounded by that: so the one that accepts always has
+/// something, and takes nothing back; and nothing is said of the other's share.
+#[test]
+fn connections_do_not_pile_up_where_they_are_accepted() {
+    const CONNECTIONS: usize = 120;
+    crate::support::bounded(|| {
+        let runtime = with_workers(2);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (serving, threads) = mpsc::channel();
+        let server = runtime.spawn(move || {
+            serving.send(thread::current().id()).unwrap();
+            let _busy: JoinHandle<()> = go!(local, daemon => loop {
+                task::yield_now();
+            });
+            for stream in listener.incoming() {
+                let (mut stream, serving) = (stream.unwrap(), serving.clone());
+                go!({
+                    serving.send(thread::current().id()).unwrap();
+                    stream.write_all(b"!").unwrap();
+                    // Until the client goes.
+                    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+                });
+            }
+        });
+        let accepting = threads.recv().unwrap();
+        let mut clients = Vec::new();
+        let mut here = 0;
+        for _ in 0..CONNECTIONS {
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            // Its task has started: so it counts.
+            client.read_exact(&mut [0]).unwrap();
+            clients.push(client);
+            here += usize::from(threads.recv().unwrap() == accepting);
+        }
+        let there = CONNECTIONS - here;
+        println!("{here} here, {there} there");
+        // One of them started after the loads were looked at.
+        assert!(here <= 2 * there + 4 + 1, "{here} of {CONNECTIONS} where they were accepted");
+        drop(clients);
+        server.cancel();
+        let _: &JoinHandle<()> = &server;
+        assert!(server.join().unwrap_err().is_cancelled());
+    });
+}
+
 #[test]
 fn a_queue_is_served_in_turn() {
     // What yields comes after what was runnable already: no task laps another.

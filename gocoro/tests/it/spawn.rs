@@ -291,14 +291,36 @@ fn sizes_and_alignments_of_closures_and_results() {
     }
 }
 
+/// Breadth first, hundreds of nodes would be alive at once.
 #[test]
 fn a_tree_of_tasks_needs_stacks_by_its_depth() {
-    fn leaves(depth: u32) -> u64 {
+    const FAN_OUT: usize = 8;
+    const DEPTH: u32 = 4;
+
+    /// Tasks that have started and not ended, now and at most.
+    #[derive(Default)]
+    struct Live(AtomicUsize, AtomicUsize);
+
+    fn leaves(depth: u32, live: &Arc<Live>) -> usize {
+        live.1.fetch_max(live.0.fetch_add(1, SeqCst) + 1, SeqCst);
+        let _ended = on_drop(|| {
+            live.0.fetch_sub(1, SeqCst);
+        });
         if depth == 0 {
             return 1;
         }
-        let children: Vec<_> = (0..8).map(|_| go!(leaves(depth - 1))).collect();
+        let children: Vec<_> =
+            (0..FAN_OUT).map(|_| go!(clone(live) => { leaves(depth - 1, &live) })).collect();
         children.into_iter().map(task::JoinHandle::wait).sum()
     }
-    on_workers(|_| assert_eq!(leaves(5), 8u64.pow(5)));
+
+    on_workers(|workers| {
+        let live = Arc::default();
+        assert_eq!(leaves(DEPTH, &live), FAN_OUT.pow(DEPTH));
+        let most = live.1.load(SeqCst);
+        println!("{most} at most");
+        // Twice, since the oldest goes first every so often.
+        let enough = workers * 2 * DEPTH as usize * FAN_OUT;
+        assert!(most <= enough, "{most} alive on {workers} workers");
+    });
 }

@@ -1,11 +1,12 @@
 //! The auto traits of every public type, both ways, and what std's model has.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
-use gocoro::{net, runtime, task};
+use gocoro::{net, runtime, task, time};
 
 /// Answers by method resolution: the inherent method, which has the bound, goes before the trait's.
 struct Probe<T: ?Sized>(PhantomData<T>);
@@ -73,7 +74,7 @@ macro_rules! assert_as_in_std {
 fn the_probe_tells_the_difference() {
     assert_eq!(auto_traits!(u8), [true; 5]);
     assert_eq!(auto_traits!(Rc<u8>), [false, false, true, true, true]);
-    assert_eq!(auto_traits!(std::cell::Cell<u8>), [true, false, true, true, false]);
+    assert_eq!(auto_traits!(Cell<u8>), [true, false, true, true, false]);
     assert_eq!(auto_traits!(std::marker::PhantomPinned), [true, true, false, true, true]);
     assert_eq!(auto_traits!(&mut u8), [true, true, true, false, true]);
     struct Silent;
@@ -90,12 +91,49 @@ fn tasks() {
     assert_traits! {
         // Std's is neither kind of unwind safe, for the panic that it may hold; this one only names it.
         task::JoinHandle<u8>: [1, 1, 1, 1, 1],
-        task::JoinHandle<std::cell::Cell<u8>>: [1, 1, 1, 1, 1],
+        task::JoinHandle<Cell<u8>>: [1, 1, 1, 1, 1],
         // Std's results are always sent: this may be what a local task returned.
         task::JoinHandle<Rc<u8>>: [0, 0, 1, 1, 1],
         // An `Error + Send + Sync`; what it carries may be anything.
         task::JoinError: [1, 1, 1, 0, 0],
         task::Cancelled: [1, 1, 1, 1, 1],
+    }
+}
+
+#[test]
+fn scopes_and_groups() {
+    assert_as_in_std! {
+        task::Scope<'static, 'static> = std::thread::Scope<'static, 'static>,
+        // Std has none: a group is its handles and a place where the ends are noted.
+        task::TaskGroup<u8> = Vec<task::JoinHandle<u8>>,
+        task::TaskGroup<Cell<u8>> = Vec<task::JoinHandle<Cell<u8>>>,
+        task::TaskGroup<Rc<u8>> = Vec<task::JoinHandle<Rc<u8>>>,
+    }
+    assert_traits! {
+        // As the handles of other tasks, in place of std's.
+        task::ScopedJoinHandle<'static, u8>: [1, 1, 1, 1, 1],
+        task::ScopedJoinHandle<'static, Cell<u8>>: [1, 1, 1, 1, 1],
+        task::ScopedJoinHandle<'static, Rc<u8>>: [0, 0, 1, 1, 1],
+    }
+}
+
+#[test]
+fn task_locals() {
+    // A key is shared by all, whatever its values are.
+    assert_as_in_std! {
+        task::LocalKey<u8> = std::thread::LocalKey<u8>,
+        task::LocalKey<Cell<u8>> = std::thread::LocalKey<Cell<u8>>,
+        task::LocalKey<Rc<u8>> = std::thread::LocalKey<Rc<u8>>,
+        task::AccessError = std::thread::AccessError,
+    }
+}
+
+#[test]
+fn times() {
+    assert_traits! {
+        time::Elapsed: [1, 1, 1, 1, 1],
+        time::Interval: [1, 1, 1, 1, 1],
+        time::MissedTicks: [1, 1, 1, 1, 1],
     }
 }
 

@@ -114,6 +114,7 @@ impl Pool {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::guard;
     use super::*;
     use crate::clock;
     use crate::limits::STACK_BYTES_MIN;
@@ -123,9 +124,13 @@ mod tests {
     }
 
     fn filled(count: usize) -> Pool {
+        filled_with(class(), count)
+    }
+
+    fn filled_with(class: SizeClass, count: usize) -> Pool {
         super::super::install(|| false, |_| None);
         let mut pool = Pool::default();
-        pool.warm(class(), count).unwrap();
+        pool.warm(class, count).unwrap();
         pool
     }
 
@@ -161,6 +166,71 @@ mod tests {
     fn a_small_pool_has_no_surplus() {
         let mut pool = filled(1);
         assert!(pool.surplus_at(clock::now()).is_none());
+        empty(pool);
+    }
+
+    #[test]
+    fn warming_makes_what_is_missing() {
+        let mut pool = filled(3);
+        let tops = |pool: &Pool| {
+            pool.classes[class().index()].idle.iter().map(Stack::top).collect::<Vec<_>>()
+        };
+        let before = tops(&pool);
+        pool.warm(class(), 2).unwrap();
+        assert_eq!(tops(&pool), before);
+        pool.warm(class(), 4).unwrap();
+        assert_eq!((tops(&pool).len(), &tops(&pool)[..3]), (4, &before[..]));
+        // Those are the ones that are taken, the last put first.
+        let stack = pool.take(class()).unwrap();
+        assert!(!before.contains(&stack.top()));
+        pool.put(stack, class());
+        empty(pool);
+    }
+
+    /// Writes to each page of an idle stack but the uppermost ones.
+    fn dig(stack: &Stack, class: SizeClass) {
+        let deep = stack.usable(class).start..stack.top() - KEEP_BYTES;
+        for page in deep.step_by(guard::page_bytes()) {
+            // SAFETY: the stack's own memory, in which an idle one has nothing so deep.
+            unsafe { std::ptr::without_provenance_mut::<u8>(page).write_volatile(1) };
+        }
+    }
+
+    fn resident_pages(stack: &Stack, class: SizeClass) -> usize {
+        let usable = stack.usable(class);
+        let first = std::ptr::without_provenance_mut(usable.start);
+        let mut pages = vec![0; usable.len() / guard::page_bytes()];
+        // SAFETY: whole pages that are mapped, and a place in the answer for each.
+        let seen = unsafe { libc::mincore(first, usable.len(), pages.as_mut_ptr()) };
+        assert_eq!(seen, 0, "{}", io::Error::last_os_error());
+        pages.iter().filter(|&page| page & 1 != 0).count()
+    }
+
+    #[test]
+    fn deep_pages_are_given_back_once() {
+        let class = SizeClass::holding(1 << 20).unwrap();
+        let all = class.bytes() / guard::page_bytes();
+        let kept = KEEP_BYTES / guard::page_bytes();
+        let mut pool = filled_with(class, 3);
+        let pages = |pool: &Pool| {
+            let idle = &pool.classes[class.index()].idle;
+            idle.iter().map(|stack| resident_pages(stack, class)).collect::<Vec<_>>()
+        };
+        pool.classes[class.index()].idle.iter().for_each(|stack| dig(stack, class));
+        assert!(pages(&pool).iter().all(|&pages| pages >= all - kept));
+        pool.trim(2);
+        let after = pages(&pool);
+        assert!(after[0] <= kept && after[1] <= kept && after[2] >= all - kept, "{after:?}");
+        pool.trim(2);
+        assert!(pages(&pool)[2] <= kept);
+        // Only what was used since then is looked at again.
+        let stack = pool.take(class).unwrap();
+        dig(&stack, class);
+        pool.put(stack, class);
+        dig(&pool.classes[class.index()].idle[0], class);
+        pool.trim(3);
+        let after = pages(&pool);
+        assert!(after[0] >= all - kept && after[2] <= kept, "{after:?}");
         empty(pool);
     }
 }

@@ -28,13 +28,13 @@ scenarios! {
 }
 
 /// No core files: these are meant.
-fn no_core() {
+pub(super) fn no_core() {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a valid limit.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) };
 }
 
-fn sink(depth: usize) -> usize {
+pub(super) fn sink(depth: usize) -> usize {
     let frame = std::hint::black_box([depth; 64]);
     if depth == usize::MAX {
         0

@@ -35,7 +35,7 @@ fn number(variable: &str) -> Option<u64> {
 
 const SITE: u32 = line!() + 8;
 /// Parks tasks until there is no stack for more, and sees what becomes of the rest.
-fn stacks_run_out() {
+pub(super) fn stacks_run_out() {
     if let Some(more) = number("TEST_MEMORY") {
         limit_memory(more);
     }
@@ -90,14 +90,22 @@ fn stacks_run_out() {
     println!("went on");
 }
 
+/// How many mappings a process may have.
+pub(super) fn mappings_max() -> u64 {
+    let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+    most.trim().parse().unwrap()
+}
+
+/// More than a test can use up.
+pub(super) const TOO_MANY_MAPPINGS: u64 = 200_000;
+
 #[test]
 fn tasks_without_a_stack_are_refused_and_the_rest_goes_on() {
-    let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
-    let most: u64 = most.trim().parse().unwrap();
+    let most = mappings_max();
     let site = format!("process/limits.rs:{SITE}");
     for workers in ["1", "2"] {
-        // Two mappings for each protected stack; where there is room for millions, this is no test.
-        if most < 200_000 {
+        // Two for each protected stack.
+        if most < TOO_MANY_MAPPINGS {
             let tasks = (most / 2).to_string();
             run_with(
                 "stacks_run_out",

@@ -1,0 +1,193 @@
+//! What stacks cost: made ahead, given back, and guarded where memory is locked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Instant;
+
+use gocoro::go;
+use gocoro::runtime::Builder;
+use gocoro::task::{self, JoinHandle};
+
+use super::limits::stacks_run_out;
+use super::{IntoCode, run_with, scenarios};
+use crate::support::{HANG, until, with_workers};
+
+scenarios! {
+    warm,
+    not_warm,
+    deep_pages_go,
+    overflow_in_locked_memory,
+    overflow_once_memory_is_locked,
+    stacks_run_out_once_memory_is_locked,
+}
+
+const STACK: usize = 256 * 1024;
+
+/// A field of `/proc/self/<file>`, in bytes.
+fn bytes(file: &str, field: &str) -> usize {
+    let text = std::fs::read_to_string(format!("/proc/self/{file}")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+/// Address space that a runtime's first tasks need, so many of them alive at once.
+fn grows_by(tasks: usize, warm_stacks: usize) -> usize {
+    let runtime = Builder::new().workers(1).stack_size(STACK).warm_stacks(warm_stacks).build();
+    // One of the stacks is this task's.
+    runtime.unwrap().run(|| {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let before = bytes("status", "VmSize:");
+        let tasks: Vec<_> = (1..tasks)
+            .map(|_| {
+                go!(clone(begun) => {
+                    begun.fetch_add(1, SeqCst);
+                    task::park();
+                })
+            })
+            .collect();
+        until(|| begun.load(SeqCst) == tasks.len());
+        let after = bytes("status", "VmSize:");
+        tasks.iter().for_each(|task| task.task().unpark());
+        tasks.into_iter().for_each(JoinHandle::wait);
+        after - before
+    })
+}
+
+fn warm() {
+    let grown = grows_by(100, 100);
+    assert!(grown < 10 * STACK, "{grown} bytes, though all stacks were there");
+}
+
+fn not_warm() {
+    let grown = grows_by(100, 0);
+    assert!(grown >= 98 * STACK, "{grown} bytes for 99 stacks");
+}
+
+#[test]
+fn warm_stacks_are_there_when_tasks_start() {
+    for guards in ["", "protected"] {
+        for scenario in ["warm", "not_warm"] {
+            run_with(scenario, &[("GOCORO_GUARDS", guards)]).code(0).says(0, &["panicked"]);
+        }
+    }
+}
+
+/// Uses this much of its stack, at least.
+fn dig(bytes: usize) -> usize {
+    let frame = std::hint::black_box([bytes; 512]);
+    if bytes <= size_of_val(&frame) {
+        return 0;
+    }
+    dig(bytes - size_of_val(&frame)) + std::hint::black_box(&frame)[0]
+}
+
+fn deep_pages_go() {
+    const DEPTH: usize = 16 << 20;
+    let runtime = with_workers(1);
+    // What runs once is there.
+    runtime.spawn(|| dig(4096)).wait();
+    let before = bytes("smaps_rollup", "Rss:");
+    let deep = runtime.spawn(|| {
+        go!(stack_size = 4 * DEPTH => {
+            dig(DEPTH);
+            bytes("smaps_rollup", "Rss:")
+        })
+        .wait()
+    });
+    let most = deep.wait();
+    assert!(most >= before + DEPTH, "{before} bytes, and {most} on a deep stack");
+    // The worker has nothing to do now.
+    let begun = Instant::now();
+    while bytes("smaps_rollup", "Rss:") > before + DEPTH / 4 {
+        assert!(begun.elapsed() < HANG, "deep pages are kept");
+        task::yield_now();
+    }
+}
+
+#[test]
+fn a_worker_that_sleeps_gives_deep_pages_back() {
+    run_with("deep_pages_go", &[]).code(0).says(0, &["panicked"]);
+}
+
+/// What a child prints where it may not lock memory.
+const SKIPPED: &str = "skipped: this process may not lock memory";
+
+/// Locks all memory that is mapped from now on, once it is touched; `false` if that is not permitted.
+fn lock_memory() -> bool {
+    const ENOUGH: usize = 1 << 30;
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: changes how memory is backed, then maps some at an address of the kernel's choice and
+    // gives that back.
+    let locked = unsafe {
+        // Up to a limit it may be permitted to anybody: mappings fail beyond that.
+        libc::mlockall(libc::MCL_FUTURE | libc::MCL_ONFAULT) == 0 && {
+            let probe = libc::mmap(std::ptr::null_mut(), ENOUGH, access, flags, -1, 0);
+            probe != libc::MAP_FAILED && libc::munmap(probe, ENOUGH) == 0
+        }
+    };
+    if !locked {
+        // SAFETY: as above.
+        unsafe { libc::munlockall() };
+        println!("{SKIPPED}");
+    }
+    locked
+}
+
+/// Overflows a stack that is made now.
+fn overflow() {
+    super::faults::no_core();
+    go!(name = "locked", stack_size = 64 * 1024 => super::faults::sink(0)).wait();
+}
+
+fn overflow_in_locked_memory() {
+    if lock_memory() {
+        overflow();
+    }
+}
+
+fn overflow_once_memory_is_locked() {
+    // The kind of guards is settled by then.
+    go!({}).wait();
+    if lock_memory() {
+        overflow();
+    }
+}
+
+fn stacks_run_out_once_memory_is_locked() {
+    go!({}).wait();
+    if lock_memory() {
+        stacks_run_out();
+    }
+}
+
+#[test]
+fn stacks_in_locked_memory_are_guarded() {
+    for scenario in ["overflow_in_locked_memory", "overflow_once_memory_is_locked"] {
+        let seen = run_with(scenario, &[]);
+        if seen.out.contains(SKIPPED) {
+            println!("{SKIPPED}");
+            return;
+        }
+        seen.signal(libc::SIGABRT).says(1, &["task 'locked'", "65536 bytes"]);
+    }
+}
+
+/// Such a guard costs two mappings, wherever the others cost none.
+#[test]
+fn guards_in_locked_memory_are_counted() {
+    let most = super::limits::mappings_max();
+    if most >= super::limits::TOO_MANY_MAPPINGS {
+        println!("skipped: there is room for {most} mappings");
+        return;
+    }
+    let tasks = (most / 2).to_string();
+    let variables = [("GOCORO_WORKERS", "2"), ("TEST_TASKS", &*tasks)];
+    let seen = run_with("stacks_run_out_once_memory_is_locked", &variables);
+    if seen.out.contains(SKIPPED) {
+        println!("{SKIPPED}");
+        return;
+    }
+    seen.code(0).says(1, &["vm.max_map_count"]).says(0, &["panicked"]);
+    assert!(seen.out.contains("went on"), "{seen}");
+}

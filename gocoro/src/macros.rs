@@ -209,6 +209,15 @@ macro_rules! colorless {
 /// Until an arm can be done, unless there is a `default`. On a plain thread it blocks the thread. A
 /// cancel point: if it unwinds, no arm was done.
 ///
+/// Arms `readable` and `writable` keep the rules of I/O. Where the choice would have to wait, such an arm
+/// is done with an error instead: with one that holds [`Cancelled`](crate::task::Cancelled) in a
+/// destructor of a task that unwinds and is cancelled, also if the cancel comes meanwhile; with
+/// `TimedOut` once an [`io_deadline`](crate::time::io_deadline) around it has passed.
+///
+/// # Panics
+///
+/// If a task joins itself, which could never end.
+///
 /// # What is refused
 ///
 /// - tokio's arms, `v = future => …`: an arm names its operation.

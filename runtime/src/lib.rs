@@ -111,7 +111,7 @@ pub mod export {
     pub mod private {
         pub use crate::channel::broadcast::RecvArm as BroadcastArm;
         pub use crate::channel::watch::ChangedArm;
-        pub use crate::channel::{ChosenSend, ReceiverArm, RecvArm, SenderArm};
+        pub use crate::channel::{Chosen, ReceiverArm, RecvArm, SendArm};
         pub use crate::join::{Join, JoinArm};
         pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};

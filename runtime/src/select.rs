@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::channel::{Sender, SenderArm};
-use crate::clock;
+use crate::channel::{SendArm, Sender};
 use crate::join::Join;
 use crate::reactor::{Readiness, ReadyArm};
 use crate::waiters::{Aim, Arm, Choice, Limit, Receive, Selectable, choose};
@@ -14,7 +13,7 @@ pub fn recv<R: Receive>(receiver: R) -> R::Arm {
 }
 
 /// `send(s, …)`.
-pub fn send<T>(sender: &Sender<T>) -> SenderArm<'_, T> {
+pub fn send<T>(sender: &Sender<T>) -> SendArm<'_, T> {
     sender.arm()
 }
 
@@ -59,7 +58,7 @@ impl Time {
 
     /// `default(timeout)`.
     pub fn within(timeout: Duration) -> Time {
-        Time(clock::after(timeout).map_or(Limit::Never, Limit::Until))
+        Time(Limit::within(timeout))
     }
 }
 

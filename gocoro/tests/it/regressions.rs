@@ -1,5 +1,7 @@
 //! What once went wrong. Each names what was seen.
 
+mod channels;
+
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};

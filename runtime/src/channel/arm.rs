@@ -1,69 +1,55 @@
 //! Sending and receiving as arms of a choice.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::fmt;
 
 use super::chan::{Chan, Right, await_promise};
 use super::error::{RecvError, SendError};
 use super::slot::{Role, Slot, SlotNode, Stage};
-use super::state::{Found, Outlet, State};
-use crate::waiters::{Arm, Choice, Node, Place, Waiter};
+use super::state::{Outlet, State};
+use crate::waiters::{Arm, ArmNode, Choice, Node, Place};
 
 /// A receive that may be chosen.
 #[doc(hidden)]
 pub struct RecvArm<'a, T> {
     chan: &'a Chan<T>,
-    place: ArmNode<T>,
+    node: ArmNode<SlotNode<T>>,
     received: Cell<Option<Result<T, RecvError>>>,
 }
 
 /// A send that may be chosen; the message is made after that.
-pub(super) struct SendArm<'a, T> {
+#[doc(hidden)]
+pub struct SendArm<'a, T> {
     chan: &'a Chan<T>,
-    place: ArmNode<T>,
+    node: ArmNode<SlotNode<T>>,
     right: Cell<Option<Right<T>>>,
 }
 
-/// An arm's node, made when it is linked.
-struct ArmNode<T>(UnsafeCell<Option<(*const Waiter, SlotNode<T>)>>);
-
-impl<T> ArmNode<T> {
-    fn new() -> ArmNode<T> {
-        ArmNode(UnsafeCell::new(None))
-    }
-
-    fn make(&self, place: Place<'_>, role: Role) -> &SlotNode<T> {
+impl<T> ArmNode<SlotNode<T>> {
+    fn at(&self, place: Place<'_>, role: Role) -> &SlotNode<T> {
         let node = Node::new(place.waiter, place.arm, Slot::arm(place, role));
-        // SAFETY: the arm is linked nowhere now, so nobody else has the old node.
-        let cell = unsafe { &mut *self.0.get() };
-        &cell.insert((place.waiter, node)).1
-    }
-
-    fn get(&self) -> Option<&SlotNode<T>> {
-        // SAFETY: it is replaced only while the arm is linked nowhere, by the arm's own thread.
-        unsafe { (*self.0.get()).as_ref().map(|(_, node)| node) }
+        // SAFETY: an arm that is to be linked is linked nowhere.
+        unsafe { self.make(node) }
     }
 
     /// The slot of an arm that was chosen, settled.
-    fn settled(&self, sync: impl FnOnce()) -> &Slot<T> {
-        // SAFETY: as in `get`.
-        let (waiter, node) =
-            unsafe { (*self.0.get()).as_ref() }.expect("what was chosen was linked");
+    fn settled(&self, chan: &Chan<T>) -> &Slot<T> {
+        let node = self.get().expect("what was chosen was linked");
         // SAFETY: slots have their own way to be shared.
         let slot = unsafe { node.shared() };
         if slot.stage() == Stage::Waiting {
             // Whoever chose it is just writing, under the lock.
-            sync();
+            drop(chan.lock());
         }
         // SAFETY: the wait settles its arms before it goes.
-        await_promise(unsafe { &**waiter }, slot);
+        await_promise(unsafe { node.waiter() }, slot);
         slot
     }
 }
 
 impl<'a, T> RecvArm<'a, T> {
     pub(super) fn new(chan: &'a Chan<T>) -> RecvArm<'a, T> {
-        RecvArm { chan, place: ArmNode::new(), received: Cell::new(None) }
+        RecvArm { chan, node: ArmNode::new(), received: Cell::new(None) }
     }
 
     /// What was received, left behind in the channel with a ticket; `None`: no sender is left.
@@ -86,28 +72,13 @@ fn counts<T>(slot: &Slot<T>, watches: bool) -> bool {
     !watches || slot.role != Role::Watcher
 }
 
-impl<T> Choice for RecvArm<'_, T> {
+// SAFETY: `link` puts the node into the channel's list, and does not unwind. `unlink` takes it out under
+// the channel's lock; `settle` waits until whoever chose it has settled it, which is its last touch.
+unsafe impl<T> Choice for RecvArm<'_, T> {
     fn attempt(&self) -> bool {
-        loop {
-            let mut state = self.chan.lock();
-            let received = match state.receive() {
-                Found::Nothing => return false,
-                Found::Closed => Err(RecvError),
-                Found::Message(message, wake) => {
-                    drop(state);
-                    if let Some(wake) = wake {
-                        wake.give();
-                    }
-                    Ok(message)
-                }
-                Found::Promiser(node, wake) => match self.chan.receive_promise(state, node, wake) {
-                    Some(message) => Ok(message),
-                    None => continue,
-                },
-            };
-            self.received.set(Some(received));
-            return true;
-        }
+        let Ok(taken) = self.chan.take() else { return false };
+        self.received.set(Some(taken.ok_or(RecvError)));
+        true
     }
 
     fn is_ready(&self) -> bool {
@@ -115,7 +86,7 @@ impl<T> Choice for RecvArm<'_, T> {
     }
 
     fn link(&self, place: Place<'_>) -> bool {
-        let node = self.place.make(place, Role::Receiver);
+        let node = self.node.at(place, Role::Receiver);
         let mut state = self.chan.lock();
         // In the same hold: who waits beside what it waits for is served before it.
         let ready = Self::looks_ready(&state, Some(place));
@@ -127,14 +98,14 @@ impl<T> Choice for RecvArm<'_, T> {
     }
 
     fn unlink(&self) {
-        if let Some(node) = self.place.get() {
+        if let Some(node) = self.node.get() {
             // SAFETY: the node was linked to this list, or to none.
             unsafe { self.chan.lock().receiving.remove(node) };
         }
     }
 
     fn settle(&self) -> bool {
-        let slot = self.place.settled(|| drop(self.chan.lock()));
+        let slot = self.node.settled(self.chan);
         let received = match slot.stage() {
             // SAFETY: the slot is settled.
             Stage::Full => unsafe { slot.take() }.ok_or(RecvError),
@@ -156,7 +127,7 @@ impl<T> Arm for RecvArm<'_, T> {
 
 impl<'a, T> SendArm<'a, T> {
     pub(super) fn new(chan: &'a Chan<T>) -> SendArm<'a, T> {
-        SendArm { chan, place: ArmNode::new(), right: Cell::new(None) }
+        SendArm { chan, node: ArmNode::new(), right: Cell::new(None) }
     }
 
     /// The right that the choice gave.
@@ -173,7 +144,8 @@ impl<'a, T> SendArm<'a, T> {
     }
 }
 
-impl<T> Choice for SendArm<'_, T> {
+// SAFETY: as for a receive.
+unsafe impl<T> Choice for SendArm<'_, T> {
     fn attempt(&self) -> bool {
         let mut state = self.chan.lock();
         let right = if state.is_closed_for_sending() {
@@ -203,7 +175,7 @@ impl<T> Choice for SendArm<'_, T> {
     }
 
     fn link(&self, place: Place<'_>) -> bool {
-        let node = self.place.make(place, Role::Promiser);
+        let node = self.node.at(place, Role::Promiser);
         let mut state = self.chan.lock();
         // In the same hold: who waits beside what it waits for is served before it.
         let ready = Self::looks_ready(&state, Some(place));
@@ -215,14 +187,14 @@ impl<T> Choice for SendArm<'_, T> {
     }
 
     fn unlink(&self) {
-        if let Some(node) = self.place.get() {
+        if let Some(node) = self.node.get() {
             // SAFETY: the node was linked to this list, or to none.
             unsafe { self.chan.lock().sending.remove(node) };
         }
     }
 
     fn settle(&self) -> bool {
-        let slot = self.place.settled(|| drop(self.chan.lock()));
+        let slot = self.node.settled(self.chan);
         let right = match slot.stage() {
             Stage::Reserved => Right::Place,
             Stage::Paired => Right::Partner(slot.partner()),
@@ -234,6 +206,14 @@ impl<T> Choice for SendArm<'_, T> {
     }
 }
 
+impl<'a, T> Arm for SendArm<'a, T> {
+    type Output = Chosen<'a, T>;
+
+    fn take(self) -> Chosen<'a, T> {
+        Chosen::new(self.chan, self.right())
+    }
+}
+
 impl<T> Drop for SendArm<'_, T> {
     fn drop(&mut self) {
         if let Some(right) = self.right.take() {
@@ -242,8 +222,10 @@ impl<T> Drop for SendArm<'_, T> {
     }
 }
 
-/// A chosen send: the right to one message, given back if it is dropped.
-pub(super) struct Chosen<'a, T> {
+/// A chosen send: the right to one message, which is still to be made. Dropping it gives the right
+/// back.
+#[doc(hidden)]
+pub struct Chosen<'a, T> {
     chan: &'a Chan<T>,
     right: Option<Right<T>>,
 }
@@ -253,7 +235,8 @@ impl<'a, T> Chosen<'a, T> {
         Chosen { chan, right: Some(right) }
     }
 
-    pub(super) fn send(mut self, message: T) -> Result<(), SendError<T>> {
+    #[doc(hidden)]
+    pub fn send(mut self, message: T) -> Result<(), SendError<T>> {
         let right = self.right.take().expect("it is used once");
         self.chan.send_by(right, message).map_err(SendError)
     }
@@ -276,5 +259,11 @@ impl<T> fmt::Debug for RecvArm<'_, T> {
 impl<T> fmt::Debug for SendArm<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendArm").field("chan", self.chan).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Chosen<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chosen").finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::crowd::{self, Crowd, CrowdNode};
 use super::error::SendError;
-use super::lock::{Guard, Lock};
+use super::lock::Lock;
 use crate::clock;
 use crate::park;
 use crate::waiters::{Arm, Choice, List, Place, Receive, Selectable};
@@ -166,6 +166,11 @@ impl<T> Sender<T> {
     ///
     /// The oldest message that is kept makes room, if there is none.
     ///
+    /// # Parks
+    ///
+    /// Never for room; as every operation, it gives way when many have been done in a row, which is a
+    /// cancel point.
+    ///
     /// # Errors
     ///
     /// There is no receiver; the message comes back. There may be one again later.
@@ -232,12 +237,32 @@ impl<T: Clone> Receiver<T> {
     /// [`RecvError::Lagged`] says how many messages were lost since the last receive; the next one
     /// finds the oldest that is still there. [`RecvError::Closed`]: no sender is left, and everything
     /// was received.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::broadcast;
+    /// use gocoro::go;
+    ///
+    /// let (sender, receiver) = broadcast(8);
+    /// let other = sender.subscribe();
+    /// let doubled = go!({ other.recv().map(|number: i32| 2 * number) });
+    /// sender.send(4)?;
+    /// assert_eq!(receiver.recv(), Ok(4));
+    /// assert_eq!(doubled.wait(), Ok(8));
+    /// # Ok::<(), gocoro::channel::SendError<i32>>(())
+    /// ```
     pub fn recv(&self) -> Result<T, RecvError> {
         park::spent();
         self.receive(None).unwrap_or(Err(RecvError::Closed))
     }
 
     /// Receives the next message if it is there.
+    ///
+    /// # Parks
+    ///
+    /// Never for the message; as every operation, it gives way when many have been done in a row, which
+    /// is a cancel point.
     ///
     /// # Errors
     ///
@@ -347,24 +372,26 @@ impl<T> Drop for Receiver<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        describe(&self.shared.lock(), &mut f.debug_struct("Sender"))
+        describe(&self.shared, &mut f.debug_struct("Sender"))
     }
 }
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unread = self.len();
-        describe(&self.shared.lock(), f.debug_struct("Receiver").field("unread", &unread))
+        describe(&self.shared, f.debug_struct("Receiver").field("unread", &unread))
     }
 }
 
-fn describe<T>(state: &Guard<'_, State<T>>, shown: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
-    shown
-        .field("kept", &state.kept.len())
-        .field("capacity", &state.capacity)
-        .field("senders", &state.senders)
-        .field("receivers", &state.receivers)
-        .finish()
+/// What is shown goes to somebody else's writer: without the lock.
+fn describe<T>(shared: &Lock<State<T>>, shown: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
+    let state = shared.lock();
+    let counts = [state.kept.len(), state.capacity, state.senders, state.receivers];
+    drop(state);
+    for (name, count) in ["kept", "capacity", "senders", "receivers"].into_iter().zip(counts) {
+        shown.field(name, &count);
+    }
+    shown.finish()
 }
 
 impl<'a, T: Clone> Selectable for &'a Receiver<T> {
@@ -386,7 +413,8 @@ pub struct RecvArm<'a, T> {
     received: Cell<Option<Result<Arc<T>, RecvError>>>,
 }
 
-impl<T> Choice for RecvArm<'_, T> {
+// SAFETY: as a `CrowdNode` promises.
+unsafe impl<T> Choice for RecvArm<'_, T> {
     fn attempt(&self) -> bool {
         let received = self.receiver.shared.lock().receive(self.receiver.number);
         let chosen = received.is_some();

@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use super::lock::{Guard, Lock};
 use super::slot::{Slot, SlotNode, Stage};
-use super::state::{Found, Outlet, State};
+use super::state::{Found, Outlet, State, UNBOUNDED};
 use crate::clock;
 use crate::current;
 use crate::loom::AtomicUsize;
 use crate::park;
 use crate::task::{Reason, Wake};
-use crate::waiters::{Node, Waiter};
+use crate::waiters::{Limit, Node, Waiter};
 
 /// Why an operation has ended without a message's passing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,33 +21,6 @@ pub(super) enum Failure {
     /// It would have to wait, or waited long enough.
     Time,
     Closed,
-}
-
-/// How long an operation may wait.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Patience {
-    None,
-    Until(Instant),
-    Endless,
-}
-
-impl Patience {
-    #[inline(always)]
-    fn deadline(self) -> Option<Instant> {
-        match self {
-            Patience::Until(at) => Some(at),
-            _ => None,
-        }
-    }
-
-    #[inline(always)]
-    fn is_over(self) -> bool {
-        match self {
-            Patience::None => true,
-            Patience::Until(at) => clock::now() >= at,
-            Patience::Endless => false,
-        }
-    }
 }
 
 /// The right to send one message, of a choice that has been made.
@@ -83,7 +56,7 @@ impl<T> Chan<T> {
 
     /// Sends a message; gives it back with the reason if it cannot.
     #[inline(always)]
-    pub(super) fn send(&self, message: T, patience: Patience) -> Result<(), (T, Failure)> {
+    pub(super) fn send(&self, message: T, limit: Limit) -> Result<(), (T, Failure)> {
         park::spent();
         let mut state = self.lock();
         match state.outlet() {
@@ -99,8 +72,8 @@ impl<T> Chan<T> {
                 Ok(())
             }
             Outlet::Closed => Err((message, Failure::Closed)),
-            Outlet::Full if patience.is_over() => Err((message, Failure::Time)),
-            Outlet::Full => self.await_receiver(state, message, patience.deadline()),
+            Outlet::Full if limit.is_over() => Err((message, Failure::Time)),
+            Outlet::Full => self.await_receiver(state, message, limit.deadline()),
         }
     }
 
@@ -140,26 +113,45 @@ impl<T> Chan<T> {
 
     /// Receives a message.
     #[inline(always)]
-    pub(super) fn receive(&self, patience: Patience) -> Result<T, Failure> {
+    pub(super) fn receive(&self, limit: Limit) -> Result<T, Failure> {
         park::spent();
         loop {
+            let state = match self.take() {
+                Ok(taken) => return taken.ok_or(Failure::Closed),
+                Err(state) => state,
+            };
+            if limit.is_over() {
+                return Err(Failure::Time);
+            }
+            if let Some(message) = self.await_message(state, limit.deadline())? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Receives what is there; `Ok(None)`: nothing will ever be. `Err`: nothing yet, with the lock, so
+    /// that the wait can begin in the same hold of it.
+    #[inline(always)]
+    pub(super) fn take(&self) -> Result<Option<T>, Guard<'_, State<T>>> {
+        loop {
             let mut state = self.lock();
-            let received = match state.receive() {
+            match state.receive() {
                 Found::Message(message, wake) => {
                     drop(state);
                     if let Some(wake) = wake {
                         wake.give();
                     }
-                    return Ok(message);
+                    return Ok(Some(message));
                 }
-                Found::Promiser(node, wake) => Ok(self.receive_promise(state, node, wake)),
-                Found::Closed => return Err(Failure::Closed),
-                Found::Nothing if patience.is_over() => return Err(Failure::Time),
-                Found::Nothing => self.await_message(state, patience.deadline()),
-            };
-            // A promise that was not kept leaves all as it was before.
-            if let Some(message) = received? {
-                return Ok(message);
+                // One that is not kept leaves all as it was before.
+                Found::Promiser(node, wake) => {
+                    let message = self.receive_promise(state, node, wake);
+                    if message.is_some() {
+                        return Ok(message);
+                    }
+                }
+                Found::Closed => return Ok(None),
+                Found::Nothing => return Err(state),
             }
         }
     }
@@ -199,7 +191,7 @@ impl<T> Chan<T> {
     /// kept.
     #[cold]
     #[inline(never)]
-    pub(super) fn receive_promise(
+    fn receive_promise(
         &self,
         state: Guard<'_, State<T>>,
         promiser: &SlotNode<T>,
@@ -240,10 +232,11 @@ impl<T> Chan<T> {
                     Outlet::Receiver(node, wake) => {
                         // SAFETY: chosen and not settled.
                         unsafe { node.shared().fill(message) };
+                        // The place was not used.
+                        let others = state.fill_room();
                         drop(state);
                         wake.give();
-                        // The place was not used.
-                        self.fill_room();
+                        others.into_iter().for_each(Wake::give);
                     }
                     // Full only by messages that were given back: the place was promised.
                     Outlet::Room | Outlet::Full => state.push(message),
@@ -265,20 +258,12 @@ impl<T> Chan<T> {
                 wake.give();
             }
             Right::Place => {
-                self.lock().unreserve();
-                self.fill_room();
+                let mut state = self.lock();
+                state.unreserve();
+                let wakes = state.fill_room();
+                drop(state);
+                wakes.into_iter().for_each(Wake::give);
             }
-        }
-    }
-
-    /// Has those who wait for a place that was reserved served.
-    fn fill_room(&self) {
-        loop {
-            let wakes = self.lock().fill_room();
-            if let [None, None] = wakes {
-                return;
-            }
-            wakes.into_iter().flatten().for_each(Wake::give);
         }
     }
 
@@ -304,7 +289,7 @@ impl<T> Chan<T> {
 
     /// Places in the buffer; `None` without a bound.
     pub(super) fn capacity(&self) -> Option<usize> {
-        Some(self.lock().capacity()).filter(|&capacity| capacity != usize::MAX)
+        Some(self.lock().capacity()).filter(|&capacity| capacity != UNBOUNDED)
     }
 
     /// What the `Debug` of either side shows.

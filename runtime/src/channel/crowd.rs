@@ -1,13 +1,12 @@
 //! Receivers that all wait for the same news.
 
-use std::cell::UnsafeCell;
 use std::time::Instant;
 
 use super::lock::{Guard, Lock};
 use crate::clock;
 use crate::current;
 use crate::task::Reason;
-use crate::waiters::{List, Node, Place, Waiter};
+use crate::waiters::{ArmNode, List, Node, Place, Waiter};
 
 /// A state with a list of those who wait for what is newer than the number that their node carries.
 pub(super) trait Crowd {
@@ -69,26 +68,24 @@ impl<S: Crowd> Drop for Stay<'_, S> {
 }
 
 /// The node of an arm that waits for news.
-pub(super) struct CrowdNode(UnsafeCell<Option<Node<u64>>>);
+pub(super) struct CrowdNode(ArmNode<Node<u64>>);
 
 impl CrowdNode {
     pub(super) fn new() -> CrowdNode {
-        CrowdNode(UnsafeCell::new(None))
+        CrowdNode(ArmNode::new())
     }
 
-    /// Links the arm.
+    /// Links the arm. It does not unwind.
     pub(super) fn link<S: Crowd>(&self, state: &mut S, place: Place<'_>, seen: u64) {
-        // SAFETY: the arm is linked nowhere now, so nobody else has the old node.
-        let node = unsafe { &mut *self.0.get() };
-        let node = &*node.insert(Node::new(place.waiter, place.arm, seen));
+        // SAFETY: an arm that is to be linked is linked nowhere.
+        let node = unsafe { self.0.make(Node::new(place.waiter, place.arm, seen)) };
         // SAFETY: whoever links arms unlinks them before they and the waiter go.
         unsafe { state.waiting().push_back(node) };
     }
 
     /// Takes the link back. After this nobody is at the node, also if it was chosen.
     pub(super) fn unlink<S: Crowd>(&self, lock: &Lock<S>) {
-        // SAFETY: it is replaced only while the arm is linked nowhere, by the arm's own thread.
-        if let Some(node) = unsafe { (*self.0.get()).as_ref() } {
+        if let Some(node) = self.0.get() {
             // SAFETY: the node was linked to this list.
             unsafe { lock.lock().waiting().remove(node) };
         }

@@ -6,7 +6,6 @@
 //! waited for by giving way, and then by sleeping, so that no priority can starve it.
 
 use std::cell::UnsafeCell;
-use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -73,12 +72,6 @@ fn nap() {
     std::thread::sleep(NAP);
 }
 
-impl<T: fmt::Debug> fmt::Debug for Spin<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lock().fmt(f)
-    }
-}
-
 /// The lock is held.
 pub(crate) struct SpinGuard<'a, T>(&'a Spin<T>);
 
@@ -104,12 +97,6 @@ impl<T> Drop for SpinGuard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         self.0.locked.store(0, Release);
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for SpinGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
     }
 }
 

@@ -23,10 +23,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::chan::Chan;
+use self::state::UNBOUNDED;
 use self::timed::Timed;
 use crate::clock;
 
-pub use self::arm::RecvArm;
+pub use self::arm::{Chosen, RecvArm, SendArm};
 #[cfg(all(test, loom))]
 pub(crate) use self::lock::Spin;
 
@@ -39,7 +40,7 @@ pub use self::iter::{IntoIter, Iter, TryIter};
 pub use self::oneshot::oneshot;
 pub use self::receiver::{Receiver, ReceiverArm};
 pub use self::select::{Select, SelectedOperation};
-pub use self::sender::{ChosenSend, Sender, SenderArm};
+pub use self::sender::Sender;
 pub use self::watch::watch;
 
 /// Makes a channel that holds any number of messages.
@@ -61,12 +62,14 @@ pub use self::watch::watch;
 /// }
 /// ```
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-    with_capacity(usize::MAX)
+    with_capacity(UNBOUNDED)
 }
 
 /// Makes a channel that holds up to `capacity` messages.
 ///
 /// With a capacity of zero it holds none: a send and a receive meet, and each waits for the other.
+/// Memory is taken by messages, not by the capacity, so none is too large: of `usize::MAX` places there
+/// are `usize::MAX - 1`.
 ///
 /// # Examples
 ///
@@ -85,7 +88,7 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 /// # Ok::<(), gocoro::channel::SendError<char>>(())
 /// ```
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    with_capacity(capacity)
+    with_capacity(capacity.min(UNBOUNDED - 1))
 }
 
 fn with_capacity<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
@@ -133,8 +136,9 @@ pub fn at(when: Instant) -> Receiver<Instant> {
 
 /// Makes a receiver of one message every `period`: the instant at which it was due.
 ///
-/// No more than one message is there at a time: if one is received late, the next is due a whole
-/// period later. It never disconnects.
+/// Who waits for each message gets them a period apart, however late a wake comes. No more than one is
+/// there at a time: if one was there before it is asked for, the next is due a whole period after that.
+/// It never disconnects.
 ///
 /// # Examples
 ///

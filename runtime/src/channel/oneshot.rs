@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::arm::RecvArm;
-use super::chan::{Chan, Failure, Patience};
+use super::chan::{Chan, Failure};
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
-use crate::clock;
-use crate::waiters::{Receive, Selectable};
+use crate::waiters::{Limit, Receive, Selectable};
 
 /// Makes a channel for one message.
 ///
@@ -39,6 +38,11 @@ pub struct Receiver<T> {
 impl<T> Sender<T> {
     /// Sends the message. It never waits.
     ///
+    /// # Parks
+    ///
+    /// Never for the receiver; as every operation, it gives way when many have been done in a row, which
+    /// is a cancel point.
+    ///
     /// # Errors
     ///
     /// The receiver is gone; the message comes back.
@@ -51,7 +55,7 @@ impl<T> Sender<T> {
     /// assert_eq!(sender.send('x'), Err('x'));
     /// ```
     pub fn send(self, message: T) -> Result<(), T> {
-        self.chan.send(message, Patience::None).map_err(|(message, _)| message)
+        self.chan.send(message, Limit::Now).map_err(|(message, _)| message)
     }
 
     /// Whether the receiver is gone.
@@ -71,10 +75,15 @@ impl<T> Receiver<T> {
     ///
     /// The sender is gone without having sent, or the message was received before by reference.
     pub fn recv(self) -> Result<T, RecvError> {
-        self.chan.receive(Patience::Endless).map_err(|_| RecvError)
+        self.chan.receive(Limit::Never).map_err(|_| RecvError)
     }
 
     /// Receives the message if it is there.
+    ///
+    /// # Parks
+    ///
+    /// Never for the message; as every operation, it gives way when many have been done in a row, which
+    /// is a cancel point.
     ///
     /// # Errors
     ///
@@ -93,7 +102,7 @@ impl<T> Receiver<T> {
     /// # Ok::<(), i32>(())
     /// ```
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.chan.receive(Patience::None).map_err(|failure| match failure {
+        self.chan.receive(Limit::Now).map_err(|failure| match failure {
             Failure::Time => TryRecvError::Empty,
             Failure::Closed => TryRecvError::Disconnected,
         })
@@ -109,7 +118,7 @@ impl<T> Receiver<T> {
     ///
     /// The time was up, or the sender is gone without having sent.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.receive(clock::after(timeout).map_or(Patience::Endless, Patience::Until))
+        self.receive(Limit::within(timeout))
     }
 
     /// Receives the message, waiting not beyond `deadline`.
@@ -122,11 +131,11 @@ impl<T> Receiver<T> {
     ///
     /// As [`Receiver::recv_timeout`].
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        self.receive(Patience::Until(deadline))
+        self.receive(Limit::Until(deadline))
     }
 
-    fn receive(&self, patience: Patience) -> Result<T, RecvTimeoutError> {
-        self.chan.receive(patience).map_err(|failure| match failure {
+    fn receive(&self, limit: Limit) -> Result<T, RecvTimeoutError> {
+        self.chan.receive(limit).map_err(|failure| match failure {
             Failure::Time => RecvTimeoutError::Timeout,
             Failure::Closed => RecvTimeoutError::Disconnected,
         })
@@ -165,9 +174,8 @@ impl<T> fmt::Debug for Sender<T> {
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.chan.lock();
-        f.debug_struct("Receiver")
-            .field("sent", &(state.len() > 0))
-            .field("closed", &state.is_closed_for_receiving())
-            .finish()
+        let (sent, closed) = (state.len() > 0, state.is_closed_for_receiving());
+        drop(state);
+        f.debug_struct("Receiver").field("sent", &sent).field("closed", &closed).finish()
     }
 }

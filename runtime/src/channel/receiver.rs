@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::arm::RecvArm;
-use super::chan::{Chan, Failure, Patience};
+use super::chan::{Chan, Failure};
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::iter::{IntoIter, Iter, TryIter};
 use super::timed::{Timed, TimedArm};
-use crate::clock;
 use crate::park;
 use crate::task::Reason;
-use crate::waiters::{Arm, Choice, Place, Receive, Selectable};
+use crate::waiters::{Arm, Choice, Limit, Place, Receive, Selectable};
 
 /// The receiving side of a channel. It can be cloned and shared: a message goes to one receiver.
 ///
@@ -62,11 +61,11 @@ impl<T> Receiver<T> {
     }
 
     #[inline(always)]
-    fn receive(&self, patience: Patience) -> Result<T, Failure> {
+    fn receive(&self, limit: Limit) -> Result<T, Failure> {
         match &self.flavor {
-            Flavor::Chan(chan) => chan.receive(patience),
-            Flavor::Timed(timed) => timed.receive(patience),
-            Flavor::Never => receive_never(patience),
+            Flavor::Chan(chan) => chan.receive(limit),
+            Flavor::Timed(timed) => timed.receive(limit),
+            Flavor::Never => receive_never(limit),
         }
     }
 
@@ -93,7 +92,7 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.receive(Patience::Endless).map_err(|_| RecvError)
+        self.receive(Limit::Never).map_err(|_| RecvError)
     }
 
     /// Receives a message that is there, or on a channel of capacity zero, one whose sender waits.
@@ -102,7 +101,7 @@ impl<T> Receiver<T> {
     ///
     /// Never for a message, but for the moment in which an arm `send(…)` of a `select!` elsewhere,
     /// which this receive has chosen, makes its message. As every operation, it gives way when many
-    /// have been done in a row.
+    /// have been done in a row, which is a cancel point.
     ///
     /// # Errors
     ///
@@ -123,7 +122,7 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.receive(Patience::None).map_err(|failure| match failure {
+        self.receive(Limit::Now).map_err(|failure| match failure {
             Failure::Time => TryRecvError::Empty,
             Failure::Closed => TryRecvError::Disconnected,
         })
@@ -133,7 +132,8 @@ impl<T> Receiver<T> {
     ///
     /// # Parks
     ///
-    /// As [`Receiver::recv`], up to `timeout`.
+    /// As [`Receiver::recv`], up to `timeout`; and for the moment in which an arm `send(…)` elsewhere,
+    /// which this receive has chosen by then, makes its message.
     ///
     /// # Errors
     ///
@@ -152,30 +152,31 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.recv_timeout(soon), Err(RecvTimeoutError::Disconnected));
     /// ```
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.receive_patiently(clock::after(timeout).map_or(Patience::Endless, Patience::Until))
+        self.receive_within(Limit::within(timeout))
     }
 
     /// As [`Receiver::recv`], but does not wait beyond `deadline`.
     ///
     /// # Parks
     ///
-    /// As [`Receiver::recv`], up to `deadline`.
+    /// As [`Receiver::recv_timeout`], up to `deadline`.
     ///
     /// # Errors
     ///
     /// As [`Receiver::recv_timeout`].
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        self.receive_patiently(Patience::Until(deadline))
+        self.receive_within(Limit::Until(deadline))
     }
 
-    fn receive_patiently(&self, patience: Patience) -> Result<T, RecvTimeoutError> {
-        self.receive(patience).map_err(|failure| match failure {
+    fn receive_within(&self, limit: Limit) -> Result<T, RecvTimeoutError> {
+        self.receive(limit).map_err(|failure| match failure {
             Failure::Time => RecvTimeoutError::Timeout,
             Failure::Closed => RecvTimeoutError::Disconnected,
         })
     }
 
-    /// Whether the channel holds no message. One of capacity zero never does.
+    /// Whether the channel holds no message. One of capacity zero holds one only if a
+    /// [`SelectedOperation`](super::SelectedOperation) that had received it was undone.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -189,7 +190,8 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// How many messages the channel holds.
+    /// How many messages the channel holds; what a [`SelectedOperation`](super::SelectedOperation) had
+    /// received and gave back counts beyond the capacity.
     pub fn len(&self) -> usize {
         match &self.flavor {
             Flavor::Chan(chan) => chan.lock().len(),
@@ -209,6 +211,10 @@ impl<T> Receiver<T> {
 
     /// The messages, waiting for each, until no sender is left.
     ///
+    /// # Parks
+    ///
+    /// Not itself; the iterator does, as [`Receiver::recv`].
+    ///
     /// # Examples
     ///
     /// ```
@@ -223,6 +229,10 @@ impl<T> Receiver<T> {
     }
 
     /// The messages that are there, waiting for none.
+    ///
+    /// # Parks
+    ///
+    /// Not itself; the iterator does, as [`Receiver::try_recv`].
     ///
     /// # Examples
     ///
@@ -252,16 +262,12 @@ impl<T> Receiver<T> {
 
 /// Waits for a message that never comes.
 #[cold]
-fn receive_never<T>(patience: Patience) -> Result<T, Failure> {
-    loop {
-        let until = match patience {
-            Patience::None => return Err(Failure::Time),
-            Patience::Until(at) if clock::now() >= at => return Err(Failure::Time),
-            Patience::Until(at) => Some(at),
-            Patience::Endless => None,
-        };
-        park::park(Reason::Receive, until);
+fn receive_never<T>(limit: Limit) -> Result<T, Failure> {
+    park::spent();
+    while !limit.is_over() {
+        park::park(Reason::Receive, limit.deadline());
     }
+    Err(Failure::Time)
 }
 
 impl<T> Clone for Receiver<T> {
@@ -340,7 +346,8 @@ enum FlavorArm<'a, T> {
     Never,
 }
 
-impl<T> Choice for ReceiverArm<'_, T> {
+// SAFETY: as the arm inside promises.
+unsafe impl<T> Choice for ReceiverArm<'_, T> {
     fn attempt(&self) -> bool {
         match &self.0 {
             FlavorArm::Chan(arm) => arm.attempt(),
@@ -360,20 +367,24 @@ impl<T> Choice for ReceiverArm<'_, T> {
     fn link(&self, place: Place<'_>) -> bool {
         match &self.0 {
             FlavorArm::Chan(arm) => arm.link(place),
-            FlavorArm::Timed(_) | FlavorArm::Never => false,
+            FlavorArm::Timed(arm) => arm.link(place),
+            FlavorArm::Never => false,
         }
     }
 
     fn unlink(&self) {
-        if let FlavorArm::Chan(arm) = &self.0 {
-            arm.unlink();
+        match &self.0 {
+            FlavorArm::Chan(arm) => arm.unlink(),
+            FlavorArm::Timed(arm) => arm.unlink(),
+            FlavorArm::Never => {}
         }
     }
 
     fn settle(&self) -> bool {
         match &self.0 {
             FlavorArm::Chan(arm) => arm.settle(),
-            FlavorArm::Timed(_) | FlavorArm::Never => false,
+            FlavorArm::Timed(arm) => arm.settle(),
+            FlavorArm::Never => false,
         }
     }
 

@@ -14,7 +14,6 @@ use super::error::{
 };
 use super::receiver::{Flavor, Receiver};
 use super::sender::Sender;
-use crate::clock;
 use crate::waiters::{Aim, Choice, Limit, choose};
 
 /// Waits on a set of channel operations, of which it chooses one: `select!` for sets that are made
@@ -130,6 +129,11 @@ impl<'a> Select<'a> {
 
     /// Chooses an operation that can be done at once.
     ///
+    /// # Parks
+    ///
+    /// Never for an operation, but as [`Receiver::try_recv`] for a message that is being made. As every
+    /// operation, it gives way when many have been done in a row, which is a cancel point.
+    ///
     /// # Errors
     ///
     /// None can.
@@ -147,7 +151,6 @@ impl<'a> Select<'a> {
     ///
     /// If the set is empty.
     pub fn select(&mut self) -> SelectedOperation<'a> {
-        self.expect_operations();
         self.choose(Limit::Never).expect("without a limit something is chosen")
     }
 
@@ -160,11 +163,32 @@ impl<'a> Select<'a> {
     /// # Errors
     ///
     /// The time was up.
+    ///
+    /// # Panics
+    ///
+    /// If the set is empty and `timeout` is beyond what an [`Instant`] holds, which would be never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::{Select, unbounded};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = unbounded();
+    /// let mut select = Select::new();
+    /// select.recv(&receiver);
+    /// assert!(select.select_timeout(Duration::from_millis(5)).is_err());
+    ///
+    /// gocoro::go!(clone(sender) => { sender.send(1) });
+    /// let chosen = select.select_timeout(Duration::MAX)?;
+    /// assert_eq!(chosen.recv(&receiver), Ok(1));
+    /// # Ok::<(), gocoro::channel::SelectTimeoutError>(())
+    /// ```
     pub fn select_timeout(
         &mut self,
         timeout: Duration,
     ) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
-        self.choose(within(timeout)).ok_or(SelectTimeoutError)
+        self.choose(Limit::within(timeout)).ok_or(SelectTimeoutError)
     }
 
     /// As [`Select::select`], but does not wait beyond `deadline`.
@@ -187,6 +211,11 @@ impl<'a> Select<'a> {
     ///
     /// Another task or thread may be faster, so the operation is best tried with `try_recv` or
     /// `try_send`.
+    ///
+    /// # Parks
+    ///
+    /// Never for an operation. As every operation, it gives way when many have been done in a row, which
+    /// is a cancel point.
     ///
     /// # Errors
     ///
@@ -227,7 +256,6 @@ impl<'a> Select<'a> {
     /// assert_eq!(message, Ok(1));
     /// ```
     pub fn ready(&mut self) -> usize {
-        self.expect_operations();
         self.find(Limit::Never, Aim::Watch).expect("without a limit something is found")
     }
 
@@ -240,8 +268,12 @@ impl<'a> Select<'a> {
     /// # Errors
     ///
     /// The time was up.
+    ///
+    /// # Panics
+    ///
+    /// As [`Select::select_timeout`].
     pub fn ready_timeout(&mut self, timeout: Duration) -> Result<usize, ReadyTimeoutError> {
-        self.find(within(timeout), Aim::Watch).ok_or(ReadyTimeoutError)
+        self.find(Limit::within(timeout), Aim::Watch).ok_or(ReadyTimeoutError)
     }
 
     /// As [`Select::ready`], but does not wait beyond `deadline`.
@@ -257,11 +289,9 @@ impl<'a> Select<'a> {
         self.find(Limit::Until(deadline), Aim::Watch).ok_or(ReadyTimeoutError)
     }
 
-    fn expect_operations(&self) {
-        assert!(!self.order.is_empty(), "no operations have been added to `Select`");
-    }
-
     fn find(&mut self, limit: Limit, aim: Aim) -> Option<usize> {
+        let ends = limit != Limit::Never || !self.order.is_empty();
+        assert!(ends, "no operations have been added to `Select`");
         let operations = &self.operations;
         let arm = |index: usize| -> &dyn Choice { &*operation(operations, index).arm };
         choose(&arm, &mut self.order, !self.biased, limit, aim)
@@ -276,10 +306,6 @@ impl<'a> Select<'a> {
 
 fn operation<'s, 'a>(operations: &'s [Option<Operation<'a>>], index: usize) -> &'s Operation<'a> {
     operations[index].as_ref().expect("an index in use")
-}
-
-fn within(timeout: Duration) -> Limit {
-    clock::after(timeout).map_or(Limit::Never, Limit::Until)
 }
 
 impl Default for Select<'_> {

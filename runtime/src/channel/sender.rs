@@ -5,11 +5,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::arm::{Chosen, SendArm};
-use super::chan::{Chan, Failure, Patience};
+use super::arm::SendArm;
+use super::chan::{Chan, Failure};
 use super::error::{SendError, SendTimeoutError, TrySendError};
-use crate::clock;
-use crate::waiters::{Arm, Choice, Place};
+use crate::waiters::Limit;
 
 /// The sending side of a channel. It can be cloned and shared.
 ///
@@ -74,7 +73,7 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.chan.send(message, Patience::Endless).map_err(|(message, _)| SendError(message))
+        self.chan.send(message, Limit::Never).map_err(|(message, _)| SendError(message))
     }
 
     /// Sends a message if that needs no waiting.
@@ -83,7 +82,8 @@ impl<T> Sender<T> {
     ///
     /// # Parks
     ///
-    /// Never for room; as every operation, it gives way when many have been done in a row.
+    /// Never for room; as every operation, it gives way when many have been done in a row, which is a
+    /// cancel point.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.chan.send(message, Patience::None).map_err(|(message, failure)| match failure {
+        self.chan.send(message, Limit::Now).map_err(|(message, failure)| match failure {
             Failure::Time => TrySendError::Full(message),
             Failure::Closed => TrySendError::Disconnected(message),
         })
@@ -129,10 +129,7 @@ impl<T> Sender<T> {
     /// assert_eq!(sent, Err(SendTimeoutError::Timeout('x')));
     /// ```
     pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.send_patiently(
-            message,
-            clock::after(timeout).map_or(Patience::Endless, Patience::Until),
-        )
+        self.send_within(message, Limit::within(timeout))
     }
 
     /// As [`Sender::send`], but does not wait beyond `deadline`.
@@ -156,17 +153,18 @@ impl<T> Sender<T> {
     /// assert!(sender.send_deadline('y', Instant::now()).unwrap_err().is_timeout());
     /// ```
     pub fn send_deadline(&self, message: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
-        self.send_patiently(message, Patience::Until(deadline))
+        self.send_within(message, Limit::Until(deadline))
     }
 
-    fn send_patiently(&self, message: T, patience: Patience) -> Result<(), SendTimeoutError<T>> {
-        self.chan.send(message, patience).map_err(|(message, failure)| match failure {
+    fn send_within(&self, message: T, limit: Limit) -> Result<(), SendTimeoutError<T>> {
+        self.chan.send(message, limit).map_err(|(message, failure)| match failure {
             Failure::Time => SendTimeoutError::Timeout(message),
             Failure::Closed => SendTimeoutError::Disconnected(message),
         })
     }
 
-    /// Whether the channel holds no message. One of capacity zero never does.
+    /// Whether the channel holds no message. One of capacity zero holds one only if a
+    /// [`SelectedOperation`](super::SelectedOperation) that had received it was undone.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -176,7 +174,8 @@ impl<T> Sender<T> {
         !self.chan.lock().has_room()
     }
 
-    /// How many messages the channel holds.
+    /// How many messages the channel holds; what a [`SelectedOperation`](super::SelectedOperation) had
+    /// received and gave back counts beyond the capacity.
     pub fn len(&self) -> usize {
         self.chan.lock().len()
     }
@@ -202,8 +201,8 @@ impl<T> Sender<T> {
 
     /// As an arm of `select!`.
     #[doc(hidden)]
-    pub fn arm(&self) -> SenderArm<'_, T> {
-        SenderArm { chan: &self.chan, arm: SendArm::new(&self.chan) }
+    pub fn arm(&self) -> SendArm<'_, T> {
+        SendArm::new(&self.chan)
     }
 }
 
@@ -223,65 +222,5 @@ impl<T> Drop for Sender<T> {
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(&mut f.debug_struct("Sender")).finish()
-    }
-}
-
-/// A send in `select!`.
-#[doc(hidden)]
-pub struct SenderArm<'a, T> {
-    chan: &'a Chan<T>,
-    arm: SendArm<'a, T>,
-}
-
-impl<T> Choice for SenderArm<'_, T> {
-    fn attempt(&self) -> bool {
-        self.arm.attempt()
-    }
-
-    fn is_ready(&self) -> bool {
-        self.arm.is_ready()
-    }
-
-    fn link(&self, place: Place<'_>) -> bool {
-        self.arm.link(place)
-    }
-
-    fn unlink(&self) {
-        self.arm.unlink();
-    }
-
-    fn settle(&self) -> bool {
-        self.arm.settle()
-    }
-}
-
-impl<'a, T> Arm for SenderArm<'a, T> {
-    type Output = ChosenSend<'a, T>;
-
-    fn take(self) -> ChosenSend<'a, T> {
-        ChosenSend(Chosen::new(self.chan, self.arm.right()))
-    }
-}
-
-/// A send that `select!` chose: the message is still to be made. Dropping it gives the choice back.
-#[doc(hidden)]
-pub struct ChosenSend<'a, T>(Chosen<'a, T>);
-
-impl<T> ChosenSend<'_, T> {
-    #[doc(hidden)]
-    pub fn send(self, message: T) -> Result<(), SendError<T>> {
-        self.0.send(message)
-    }
-}
-
-impl<T> fmt::Debug for SenderArm<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.arm.fmt(f)
-    }
-}
-
-impl<T> fmt::Debug for ChosenSend<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChosenSend").finish_non_exhaustive()
     }
 }

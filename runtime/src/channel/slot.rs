@@ -31,11 +31,9 @@ pub(super) enum Stage {
     Abandoned,
     /// The other side of the channel is gone.
     Closed,
-    /// Something has changed, for one that watches.
-    Changed,
 }
 
-const STAGES: [Stage; 9] = [
+const STAGES: [Stage; 8] = [
     Stage::Waiting,
     Stage::Promised,
     Stage::Full,
@@ -44,7 +42,6 @@ const STAGES: [Stage; 9] = [
     Stage::Paired,
     Stage::Abandoned,
     Stage::Closed,
-    Stage::Changed,
 ];
 
 /// Who waits.

@@ -16,9 +16,12 @@ use crate::limits::CHANNEL_SLOTS_KEPT;
 use crate::task::Wake;
 use crate::waiters::List;
 
+/// The capacity of a channel without a bound.
+pub(super) const UNBOUNDED: usize = usize::MAX;
+
 pub(super) struct State<T> {
     buffer: VecDeque<T>,
-    /// Places in the buffer; `usize::MAX` without a bound.
+    /// Places in the buffer, or [`UNBOUNDED`].
     capacity: usize,
     /// Places of promisers that were chosen.
     reserved: usize,
@@ -137,9 +140,10 @@ impl<T> State<T> {
         self.buffer.push_back(message);
     }
 
-    /// Has the oldest waiting sender in if there is room; nobody waits to receive.
+    /// Has the oldest waiting sender in if there is room; nobody waits to receive. After the end of the
+    /// receivers it is told of that, and its message is its own.
     fn admit(&mut self) -> Option<Wake> {
-        if !self.has_room() {
+        if self.receivers_gone || !self.has_room() {
             return None;
         }
         let (node, wake) = self.claim_sender()?;
@@ -180,10 +184,14 @@ impl<T> State<T> {
     }
 
     /// After a reserved place was given up, while receivers may be waiting: serves the oldest sender,
-    /// and the receiver its message is for; to be called until it wakes nobody.
-    pub(super) fn fill_room(&mut self) -> [Option<Wake>; 2] {
-        let sender = self.admit();
-        [sender, self.feed()]
+    /// and the receiver its message is for, as long as there are both.
+    pub(super) fn fill_room(&mut self) -> Vec<Wake> {
+        let mut wakes = Vec::new();
+        while let Some(wake) = self.admit() {
+            wakes.push(wake);
+            wakes.extend(self.feed());
+        }
+        wakes
     }
 
     /// Serves the oldest receiver from a buffer that was empty before.
@@ -256,7 +264,6 @@ fn claim<'a, T>(list: &mut List<Slot<T>>) -> Option<(&'a SlotNode<T>, Wake)> {
         if slot.role != Role::Watcher {
             return Some((node, wake));
         }
-        slot.settle(Stage::Changed);
         // Under the lock, since there may be many: it waits for nothing.
         wake.give();
     }

@@ -1,109 +1,99 @@
 //! Channels whose messages time makes: `after`, `at`, `tick`. They need no helper: whoever waits
-//! parks with the deadline of the next message.
+//! parks with the deadline of the next message. All that others have to be told of is a message that was
+//! taken and given back, for they may be waiting for a later one by now, or for none.
 
 use std::cell::Cell;
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::time::{Duration, Instant};
 
-use super::chan::{Failure, Patience};
+use super::chan::Failure;
+use super::crowd::{self, Crowd, CrowdNode};
 use super::error::RecvError;
+use super::lock::Lock;
 use crate::clock;
 use crate::park;
-use crate::task::Reason;
-use crate::waiters::{Arm, Choice, Place};
+use crate::waiters::{Arm, Choice, Limit, List, Place};
 
-/// There are no more messages.
-const OVER: u64 = u64::MAX;
-
-/// When the next message is due.
-#[derive(Debug)]
 struct Schedule {
-    base: Instant,
-    /// Nanoseconds after the base, or [`OVER`].
-    next: AtomicU64,
+    /// When the next message is due; `None`: there are no more.
+    next: Option<Instant>,
     /// `None`: there is one message.
     period: Option<Duration>,
+    /// How many messages were given back.
+    returned: u64,
+    waiting: List<u64>,
+}
+
+impl Crowd for Schedule {
+    fn waiting(&mut self) -> &mut List<u64> {
+        &mut self.waiting
+    }
+}
+
+impl Schedule {
+    /// Takes a message that is due by now. The next one is due a period after it; but if it was there
+    /// already when its receiver came, a period after that.
+    fn take(&mut self, now: Instant, came: Instant) -> Option<Instant> {
+        let at = self.next.filter(|&at| at <= now)?;
+        self.next = self.period.and_then(|period| at.max(came).checked_add(period));
+        Some(at)
+    }
 }
 
 /// A channel of instants, as one of whatever the receiver is typed by: an [`Instant`] always.
 pub(super) struct Timed<T> {
-    schedule: Arc<Schedule>,
+    schedule: Arc<Lock<Schedule>>,
     message: fn(Instant) -> T,
 }
 
 impl Timed<Instant> {
     /// One message at `when`.
     pub(super) fn once(when: Instant) -> Timed<Instant> {
-        Timed::new(when, 0, None)
+        Timed::new(when, None)
     }
 
     /// A message each `period`; `None`: the first never comes.
     pub(super) fn every(period: Duration) -> Option<Timed<Instant>> {
-        let base = clock::now();
-        base.checked_add(period)?;
-        Some(Timed::new(base, nanos(period), Some(period)))
+        Some(Timed::new(clock::after(period)?, Some(period)))
     }
 
-    fn new(base: Instant, next: u64, period: Option<Duration>) -> Timed<Instant> {
-        let schedule = Schedule { base, next: AtomicU64::new(next), period };
-        Timed { schedule: Arc::new(schedule), message: |instant| instant }
+    fn new(first: Instant, period: Option<Duration>) -> Timed<Instant> {
+        let schedule = Schedule { next: Some(first), period, returned: 0, waiting: List::new() };
+        Timed { schedule: Arc::new(Lock::new(schedule)), message: |instant| instant }
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(OVER)
 }
 
 impl<T> Timed<T> {
     /// When the next message is due; `None`: never.
     pub(super) fn due(&self) -> Option<Instant> {
-        match self.schedule.next.load(Acquire) {
-            OVER => None,
-            next => self.schedule.base.checked_add(Duration::from_nanos(next)),
-        }
+        self.schedule.lock().next
     }
 
     pub(super) fn is_due(&self) -> bool {
         self.due().is_some_and(|due| clock::now() >= due)
     }
 
-    /// Takes a message that is due.
-    pub(super) fn take(&self) -> Option<Instant> {
-        let Schedule { base, next, period } = &*self.schedule;
-        loop {
-            let due = next.load(Acquire);
-            let at = (due != OVER).then(|| base.checked_add(Duration::from_nanos(due)))??;
-            let now = clock::now();
-            if now < at {
-                return None;
-            }
-            // The message after one that was taken late is a whole period later.
-            let following = match period {
-                Some(period) => nanos(now.saturating_duration_since(*base) + *period),
-                None => OVER,
-            };
-            if next.compare_exchange(due, following, AcqRel, Acquire).is_ok() {
-                return Some(at);
-            }
-        }
+    fn take(&self) -> Option<Instant> {
+        let now = clock::now();
+        self.schedule.lock().take(now, now)
     }
 
-    pub(super) fn receive(&self, patience: Patience) -> Result<T, Failure> {
+    pub(super) fn receive(&self, limit: Limit) -> Result<T, Failure> {
         park::spent();
+        let came = clock::now();
+        let mut now = came;
         loop {
-            if let Some(at) = self.take() {
+            let mut schedule = self.schedule.lock();
+            if let Some(at) = schedule.take(now, came) {
                 return Ok(self.message(at));
             }
-            let until = match patience {
-                Patience::None => return Err(Failure::Time),
-                Patience::Until(at) if clock::now() >= at => return Err(Failure::Time),
-                Patience::Until(at) => Some(at),
-                Patience::Endless => None,
-            };
-            park::park(Reason::Receive, self.due().into_iter().chain(until).min());
+            if limit.is_over() {
+                return Err(Failure::Time);
+            }
+            let (due, seen) = (schedule.next, schedule.returned);
+            let deadline = due.into_iter().chain(limit.deadline()).min();
+            crowd::wait(&self.schedule, schedule, seen, deadline);
+            now = clock::now();
         }
     }
 
@@ -113,8 +103,12 @@ impl<T> Timed<T> {
 
     /// Gives a message back that was taken and not used.
     pub(super) fn give_back(&self, at: Instant) {
-        let due = nanos(at.saturating_duration_since(self.schedule.base));
-        self.schedule.next.fetch_min(due, AcqRel);
+        let mut schedule = self.schedule.lock();
+        schedule.next = schedule.next.into_iter().chain([at]).min();
+        schedule.returned += 1;
+        let news = schedule.returned;
+        drop(schedule);
+        crowd::tell(&self.schedule, news);
     }
 
     pub(super) fn same(&self, other: &Timed<T>) -> bool {
@@ -128,24 +122,16 @@ impl<T> Clone for Timed<T> {
     }
 }
 
-impl<T> fmt::Debug for Timed<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timed")
-            .field("due", &self.due())
-            .field("period", &self.schedule.period)
-            .finish()
-    }
-}
-
-/// A receive of time's messages that may be chosen. It needs no link, only a deadline.
+/// A receive of time's messages that may be chosen.
 pub(super) struct TimedArm<'a, T> {
     timed: &'a Timed<T>,
+    node: CrowdNode,
     received: Cell<Option<Instant>>,
 }
 
 impl<'a, T> TimedArm<'a, T> {
     pub(super) fn new(timed: &'a Timed<T>) -> TimedArm<'a, T> {
-        TimedArm { timed, received: Cell::new(None) }
+        TimedArm { timed, node: CrowdNode::new(), received: Cell::new(None) }
     }
 
     /// What was received.
@@ -154,7 +140,8 @@ impl<'a, T> TimedArm<'a, T> {
     }
 }
 
-impl<T> Choice for TimedArm<'_, T> {
+// SAFETY: as a `CrowdNode` promises.
+unsafe impl<T> Choice for TimedArm<'_, T> {
     fn attempt(&self) -> bool {
         let received = self.timed.take();
         let chosen = received.is_some();
@@ -166,14 +153,21 @@ impl<T> Choice for TimedArm<'_, T> {
         self.timed.is_due()
     }
 
-    fn link(&self, _: Place<'_>) -> bool {
+    /// What is due by now shows in the deadline, which is asked after this.
+    fn link(&self, place: Place<'_>) -> bool {
+        let mut schedule = self.timed.schedule.lock();
+        let seen = schedule.returned;
+        self.node.link(&mut *schedule, place, seen);
         false
     }
 
-    fn unlink(&self) {}
+    fn unlink(&self) {
+        self.node.unlink(&self.timed.schedule);
+    }
 
     fn settle(&self) -> bool {
-        unreachable!("nobody claims a wait for time")
+        self.unlink();
+        self.attempt()
     }
 
     fn deadline(&self) -> Option<Instant> {

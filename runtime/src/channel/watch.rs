@@ -89,6 +89,11 @@ impl<T: fmt::Debug> fmt::Debug for Ref<T> {
 impl<T> Sender<T> {
     /// Changes the value, and wakes all who wait for that.
     ///
+    /// # Parks
+    ///
+    /// Never for a receiver; as every operation, it gives way when many have been done in a row, which is
+    /// a cancel point.
+    ///
     /// # Errors
     ///
     /// There is no receiver; the new value comes back, and the old one stays.
@@ -116,6 +121,10 @@ impl<T> Sender<T> {
     }
 
     /// Changes the value, whether there is a receiver or not, and returns the one before.
+    ///
+    /// # Parks
+    ///
+    /// As [`Sender::send`].
     pub fn send_replace(&self, value: T) -> Ref<T> {
         park::spent();
         Ref(self.replace(self.shared.lock(), value))
@@ -185,6 +194,21 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// There is none, and no sender is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::watch;
+    ///
+    /// let (sender, receiver) = watch(1);
+    /// let setting = gocoro::go!({ sender.send(2) });
+    /// receiver.changed()?;
+    /// assert_eq!(*receiver.borrow(), 2);
+    ///
+    /// setting.wait().ok();
+    /// assert!(receiver.changed().is_err(), "its sender is gone");
+    /// # Ok::<(), gocoro::channel::RecvError>(())
+    /// ```
     pub fn changed(&self) -> Result<(), RecvError> {
         park::spent();
         self.wait(None).unwrap_or(Err(RecvError))
@@ -341,7 +365,8 @@ pub struct ChangedArm<'a, T> {
     found: Cell<Option<Result<(), RecvError>>>,
 }
 
-impl<T> Choice for ChangedArm<'_, T> {
+// SAFETY: as a `CrowdNode` promises.
+unsafe impl<T> Choice for ChangedArm<'_, T> {
     fn attempt(&self) -> bool {
         let found = self.receiver.look(&self.receiver.shared.lock());
         self.found.set(found);

@@ -1,12 +1,12 @@
 //! The end of a task as an arm of a choice.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::fmt;
 
-use super::{JoinError, JoinHandle, outcome};
+use super::{JoinError, JoinHandle, joins_itself, outcome};
 use crate::current;
-use crate::task::{Naming, TaskRef};
-use crate::waiters::{Arm, Choice, JoinNode, Place, Selectable};
+use crate::task::TaskRef;
+use crate::waiters::{Arm, ArmNode, Choice, JoinNode, Place, Selectable};
 
 /// What `join(…)` in `select!` takes: a handle that results are joined with.
 #[doc(hidden)]
@@ -24,7 +24,7 @@ impl<'a, T> Selectable for &'a mut JoinHandle<T> {
     type Arm = JoinArm<'a, T>;
 
     fn arm(self) -> JoinArm<'a, T> {
-        JoinArm { handle: self, node: UnsafeCell::new(None), announced: Cell::new(false) }
+        JoinArm { handle: self, node: ArmNode::new(), announced: Cell::new(false) }
     }
 }
 
@@ -32,7 +32,7 @@ impl<'a, T> Selectable for &'a mut JoinHandle<T> {
 #[doc(hidden)]
 pub struct JoinArm<'a, T> {
     handle: &'a mut JoinHandle<T>,
-    node: UnsafeCell<Option<JoinNode>>,
+    node: ArmNode<JoinNode>,
     announced: Cell<bool>,
 }
 
@@ -42,13 +42,18 @@ impl<T> JoinArm<'_, T> {
     }
 
     fn node(&self) -> &JoinNode {
-        // SAFETY: it is replaced only while it is not announced, by the arm's own thread.
-        unsafe { (*self.node.get()).as_ref() }.expect("an announced arm has a node")
+        self.node.get().expect("an announced arm has a node")
     }
 }
 
-impl<T> Choice for JoinArm<'_, T> {
+// SAFETY: `link` only announces the node; whoever completes the task lets go of it, or is kept from
+// finding it, before `unlink` or `settle` returns.
+unsafe impl<T> Choice for JoinArm<'_, T> {
     fn attempt(&self) -> bool {
+        let task = self.joined();
+        if current::task().is_some_and(|(_, running)| std::ptr::eq(running, &**task)) {
+            joins_itself(task);
+        }
         self.is_ready()
     }
 
@@ -58,12 +63,8 @@ impl<T> Choice for JoinArm<'_, T> {
 
     fn link(&self, place: Place<'_>) -> bool {
         let task = self.joined();
-        if current::task().is_some_and(|(_, running)| std::ptr::eq(running, &**task)) {
-            panic!("{} joins itself, which can never end", Naming(task));
-        }
-        // SAFETY: the arm is not announced now, so nobody else has the old node.
-        let node = unsafe { &mut *self.node.get() };
-        let node = &*node.insert(JoinNode::new(place.waiter, place.arm));
+        // SAFETY: the arm is not announced now.
+        let node = unsafe { self.node.make(JoinNode::new(place.waiter, place.arm)) };
         // The slot is the handle's while nobody is announced in it, and the handle is borrowed alone.
         task.joiner.set(std::ptr::from_ref(node).cast());
         self.announced.set(task.word.announce_joiner());

@@ -1,14 +1,14 @@
 //! Readiness as an arm of a choice.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Instant;
 
 use super::source::{side, timed_out};
-use super::{Direction, Source, driver, thread};
-use crate::waiters::{Arm, Choice, LocalNode, Place};
+use super::{Direction, Driver, Source, driver, thread};
+use crate::waiters::{Arm, ArmNode, Choice, LocalNode, Place};
 use crate::{cancel, clock, current, park};
 
 /// A wait for readiness in `select!`.
@@ -16,17 +16,28 @@ use crate::{cancel, clock, current, park};
 pub struct ReadyArm<'a> {
     source: &'a Source,
     direction: Direction,
-    node: UnsafeCell<Option<LocalNode>>,
+    node: ArmNode<LocalNode>,
+    /// The driver's turn in which the source was found not ready.
+    looked: Cell<u64>,
     /// Why it could not be waited for.
     failed: Cell<Option<io::Error>>,
 }
 
 impl<'a> ReadyArm<'a> {
     pub(crate) fn new(source: &'a Source, direction: Direction) -> ReadyArm<'a> {
-        ReadyArm { source, direction, node: UnsafeCell::new(None), failed: Cell::new(None) }
+        let (looked, failed) = (Cell::new(0), Cell::new(None));
+        ReadyArm { source, direction, node: ArmNode::new(), looked, failed }
     }
 
-    /// Chosen, but with this error.
+    /// Why there is no waiting for it: `Source::wait` says the same.
+    fn refusal(&self) -> Option<io::Error> {
+        if park::refuses_io() {
+            return Some(cancel::error());
+        }
+        park::io_deadline().is_some_and(|at| clock::now() >= at).then(timed_out)
+    }
+
+    /// Chosen, but with this error: by the next attempt.
     fn fail(&self, error: io::Error) -> bool {
         self.failed.set(Some(error));
         true
@@ -40,18 +51,12 @@ impl<'a> ReadyArm<'a> {
     }
 }
 
-impl Choice for ReadyArm<'_> {
+// SAFETY: `link` does not unwind: a worker with tasks has a driver. A slot's nodes are its thread's
+// alone, which is this one, and `unlink` takes the node out; one that has fired is out.
+unsafe impl Choice for ReadyArm<'_> {
     fn attempt(&self) -> bool {
-        if self.has_failed() || self.is_ready() {
-            return true;
-        }
-        if park::refuses_io() {
-            return self.fail(cancel::error());
-        }
-        if park::io_deadline().is_some_and(|at| clock::now() >= at) {
-            return self.fail(timed_out());
-        }
-        false
+        self.looked.set(driver().map_or(0, Driver::turns));
+        self.has_failed() || self.is_ready()
     }
 
     fn is_ready(&self) -> bool {
@@ -61,6 +66,10 @@ impl Choice for ReadyArm<'_> {
     }
 
     fn link(&self, place: Place<'_>) -> bool {
+        // Only here, where the wait begins: what can be done at once is done.
+        if let Some(refusal) = self.refusal() {
+            return self.fail(refusal);
+        }
         if current::task().is_none() {
             return false;
         }
@@ -69,20 +78,20 @@ impl Choice for ReadyArm<'_> {
             Ok(index) => index,
             Err(error) => return self.fail(error),
         };
-        // SAFETY: the arm is linked nowhere now, so nobody else has the old node.
-        let node = unsafe { &mut *self.node.get() };
-        let node = &*node.insert(LocalNode::new(place.waiter, place.arm));
+        // SAFETY: an arm that is to be linked is linked nowhere.
+        let node = unsafe { self.node.make(LocalNode::new(place.waiter, place.arm)) };
         let slots = driver.slots.borrow();
         let side = side(&slots[index], self.direction);
         // SAFETY: the slot is boxed and stays while the source is borrowed; whoever links arms
         // unlinks them before they and the waiter go, also by unwinding.
         std::mem::forget(unsafe { node.link(&side.waiters) });
-        false
+        // The attempt of another arm may have waited for a promised message. The edge may have come
+        // meanwhile, and found nobody.
+        self.looked.get() != driver.turns() && self.is_ready()
     }
 
     fn unlink(&self) {
-        // SAFETY: it is replaced only while the arm is linked nowhere, by the arm's own thread.
-        if let Some(node) = unsafe { (*self.node.get()).as_ref() } {
+        if let Some(node) = self.node.get() {
             node.unlink();
         }
     }

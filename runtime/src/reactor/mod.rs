@@ -38,6 +38,7 @@ pub(crate) struct Driver {
     events: RefCell<Events>,
     slots: RefCell<Slab<Box<Slot>>>,
     uses: Cell<u32>,
+    turns: Cell<u64>,
     remote: Arc<Remote>,
 }
 
@@ -124,6 +125,7 @@ impl Driver {
             events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
             slots: RefCell::new(Slab::new()),
             uses: Cell::new(0),
+            turns: Cell::new(0),
             remote,
         };
         Ok((driver, notifier))
@@ -137,6 +139,7 @@ impl Driver {
 
     /// Waits for events up to `timeout` (`None`: until notified), and wakes those they concern.
     pub(crate) fn turn(&self, core: &Core, timeout: Option<Duration>) -> io::Result<()> {
+        self.turns.set(self.turns.get() + 1);
         let mut events = self.events.borrow_mut();
         match self.poll.borrow_mut().poll(&mut events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -167,6 +170,11 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// How often events were taken from the poll.
+    fn turns(&self) -> u64 {
+        self.turns.get()
     }
 
     fn register(&self, fd: BorrowedFd<'_>) -> io::Result<(usize, u32)> {

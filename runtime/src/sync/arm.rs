@@ -48,7 +48,9 @@ impl<'a, T> QueueArm<'a, T> {
     }
 }
 
-impl<T> Choice for QueueArm<'_, T> {
+// SAFETY: `link` puts the seat's node into the queue, and does not unwind; `unlink` and `settle` take it
+// out under the queue's lock.
+unsafe impl<T> Choice for QueueArm<'_, T> {
     fn attempt(&self) -> bool {
         let found = self.source.attempt();
         let ready = found.is_some();

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use crate::channel::{self, ReceiverArm};
@@ -74,8 +75,17 @@ pub struct Receiver<T> {
     _owned: PhantomData<Cell<()>>,
 }
 
+// As std's: a panic elsewhere leaves a channel no less usable.
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}
+
 impl<T> Sender<T> {
     /// Sends a message. It never waits.
+    ///
+    /// # Parks
+    ///
+    /// Never for room; as every operation, it gives way when many have been done in a row, which is a
+    /// cancel point.
     ///
     /// # Errors
     ///
@@ -100,6 +110,10 @@ impl<T> SyncSender<T> {
     }
 
     /// Sends a message if that needs no waiting.
+    ///
+    /// # Parks
+    ///
+    /// As [`Sender::send`].
     ///
     /// # Errors
     ///
@@ -126,11 +140,28 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// The channel is empty, and no sender is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::go;
+    /// use gocoro::sync::mpsc::{RecvError, channel};
+    ///
+    /// let (sender, receiver) = channel();
+    /// go!(sender.send("Hello"));
+    /// assert_eq!(receiver.recv(), Ok("Hello"));
+    /// assert_eq!(receiver.recv(), Err(RecvError));
+    /// ```
     pub fn recv(&self) -> Result<T, RecvError> {
         self.inner.recv().map_err(|_| RecvError)
     }
 
     /// Receives a message that is there.
+    ///
+    /// # Parks
+    ///
+    /// Never for the message; as every operation, it gives way when many have been done in a row, which
+    /// is a cancel point.
     ///
     /// # Errors
     ///
@@ -159,11 +190,19 @@ impl<T> Receiver<T> {
     }
 
     /// The messages, waiting for each, until no sender is left.
+    ///
+    /// # Parks
+    ///
+    /// Not itself; the iterator does, as [`Receiver::recv`].
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { receiver: self }
     }
 
     /// The messages that are there, waiting for none.
+    ///
+    /// # Parks
+    ///
+    /// Not itself; the iterator does, as [`Receiver::try_recv`].
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter { receiver: self }
     }
@@ -278,7 +317,8 @@ impl<T> Receive for &Receiver<T> {}
 #[derive(Debug)]
 pub struct RecvArm<'a, T>(ReceiverArm<'a, T>);
 
-impl<T> Choice for RecvArm<'_, T> {
+// SAFETY: as the channel's arm promises.
+unsafe impl<T> Choice for RecvArm<'_, T> {
     fn attempt(&self) -> bool {
         self.0.attempt()
     }

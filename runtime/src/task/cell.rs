@@ -41,6 +41,8 @@ pub(crate) enum Reason {
     Send,
     Receive,
     Select,
+    /// A choice with readiness among its arms.
+    SelectIo,
     Lock,
     Condvar,
     Barrier,
@@ -57,7 +59,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     pub(crate) fn is_io(self) -> bool {
-        matches!(self, Reason::Readable | Reason::Writable)
+        matches!(self, Reason::Readable | Reason::Writable | Reason::SelectIo)
     }
 }
 

@@ -161,6 +161,24 @@ fn loom_a_place_that_is_given_up_goes_to_the_next_sender() {
 }
 
 #[test]
+fn loom_a_place_that_is_given_up_after_the_last_receiver_is_nobodys() {
+    loom::model(|| {
+        let (sender, receiver) = bounded(1);
+        let arm = select::send(&sender);
+        select::run([&arm], Order::Listed, Time::ENDLESS);
+        let right = select::outcome(select::take(arm));
+        let other = sender.clone();
+        let sending = spawn(move || other.send(1));
+        let leaving = spawn(move || drop(receiver));
+        drop(right);
+        leaving.join().unwrap();
+        // It was sent before the end, and went with the receiver; or it came back.
+        let _ = sending.join().unwrap();
+        assert!(sender.is_empty());
+    });
+}
+
+#[test]
 fn loom_a_spinning_lock_lets_one_in_at_a_time() {
     loom::model(|| {
         let lock = Arc::new(Spin::new(Probe::new()));

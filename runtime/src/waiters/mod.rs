@@ -34,7 +34,7 @@ use crate::loom::AtomicU32;
 use crate::park;
 use crate::task::{Reason, Target, Wake};
 
-pub(crate) use select::{Aim, Limit, choose};
+pub(crate) use select::{Aim, ArmNode, Limit, choose};
 pub use select::{Arm, Choice, Place, Receive, Selectable};
 pub(crate) use shared::{List, Node};
 

@@ -7,17 +7,19 @@
 //! Arms that lose have taken nothing, and their nodes are out of every list before
 //! [`choose`] returns.
 
+use std::cell::UnsafeCell;
 use std::fmt;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Waiter;
 use crate::clock;
 use crate::current;
 use crate::park;
 use crate::task::Reason;
+use crate::unwind::AbortIfPanic;
 
 /// What `select!` can wait for with `wait(…)`.
 ///
@@ -77,9 +79,11 @@ where
     }
 }
 
+impl<'b, S: ?Sized> Receive for &&'b S where &'b S: Receive {}
+
 macro_rules! through_pointers {
-    ($($pointer:ident),*) => {$(
-        impl<'a, S: ?Sized> Selectable for &'a $pointer<S>
+    ($($pointer:ty),*) => {$(
+        impl<'a, S: ?Sized> Selectable for &'a $pointer
         where
             &'a S: Selectable,
         {
@@ -91,17 +95,24 @@ macro_rules! through_pointers {
             }
         }
 
-        impl<'a, S: ?Sized> Receive for &'a $pointer<S> where &'a S: Receive {}
+        impl<'a, S: ?Sized> Receive for &'a $pointer where &'a S: Receive {}
     )*};
 }
 
-through_pointers!(Arc, Rc, Box);
-
-impl<'b, S: ?Sized> Receive for &&'b S where &'b S: Receive {}
+through_pointers!(&mut S, Arc<S>, Rc<S>, Box<S>);
 
 /// One way for a wait to end. All of it happens on the waiting side.
+///
+/// # Safety
+///
+/// After `unlink`, and after `settle`, nobody else reaches anything of the arm or of the wait that it
+/// was linked to.
+///
+/// `link` does not unwind: arms that were linked before it may have been chosen meanwhile, and
+/// whoever chose one counts on its being settled. What can fail is tried by `attempt`, which comes
+/// before all links, or is kept as the arm's outcome.
 #[doc(hidden)]
-pub trait Choice {
+pub unsafe trait Choice {
     /// Chooses the arm if it is ready now. What was taken stays in the arm.
     fn attempt(&self) -> bool;
 
@@ -123,7 +134,7 @@ pub trait Choice {
         None
     }
 
-    /// What a plain thread has to poll, with the events.
+    /// What a plain thread has to poll, with the events: of an arm for I/O.
     fn polled(&self) -> Option<(RawFd, i16)> {
         None
     }
@@ -154,13 +165,61 @@ impl fmt::Debug for Place<'_> {
     }
 }
 
-/// How long a choice may take.
+/// The node of an arm: made when the arm is linked, and anew when it is linked again.
+pub(crate) struct ArmNode<N>(UnsafeCell<Option<N>>);
+
+impl<N> ArmNode<N> {
+    pub(crate) fn new() -> ArmNode<N> {
+        ArmNode(UnsafeCell::new(None))
+    }
+
+    /// Makes the node.
+    ///
+    /// # Safety
+    ///
+    /// The arm is linked nowhere now: nobody has the node from before.
+    pub(crate) unsafe fn make(&self, node: N) -> &N {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.0.get() }.insert(node)
+    }
+
+    /// The node, if the arm was ever linked.
+    pub(crate) fn get(&self) -> Option<&N> {
+        // SAFETY: it is replaced only by `make`, while nobody has it, on this thread.
+        unsafe { (*self.0.get()).as_ref() }
+    }
+}
+
+/// How long something may wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Limit {
-    /// Only what is ready is chosen.
+    /// Not at all.
     Now,
     Until(Instant),
     Never,
+}
+
+impl Limit {
+    pub(crate) fn within(timeout: Duration) -> Limit {
+        clock::after(timeout).map_or(Limit::Never, Limit::Until)
+    }
+
+    #[inline(always)]
+    pub(crate) fn deadline(self) -> Option<Instant> {
+        match self {
+            Limit::Until(at) => Some(at),
+            Limit::Now | Limit::Never => None,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_over(self) -> bool {
+        match self {
+            Limit::Now => true,
+            Limit::Until(at) => clock::now() >= at,
+            Limit::Never => false,
+        }
+    }
 }
 
 /// The claim of the waiting side itself.
@@ -202,13 +261,10 @@ pub(crate) fn choose(
         if let Some(found) = found {
             return Some(*found);
         }
-        let until = match limit {
-            Limit::Now => return None,
-            Limit::Until(at) if clock::now() >= at => return None,
-            Limit::Until(at) => Some(at),
-            Limit::Never => None,
-        };
-        if let Some(chosen) = wait(arms, order, until, aim) {
+        if limit.is_over() {
+            return None;
+        }
+        if let Some(chosen) = wait(arms, order, limit.deadline(), aim) {
             return Some(chosen);
         }
     }
@@ -217,8 +273,9 @@ pub(crate) fn choose(
 /// Links all arms and waits for a claim; `None`: it is time for another round.
 fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Option<usize> {
     let waiter = Waiter::many();
-    let mut links = Links { arms, linked: &order[..0], chosen: None };
+    let mut links = Links { arms, waiter: &waiter, linked: &order[..0], chosen: None };
     let mut deadline = until;
+    let mut reason = Reason::Select;
     let mut polled = Vec::new();
     for (count, &number) in (1..).zip(order) {
         let arm = arms(number);
@@ -231,8 +288,11 @@ fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Op
             break;
         }
         deadline = deadline.into_iter().chain(arm.deadline()).min();
-        if !waiter.is_task() {
-            polled.extend(arm.polled());
+        if let Some(poll) = arm.polled() {
+            reason = Reason::SelectIo;
+            if !waiter.is_task() {
+                polled.push(poll);
+            }
         }
     }
     let chosen = loop {
@@ -241,27 +301,31 @@ fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Op
         }
         let leave = || waiter.claim(NOBODY);
         let ready = if polled.is_empty() {
-            waiter.park_or_leave(Reason::Select, deadline, leave);
+            waiter.park_or_leave(reason, deadline, leave);
             false
         } else {
             waiter.park_polling(&polled, deadline, leave)
         };
-        let over = ready || deadline.is_some_and(|at| clock::now() >= at);
+        let over = ready
+            || deadline.is_some_and(|at| clock::now() >= at)
+            || reason == Reason::SelectIo && park::refuses_io();
         if over && waiter.claim(NOBODY) {
             return None;
         }
     };
-    if aim == Aim::Watch {
-        return None;
-    }
     links.chosen = Some(chosen);
     drop(links);
+    if aim == Aim::Watch {
+        arms(chosen).unlink();
+        return None;
+    }
     arms(chosen).settle().then_some(chosen)
 }
 
 /// The links of arms, taken back when this is dropped.
 struct Links<'a, 'o> {
     arms: Arms<'a>,
+    waiter: &'o Waiter,
     linked: &'o [usize],
     /// Settles its link itself.
     chosen: Option<usize>,
@@ -269,6 +333,12 @@ struct Links<'a, 'o> {
 
 impl Drop for Links<'_, '_> {
     fn drop(&mut self) {
+        // A park claims the wait before it throws. If anything else unwinds, the wait may have been
+        // claimed by an arm, and whoever did that goes on to use the arm's node.
+        let taken_back = self.chosen.is_some() || self.waiter.claim(NOBODY);
+        if !taken_back && self.waiter.claimed() != Some(NOBODY) {
+            drop(AbortIfPanic("a choice between its links and its end"));
+        }
         for &number in self.linked {
             if Some(number) != self.chosen {
                 (self.arms)(number).unlink();

@@ -74,6 +74,16 @@ impl<P> Node<P> {
         unsafe { &*self.payload.get() }
     }
 
+    /// The wait that the node is a place of.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is still there, as long as the answer is used.
+    pub(crate) unsafe fn waiter(&self) -> &Waiter {
+        // SAFETY: the caller's promise.
+        unsafe { &*self.waiter }
+    }
+
     /// Whether it was by this node that the wait ended.
     ///
     /// # Safety

@@ -6,7 +6,7 @@ use gocoro::channel::{RecvTimeoutError, TryRecvError, after, at, never, tick};
 use gocoro::go;
 
 use super::{matrix, spawn};
-use crate::support::{NEVER, SOON, on_workers};
+use crate::support::{NEVER, SOON, on_workers, until};
 
 #[test]
 fn after_gives_its_instant_once() {
@@ -70,14 +70,31 @@ fn ticks_are_a_period_apart() {
     });
 }
 
+/// As crossbeam's: for one who waits, the next is due a period after the last, however late the wake was.
+#[test]
+fn ticks_keep_their_beat() {
+    matrix(|_| {
+        let period = SOON * 5;
+        let ticks = tick(period);
+        let mut last = ticks.recv().unwrap();
+        // One that was there before it was asked for puts the next one off: try again.
+        until(|| {
+            let before = std::mem::replace(&mut last, ticks.recv().unwrap());
+            assert!(last >= before + period);
+            last == before + period
+        });
+    });
+}
+
 #[test]
 fn ticks_that_nobody_took_do_not_add_up() {
     let receiver = tick(SOON);
     gocoro::time::sleep(SOON * 5);
     assert_eq!(receiver.len(), 1);
+    let before = Instant::now();
     assert!(receiver.try_recv().is_ok());
     let next = receiver.recv().unwrap();
-    assert!(next <= Instant::now());
+    assert!(before + SOON <= next && next <= Instant::now());
 }
 
 #[test]

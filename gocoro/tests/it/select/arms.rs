@@ -238,6 +238,18 @@ fn sources_of_many_shapes() {
         select!(recv(if list.is_empty() { &never() } else { &receiver }) -> n => n),
     ];
     assert!(got.into_iter().map(Result::unwrap).eq(0..12));
+    let exclusive = &mut receiver.clone();
+    sender.send(20).unwrap();
+    sender.send(21).unwrap();
+    let rest = exclusive.try_iter().count();
+    (0..4).for_each(|n| sender.send(n).unwrap());
+    let got = [
+        select!(recv(exclusive) -> n => n),
+        select!(recv(*exclusive) -> n => n),
+        select!(wait(exclusive) -> n => n),
+        select!(recv(&mut *exclusive) -> n => n),
+    ];
+    assert!(rest == 10 && got.into_iter().map(Result::unwrap).eq(0..4));
     let (sender, arc) = (&sender, Arc::new(sender.clone()));
     select!(send(sender, 1) -> sent => sent.unwrap());
     select!(send(arc, 1) -> sent => sent.unwrap());

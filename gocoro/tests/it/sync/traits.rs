@@ -92,6 +92,22 @@ fn are_the_same_as_stds() {
         };
     }
     sends!(i32, String, Rc<i32>, Cell<i32>, SyncOnly, Opaque);
+    macro_rules! for_message {
+        ($($t:ty),*) => {
+            $(for_message!(
+                $t: Sender<$t>, SyncSender<$t>, Receiver<$t>, Iter<'static, $t>, TryIter<'static, $t>,
+                IntoIter<$t>,
+            );)*
+        };
+        ($t:ty: $($name:ident<$($args:tt),*>,)*) => {
+            $(
+                let ours = traits!(gocoro::sync::mpsc::$name<$($args),*>);
+                let theirs = traits!(std::sync::mpsc::$name<$($args),*>);
+                assert_eq!(ours, theirs, "{} of {}", stringify!($name), stringify!($t));
+            )*
+        };
+    }
+    for_message!(i32, String, Rc<i32>, Cell<i32>, SyncOnly, Opaque);
 }
 
 #[test]

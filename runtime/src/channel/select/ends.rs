@@ -94,7 +94,8 @@ impl<T> Held for TimedArm<'_, T> {
 /// A receive of nothing.
 struct NeverArm;
 
-impl Choice for NeverArm {
+// SAFETY: it links nothing.
+unsafe impl Choice for NeverArm {
     fn attempt(&self) -> bool {
         false
     }

@@ -190,9 +190,10 @@ macro_rules! colorless {
 /// A handle whose arm `join` was done has given its result: joining it again panics.
 ///
 /// The sources (`r`, `s`, `handle`, `x`, `io`, `timeout`) are evaluated once, in the order written,
-/// and borrowed. The value that an arm `send` sends is evaluated after the arm was chosen, and only
-/// then; the other side is waiting for it, so it should not take long. If it panics or leaves by
-/// `return`, `?` or `break`, or if the task is cancelled meanwhile, nothing has been sent.
+/// and borrowed; temporaries in them live as long as the `select!`, its bodies included. The value that
+/// an arm `send` sends is evaluated after the arm was chosen, and only then; the other side is waiting
+/// for it, so it should not take long. If it panics or leaves by `return`, `?` or `break`, or if the task
+/// is cancelled meanwhile, nothing has been sent.
 ///
 /// The value of `select!` is that of the body that was run. Bodies are no closures: `?`, `break`,
 /// `continue` and `return` in them work as everywhere else. A pattern has to match whatever comes, as

@@ -85,7 +85,8 @@ pub mod export {
     /// What `select!` expands to.
     pub mod select {
         pub use crate::select::{
-            Order, Taken, Time, join, outcome, readable, recv, run, send, take, wait, writable,
+            Order, Taken, Time, join, outcome, readable, recv, run, send, take, unique, wait,
+            writable,
         };
     }
 

@@ -7,6 +7,11 @@ use crate::join::Join;
 use crate::reactor::{Readiness, ReadyArm};
 use crate::waiters::{Aim, Arm, Choice, Limit, Receive, Selectable, choose};
 
+/// The source of an arm that needs it for itself: lent for the choice, and the user's again after it.
+pub fn unique<T: ?Sized>(source: &mut T) -> &mut T {
+    source
+}
+
 /// `recv(r)`.
 pub fn recv<R: Receive>(receiver: R) -> R::Arm {
     receiver.arm()

@@ -1,11 +1,13 @@
-//! `select! { … }`: the sources, the choice, and a `match` whose arms are the bodies.
+//! `select! { … }`: a `match` on each source, and in them the choice, a `match` whose arms are the bodies.
 //!
-//! The arms' state lives in the `match`'s operand and is gone when a body runs. So a body may use what
-//! the sources were made from, and `?`, `break`, `continue` and `return` in it mean what they say.
+//! A source is a `match`'s operand, so its temporaries live on to the end. The arms' state lives in the
+//! innermost `match`'s operand and is gone when a body runs. So a body may use what the sources were made
+//! from, and `?`, `break`, `continue` and `return` in it mean what they say.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::{Expr, Pat};
 
 use crate::valid::select::{Choice, Default, Operation, Source};
 
@@ -16,19 +18,17 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
     // Items have no hygiene: a name that nobody else has.
     let selected = Ident::new("__GocoroSelected", site);
     let count = operations.len();
-    let (mut sources, mut arms) = (TokenStream::new(), TokenStream::new());
+    let (mut sources, mut arms) = (Vec::new(), TokenStream::new());
     let (mut references, mut outcomes) = (TokenStream::new(), TokenStream::new());
     let (mut variants, mut bodies) = (Vec::new(), TokenStream::new());
     for (number, operation) in operations.into_iter().enumerate() {
         let Operation { name, source, message, pattern, body } = operation;
         let variant = format_ident!("Arm{number}", span = site);
         let (bound, arm) = (variable("source", number), variable("arm", number));
-        let (place, binding) = match &source {
-            Source::Shared(source) => (source.span(), quote!(let #bound = &#source;)),
-            Source::Unique(source) => (source.span(), quote!(let #bound: &mut _ = #source;)),
-        };
-        sources.extend(binding);
         // Located at the source, so that what is wrong with it is said there.
+        let place = match &source {
+            Source::Shared(source) | Source::Unique(source) => source.span(),
+        };
         let place = Span::mixed_site().located_at(place);
         let passed = Ident::new(&bound.to_string(), place);
         let make = Ident::new(&name.to_string(), Span::mixed_site().located_at(name.span()));
@@ -50,7 +50,12 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
             }
             None => quote!(#outcome),
         };
-        let pattern = pattern.map_or_else(|| quote!(_), |pattern| quote!(#pattern));
+        let pattern = match pattern {
+            None => quote!(_),
+            // Without a `match` around it, it needs parentheses.
+            Some(pattern @ Pat::Or(_)) => quote!((#pattern)),
+            Some(pattern) => quote!(#pattern),
+        };
         bodies.extend(quote_spanned!(site=>
             #selected::#variant(#outcome) => {
                 let #outcome = #select::outcome(#outcome);
@@ -59,6 +64,7 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
             }
         ));
         variants.push(variant);
+        sources.push((bound, place, source));
     }
     let time = Ident::new("time", site);
     let limit = match &default {
@@ -78,11 +84,7 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         outcomes.extend(quote_spanned!(site=> _ => #selected::Default,));
         bodies.extend(quote_spanned!(site=> #selected::Default => #body,));
     }
-    let generics = &variants;
-    let held = quote!(#select::Taken);
-    quote_spanned! {site=> {
-        enum #selected<#(#generics),*> { #(#variants(#held<#variants>),)* #default_variant }
-        #sources
+    let chosen = quote_spanned! {site=> {
         let #time = #limit;
         match {
             #arms
@@ -91,7 +93,36 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         } {
             #bodies
         }
+    }};
+    let bound =
+        sources.into_iter().rev().fold(chosen, |inner, (name, place, source)| match source {
+            Source::Shared(source) if ends_in_block(&source) => {
+                quote_spanned!(site=> { let #name = &#source; #inner })
+            }
+            Source::Shared(source) => quote_spanned!(site=> match &#source { #name => #inner }),
+            Source::Unique(source) => {
+                let source = quote_spanned!(place=> #select::unique(#source));
+                quote_spanned!(site=> match #source { #name => #inner })
+            }
+        });
+    let generics = &variants;
+    let held = quote!(#select::Taken);
+    quote_spanned! {site=> {
+        enum #selected<#(#generics),*> { #(#variants(#held<#variants>),)* #default_variant }
+        #bound
     }}
+}
+
+/// Whether the source may have temporaries at the end of a block, as in `if open { &r } else { &never() }`:
+/// only a `let` keeps those.
+fn ends_in_block(source: &Expr) -> bool {
+    match source {
+        Expr::Group(inner) => ends_in_block(&inner.expr),
+        Expr::Paren(inner) => ends_in_block(&inner.expr),
+        Expr::Reference(inner) => ends_in_block(&inner.expr),
+        Expr::Block(_) | Expr::If(_) | Expr::Match(_) | Expr::Unsafe(_) => true,
+        _ => false,
+    }
 }
 
 fn variable(name: &str, number: usize) -> Ident {

@@ -1,7 +1,7 @@
 //! Bodies are code where they stand: they use and move what is around them, leave by `?`, `break`,
 //! `continue` and `return`, and give a value.
 
-use gocoro::channel::{Receiver, RecvError, SendError, Sender, bounded, unbounded};
+use gocoro::channel::{Receiver, RecvError, SendError, Sender, bounded, never, unbounded};
 use gocoro::{select, select_biased};
 
 #[test]
@@ -76,6 +76,31 @@ fn bodies_may_use_up_the_sources() {
     }
 }
 
+/// Temporaries of sources live through the choice and its bodies, as crossbeam documents of its own.
+#[test]
+fn temporaries_of_sources_live_on() {
+    let (sender, receiver) = bounded(2);
+    let others: [Receiver<i32>; 0] = [];
+    sender.send(1).unwrap();
+    select! {
+        recv(receiver) -> n => assert_eq!(n, Ok(1)),
+        recv(others.first().unwrap_or(&never())) -> _ => unreachable!("it never comes"),
+    }
+    let shared = std::cell::RefCell::new(vec![sender]);
+    select! {
+        send(shared.borrow()[0].clone(), 2) -> sent => {
+            sent.unwrap();
+            assert!(shared.try_borrow_mut().is_err());
+        }
+    }
+    shared.borrow_mut().clear();
+    assert_eq!(receiver.recv(), Ok(2));
+    let tasks = std::sync::Mutex::new(vec![gocoro::go!({ 3 })]);
+    select! {
+        join(tasks.lock().unwrap().first_mut().unwrap()) -> ended => assert_eq!(ended.unwrap(), 3),
+    }
+}
+
 #[test]
 fn values_and_patterns() {
     let (sender, receiver) = unbounded::<(i32, Option<&str>)>();
@@ -90,6 +115,9 @@ fn values_and_patterns() {
     };
     assert_eq!(text, "one");
     select!(recv(receiver) -> _ => (), default => ());
+    let either = select!(recv(receiver) -> Ok(_) | Err(_) => 1, default => 2);
+    let leading = select!(recv(receiver) -> | Ok((1 | 2, _)) | Ok(_) | Err(_) => 1, default => 2);
+    assert_eq!((either, leading), (2, 2));
     let diverging = || -> i32 { select!(default => panic!("diverges")) };
     assert!(std::panic::catch_unwind(diverging).is_err());
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use gocoro::channel::{Receiver, Sender, after, bounded};
+use gocoro::channel::{Receiver, Sender, after, bounded, never};
 use gocoro::net::TcpListener;
 use gocoro::{go, select, select_biased};
 
@@ -28,12 +28,23 @@ fn every_kind(
     }
 }
 
+/// Sources with temporaries in them, by argument and at the end of a block.
+fn from_many(one: Option<&Receiver<u32>>, other: &Receiver<u32>, open: bool) -> Option<u32> {
+    select! {
+        recv(one.unwrap_or(&never())) -> number => number.ok(),
+        recv(if open { other } else { &never() }) -> Ok(_) | Err(_) => Some(0),
+        default => None,
+    }
+}
+
 fn main() {
     let (sender, receiver) = bounded(1);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     for _ in 0..3 {
         every_kind(&listener, &sender, &receiver);
     }
+    from_many(Some(&receiver), &receiver, false);
+    from_many(None, &receiver, true);
     while let Some(number) = select_biased! {
         recv(receiver) -> number => number.ok(),
         default => None,

@@ -162,7 +162,7 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// # Panics
     ///
-    /// If the task's values are being dropped.
+    /// If the value was dropped already: see [`LocalKey::try_with`].
     ///
     /// # Examples
     ///
@@ -180,8 +180,9 @@ impl<T: 'static> LocalKey<T> {
     /// ```
     pub fn scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
         let before = match locals(|locals| locals.replace(self.key(), Rc::new(value))) {
-            Ok(before) => before,
-            Err(error) => panic!("{error}"),
+            Ok(Found::Value(before)) => Some(before),
+            Ok(Found::Nothing) => None,
+            Ok(Found::Dropped) | Err(_) => panic!("{GONE}"),
         };
         let _restore = Restore { key: self.key(), before };
         park::within_value(f)
@@ -312,7 +313,7 @@ impl Drop for Restore {
         let before = self.before.take();
         let after = locals(|locals| match before {
             Some(before) => locals.replace(self.key, before),
-            None => locals.remove(self.key),
+            None => locals.remove(self.key).map_or(Found::Nothing, Found::Value),
         });
         drop(after);
     }

@@ -30,14 +30,17 @@ pub(crate) fn task_span(
 
 #[cold]
 fn new_span(id: u64, name: Option<&str>, at: &'static Location<'static>) -> Option<tracing::Span> {
-    let span = tracing::info_span!(
-        target: "gocoro",
-        "task",
-        id,
-        name,
-        spawned_at = %at,
-    );
-    (!span.is_disabled()).then_some(span)
+    let mut span = None;
+    unwind::run_quietly(|| {
+        span = Some(tracing::info_span!(
+            target: "gocoro",
+            "task",
+            id,
+            name,
+            spawned_at = %at,
+        ));
+    });
+    span.filter(|span| !span.is_disabled())
 }
 
 /// The spans of a task that is off its thread, innermost first.
@@ -60,7 +63,7 @@ pub(crate) fn close(span: Option<tracing::Span>) {
 /// Exits all spans entered on this thread.
 ///
 /// A panic of the subscriber ends here, as in the other functions: it must not come out of a task
-/// between two of its states.
+/// between two of its states, nor out of a spawn between two of a runtime's.
 pub(crate) fn take_off() -> Taken {
     let mut taken = Vec::new();
     unwind::run_quietly(|| {

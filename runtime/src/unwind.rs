@@ -1,6 +1,7 @@
 //! Catching at the root, and aborting where an unwind would leave others with freed memory.
 
 use std::any::Any;
+use std::marker::PhantomData;
 use std::panic::{self, AssertUnwindSafe};
 
 /// What a panic carries.
@@ -43,6 +44,10 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
         "a value that is not a string"
     }
 }
+
+/// Carries the constants that refuse a build whose panics abort: each is evaluated by those functions
+/// alone that cannot do without unwinding, which are generic over `T`.
+pub(crate) struct Unwinds<T>(PhantomData<T>);
 
 /// Aborts the process, with the reason, if it is dropped by an unwind.
 ///

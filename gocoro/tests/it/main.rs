@@ -11,6 +11,7 @@ mod park;
 mod points;
 mod process;
 mod regressions;
+mod regressions_runtime;
 mod runtime;
 mod scheduler;
 mod scope;

@@ -14,7 +14,7 @@ use socket2::SockRef;
 
 use super::options::Options;
 use super::sys;
-use crate::reactor::{Direction, Source};
+use crate::reactor::{self, Direction, Source};
 use crate::{clock, park};
 
 /// A socket's descriptor with its place in the reactor and its options.
@@ -121,7 +121,10 @@ impl Socket {
         direction: Direction,
         deadline: impl FnOnce() -> Option<Instant>,
     ) -> io::Result<()> {
-        self.io_until(direction, deadline, |fd| sys::ready(fd, direction))
+        self.io_until(direction, deadline, |fd| match reactor::is_ready(fd, direction)? {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        })
     }
 
     fn deadline(&self, direction: Direction) -> Option<Instant> {
@@ -145,7 +148,7 @@ impl Socket {
     }
 
     pub(super) fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let wanted = bufs.iter().map(|buf| buf.len()).sum();
+        let wanted = sys::taken(bufs);
         let count = self.io(Direction::Read, |fd| sys::recv_vectored(fd, bufs))?;
         Ok(self.transferred(Direction::Read, count, wanted))
     }
@@ -162,7 +165,7 @@ impl Socket {
     }
 
     pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let wanted = bufs.iter().map(|buf| buf.len()).sum();
+        let wanted = sys::taken(bufs);
         let count = self.io(Direction::Write, |fd| sys::send_vectored(fd, bufs))?;
         Ok(self.transferred(Direction::Write, count, wanted))
     }
@@ -174,7 +177,7 @@ impl Socket {
 
     pub(super) fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let count = sys::recv_vectored(self.fd(), bufs)?;
-        Ok(self.transferred(Direction::Read, count, bufs.iter().map(|buf| buf.len()).sum()))
+        Ok(self.transferred(Direction::Read, count, sys::taken(bufs)))
     }
 
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
@@ -184,7 +187,7 @@ impl Socket {
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let count = sys::send_vectored(self.fd(), bufs)?;
-        Ok(self.transferred(Direction::Write, count, bufs.iter().map(|buf| buf.len()).sum()))
+        Ok(self.transferred(Direction::Write, count, sys::taken(bufs)))
     }
 
     /// An end of file is no short transfer: it is there for the next reader too.

@@ -6,15 +6,20 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::{c_int, ssize_t};
 
 use super::tcp::{TcpListener, TcpStream};
-use crate::reactor::Direction;
 
 /// Buffers in one vectored call: the kernel refuses more (`UIO_MAXIOV`), and std stops there too.
 const BUFFERS_MAX: usize = 1024;
+
+/// How many bytes one vectored call with these buffers transfers at most.
+pub(super) fn taken<B: Deref<Target = [u8]>>(bufs: &[B]) -> usize {
+    bufs.iter().take(BUFFERS_MAX).map(|buf| buf.len()).sum()
+}
 
 /// Leaves the data in the queue.
 pub(super) const PEEK: c_int = libc::MSG_PEEK;
@@ -72,24 +77,6 @@ pub(super) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Res
         // `sendmsg` writes to neither the array nor the buffers, so the shared borrow is kept.
         unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, SEND_FLAGS) }
     })
-}
-
-/// Whether the next operation in `direction` would return at once, be it with an error.
-///
-/// # Errors
-///
-/// `WouldBlock` when it would not, so that this fits the I/O loop like any other call.
-pub(super) fn ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
-    let events = match direction {
-        Direction::Read => libc::POLLIN,
-        Direction::Write => libc::POLLOUT,
-    };
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
-    let ready = retry(|| {
-        // SAFETY: the pointer is to one valid `pollfd`, and 1 is the count passed.
-        unsafe { libc::poll(&raw mut entry, 1, 0) as ssize_t }
-    })?;
-    if ready == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }
 
 fn empty_message() -> libc::msghdr {

@@ -13,8 +13,8 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -28,6 +28,7 @@ use crate::waiters::LocalList;
 
 pub use arm::{Readiness, ReadyArm};
 pub(crate) use source::{Direction, Source};
+pub(crate) use thread::is_ready;
 
 /// The driver's own event, which ends its sleep.
 const WAKER: Token = Token(usize::MAX);
@@ -42,12 +43,12 @@ pub(crate) struct Driver {
     remote: Arc<Remote>,
 }
 
-/// What other threads may reach of a driver.
+/// What other threads may reach of a driver. Sources keep it, longer than there is a driver.
 pub(crate) struct Remote {
-    registry: Registry,
-    mailbox: std::sync::OnceLock<&'static Mailbox>,
+    /// A second descriptor of the poll; `None` once the driver has ended.
+    registry: Mutex<Option<Registry>>,
+    mailbox: OnceLock<&'static Mailbox>,
     id: u64,
-    ended: AtomicBool,
 }
 
 /// One descriptor, as one worker waits on it.
@@ -115,10 +116,9 @@ impl Driver {
         let poll = Poll::new()?;
         let notifier = Arc::new(WakerNotifier(Waker::new(poll.registry(), WAKER)?));
         let remote = Arc::new(Remote {
-            registry: poll.registry().try_clone()?,
-            mailbox: std::sync::OnceLock::new(),
+            registry: Mutex::new(Some(poll.registry().try_clone()?)),
+            mailbox: OnceLock::new(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            ended: AtomicBool::new(false),
         });
         let driver = Driver {
             poll: RefCell::new(poll),
@@ -190,7 +190,8 @@ impl Driver {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let interest = interest | Interest::PRIORITY;
         let raw = fd.as_raw_fd();
-        self.remote.registry.register(&mut SourceFd(&raw), pack(index, generation)?, interest)?;
+        let poll = self.poll.borrow();
+        poll.registry().register(&mut SourceFd(&raw), pack(index, generation)?, interest)?;
         entry.insert(Box::new(Slot { generation, read: Side::new(), write: Side::new() }));
         Ok((index, generation))
     }
@@ -210,25 +211,33 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.remote.ended.store(true, Ordering::Release);
+        *self.remote.registry() = None;
     }
 }
 
 impl Remote {
+    fn registry(&self) -> MutexGuard<'_, Option<Registry>> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.registry().is_none()
+    }
+
     /// Takes a descriptor out of the poll, from any thread, before it is closed.
     fn forget(&self, fd: RawFd, index: usize, generation: u32) {
-        let here = driver().filter(|driver| driver.remote.id == self.id);
-        if here.is_none() && self.ended.load(Ordering::Acquire) {
-            return;
-        }
         // An error means that it is no longer there.
-        let _ = self.registry.deregister(&mut SourceFd(&fd));
-        match (here, self.mailbox.get()) {
-            (Some(driver), _) => driver.free(index, generation),
-            (None, Some(mailbox)) => {
-                mailbox.send(Box::new(Freed { driver: self.id, index, generation }));
-            }
-            (None, None) => {}
+        if let Some(driver) = driver().filter(|driver| driver.remote.id == self.id) {
+            let _ = driver.poll.borrow().registry().deregister(&mut SourceFd(&fd));
+            return driver.free(index, generation);
+        }
+        {
+            let registry = self.registry();
+            let Some(registry) = &*registry else { return };
+            let _ = registry.deregister(&mut SourceFd(&fd));
+        }
+        if let Some(mailbox) = self.mailbox.get() {
+            mailbox.send(Box::new(Freed { driver: self.id, index, generation }));
         }
     }
 }

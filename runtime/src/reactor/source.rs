@@ -170,7 +170,9 @@ impl Source {
         let (index, generation) = driver.register(self.fd())?;
         let registration = Registration { remote: driver.remote.clone(), index, generation };
         if let Err(registration) = self.first.set(registration) {
-            self.others.lock().unwrap_or_else(PoisonError::into_inner).push(registration);
+            let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+            others.retain(|other| !other.remote.has_ended());
+            others.push(registration);
         }
         Ok(index)
     }

@@ -1,4 +1,4 @@
-//! How a plain thread waits for a descriptor: `poll(2)`.
+//! `poll(2)`: how a plain thread waits for a descriptor, and whether one is ready now.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -13,7 +13,6 @@ pub(super) fn wait(
     direction: Direction,
     deadline: Option<Instant>,
 ) -> io::Result<()> {
-    let events = events(direction);
     loop {
         let millis = match deadline {
             None => -1,
@@ -26,17 +25,11 @@ pub(super) fn wait(
                 i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
             }
         };
-        let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
-        // SAFETY: one valid pollfd.
-        match unsafe { libc::poll(&mut poll, 1, millis) } {
-            0 => {}
-            n if n > 0 => return Ok(()),
-            _ => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
+        match poll(fd, direction, millis) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
@@ -49,11 +42,20 @@ pub(super) fn events(direction: Direction) -> i16 {
     }
 }
 
-/// Whether an operation in this direction would not have to wait.
-pub(super) fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
-    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: events(direction), revents: 0 };
-    // SAFETY: one valid pollfd.
-    match unsafe { libc::poll(&mut poll, 1, 0) } {
+/// Whether an operation in this direction would return at once, be it with an error.
+pub(crate) fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
+    loop {
+        match poll(fd, direction, 0) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            ready => return ready,
+        }
+    }
+}
+
+fn poll(fd: BorrowedFd<'_>, direction: Direction, millis: i32) -> io::Result<bool> {
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: events(direction), revents: 0 };
+    // SAFETY: one valid `pollfd`, and 1 is the count passed.
+    match unsafe { libc::poll(&mut entry, 1, millis) } {
         count if count >= 0 => Ok(count > 0),
         _ => Err(io::Error::last_os_error()),
     }

@@ -1,12 +1,12 @@
 //! The first of several to return.
 
-use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
 use super::run;
 use crate::spawn::Builder;
 use crate::task::CauseKind;
+use crate::unwind::Unwinds;
 
 /// What one arm of a race runs.
 type Arm<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
@@ -70,11 +70,8 @@ macro_rules! tuples {
 
 tuples!(A B C D E F G H I J K L);
 
-/// Evaluated for those that use it only.
-struct Unwinds<T>(PhantomData<T>);
-
 impl<T> Unwinds<T> {
-    const CHECKED: () = assert!(
+    const RACE: () = assert!(
         cfg!(panic = "unwind"),
         "`task::race` unwinds the arms that lose, which `panic = \"abort\"` rules out: build with \
          `panic = \"unwind\"`, or spawn the arms and use `task::wait_any`"
@@ -114,7 +111,7 @@ impl<T> Unwinds<T> {
 /// ```
 #[track_caller]
 pub fn race<T: Send>(arms: impl Racers<T>) -> Option<T> {
-    let () = Unwinds::<T>::CHECKED;
+    let () = Unwinds::<T>::RACE;
     let arms = arms.into_arms();
     if arms.is_empty() {
         return None;
@@ -123,7 +120,11 @@ pub fn race<T: Send>(arms: impl Racers<T>) -> Option<T> {
     let winner = Mutex::new(None);
     let winner_of = |arm: Arm<'_, T>| {
         let value = arm();
-        winner.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(value);
+        let mut winner = winner.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = if winner.is_none() { winner.replace(value) } else { Some(value) };
+        // Its destructor may wait.
+        drop(winner);
+        drop(late);
     };
     run(
         |s| {

@@ -42,15 +42,18 @@ impl Locals {
         }
     }
 
-    /// Puts a value under a key, and gives the one before back.
-    pub(crate) fn replace(&self, key: usize, value: Rc<dyn Any>) -> Option<Rc<dyn Any>> {
+    /// Puts a value under a key, unless that was dropped already, and gives the one before back.
+    pub(crate) fn replace(&self, key: usize, value: Rc<dyn Any>) -> Found {
         let mut entries = self.entries.borrow_mut();
         match entries.iter_mut().find(|entry| entry.key == key) {
-            Some(entry) => entry.value.replace(value),
             None => {
                 entries.push(Entry { key, value: Some(value) });
-                None
+                Found::Nothing
             }
+            Some(Entry { value: Some(before), .. }) => {
+                Found::Value(std::mem::replace(before, value))
+            }
+            Some(_) => Found::Dropped,
         }
     }
 

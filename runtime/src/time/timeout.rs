@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::park;
+use crate::unwind::Unwinds;
 
 /// Why there is no value: the time was up before the closure returned.
 ///
@@ -47,11 +47,8 @@ impl From<Elapsed> for io::Error {
     }
 }
 
-/// Evaluated for those that use it only.
-struct Unwinds<T>(PhantomData<T>);
-
 impl<T> Unwinds<T> {
-    const CHECKED: () = assert!(
+    const TIMEOUT: () = assert!(
         cfg!(panic = "unwind"),
         "`time::timeout` and `time::timeout_at` unwind what they bound, which `panic = \"abort\"` \
          rules out: build with `panic = \"unwind\"`, or bound the single operations by their own \
@@ -97,7 +94,7 @@ impl<T> Unwinds<T> {
 /// ```
 #[inline]
 pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
-    let () = Unwinds::<T>::CHECKED;
+    let () = Unwinds::<T>::TIMEOUT;
     let deadline = clock::after(duration);
     park::timeout(deadline, duration.is_zero(), f).ok_or(Elapsed { _private: () })
 }
@@ -131,7 +128,7 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
 /// ```
 #[inline]
 pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
-    let () = Unwinds::<T>::CHECKED;
+    let () = Unwinds::<T>::TIMEOUT;
     let expired = clock::now() >= deadline;
     park::timeout(Some(deadline), expired, f).ok_or(Elapsed { _private: () })
 }

@@ -134,6 +134,7 @@ thread_local! {
     static LOCALS: Locals = const { Locals::new() };
     static RANDOM: Cell<u64> = const { Cell::new(0) };
     static REFUSING: Cell<u32> = const { Cell::new(0) };
+    static LAST_THROW: Cell<u64> = const { Cell::new(0) };
 }
 
 /// A number below `end`, which no fairness but that of many choices rests on.
@@ -168,18 +169,25 @@ pub(crate) fn task() -> Option<(&'static Core, &'static Header)> {
     Some((core, task))
 }
 
+/// The tasks that run on this thread: the current one, then that below whose frames its worker runs, and so
+/// on. Between tasks, a worker has none.
+pub(crate) fn tasks() -> impl Iterator<Item = &'static Header> {
+    cores().filter_map(|core| {
+        // SAFETY: a task that runs is alive.
+        unsafe { core.task.get().as_ref() }
+    })
+}
+
+/// This thread's worker, then the one whose task runs that, and so on.
+fn cores() -> impl Iterator<Item = &'static Core> {
+    // SAFETY: `enter` sets both to cores that live until they are set back, on this thread.
+    std::iter::successors(core(), |core| unsafe { core.outer.get().as_ref() })
+}
+
 /// Whether that runtime cannot end before what runs here does: this thread is one of its workers, perhaps
 /// below the tasks of others, or drops a closure that it refused.
 pub(crate) fn is_inside(home: u32) -> bool {
-    let mut next = CORE.get();
-    // SAFETY: `enter` sets both to cores that live until they are set back, on this thread.
-    while let Some(core) = unsafe { next.as_ref() } {
-        if core.home == home {
-            return true;
-        }
-        next = core.outer.get();
-    }
-    REFUSING.get() == home
+    cores().any(|core| core.home == home) || REFUSING.get() == home
 }
 
 /// Drops a closure that this runtime refused, on a thread of no worker.
@@ -258,6 +266,16 @@ pub(crate) fn thread_thrown() -> bool {
 /// As a task's flag THROWN, for this plain thread.
 pub(crate) fn set_thread_thrown(thrown: bool) {
     THROWN.set(thrown);
+}
+
+/// The number of what was thrown last at this plain thread.
+pub(crate) fn thread_last_throw() -> u64 {
+    LAST_THROW.get()
+}
+
+/// Keeps it.
+pub(crate) fn set_thread_last_throw(number: u64) {
+    LAST_THROW.set(number);
 }
 
 /// Hands this plain thread's values of task-locals to `f`; `None` once they have been dropped.

@@ -12,12 +12,13 @@ use std::time::Instant;
 
 use crate::current::{self, Core};
 use crate::stack;
-use crate::task::boundary::{self, Throw};
+use crate::task::boundary;
 use crate::task::{self, Flags, Header, Reason, Run, Target, Unparker, Wake};
 use crate::timer::{Alarm, TimerKey};
 use crate::trace;
 
 mod bounds;
+mod throw;
 
 pub(crate) use bounds::{
     checkpoint, innermost, interrupt, io_deadline, is_interrupted_here, next_expiry, not_thrown,
@@ -182,7 +183,7 @@ fn throw_or_stay(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn(
     }
     // SAFETY: on the thread of the task that runs; nothing is closed meanwhile.
     match unsafe { boundary::pending(task.boundary.get(), task.has(Flags::CANCEL)) } {
-        Some(throw) => throw_now(Some(task), throw, leave),
+        Some(throw) => throw::throw_now(Some(task), throw, leave),
         None => bounds::forget_expiry(task),
     }
 }
@@ -201,17 +202,6 @@ pub(crate) fn throw_if_pending_at_rest() {
     match current::task() {
         Some((_, task)) => throw_pending(task, Reason::Park, false),
         None => bounds::throw_in_thread(),
-    }
-}
-
-fn throw_now(task: Option<&Header>, throw: Throw, leave: &dyn Fn() -> bool) {
-    // Where panics abort, a cancel is only a flag, and no wait is left for it.
-    if cfg!(panic = "unwind") && leave() {
-        match task {
-            Some(task) => task.set(Flags::THROWN),
-            None => current::set_thread_thrown(true),
-        }
-        std::panic::resume_unwind(Box::new(throw));
     }
 }
 

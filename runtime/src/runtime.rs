@@ -13,7 +13,7 @@ use crate::current;
 use crate::join::JoinHandle;
 use crate::limits::STACK_BYTES_MAIN;
 use crate::park;
-use crate::scheduler::{Plan, Shared, Threads, Wait, Worker};
+use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, check_not_forked};
 use crate::spawn;
 use crate::stack::SizeClass;
 use crate::task::Reason;
@@ -243,6 +243,7 @@ impl Runtime {
         deadline: Option<Instant>,
         done: impl Fn(&Shared) -> bool,
     ) -> bool {
+        check_not_forked();
         loop {
             if done(&self.shared) {
                 return true;

@@ -236,10 +236,7 @@ pub(crate) fn spawn_inner<F, T>(
 where
     F: FnOnce() -> T,
 {
-    if scheduler::is_forked() {
-        eprintln!("gocoro: a forked child cannot spawn tasks; exec first");
-        std::process::abort();
-    }
+    scheduler::check_not_forked();
     match scheduler::current_worker() {
         Some(worker) => {
             let (shared, id) = (worker.shared(), worker.next_id());
@@ -270,6 +267,7 @@ fn spawn_on<F, T>(
 where
     F: FnOnce() -> T,
 {
+    scheduler::check_not_forked();
     let id = scheduler::take_ids(1);
     let traits = options.resolve(false, shared, id, at)?;
     let (task, handle) = create(f, traits, at, shared.id, id);

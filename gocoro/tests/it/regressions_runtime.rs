@@ -2,17 +2,22 @@
 
 mod process;
 
+use std::cell::Cell;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use gocoro::net::{TcpListener, TcpStream};
-use gocoro::sync::Event;
+use gocoro::runtime::LocalRuntime;
+use gocoro::sync::{Event, Mutex};
 use gocoro::task;
-use gocoro::time::sleep;
+use gocoro::time::{sleep, timeout};
 use gocoro::{go, task_local};
 
-use crate::support::{SOON, on_workers, settle, until};
+use crate::support::{Colour, NEVER, SOON, bounded, on_drop, on_workers, settle, until};
 
 /// More than a system call takes.
 const BUFFERS: usize = 1500;
@@ -58,6 +63,95 @@ fn a_vectored_transfer_of_more_buffers_than_a_call_takes() {
         );
         transfer(TcpStream::try_read_vectored, TcpStream::try_write_vectored);
     });
+}
+
+/// What a panic of its thread does to a local runtime: drops it, after `f`.
+fn while_the_thread_panics<T>(kept: T, f: impl FnOnce(&mut T)) {
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        let mut kept = kept;
+        let _guard = on_drop(move || {
+            f(&mut kept);
+            drop(kept);
+        });
+        panic!("on purpose");
+    }));
+    assert!(panicked.is_err());
+}
+
+/// A task that swallowed a cancel was taken for unwinding from then on if its thread panicked: the runtime
+/// turned for ever, and its drop did not return.
+#[test]
+fn a_swallowed_cancel_is_thrown_again_while_the_thread_panics() {
+    bounded(|| {
+        let throws = Rc::new(Cell::new(0));
+        let theirs = throws.clone();
+        let mut runtime = LocalRuntime::new().unwrap();
+        let task = runtime.spawn(move || {
+            for _ in 0..3 {
+                if catch_unwind(|| sleep(NEVER)).is_err() {
+                    theirs.set(theirs.get() + 1);
+                }
+            }
+            sleep(NEVER);
+        });
+        runtime.poll_once(Some(Duration::ZERO));
+        while_the_thread_panics(runtime, |_| ());
+        assert_eq!(throws.get(), 3);
+        assert!(task.join().unwrap_err().is_cancelled());
+    });
+}
+
+/// While the thread panicked, each turn woke the cancelled tasks that waited in their destructors.
+#[test]
+fn a_destructor_waits_at_rest_while_the_thread_panics() {
+    bounded(|| {
+        let gate = Arc::new(Event::new());
+        let theirs = gate.clone();
+        let mut runtime = LocalRuntime::new().unwrap();
+        let task = runtime.spawn(move || {
+            let _guard = on_drop(move || theirs.wait());
+            sleep(NEVER);
+        });
+        runtime.poll_once(Some(Duration::ZERO));
+        let rests = Rc::new(Cell::new(false));
+        let seen = rests.clone();
+        while_the_thread_panics((runtime, task), move |(runtime, task)| {
+            task.cancel();
+            seen.set((0..1000).any(|_| !runtime.poll_once(Some(Duration::ZERO))));
+            gate.set();
+        });
+        assert!(rests.get());
+    });
+}
+
+/// A cancel or a timeout that user code swallowed hid later panics from the locks that were held.
+#[test]
+fn a_panic_after_a_swallowed_timeout_poisons() {
+    for colour in [Colour::Task, Colour::Thread] {
+        colour.run(1, || {
+            let mutex = Mutex::new(());
+            let panicked = catch_unwind(|| {
+                timeout(Duration::ZERO, || {
+                    let _held = mutex.lock().unwrap();
+                    assert!(catch_unwind(|| sleep(NEVER)).is_err());
+                    panic!("on purpose");
+                })
+            });
+            assert!(panicked.is_err());
+            assert!(mutex.is_poisoned());
+            // And one that is thrown does not, also after another was swallowed and kept.
+            mutex.clear_poison();
+            let mut kept = None;
+            let ended = timeout(Duration::ZERO, || {
+                kept = catch_unwind(|| sleep(NEVER)).err();
+                let _held = mutex.lock().unwrap();
+                let _dropped_meanwhile = kept.take();
+                sleep(NEVER);
+            });
+            assert!(ended.is_err());
+            assert!(!mutex.is_poisoned());
+        });
+    }
 }
 
 /// A value that came too late for a race was dropped with a lock held, which blocked the worker when

@@ -9,7 +9,8 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
-use super::{interrupt_local, is_interrupted, spent, throw_now, throw_pending, unwinds};
+use super::throw::throw_now;
+use super::{interrupt_local, is_interrupted, spent, throw_pending, unwinds};
 use crate::clock;
 use crate::current::{self, Core};
 use crate::parker::Parker;
@@ -73,7 +74,7 @@ impl Drop for Open<'_> {
             None => {
                 current::set_thread_boundary(outer);
                 if outer.is_null() {
-                    // Nothing is thrown without a boundary; user code may have caught what was.
+                    // Nothing is thrown without a boundary; user code may have kept what was.
                     current::set_thread_thrown(false);
                 }
             }
@@ -177,7 +178,7 @@ pub(crate) fn not_thrown() {
 fn caught<T>(record: &Boundary, f: impl FnOnce() -> T) -> Result<T, Option<Payload>> {
     match within(record, || unwind::catch(f)) {
         Ok(value) => {
-            // What was thrown was swallowed, unless this is a destructor that it runs.
+            // What was thrown was swallowed and kept, unless this is a destructor that it runs.
             if is_thrown() && !thread::panicking() {
                 not_thrown();
             }

@@ -68,15 +68,15 @@ fn never_run(worker: &Worker, task: &Header) -> (Completed, u8) {
     (completed, if worker.is_on_kept(task) { ON_KEPT } else { 0 })
 }
 
-/// What to report of a fault at this address: whether it lies in the running task's guard.
+/// What to report of a fault at this address: whether it lies in the guard of the running task, or of one
+/// that runs its worker.
 fn fault(address: usize) -> Option<Fault> {
-    let (_, task) = current::task()?;
-    // SAFETY: on the thread of the task that runs.
-    let stack = unsafe { task.stack() }?;
-    let class = task.class.get();
-    if !stack.guard(class).contains(&address) {
-        return None;
-    }
+    let (task, class) = current::tasks().find_map(|task| {
+        // SAFETY: on the thread of the task that runs.
+        let stack = unsafe { task.stack() }?;
+        let class = task.class.get();
+        stack.guard(class).contains(&address).then_some((task, class))
+    })?;
     // SAFETY: the process ends before the task does.
     let name = task.name().map(|name| unsafe { &*std::ptr::from_ref::<str>(name) });
     let at = task.spawned_at;

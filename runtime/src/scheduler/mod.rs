@@ -17,7 +17,8 @@ mod unstarted;
 mod worker;
 
 pub(crate) use default::{Plan, check_open, default_shared, set_default};
-pub(crate) use panics::{await_cancel_of_closed, count_panic};
+pub(crate) use panics::count_panic;
 pub(crate) use shared::{Seat, Shared};
-pub(crate) use start::{Threads, is_forked, take_ids};
+pub(crate) use start::{Threads, check_not_forked, take_ids};
+pub(crate) use stop::await_cancel_of_closed;
 pub(crate) use worker::{Wait, Worker, current as current_worker};

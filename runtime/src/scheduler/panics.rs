@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::{Shared, current_worker};
-use crate::{current, park};
 
 impl Shared {
     #[cold]
@@ -28,15 +27,5 @@ impl Shared {
 pub(crate) fn count_panic() {
     if let Some(worker) = current_worker() {
         worker.shared().count_panic();
-    }
-}
-
-/// In a task of a runtime that is ending: waits until the task has been told.
-pub(crate) fn await_cancel_of_closed() {
-    while let (Some(worker), Some((_, task))) = (current_worker(), current::task())
-        && worker.shared().is_closed()
-        && !task.word.is_cancelled()
-    {
-        park::yield_now();
     }
 }

@@ -30,7 +30,8 @@ impl Worker {
         }
         let next = self.core.next.get();
         if !next.is_null() && (self.streak.get() < NEXT_STREAK_MAX || self.core.ready.is_empty()) {
-            self.streak.set(self.streak.get() + 1);
+            // As far as it counts: two tasks that wake each other may go on for ever.
+            self.streak.set((self.streak.get() + 1).min(NEXT_STREAK_MAX));
             self.core.next.set(std::ptr::null());
             return Some(next);
         }
@@ -76,8 +77,15 @@ impl Worker {
         if newest.as_ptr() == wanted {
             return self.start(newest);
         }
-        self.unstarted.push(newest);
+        self.push_back(newest);
         None
+    }
+
+    /// Queues an unstarted task again that was taken out.
+    pub(super) fn push_back(&self, task: TaskRef) {
+        self.unstarted.push(task);
+        // A worker that looked meanwhile has not seen it, and this one may be busy for long.
+        self.owes_look.set(true);
     }
 
     #[cold]
@@ -90,29 +98,21 @@ impl Worker {
     }
 
     pub(super) fn start_newest(&self) -> Option<*const Header> {
-        loop {
-            if self.starved.get() {
-                return None;
-            }
-            let task = self.unstarted.pop()?;
-            if let Some(task) = self.start(task) {
-                return Some(task);
-            }
+        if self.starved.get() {
+            return None;
         }
+        let task = self.unstarted.pop()?;
+        self.start(task)
     }
 
-    /// Gives an unstarted task a stack and claims it. `None`: another has claimed it, or there is no
-    /// stack; then it is queued again.
+    /// Gives an unstarted task a stack and claims it. `None`: there is no stack, so it is queued again.
     #[inline]
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
         let class = task.class.get();
         let Ok(stack) = self.core.stacks.borrow_mut().take(class) else {
             return self.start_later(task);
         };
-        let Some(requests) = task.word.claim(self.core.mailbox.id()) else {
-            self.put_stack(stack, class);
-            return None;
-        };
+        let requests = task.word.claim(self.core.mailbox.id());
         let raw = self.core.adopt(task, requests);
         // SAFETY: claimed by this worker just now, so alive, and its fields are this thread's.
         let header = unsafe { &*raw };
@@ -129,14 +129,51 @@ impl Worker {
     #[cold]
     fn start_later(&self, task: TaskRef) -> Option<*const Header> {
         self.starved.set(true);
-        self.unstarted.push(task);
-        // A worker that looked meanwhile has not seen it, and this one may be busy for long.
-        self.owes_look.set(true);
+        self.push_back(task);
         None
     }
 
     pub(super) fn put_stack(&self, stack: stack::Stack, class: SizeClass) {
         self.starved.set(false);
         self.core.stacks.borrow_mut().put(stack, class);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::scheduler::{Plan, Wait};
+    use crate::spawn;
+
+    /// It overflowed in the end, if two tasks alone woke each other for long enough.
+    #[test]
+    fn a_streak_is_counted_as_far_as_it_matters() {
+        let (shared, mut seeds) = Plan { workers: Some(1), ..Plan::default() }.prepare().unwrap();
+        let worker = Worker::new(seeds.pop().unwrap()).unwrap();
+        let body = || {
+            let first = spawn::current();
+            let other = spawn::spawn_local(move || {
+                for _ in 0..1000 {
+                    spawn::park();
+                    first.unpark();
+                }
+            });
+            for _ in 0..1000 {
+                other.task().unpark();
+                spawn::park();
+            }
+            other.wait();
+        };
+        let task = spawn::spawn_at(&worker, body, None, None, std::panic::Location::caller());
+        let _inside = worker.enter();
+        let mut longest = 0;
+        while !task.is_finished() {
+            worker.turn(Wait::Yes);
+            longest = longest.max(worker.streak.get());
+        }
+        assert_eq!(longest, NEXT_STREAK_MAX);
+        shared.close();
+        worker.run_to_end();
+        worker.end();
     }
 }

@@ -184,9 +184,7 @@ impl Shared {
     /// Ends a counted task that nobody has started and nobody will. Local ones are their worker's.
     pub(crate) fn refuse(self: &Arc<Self>, task: TaskRef) {
         debug_assert!(!task.kind.local);
-        if !task.word.claim_to_refuse() {
-            return;
-        }
+        task.word.claim_to_refuse();
         // Before its worker can say that it has ended.
         self.refusing.fetch_add(1, AcqRel);
         let shared = self.clone();

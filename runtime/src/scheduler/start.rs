@@ -1,7 +1,7 @@
 //! Starting workers and ending them.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
 use std::thread;
@@ -83,10 +83,11 @@ impl Threads {
         }
     }
 
-    /// Waits for the threads: blocks this thread.
+    /// Waits for the threads but this one, which may be dropping what it keeps in thread-locals: blocks it.
     pub(crate) fn join(&self) {
         let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
+        let own = thread::current().id();
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != own) {
             // A worker that panicked has aborted the process.
             let _ = thread.join();
         }
@@ -121,10 +122,24 @@ pub(crate) fn take_ids(count: u64) -> u64 {
 
 static FORKED: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process was forked off one that had workers.
+/// Aborts if this process was forked off one that had workers: it would run their tasks a second time, or
+/// wait for threads that it does not have.
 #[inline(always)]
-pub(crate) fn is_forked() -> bool {
-    FORKED.load(Ordering::Relaxed)
+pub(crate) fn check_not_forked() {
+    if FORKED.load(Ordering::Relaxed) {
+        forked();
+    }
+}
+
+#[cold]
+fn forked() -> ! {
+    // Not `eprintln`, which panics when stderr is closed.
+    let _ = writeln!(
+        io::stderr(),
+        "gocoro: a forked child cannot use tasks: it has copies of its parent's, and none of its threads; \
+         exec, or exit without using the runtime"
+    );
+    std::process::abort();
 }
 
 /// Remembers that this process has workers, for its forked children.

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
 use super::worker::Worker;
-use crate::stack;
+use crate::stack::{self, Stack};
 use crate::task::{Flags, Header, Reason, TaskRef};
 
 impl Worker {
@@ -21,8 +21,11 @@ impl Worker {
             return true;
         }
         if let Some(task) = self.unstarted.pop() {
-            self.report_refused(&task);
-            if task.kind.local {
+            if let Some(stack) = self.report_refused(&task) {
+                // Had after all.
+                self.put_stack(stack, task.class.get());
+                self.push_back(task);
+            } else if task.kind.local {
                 self.refuse_local(task);
             } else {
                 self.shared.refuse(task);
@@ -61,7 +64,6 @@ impl Worker {
             return false;
         };
         let requests = task.word.claim(self.core.mailbox.id());
-        let requests = requests.expect("a local task is claimed by its worker, once");
         task.class.set(class);
         task.reason.set(Reason::Refused);
         let raw = self.core.adopt(task, requests);
@@ -83,16 +85,15 @@ impl Worker {
         std::ptr::eq(self.keeps_for.get(), task)
     }
 
-    /// Says it once for each site.
-    fn report_refused(&self, task: &TaskRef) {
+    /// Says why there is no stack for it, once for each site; or there is one.
+    fn report_refused(&self, task: &TaskRef) -> Option<Stack> {
         static REPORTED: Mutex<Vec<&Location<'_>>> = Mutex::new(Vec::new());
         let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.contains(&task.spawned_at) {
-            return;
+            return None;
         }
-        let why = match stack::Stack::new(task.class.get()) {
-            // Had after all: it is kept for the next task.
-            Ok(stack) => return self.put_stack(stack, task.class.get()),
+        let why = match Stack::new(task.class.get()) {
+            Ok(stack) => return Some(stack),
             Err(error) => error,
         };
         reported.push(task.spawned_at);
@@ -104,5 +105,6 @@ impl Worker {
             task.spawned_at,
             stack::guard_kind(),
         );
+        None
     }
 }

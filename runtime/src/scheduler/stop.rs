@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::worker::{Wait, Worker};
+use crate::current::{self, Core};
 use crate::park;
 use crate::task::Flags;
 
@@ -56,12 +57,29 @@ impl Worker {
         if let Some(stack) = self.kept_stack.take() {
             self.core.stacks.borrow_mut().put(stack, self.shared.class);
         }
-        while let Some((stack, class)) = { self.core.stacks.borrow_mut().pop_any() } {
+        free_stacks(&self.core);
+        self.seat().set_ended();
+        self.shared.notify_waiters();
+    }
+}
+
+/// Frees a worker's idle stacks, also in a task of another worker.
+pub(super) fn free_stacks(core: &Core) {
+    current::off_task(|| {
+        while let Some((stack, class)) = { core.stacks.borrow_mut().pop_any() } {
             // SAFETY: idle, and with no current task the job function returns `false`.
             unsafe { stack.free(class) };
         }
-        self.seat().set_ended();
-        self.shared.notify_waiters();
+    });
+}
+
+/// In a task of a runtime that is ending: waits until the task has been told.
+pub(crate) fn await_cancel_of_closed() {
+    while let (Some(worker), Some((_, task))) = (super::current_worker(), current::task())
+        && worker.shared().is_closed()
+        && !task.word.is_cancelled()
+    {
+        park::yield_now();
     }
 }
 

@@ -89,6 +89,7 @@ impl Worker {
         let kept_stack = match warmed.and_then(|()| Stack::new(shared.class)) {
             Ok(stack) => stack,
             Err(error) => {
+                super::stop::free_stacks(&core);
                 core.mailbox.release();
                 return Err(error);
             }
@@ -164,7 +165,10 @@ impl Worker {
     /// Makes this the thread's worker, and takes the thread's own spans off until it is left.
     pub(crate) fn enter(&self) -> InWorker<'_> {
         let spans = trace::is_on().then(|| current::off_task(trace::take_off));
-        self.core.panicked_before.set(std::thread::panicking());
+        if self.core.unwinding.get() == 0 {
+            // Else it may be one of this worker's tasks that makes the thread say so.
+            self.core.panicked_before.set(std::thread::panicking());
+        }
         // SAFETY: the core lives in the worker, which the answer borrows; it is not `Send`.
         let entered = unsafe { current::enter(&self.core) };
         InWorker { entered: Some(entered), spans, _worker: self }
@@ -176,12 +180,11 @@ impl Worker {
     /// The thread is this worker's.
     pub(crate) fn turn(&self, wait: Wait) -> bool {
         let mut ran = false;
+        super::check_not_forked();
         for _ in 0..BATCH_TASKS {
             let Some(task) = self.pick() else { break };
             self.resume(task);
-            if super::is_forked() {
-                forked();
-            }
+            super::check_not_forked();
             ran = true;
         }
         if self.core.unwinding.get() > 0 {
@@ -374,18 +377,17 @@ impl Worker {
             eprintln!("gocoro: the poll of a worker fails: {error}; aborting");
             std::process::abort();
         }
-        if super::is_forked() {
-            forked();
-        }
+        super::check_not_forked();
     }
 
     /// Tasks that entered their park while the thread unwound were taken for unwinding. Once it
     /// does not, none of them is: those whose cancel was held back are woken.
     #[cold]
     fn release_held_back(&self) {
-        if std::thread::panicking() && !self.core.panicked_before.get() {
+        if std::thread::panicking() {
             return;
         }
+        self.core.panicked_before.set(false);
         self.core.unwinding.set(0);
         for task in self.core.live() {
             if task.has(Flags::UNWINDING) {
@@ -421,15 +423,6 @@ impl Drop for InWorker<'_> {
             current::off_task(|| trace::put_back(spans));
         }
     }
-}
-
-#[cold]
-fn forked() -> ! {
-    eprintln!(
-        "gocoro: a forked child would run its parent's tasks a second time; \
-         exec, or exit without returning to the runtime"
-    );
-    std::process::abort();
 }
 
 #[cold]

@@ -78,25 +78,27 @@ impl Boundary {
         if self.id.get() == 0 {
             self.id.set(NEXT.fetch_add(1, Relaxed));
         }
-        Throw::To(self.id.get())
+        Throw { to: Some(self.id.get()), under_way: None }
     }
 
     /// Whether an unwinding was thrown to this boundary.
     pub(crate) fn is_target_of(&self, payload: &(dyn Any + Send)) -> bool {
-        match payload.downcast_ref() {
-            Some(&Throw::To(id)) => id == self.id.get(),
-            _ => false,
-        }
+        payload.downcast_ref().is_some_and(|throw: &Throw| throw.to == Some(self.id.get()))
     }
 }
 
 /// What the runtime throws. Private: user code can catch and rethrow it, not make one.
 #[derive(Debug)]
-pub(crate) enum Throw {
+pub(crate) struct Throw {
+    /// The id of the boundary that it leads to; none: the task's root.
+    to: Option<u64>,
+    /// What ends with it.
+    pub(crate) under_way: Option<Payload>,
+}
+
+impl Throw {
     /// To the task's root.
-    Cancel,
-    /// To the boundary with this id.
-    To(u64),
+    pub(crate) const CANCEL: Throw = Throw { to: None, under_way: None };
 }
 
 /// Whether a payload is the runtime's.
@@ -150,7 +152,7 @@ pub(crate) unsafe fn pending(first: *const Boundary, cancelled: bool) -> Option<
             target = Some(boundary);
         }
     }
-    if cancelled { Some(Throw::Cancel) } else { target.map(Boundary::throw) }
+    if cancelled { Some(Throw::CANCEL) } else { target.map(Boundary::throw) }
 }
 
 /// Whether anything is pending for a wait inside `first`: as [`pending`], and uses no id up.

@@ -80,7 +80,7 @@ impl Flags {
     pub(crate) const UNWINDING: u8 = 1 << 4;
     /// Queued only to show where it waits.
     pub(crate) const CAPTURE: u8 = 1 << 5;
-    /// The unwinding under way was thrown by the runtime.
+    /// The unwinding under way was thrown by the runtime; or was, and what was thrown is kept.
     pub(crate) const THROWN: u8 = 1 << 6;
     /// The task's body panicked.
     pub(crate) const PANICKED: u8 = 1 << 7;
@@ -404,7 +404,7 @@ fn never_run<F>(header: &Header, closure: F) {
     let _closure = closure;
     if std::mem::needs_drop::<F>() && cfg!(panic = "unwind") {
         header.set(Flags::THROWN);
-        std::panic::resume_unwind(Box::new(super::boundary::Throw::Cancel));
+        std::panic::resume_unwind(Box::new(super::boundary::Throw::CANCEL));
     }
 }
 

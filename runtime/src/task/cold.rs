@@ -77,6 +77,8 @@ pub(crate) struct Meta {
     pub(crate) parent: Option<Parent>,
     cause: OnceLock<Cause>,
     locals: Locals,
+    /// The number of what was thrown at it last.
+    last_throw: Cell<u64>,
 }
 
 impl Meta {
@@ -156,6 +158,14 @@ impl Header {
         self.meta()?.cause.get().copied()
     }
 
+    pub(crate) fn last_throw(&self) -> u64 {
+        self.meta().map_or(0, |meta| meta.last_throw.get())
+    }
+
+    pub(crate) fn set_last_throw(&self, number: u64) {
+        self.cold.content().last_throw.set(number);
+    }
+
     /// The task's values of task-locals. By the task itself.
     pub(crate) fn locals(&self) -> &Locals {
         &self.cold.content().locals
@@ -185,4 +195,5 @@ impl Drop for Cold {
 fn drop_meta(meta: Box<Meta>) {
     // Of a task that nobody claimed. A subscriber that is told of the end may panic.
     unwind::drop_quietly(meta.span.take());
+    drop(meta);
 }

@@ -28,14 +28,13 @@
 //! | `class` | whoever holds the queue's reference, then as `run` |
 //! | the closure | whoever claimed the task |
 //! | the result | written by whoever completes the task, before DONE; after that the join handle's holder, or who found HANDLE clear |
-//! | `cold` | its cause: whoever cancels the task, once; its span: whoever claimed the task; its locals: as `run` |
+//! | `cold` | its cause: whoever cancels the task, once; its span: whoever claimed the task; its locals, its last throw: as `run` |
 //! | all else | immutable |
 //!
 //! # Transitions
 //!
-//! - **claim** (a worker, a thief, or a joiner of the same runtime; a local task only its worker):
-//!   UNSTARTED → STARTED with itself as owner. The queue's reference of a task that somebody else
-//!   claimed is a tombstone: whoever takes it out drops it.
+//! - **claim** (a worker or a thief; a local task only its worker): UNSTARTED → STARTED with itself as
+//!   owner. By whoever holds the queue's reference, so nobody else can be first.
 //! - **unpark by the owner**: PARKED → QUEUED; RUNNING → the TOKEN flag; else nothing.
 //! - **unpark by another**: sets WAKE and LINK. If the task was STARTED and LINK was clear, it pushes
 //!   the link, and after that touches only the mailbox, which is never freed. Unstarted: the claim finds
@@ -64,8 +63,8 @@
 //! - *An unpark of a task that has no owner*: WAKE (and PERMIT) wait in the word for the claim.
 //! - *The inbox of a worker that ended*: it has no tasks, so no link can be on its way; see
 //!   [`mailbox`].
-//! - *A wake that finds the task queued for a capture only*: the flag CAPTURE_ONLY is taken off and
-//!   TOKEN is set, so that the task returns from its wait when it has shown where it is.
+//! - *A wake that finds the task queued for a capture only*: the flag CAPTURE, which says so, is taken off
+//!   and TOKEN is set, so that the task returns from its wait when it has shown where it is.
 
 pub(crate) mod boundary;
 mod cell;

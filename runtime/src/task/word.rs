@@ -114,28 +114,26 @@ impl Word {
         self.0.load(Relaxed) & mask == (u32::from(worker) << OWNER_SHIFT) | STARTED
     }
 
-    /// UNSTARTED → STARTED, owned by this worker. `None`: somebody else was first.
+    /// UNSTARTED → STARTED, owned by this worker, which holds the queue's reference.
     ///
     /// Wakes that came before are in the answer and taken out of the word; a cancel stays.
     #[inline]
-    pub(crate) fn claim(&self, worker: u16) -> Option<Requests> {
+    pub(crate) fn claim(&self, worker: u16) -> Requests {
         let mut now = self.0.load(Relaxed);
         loop {
-            if now & PHASE != UNSTARTED {
-                return None;
-            }
+            assert!(now & PHASE == UNSTARTED, "a task is claimed once");
             let kept = now & (HANDLE | JOINER | CANCEL);
             let next = kept | STARTED | (u32::from(worker) << OWNER_SHIFT);
             match self.0.compare_exchange_weak(now, next, AcqRel, Relaxed) {
-                Ok(_) => return Some(Requests(now)),
+                Ok(_) => return Requests(now),
                 Err(seen) => now = seen,
             }
         }
     }
 
     /// As [`Word::claim`], to end the task without running it: nothing is pushed for it.
-    pub(crate) fn claim_to_refuse(&self) -> bool {
-        self.claim(NOBODY).is_some()
+    pub(crate) fn claim_to_refuse(&self) {
+        self.claim(NOBODY);
     }
 
     fn ask(&self, bits: u32) -> Asked {

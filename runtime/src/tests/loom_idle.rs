@@ -63,6 +63,15 @@ impl Model {
         self.wake_thief();
     }
 
+    /// As `Worker::start_wanted` when the newest task is another one, up to `Worker::pass_look_on`.
+    fn take_out_and_put_back(&self, task: usize) {
+        let task = &self.queue[task];
+        if task.compare_exchange(QUEUED, EMPTY, AcqRel, Relaxed).is_ok() {
+            task.store(QUEUED, Release);
+            self.wake_thief();
+        }
+    }
+
     fn wake_thief(&self) {
         if let Some(worker) = self.idle.wake_one() {
             self.poke(worker);
@@ -213,6 +222,19 @@ fn loom_a_spawn_finds_the_sleeper_or_is_found() {
         let mut thief = Worker::new(&model, 0);
         let thief = thread::spawn(move || assert_eq!(thief.next(), Some(Found::Stolen)));
         model.spawn(0);
+        thief.join().unwrap();
+        model.check();
+    });
+}
+
+#[test]
+fn loom_a_task_that_was_out_of_its_queue_for_a_moment_gets_a_thief() {
+    loom::model(|| {
+        let model = Model::new(1);
+        let mut thief = Worker::new(&model, 0);
+        let thief = thread::spawn(move || assert_eq!(thief.next(), Some(Found::Stolen)));
+        model.spawn(0);
+        model.take_out_and_put_back(0);
         thief.join().unwrap();
         model.check();
     });

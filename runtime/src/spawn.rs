@@ -1,5 +1,7 @@
 //! Starting tasks, and what a task asks of itself.
 
+mod options;
+
 use std::fmt;
 use std::io;
 use std::panic::Location;
@@ -12,8 +14,10 @@ use crate::join::JoinHandle;
 use crate::park;
 use crate::scheduler::{self, Shared};
 use crate::stack::{self, SizeClass};
-use crate::task::{self, Created, Flags, Kind, Meta, Parent, Reason, Task};
-use crate::trace;
+use crate::task::{self, Created, Flags, Reason, Task};
+
+pub(crate) use options::Options;
+use options::Traits;
 
 /// Spawns a task and returns the right to its result.
 ///
@@ -80,62 +84,6 @@ where
     match spawn_inner(f, Options::default(), true, Location::caller()) {
         Ok(handle) => handle,
         Err(error) => panic!("{error}"),
-    }
-}
-
-/// What a builder says of a task.
-#[derive(Debug, Default)]
-pub(crate) struct Options {
-    name: Option<String>,
-    stack_size: Option<usize>,
-    daemon: bool,
-}
-
-/// What a task is, but for its closure, its number and its place.
-struct Traits {
-    class: SizeClass,
-    kind: Kind,
-    meta: Option<Box<Meta>>,
-}
-
-impl Options {
-    /// Inlined, so that the options of most tasks are never made.
-    #[inline(always)]
-    fn resolve(
-        self,
-        local: bool,
-        shared: &Shared,
-        id: u64,
-        at: &'static Location<'static>,
-    ) -> io::Result<Traits> {
-        let plain = self.name.is_none() && self.stack_size.is_none() && !trace::is_on();
-        if !plain {
-            return self.resolve_slow(local, shared, id, at);
-        }
-        let kind = Kind { local, daemon: self.daemon };
-        Ok(Traits { class: shared.class, kind, meta: None })
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn resolve_slow(
-        self,
-        local: bool,
-        shared: &Shared,
-        id: u64,
-        at: &'static Location<'static>,
-    ) -> io::Result<Traits> {
-        let class = match self.stack_size {
-            None => shared.class,
-            Some(bytes) => SizeClass::holding(bytes)?,
-        };
-        let span = trace::task_span(id, self.name.as_deref(), at);
-        let meta = (self.name.is_some() || span.is_some()).then(|| {
-            let parent = current::task().map(|(_, task)| Parent::new(task));
-            let name = self.name.map(String::into_boxed_str);
-            Box::new(Meta::new(name, span, parent))
-        });
-        Ok(Traits { class, kind: Kind { local, daemon: self.daemon }, meta })
     }
 }
 

@@ -5,11 +5,15 @@ use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
 use crate::stack::{self, SizeClass};
 use crate::task::{Flags, Header, TaskRef};
 
-/// How many switches ahead a task's header is fetched.
-const PREFETCH_FAR: usize = 4;
+/// How many switches ahead a task's header is fetched, and its stack, for which the header must have come.
+const FAR: usize = 4;
+const NEAR: usize = 2;
 
-/// And its stack, for which the header must have come.
-const PREFETCH_NEAR: usize = 2;
+/// With so many tasks in the queue, they are fetched in groups.
+const MANY: usize = 4096;
+
+/// Tasks of a group.
+const GROUP: usize = 8;
 
 impl Worker {
     /// The next task to resume, with its stack.
@@ -54,20 +58,30 @@ impl Worker {
     /// fetched while others run.
     #[inline(always)]
     pub(super) fn prefetch(&self) {
-        let Some(far) = self.core.ready.peek(PREFETCH_FAR) else {
-            return;
-        };
-        stack::prefetch(far.addr());
-        stack::prefetch(far.addr() + 64);
-        let Some(near) = self.core.ready.peek(PREFETCH_NEAR) else {
-            return;
-        };
-        // SAFETY: queued tasks are alive, and this worker's.
-        let near = unsafe { &*near };
-        // SAFETY: on the owner's thread.
-        if let Some(stack) = unsafe { near.stack() } {
-            stack.prefetch(near.depth.get());
+        let ready = &self.core.ready;
+        if ready.len() >= MANY {
+            return self.prefetch_group();
         }
+        if let Some(far) = ready.peek(FAR) {
+            prefetch_header(far);
+        }
+        if let Some(near) = ready.peek(NEAR) {
+            prefetch_stack(near);
+        }
+    }
+
+    /// The stacks of so many tasks lie on more pages than the processor knows, and a fetch from an unknown
+    /// one holds up all instructions after it. Side by side, the look-ups in the page tables overlap.
+    #[inline(always)]
+    fn prefetch_group(&self) {
+        let left = self.fetched.get();
+        if left > 0 {
+            return self.fetched.set(left - 1);
+        }
+        self.fetched.set(GROUP - 1);
+        let ready = &self.core.ready;
+        (FAR + GROUP..FAR + 2 * GROUP).filter_map(|at| ready.peek(at)).for_each(prefetch_header);
+        (FAR..FAR + GROUP).filter_map(|at| ready.peek(at)).for_each(prefetch_stack);
     }
 
     /// Starts this task if it is the newest here.
@@ -136,6 +150,22 @@ impl Worker {
     pub(super) fn put_stack(&self, stack: stack::Stack, class: SizeClass) {
         self.starved.set(false);
         self.core.stacks.borrow_mut().put(stack, class);
+    }
+}
+
+#[inline(always)]
+fn prefetch_header(task: *const Header) {
+    stack::prefetch(task.addr());
+    stack::prefetch(task.addr() + 64);
+}
+
+#[inline(always)]
+fn prefetch_stack(task: *const Header) {
+    // SAFETY: queued tasks are alive, and this worker's.
+    let task = unsafe { &*task };
+    // SAFETY: on the owner's thread.
+    if let Some(stack) = unsafe { task.stack() } {
+        stack.prefetch(task.depth.get());
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Worker {
     pub(super) starts_next: Cell<bool>,
     pub(super) picks: Cell<u32>,
     pub(super) streak: Cell<u32>,
+    /// Tasks that were fetched ahead and have not run.
+    pub(super) fetched: Cell<usize>,
     /// Whether looking before sleeping pays.
     pub(super) spins: Spins,
     /// A stack was asked for and not had, since the last one was given back.
@@ -104,6 +106,7 @@ impl Worker {
             starts_next: Cell::new(false),
             picks: Cell::new(0),
             streak: Cell::new(0),
+            fetched: Cell::new(0),
             spins: Spins::default(),
             starved: Cell::new(false),
             ended_with: Cell::new(0),

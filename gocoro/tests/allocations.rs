@@ -51,12 +51,20 @@ static ALLOCATOR: Counting = Counting;
 
 const ROUNDS: usize = 1_000;
 
-/// Allocations in so many rounds, after as many that were not counted.
+/// Allocations in so many rounds, after as many that were not counted: of several counts the least, for
+/// what ends late elsewhere in the process is counted too, and what a round needs is in each of them.
 fn steady(mut round: impl FnMut(usize)) -> usize {
     (0..ROUNDS).for_each(&mut round);
-    let before = ALLOCATIONS.load(SeqCst);
-    (ROUNDS..2 * ROUNDS).for_each(&mut round);
-    ALLOCATIONS.load(SeqCst) - before
+    let mut least = usize::MAX;
+    for _ in 0..5 {
+        let before = ALLOCATIONS.load(SeqCst);
+        (0..ROUNDS).for_each(&mut round);
+        least = least.min(ALLOCATIONS.load(SeqCst) - before);
+        if least == 0 {
+            break;
+        }
+    }
+    least
 }
 
 /// Runs something over and over in a task until it is dropped.
@@ -215,10 +223,26 @@ fn sockets() -> usize {
     })
 }
 
+/// The other side reads when the socket is full.
+fn full_sockets() -> usize {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    let reader = go!({
+        let mut bytes = vec![0; 256 * 1024];
+        while server.read(&mut bytes).unwrap() > 0 {}
+    });
+    let bytes = vec![0; 128 * 1024];
+    let count = steady(|_| client.write_all(&bytes).unwrap());
+    drop(client);
+    reader.wait();
+    count
+}
+
 /// What is done, and what a thousand rounds of it allocate.
 type Row = (&'static str, fn() -> usize);
 
-const WAITS: [Row; 12] = [
+const WAITS: [Row; 13] = [
     ("yields", yields),
     ("parks", parks),
     ("sleeps", sleeps),
@@ -231,10 +255,11 @@ const WAITS: [Row; 12] = [
     ("locks", locks),
     ("events", events),
     ("sockets", sockets),
+    ("full sockets", full_sockets),
 ];
 
 /// Of those, what a plain thread can wait for: it is no task that could be woken, and yields nothing.
-const WAITS_OF_THREADS: [&str; 8] = [
+const WAITS_OF_THREADS: [&str; 9] = [
     "rendezvous",
     "bounded messages",
     "unbounded messages",
@@ -243,6 +268,7 @@ const WAITS_OF_THREADS: [&str; 8] = [
     "locks",
     "events",
     "sockets",
+    "full sockets",
 ];
 
 fn spawns() -> usize {

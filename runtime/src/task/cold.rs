@@ -192,8 +192,28 @@ impl Drop for Cold {
 /// The task has dropped its locals when it ended; one that never ran has none.
 #[cold]
 #[inline(never)]
+#[allow(
+    clippy::boxed_local,
+    reason = "moved out of its box it would be copied into every frame above"
+)]
 fn drop_meta(meta: Box<Meta>) {
     // Of a task that nobody claimed. A subscriber that is told of the end may panic.
     unwind::drop_quietly(meta.span.take());
     drop(meta);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_says_what_it_was_and_where() {
+        let at = Location::caller();
+        let text = |kind, by| Cause { kind, at, by }.to_string();
+        assert_eq!(text(CauseKind::Asked, 0), format!("at {at}"));
+        assert_eq!(text(CauseKind::Asked, 7), format!("at {at} by task 7"));
+        assert_eq!(text(CauseKind::Scope, 7), format!("by its scope, opened at {at}"));
+        assert_eq!(text(CauseKind::Group, 7), format!("by its group, made at {at}"));
+        assert_eq!(text(CauseKind::Race, 7), format!("by the winner of its race at {at}"));
+    }
 }

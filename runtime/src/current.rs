@@ -129,12 +129,23 @@ impl Core {
 thread_local! {
     static CORE: Cell<*const Core> = const { Cell::new(std::ptr::null()) };
     static PARKER: Kept = const { RefCell::new(None) };
-    static BOUNDARY: Cell<*const Boundary> = const { Cell::new(std::ptr::null()) };
-    static THROWN: Cell<bool> = const { Cell::new(false) };
     static LOCALS: Locals = const { Locals::new() };
     static RANDOM: Cell<u64> = const { Cell::new(0) };
     static REFUSING: Cell<u32> = const { Cell::new(0) };
     static LAST_THROW: Cell<u64> = const { Cell::new(0) };
+}
+
+#[cfg(not(all(test, loom)))]
+thread_local! {
+    static BOUNDARY: Cell<*const Boundary> = const { Cell::new(std::ptr::null()) };
+    static THROWN: Cell<bool> = const { Cell::new(false) };
+}
+
+// Of a model's threads each is unwound by itself.
+#[cfg(all(test, loom))]
+loom::thread_local! {
+    static BOUNDARY: Cell<*const Boundary> = Cell::new(std::ptr::null());
+    static THROWN: Cell<bool> = Cell::new(false);
 }
 
 /// A number below `end`, which no fairness but that of many choices rests on.
@@ -250,22 +261,22 @@ impl Drop for Entered {
 
 /// The innermost boundary of this plain thread.
 pub(crate) fn thread_boundary() -> *const Boundary {
-    BOUNDARY.get()
+    BOUNDARY.with(Cell::get)
 }
 
 /// Opens or closes a boundary of this plain thread.
 pub(crate) fn set_thread_boundary(boundary: *const Boundary) {
-    BOUNDARY.set(boundary);
+    BOUNDARY.with(|innermost| innermost.set(boundary));
 }
 
 /// Whether the unwinding under way on this plain thread, if one is, was thrown by the runtime.
 pub(crate) fn thread_thrown() -> bool {
-    THROWN.get()
+    THROWN.with(Cell::get)
 }
 
 /// As a task's flag THROWN, for this plain thread.
 pub(crate) fn set_thread_thrown(thrown: bool) {
-    THROWN.set(thrown);
+    THROWN.with(|mark| mark.set(thrown));
 }
 
 /// The number of what was thrown last at this plain thread.

@@ -60,18 +60,7 @@ impl Barrier {
             return BarrierWaitResult(true);
         }
         *come += 1;
-        self.queue.wait(
-            come,
-            (),
-            Reason::Barrier,
-            None,
-            || (),
-            |mut come, all_came| {
-                if all_came.is_none() {
-                    *come -= 1;
-                }
-            },
-        );
+        self.queue.wait_with(come, (), Reason::Barrier, None, || (), |mut come| *come -= 1);
         BarrierWaitResult(false)
     }
 }

@@ -88,13 +88,34 @@ impl Condvar {
     /// # Parks
     ///
     /// Always. On a plain thread it blocks the thread. A cancel point while it waits to be notified: the
-    /// mutex is locked again, waiting for it if need be, before the guard is dropped by the unwinding,
-    /// and a notification that came meanwhile goes to the next in line. Once notified, it waits for
-    /// the mutex without being cut short.
+    /// mutex is locked again, waiting for it if need be, before the guard is dropped by the unwinding.
+    /// Once notified, it waits for the mutex without being cut short.
     ///
     /// # Errors
     ///
     /// The guard all the same, in a `PoisonError`, if the mutex was poisoned when it was locked again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::sync::{Arc, Condvar, Mutex};
+    ///
+    /// let shared = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+    /// let theirs = shared.clone();
+    /// let consumer = gocoro::go!({
+    ///     let (jobs, more) = &*theirs;
+    ///     let mut jobs = jobs.lock().unwrap();
+    ///     loop {
+    ///         match jobs.pop() {
+    ///             Some(job) => return job,
+    ///             None => jobs = more.wait(jobs).unwrap(),
+    ///         }
+    ///     }
+    /// });
+    /// shared.0.lock().unwrap().push("paint");
+    /// shared.1.notify_one();
+    /// assert_eq!(consumer.wait(), "paint");
+    /// ```
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         self.wait_until(&guard, None);
         guard.lock.poison.check(guard)
@@ -109,6 +130,24 @@ impl Condvar {
     /// # Errors
     ///
     /// As [`Condvar::wait`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::sync::{Arc, Condvar, Mutex};
+    ///
+    /// let left = Arc::new((Mutex::new(3), Condvar::new()));
+    /// for _ in 0..3 {
+    ///     let left = left.clone();
+    ///     gocoro::go!({
+    ///         *left.0.lock().unwrap() -= 1;
+    ///         left.1.notify_one();
+    ///     });
+    /// }
+    /// let none = left.1.wait_while(left.0.lock().unwrap(), |left| *left > 0).unwrap();
+    /// assert_eq!(*none, 0);
+    /// # drop(none);
+    /// ```
     pub fn wait_while<'a, T, F>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -124,6 +163,14 @@ impl Condvar {
     }
 
     /// As [`Condvar::wait_timeout`], in milliseconds; `false` if the time was up.
+    ///
+    /// # Parks
+    ///
+    /// As [`Condvar::wait_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Condvar::wait`].
     #[deprecated(note = "replaced by `wait_timeout`, as in std")]
     pub fn wait_timeout_ms<'a, T>(
         &self,
@@ -206,22 +253,11 @@ impl Condvar {
         let queue = self.queue.lock();
         self.waited_for.store(1, Relaxed);
         let relock = Relock { raw, unlocked: Cell::new(false) };
-        let notified = self.queue.wait(
-            queue,
-            (),
-            Reason::Condvar,
-            deadline,
-            || {
-                relock.unlocked.set(true);
-                raw.unlock();
-            },
-            |queue, notified| {
-                drop(queue);
-                if notified.is_some() {
-                    self.notify_one();
-                }
-            },
-        );
+        let unlock = || {
+            relock.unlocked.set(true);
+            raw.unlock();
+        };
+        let notified = self.queue.wait_with(queue, (), Reason::Condvar, deadline, unlock, |_| ());
         notified.is_some()
     }
 

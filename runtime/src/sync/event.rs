@@ -76,6 +76,19 @@ impl Event {
     }
 
     /// Sets it: all who wait are let through, or one, if it is an [`Event::auto`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::sync::{Arc, Event};
+    ///
+    /// let opened = Arc::new(Event::new());
+    /// let theirs = opened.clone();
+    /// let opener = gocoro::go!({ theirs.set() });
+    /// opened.wait();
+    /// assert!(opened.is_set(), "until it is reset");
+    /// opener.wait();
+    /// ```
     pub fn set(&self) {
         let mut word = self.word.load(Relaxed);
         while word & WAITERS == 0 {
@@ -183,13 +196,7 @@ impl Event {
                 return true;
             }
         };
-        let left = |queue: Locked<'_, Grant>, let_through: Option<Grant>| {
-            drop(queue);
-            if let_through.is_some() {
-                self.pass_on();
-            }
-        };
-        self.queue.wait(queue, Grant::Had, Reason::Event, deadline, || (), left).is_some()
+        self.queue.wait(queue, Grant::Had, Reason::Event, deadline).is_some()
     }
 
     /// Says that somebody is going to wait; `false`: it is set.
@@ -202,13 +209,6 @@ impl Event {
             }
         }
         false
-    }
-
-    /// By one that was let through and has no use for it.
-    fn pass_on(&self) {
-        if self.auto {
-            self.set();
-        }
     }
 }
 
@@ -232,7 +232,9 @@ impl<'a> Queued<'a, ()> for Event {
     fn granted(&'a self, _: Grant) {}
 
     fn undo(&self, _: Grant) {
-        self.pass_on();
+        if self.auto {
+            self.set();
+        }
     }
 }
 

@@ -197,7 +197,7 @@ impl Once {
         holder::refuse_again(seen, me, "waits for an initialisation that it runs itself");
         let queue = self.queue.lock();
         if self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_ok() {
-            self.queue.wait(queue, (), Reason::Once, None, || (), |_, _| ());
+            self.queue.wait(queue, (), Reason::Once, None);
         }
     }
 

@@ -130,7 +130,7 @@ impl<T> Shared<T> {
     fn wait(&self) {
         let queue = self.queue.lock();
         if self.state.load(Acquire) == PENDING {
-            self.queue.wait(queue, Grant::Had, Reason::Promise, None, || (), |_, _| ());
+            self.queue.wait(queue, Grant::Had, Reason::Promise, None);
         }
     }
 }

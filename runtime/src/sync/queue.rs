@@ -76,43 +76,43 @@ impl<P: Copy, S> Queue<P, S> {
 
     /// Waits at the queue's end until the wait is claimed, and returns what it was granted; `None` if
     /// the deadline came first.
-    ///
-    /// `linked` runs once the queue is let go of, before anything is waited for. `left` runs, with the
-    /// queue locked, if the wait ends in another way than by returning its grant, which is by an
-    /// unwinding or the deadline: it is told the grant, if there was one all the same, and undoes it.
     #[inline]
     pub(super) fn wait(
+        &self,
+        locked: Locked<'_, P, S>,
+        asked: P,
+        reason: Reason,
+        deadline: Option<Instant>,
+    ) -> Option<P> {
+        self.wait_with(locked, asked, reason, deadline, || (), |_| ())
+    }
+
+    /// As [`Queue::wait`]. `linked` runs once the queue is let go of, before anything is waited for.
+    /// `left` runs, with the queue locked, if the wait is taken back, for the deadline or an unwinding:
+    /// it was not granted anything then, and will not be.
+    #[inline]
+    pub(super) fn wait_with(
         &self,
         mut locked: Locked<'_, P, S>,
         asked: P,
         reason: Reason,
         deadline: Option<Instant>,
         linked: impl FnOnce(),
-        left: impl FnMut(Locked<'_, P, S>, Option<P>),
+        left: impl Fn(Locked<'_, P, S>),
     ) -> Option<P> {
         let waiter = Waiter::solo();
         let node = Node::new(&waiter, 0, asked);
-        // SAFETY: node and waiter stay in this frame, which is not left before `stay` has unlinked
-        // the node or found it claimed, by its drop or below.
+        // SAFETY: node and waiter stay in this frame, which is not left before the node was claimed or
+        // `stay` has unlinked it.
         unsafe { locked.0.list.push_back(&node) };
         drop(locked);
-        let mut stay = Stay { queue: self, node: &node, left };
+        let stay = Stay { queue: self, node: &node, left };
         linked();
         while waiter.claimed().is_none() {
-            waiter.park(reason, deadline);
-            if deadline.is_some_and(|at| clock::now() >= at) {
-                return match stay.leave() {
-                    (locked, None) => {
-                        (stay.left)(locked, None);
-                        std::mem::forget(stay);
-                        None
-                    }
-                    (locked, granted) => {
-                        drop(locked);
-                        std::mem::forget(stay);
-                        granted
-                    }
-                };
+            waiter.park_or_leave(reason, deadline, || stay.leave());
+            if deadline.is_some_and(|at| clock::now() >= at) && stay.leave() {
+                std::mem::forget(stay);
+                return None;
             }
         }
         std::mem::forget(stay);
@@ -132,30 +132,30 @@ impl<P> Seat<P> {
     }
 }
 
-/// A node's stay in its queue, to be ended by whoever it belongs to.
-struct Stay<'a, P: Copy, S, L: FnMut(Locked<'_, P, S>, Option<P>)> {
+/// A node's stay in its queue.
+struct Stay<'a, P: Copy, S, L: Fn(Locked<'_, P, S>)> {
     queue: &'a Queue<P, S>,
     node: &'a Node<P>,
     left: L,
 }
 
-impl<'a, P: Copy, S, L: FnMut(Locked<'_, P, S>, Option<P>)> Stay<'a, P, S, L> {
-    /// Takes the node out; what it was granted, if it was claimed before.
-    fn leave(&self) -> (Locked<'a, P, S>, Option<P>) {
+impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Stay<'_, P, S, L> {
+    /// Takes the wait back; `false`: it was claimed before, or taken back.
+    #[cold]
+    fn leave(&self) -> bool {
         let mut locked = self.queue.lock();
         // SAFETY: it was linked to this list.
         let waited = unsafe { locked.0.list.remove(self.node) };
-        // SAFETY: the queue is locked.
-        let granted = (!waited).then(|| *unsafe { self.node.payload() });
-        (locked, granted)
+        if waited {
+            (self.left)(locked);
+        }
+        waited
     }
 }
 
-impl<P: Copy, S, L: FnMut(Locked<'_, P, S>, Option<P>)> Drop for Stay<'_, P, S, L> {
-    #[cold]
+impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Drop for Stay<'_, P, S, L> {
     fn drop(&mut self) {
-        let (locked, granted) = self.leave();
-        (self.left)(locked, granted);
+        self.leave();
     }
 }
 

@@ -3,6 +3,9 @@
 //! The word is zero, or names the holder, with the mark WAITERS if somebody is in the queue. The mark
 //! is set and taken off only under the queue's lock. A holder that finds it does not unlock: it names
 //! the oldest in the queue as the next holder and wakes it, so that nobody comes in between.
+//!
+//! The holder is whoever locked it, though its guard may be in another task of the worker by now. So
+//! the report of a lock that is taken twice can be wrong, and one can be missing.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -69,19 +72,7 @@ impl RawMutex {
                 Err(seen) => word = seen,
             }
         }
-        self.queue.wait(
-            queue,
-            me,
-            Reason::Lock,
-            None,
-            || (),
-            |queue, granted| {
-                drop(queue);
-                if granted.is_some() {
-                    self.unlock();
-                }
-            },
-        );
+        self.queue.wait(queue, me, Reason::Lock, None);
     }
 
     /// Unlocks it, or hands it over. By its holder.

@@ -85,32 +85,15 @@ impl RawRwLock {
                 Err(seen) => word = seen,
             }
         }
-        self.queue.wait(
-            queue,
-            asked,
-            Reason::Lock,
-            None,
-            || (),
-            |mut queue, granted| match granted {
-                // Those behind it may be able to come in now.
-                None => {
-                    let wakes = self.settle(&mut queue);
-                    drop(queue);
-                    wakes.give();
-                }
-                Some(asked) => {
-                    drop(queue);
-                    if asked == READS { self.read_unlock() } else { self.write_unlock() }
-                }
-            },
-        );
+        // Once it has left, those behind it may be able to come in.
+        self.queue.wait_with(queue, asked, Reason::Lock, None, || (), |queue| self.let_in(queue));
     }
 
     #[inline]
     pub(super) fn read_unlock(&self) {
         let before = self.word.fetch_sub(READER, Release);
         if before & WAITERS != 0 && before - READER == WAITERS {
-            self.let_in();
+            self.let_in(self.queue.lock());
         }
     }
 
@@ -134,17 +117,14 @@ impl RawRwLock {
 
     #[cold]
     fn replace_writer(&self, readers: u64) {
-        let mut queue = self.queue.lock();
+        let queue = self.queue.lock();
         // Between writer and mark nobody else writes the word.
         self.word.store(readers | WAITERS, Release);
-        let wakes = self.settle(&mut queue);
-        drop(queue);
-        wakes.give();
+        self.let_in(queue);
     }
 
     #[cold]
-    fn let_in(&self) {
-        let mut queue = self.queue.lock();
+    fn let_in(&self, mut queue: Locked<'_, u64>) {
         let wakes = self.settle(&mut queue);
         drop(queue);
         wakes.give();

@@ -233,19 +233,7 @@ impl Semaphore {
                 Err(TryAcquireError::NoPermits) => {}
             }
         };
-        let granted = self.queue.wait(
-            queue,
-            Grant::Had,
-            Reason::Semaphore,
-            None,
-            || (),
-            |queue, granted| {
-                drop(queue);
-                if let Some(grant) = granted {
-                    self.undo(grant);
-                }
-            },
-        );
+        let granted = self.queue.wait(queue, Grant::Had, Reason::Semaphore, None);
         if granted == Some(Grant::Closed) { Err(Closed) } else { Ok(()) }
     }
 

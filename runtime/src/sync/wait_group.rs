@@ -119,7 +119,7 @@ impl WaitGroup {
     fn wait_slow(&self) {
         let queue = self.queue.lock();
         if self.announce(&queue) {
-            self.queue.wait(queue, Grant::Had, Reason::WaitGroup, None, || (), |_, _| ());
+            self.queue.wait(queue, Grant::Had, Reason::WaitGroup, None);
         }
     }
 }

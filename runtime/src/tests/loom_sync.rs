@@ -1,11 +1,16 @@
 //! The primitives of `sync`: that each lets in whom it should, that nobody is left waiting, and that
 //! whoever comes in sees what was done before.
 
+use std::time::Duration;
+
 use loom::sync::Arc;
 use loom::thread;
 
 use super::Probe;
-use crate::sync::{Abandoned, Condvar, Event, Mutex, Once, RwLock, Semaphore, WaitGroup, promise};
+use crate::sync::{
+    Abandoned, Barrier, Condvar, Event, Mutex, Once, RwLock, Semaphore, WaitGroup, promise,
+};
+use crate::time::timeout;
 use crate::waiters::{Aim, Limit, Selectable, choose};
 
 #[test]
@@ -305,5 +310,46 @@ fn loom_once_runs_once_and_all_see_it() {
         work(&shared);
         other.join().unwrap();
         waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_a_barrier_does_not_count_one_that_leaves() {
+    loom::model(|| {
+        let barrier = Arc::new(Barrier::new(2));
+        let leaver = {
+            let barrier = barrier.clone();
+            thread::spawn(move || {
+                // Cut short it has not come, and comes again.
+                let first = timeout(Duration::ZERO, || barrier.wait());
+                first.unwrap_or_else(|_| barrier.wait()).is_leader()
+            })
+        };
+        let leads = barrier.wait().is_leader();
+        assert_ne!(leads, leaver.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_a_writer_that_leaves_lets_in_those_behind_it() {
+    loom::model(|| {
+        let shared = Arc::new((RwLock::new(()), Probe::new()));
+        let guard = shared.0.read().unwrap();
+        let leaver = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let write = || drop(shared.0.write().map(|_| shared.1.alone()));
+                timeout(Duration::ZERO, write).is_ok()
+            })
+        };
+        let reader = {
+            let shared = shared.clone();
+            thread::spawn(move || drop(shared.0.read().map(|_| shared.1.share())))
+        };
+        shared.1.share();
+        drop(guard);
+        reader.join().unwrap();
+        leaver.join().unwrap();
+        assert!(shared.0.try_write().is_ok());
     });
 }

@@ -39,6 +39,9 @@ pub(crate) struct Core {
     pub(crate) panicked_before: Cell<bool>,
     /// Tasks parked that unwind, or may.
     pub(crate) unwinding: Cell<usize>,
+    /// How often a task that had entered its park beside one of those found, after it, that nothing on
+    /// this thread unwinds.
+    pub(crate) rests: Cell<u32>,
     /// Operations left to the running task before it yields.
     pub(crate) budget: Cell<u32>,
     /// Links of ended tasks that are still on their way here.
@@ -67,6 +70,7 @@ impl Core {
             live_count: Cell::new(0),
             panicked_before: Cell::new(false),
             unwinding: Cell::new(0),
+            rests: Cell::new(0),
             budget: Cell::new(0),
             links_due: Cell::new(0),
             reactor: Cell::new(std::ptr::null()),

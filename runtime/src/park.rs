@@ -21,8 +21,8 @@ mod bounds;
 mod throw;
 
 pub(crate) use bounds::{
-    checkpoint, innermost, interrupt, io_deadline, is_interrupted_here, next_expiry, not_thrown,
-    park_std, scoped, shielded, throw_in_thread, throw_in_thread_or_stay, timeout,
+    checkpoint, innermost, interrupt, io_deadline, is_interrupted_here, is_thrown, next_expiry,
+    not_thrown, park_std, scoped, shielded, throw_in_thread, throw_in_thread_or_stay, timeout,
     with_io_deadline, within_value,
 };
 
@@ -287,6 +287,9 @@ impl Drop for Sample<'_> {
         if self.task.has(Flags::UNWINDING) {
             self.task.clear(Flags::UNWINDING);
             self.core.unwinding.set(self.core.unwinding.get() - 1);
+        }
+        if !thread::panicking() {
+            self.core.rests.set(self.core.rests.get().wrapping_add(1));
         }
     }
 }

@@ -158,7 +158,8 @@ pub(crate) fn scoped<T>(failed: &AtomicBool, f: impl FnOnce() -> T) -> Result<T,
 }
 
 /// Whether the running task or thread is unwound by what the runtime threw.
-fn is_thrown() -> bool {
+#[inline(always)]
+pub(crate) fn is_thrown() -> bool {
     match current::task() {
         Some((_, task)) => task.has(Flags::THROWN),
         None => current::thread_thrown(),

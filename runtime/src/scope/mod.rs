@@ -86,7 +86,10 @@ where
         Err(Some(payload)) if !boundary::is_throw(&*payload) => resume_unwind(payload),
         result => {
             if let Some(payload) = ended.panic.take() {
-                park::not_thrown();
+                if result.is_err() {
+                    // What was thrown to end the closure goes no further.
+                    park::not_thrown();
+                }
                 resume_unwind(payload);
             }
             match result {

@@ -4,8 +4,17 @@
 //! was under way. In a task, though, `thread::panicking()` does not tell: it is the worker's, and
 //! true while any of its tasks waits in a destructor in the middle of an unwinding. So a task is
 //! taken for panicking only if none of its worker's parked tasks can be meant; and a task that is
-//! being cancelled, or whose timeout has expired, is not panicking. Where it cannot be told the lock is not marked: to be told of
-//! damage that nobody did would fail all that use the lock.
+//! being cancelled, or whose timeout has expired, is not panicking.
+//!
+//! Where it cannot be told the lock is not marked: to be told of damage that nobody did would fail
+//! all that use the lock. So a panic leaves no mark on a lock
+//!
+//! - if another task of the worker waits in the middle of its unwinding then, or the thread panicked
+//!   before it became a worker;
+//! - that was taken in the middle of another task's unwinding, if the worker was in the middle of one
+//!   ever since;
+//! - that was held already when `catch_unwind` swallowed a cancel or an expired timeout, if the panic
+//!   comes before the task next takes a lock or unwinds to where it was meant to.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,19 +22,41 @@ use std::sync::{LockResult, PoisonError};
 use std::thread;
 
 use crate::current;
-use crate::task::Flags;
+use crate::park;
 
 /// Whether a lock is poisoned.
 pub(super) struct Flag(AtomicBool);
 
-/// Whether a guard was made in a destructor during a panic.
-#[derive(Clone, Copy)]
-pub(super) struct Before(bool);
+/// What was under way when a guard was made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    Nothing,
+    /// A panic of the guard's maker.
+    Own,
+    /// A panic of another task of the worker, or of its maker as well: it cannot be told. The worker
+    /// had been seen at rest so many times.
+    Any(u32),
+}
 
 impl Before {
     #[inline(always)]
     pub(super) fn now() -> Before {
-        Before(thread::panicking() && is_unwinding())
+        if thread::panicking() {
+            return Before::in_panic();
+        }
+        if park::is_thrown() {
+            // It was, and user code has swallowed it.
+            park::not_thrown();
+        }
+        Before::Nothing
+    }
+
+    #[cold]
+    fn in_panic() -> Before {
+        match current::task() {
+            Some((core, _)) if core.unwinding.get() > 0 => Before::Any(core.rests.get()),
+            _ => Before::Own,
+        }
     }
 }
 
@@ -46,18 +77,19 @@ impl Flag {
     /// Marks the lock if the guard that is being dropped, made `before`, is dropped by a panic.
     #[inline(always)]
     pub(super) fn guard_dropped(&self, before: Before) {
-        if thread::panicking() && !before.0 {
-            self.guard_dropped_unwinding();
+        if thread::panicking() && before != Before::Own {
+            self.guard_dropped_in_panic(before);
         }
     }
 
     #[cold]
-    fn guard_dropped_unwinding(&self) {
-        let thrown = match current::task() {
-            Some((_, task)) => task.has(Flags::THROWN),
-            None => current::thread_thrown(),
-        };
-        if is_unwinding() && !thrown {
+    fn guard_dropped_in_panic(&self, before: Before) {
+        let own = current::task().is_none_or(|(core, _)| {
+            core.unwinding.get() == 0
+                && !core.panicked_before.get()
+                && before != Before::Any(core.rests.get())
+        });
+        if own && !park::is_thrown() {
             self.0.store(true, Relaxed);
         }
     }
@@ -67,12 +99,6 @@ impl Flag {
     pub(super) fn check<T>(&self, value: T) -> LockResult<T> {
         if self.get() { Err(PoisonError::new(value)) } else { Ok(value) }
     }
-}
-
-/// Of a thread that is panicking: whether it is this task, for certain.
-#[cold]
-fn is_unwinding() -> bool {
-    current::task().is_none_or(|(core, _)| core.unwinding.get() == 0)
 }
 
 impl fmt::Debug for Flag {

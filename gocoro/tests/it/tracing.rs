@@ -2,8 +2,8 @@
 
 mod recorder;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use gocoro::runtime::LocalRuntime;
@@ -12,8 +12,10 @@ use gocoro::time::sleep;
 use gocoro::{go, go_test};
 use tracing::{Span, info, info_span, instrument};
 
-use crate::support::{NEVER, SOON, on_drop, on_workers, scenario, settle, this_program, until};
-use recorder::{failing_at_ends, recorder};
+use crate::support::{
+    NEVER, SOON, on_drop, on_workers, scenario, settle, this_program, until, with_workers,
+};
+use recorder::{failing_at_ends, hold_at_end, recorder};
 
 /// The names of the spans around this point, outermost first, without the test's own task and what
 /// is around it.
@@ -303,6 +305,25 @@ fn a_span_closes_after_its_last_use() {
             }
             assert!(recorder().closed() >= closed + 20);
         });
+    });
+}
+
+/// The span was closed between the task's end and its joiner's wake: a joiner whose time was up then
+/// waited for the subscriber, in a loop.
+#[test]
+fn a_joiner_need_not_wait_for_a_subscriber() {
+    below(|| {
+        let runtime = with_workers(1);
+        let (begun, has_begun) = mpsc::channel();
+        let task = runtime.spawn(move || begun.send(hold_at_end()).unwrap());
+        let (ends, go_on) = has_begun.recv().unwrap();
+        ends.recv().unwrap();
+        assert!(!task.is_finished());
+        let task = task.join_timeout(SOON).unwrap_err();
+        let closed = recorder().closed();
+        go_on.send(()).unwrap();
+        task.wait();
+        assert!(recorder().closed() > closed, "who joins a task finds its span closed");
     });
 }
 

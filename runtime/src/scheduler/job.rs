@@ -22,29 +22,35 @@ fn job() -> bool {
     let Some((core, task)) = current::task() else {
         return false;
     };
-    let span = task.take_span();
+    let mut span = task.take_span();
     if let Some(span) = &span {
         current::off_task(|| trace::enter(span));
     }
     let abort = AbortIfPanic("ending a task");
     let worker = worker_of(core);
-    let (completed, on_kept) = if task.has(Flags::CANCEL) {
+    let (wanted, on_kept) = if task.has(Flags::CANCEL) {
         never_run(worker, task)
     } else {
         // SAFETY: this worker claimed the task, and its stack runs it once.
         (unsafe { task.execute(false) }, 0)
     };
-    if span.is_some() || trace::is_on() {
-        current::off_task(|| {
-            // Also what the task entered and forgot.
-            drop(trace::take_off());
-            trace::close(span);
-        });
-    }
-    let Completed::Done { joiner, link } = completed else { unreachable!("execute ends a task") };
     if task.has(Flags::PANICKED) {
         worker.shared.count_panic();
     }
+    // A subscriber's code, which may take its time: before DONE, after which a joiner may have to wait for
+    // this thread without being able to leave.
+    let leave_spans = || {
+        if span.is_some() || trace::is_on() {
+            current::off_task(|| {
+                // Also what the task entered and forgot.
+                drop(trace::take_off());
+                trace::close(span.take());
+            });
+        }
+    };
+    // SAFETY: claimed by this worker, and executed just now.
+    let completed = unsafe { task.complete(wanted, leave_spans) };
+    let Completed::Done { joiner, link } = completed else { unreachable!("that ends a task") };
     if joiner {
         // SAFETY: DONE with JOINER, once.
         unsafe { join::wake_joiner(task) };
@@ -57,15 +63,15 @@ fn job() -> bool {
 
 /// Ends a task whose closure is only dropped: it is cancelled, or refused.
 #[cold]
-fn never_run(worker: &Worker, task: &Header) -> (Completed, u8) {
+fn never_run(worker: &Worker, task: &Header) -> (bool, u8) {
     if task.reason.get() != Reason::Refused {
         // SAFETY: this worker claimed the task, and its stack runs it once.
         return (unsafe { task.execute(true) }, 0);
     }
     // Waits in there are those of any destructor; nothing is thrown out of them.
     // SAFETY: as above.
-    let completed = park::shielded(|| unsafe { task.refuse() });
-    (completed, if worker.is_on_kept(task) { ON_KEPT } else { 0 })
+    let wanted = park::shielded(|| unsafe { task.refuse() });
+    (wanted, if worker.is_on_kept(task) { ON_KEPT } else { 0 })
 }
 
 /// What to report of a fault at this address: whether it lies in the guard of the running task, or of one

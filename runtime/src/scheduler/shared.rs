@@ -193,7 +193,8 @@ impl Shared {
             current::refusing(shared.id, || {
                 trace::close(task.take_span());
                 // SAFETY: claimed just now, and not executed.
-                if let Completed::Done { joiner: true, .. } = unsafe { task.refuse() } {
+                let completed = unsafe { task.complete(task.refuse(), || ()) };
+                if let Completed::Done { joiner: true, .. } = completed {
                     // SAFETY: DONE with JOINER, once.
                     unsafe { join::wake_joiner(&task) };
                 }

@@ -188,25 +188,49 @@ impl Header {
     }
 
     /// Runs the closure on the running stack, or drops it if the task is cancelled, and leaves the
-    /// result, up to DONE.
+    /// result. The answer is for [`Header::complete`].
     ///
     /// # Safety
     ///
     /// The caller claimed the task, and calls this once.
-    pub(crate) unsafe fn execute(&self, cancelled: bool) -> Completed {
+    #[must_use]
+    pub(crate) unsafe fn execute(&self, cancelled: bool) -> bool {
         // SAFETY: the caller's promise.
         unsafe { (self.vtable.execute)(self, cancelled) }
     }
 
     /// Ends a task that was not started, or has only its closure left to be dropped: that is done here,
-    /// its result is "refused".
+    /// its result is "refused". The answer is for [`Header::complete`].
     ///
     /// # Safety
     ///
     /// The caller claimed the task, and calls this instead of `execute`.
-    pub(crate) unsafe fn refuse(&self) -> Completed {
+    #[must_use]
+    pub(crate) unsafe fn refuse(&self) -> bool {
         // SAFETY: the caller's promise.
         unsafe { (self.vtable.refuse)(self) }
+    }
+
+    /// Ends the task: up to DONE. `last` runs when nothing of the user's is left to run; and once more
+    /// if there was, for a handle that went just then.
+    ///
+    /// # Safety
+    ///
+    /// The caller claimed the task; `wanted` is what `execute` or `refuse` returned.
+    #[inline(always)]
+    pub(crate) unsafe fn complete(&self, mut wanted: bool, mut last: impl FnMut()) -> Completed {
+        loop {
+            last();
+            match self.word.complete(wanted) {
+                Completed::Unwanted => {
+                    wanted = false;
+                    // SAFETY: the handle went without DONE, so the result is still the claimer's.
+                    unsafe { (self.vtable.drop_result)(self) };
+                    self.cold.drop_locals();
+                }
+                done => return done,
+            }
+        }
     }
 }
 
@@ -220,8 +244,8 @@ impl fmt::Debug for Header {
 }
 
 pub(super) struct VTable {
-    execute: unsafe fn(*const Header, bool) -> Completed,
-    refuse: unsafe fn(*const Header) -> Completed,
+    execute: unsafe fn(*const Header, bool) -> bool,
+    refuse: unsafe fn(*const Header) -> bool,
     drop_result: unsafe fn(*const Header),
     pub(super) free: unsafe fn(*const Header),
 }
@@ -369,7 +393,7 @@ unsafe fn stage<'a, F, T>(task: *const Header) -> &'a mut Stage<F, T> {
     unsafe { &mut *(*task.cast::<TaskCell<F, T>>()).stage.get() }
 }
 
-unsafe fn execute<F: FnOnce() -> T, T>(task: *const Header, cancelled: bool) -> Completed {
+unsafe fn execute<F: FnOnce() -> T, T>(task: *const Header, cancelled: bool) -> bool {
     // SAFETY: the claimer owns the stage until DONE.
     let stage: *mut Stage<F, T> = unsafe { stage::<F, T>(task) };
     // SAFETY: as above.
@@ -420,7 +444,7 @@ fn root<T>(header: &Header, payload: Payload) -> End<T> {
     }
 }
 
-unsafe fn refuse<F: FnOnce() -> T, T>(task: *const Header) -> Completed {
+unsafe fn refuse<F: FnOnce() -> T, T>(task: *const Header) -> bool {
     // SAFETY: the claimer owns the stage until DONE.
     let closure = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
     unwind::drop_quietly(closure);
@@ -433,39 +457,17 @@ unsafe fn refuse<F: FnOnce() -> T, T>(task: *const Header) -> Completed {
 /// # Safety
 ///
 /// The caller claimed the task, and has written how it ended.
-unsafe fn finish<F, T>(task: *const Header) -> Completed {
+unsafe fn finish<F, T>(task: *const Header) -> bool {
     // SAFETY: the caller holds a reference.
     let header = unsafe { &*task };
-    let take_end = || {
-        // SAFETY: the claimer owns the stage until DONE.
-        std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty)
-    };
-    let mut wanted = !header.word.is_unwanted();
+    let wanted = !header.word.is_unwanted();
     if !wanted {
         // While the task is still running: what its result's destructor does, the task does.
-        drop_unjoined(take_end());
+        // SAFETY: the claimer owns the stage until DONE.
+        unsafe { drop_result::<F, T>(task) };
     }
     header.cold.drop_locals();
-    loop {
-        match header.word.complete(wanted) {
-            Completed::Unwanted => {
-                wanted = false;
-                // The handle went without DONE, so the result is still ours.
-                drop_unjoined(take_end());
-                header.cold.drop_locals();
-            }
-            done => return done,
-        }
-    }
-}
-
-/// Drops a result that nobody can join.
-fn drop_unjoined<F, T>(stage: Stage<F, T>) {
-    let lost = matches!(stage, Stage::Ended(End::Panicked(_)));
-    unwind::drop_quietly(stage);
-    if lost {
-        super::handle::panic_lost();
-    }
+    wanted
 }
 
 unsafe fn take<F, T>(task: *const Header) -> Option<End<T>> {
@@ -476,11 +478,16 @@ unsafe fn take<F, T>(task: *const Header) -> Option<End<T>> {
     }
 }
 
+/// Drops a result that nobody can join: whether its task does or whoever gave its handle up is decided
+/// by a race.
 unsafe fn drop_result<F, T>(task: *const Header) {
-    // SAFETY: DONE, and the caller holds the right to the result.
+    // SAFETY: the caller holds the right to the result.
     let end = std::mem::replace(unsafe { stage::<F, T>(task) }, Stage::Empty);
-    // As in `finish`: which of the two drops it is decided by a race.
-    drop_unjoined(end);
+    let lost = matches!(end, Stage::Ended(End::Panicked(_)));
+    unwind::drop_quietly(end);
+    if lost {
+        super::handle::panic_lost();
+    }
 }
 
 unsafe fn free<F, T>(task: *const Header) {

@@ -67,8 +67,9 @@ fn run(task: &TaskRef, cancelled: bool) {
     complete(task, unsafe { task.execute(cancelled) });
 }
 
-fn complete(task: &TaskRef, completed: Completed) {
-    match completed {
+fn complete(task: &TaskRef, wanted: bool) {
+    // SAFETY: as the worker that claimed and executed it.
+    match unsafe { task.complete(wanted, || ()) } {
         // SAFETY: DONE with JOINER, once.
         Completed::Done { joiner: true, .. } => unsafe { join::wake_joiner(task) },
         Completed::Done { .. } => {}

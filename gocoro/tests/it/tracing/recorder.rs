@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, OnceLock};
 
 use tracing::field::{Field, Visit};
@@ -99,6 +100,16 @@ pub(super) fn failing_at_ends(f: impl FnOnce()) {
     FAILS.store(false, SeqCst);
 }
 
+/// Who is told that a span ends, and says when the listener may go on.
+static AT_END: Mutex<Option<(Sender<()>, Receiver<()>)>> = Mutex::new(None);
+
+/// The listener is held at the end of the next span, once it has told so, until it is told to go on.
+pub(super) fn hold_at_end() -> (Receiver<()>, Sender<()>) {
+    let ((ends, has_ended), (go_on, may_go_on)) = (mpsc::channel(), mpsc::channel());
+    *AT_END.lock().unwrap() = Some((ends, may_go_on));
+    (has_ended, go_on)
+}
+
 struct Listener(&'static Recorder);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
@@ -119,6 +130,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
     }
 
     fn on_close(&self, id: Id, _context: Context<'_, S>) {
+        let held = AT_END.lock().unwrap().take();
+        if let Some((ends, may_go_on)) = held {
+            ends.send(()).unwrap();
+            may_go_on.recv().unwrap();
+        }
         self.0.with(|state| {
             state.closed += 1;
             if let Some(known) = state.spans.get_mut(&id.into_u64()) {

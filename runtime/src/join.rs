@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::current;
+use crate::park;
 use crate::task::word::Phase;
 use crate::task::{End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
 use crate::unwind::{self, Payload};
@@ -41,7 +42,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # Parks
     ///
-    /// Until the task has ended. On a plain thread it blocks the thread.
+    /// Until the task has ended. On a plain thread it blocks the thread. A cancel point; that the caller
+    /// is cancelled leaves the task alone, detached.
     ///
     /// # Errors
     ///
@@ -74,7 +76,7 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// With the task's own payload if it panicked, and with a message that names the task if it was
-    /// cancelled or never got a stack.
+    /// cancelled or never got a stack, or if it joins itself.
     ///
     /// # Examples
     ///
@@ -105,6 +107,10 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// The outer one is the handle, if the time was up; the inner one is [`JoinHandle::join`]'s.
+    ///
+    /// # Panics
+    ///
+    /// As [`JoinHandle::join`].
     ///
     /// # Examples
     ///
@@ -141,6 +147,10 @@ impl<T> JoinHandle<T> {
     /// `extern "C"` function aborts the process. [`task::shield`](crate::cancel::shield) holds it back.
     /// Under `panic = "abort"` nothing unwinds: a cancel is then only a flag for
     /// [`task::is_cancelled`](crate::cancel::is_cancelled).
+    ///
+    /// While another task of the same worker waits in a destructor in the middle of its own unwinding,
+    /// Rust's count of panics does not tell which of the two unwinds. A task that began to wait
+    /// meanwhile is cancelled once that is over, and not before.
     ///
     /// # Examples
     ///
@@ -210,9 +220,14 @@ struct Announced<'a> {
 
 impl Drop for Announced<'_> {
     fn drop(&mut self) {
-        if !self.node.is_released() && !self.task.word.withdraw_joiner() {
-            self.node.await_release();
-        }
+        withdraw(self.task, self.node);
+    }
+}
+
+/// Takes a joiner's announcement back; after this nobody touches the node.
+fn withdraw(task: &Header, node: &JoinNode) {
+    if !node.is_released() && !task.word.withdraw_joiner() {
+        node.await_release();
     }
 }
 
@@ -232,11 +247,12 @@ fn wait_for_end_until(task: &TaskRef, deadline: Option<Instant>, reason: Reason)
 #[inline(always)]
 fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
     if task.word.is_done() {
+        if reason == Reason::Join {
+            park::spent();
+        }
         return true;
     }
-    if current::task().is_some_and(|(_, running)| std::ptr::eq(running, &**task)) {
-        joins_itself(task);
-    }
+    refuse_own(task);
     run_next(task);
     let waiter = Waiter::solo();
     let node = JoinNode::new(&waiter, 0);
@@ -254,6 +270,14 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
             drop(announced);
             return task.word.is_done();
         }
+    }
+}
+
+/// Panics if this is the task that it is about to wait for.
+#[inline]
+fn refuse_own(task: &TaskRef) {
+    if current::task().is_some_and(|(_, running)| std::ptr::eq(running, &**task)) {
+        joins_itself(task);
     }
 }
 

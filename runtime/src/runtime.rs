@@ -350,7 +350,7 @@ impl LocalRuntime {
                 self.worker.turn(Wait::Yes);
             }
         }
-        let ended = handle.join();
+        let ended = handle.join_uncut();
         std::mem::forget(abort);
         match ended {
             Ok(()) => result.expect("a task that returned has left its result"),

@@ -1,6 +1,7 @@
 //! What once went wrong. Each names what was seen.
 
 mod channels;
+mod join;
 mod sync;
 
 use std::cell::Cell;

@@ -1,6 +1,6 @@
 //! Waiting for many tasks.
 
-use super::{JoinError, JoinHandle};
+use super::{JoinError, JoinHandle, refuse_own, withdraw};
 use crate::park;
 use crate::task::Reason;
 use crate::waiters::{JoinNode, Waiter};
@@ -15,6 +15,10 @@ use crate::waiters::{JoinNode, Waiter};
 /// Until the last has ended. On a plain thread it blocks the thread. If the waiting task is cancelled,
 /// those it waited for are detached; see [`scope`](crate::scope::scope) and
 /// [`TaskGroup`](crate::group::TaskGroup) for what cancels them.
+///
+/// # Panics
+///
+/// If the waiting task is one of them, which could never end.
 ///
 /// # Examples
 ///
@@ -37,6 +41,10 @@ pub fn wait_all<T>(tasks: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<Result
 ///
 /// Until one has ended. On a plain thread it blocks the thread. If the waiting task is cancelled, all
 /// are detached.
+///
+/// # Panics
+///
+/// If the waiting task is one of them, unless another has ended already.
 ///
 /// # Examples
 ///
@@ -69,6 +77,7 @@ fn first_ended<T>(tasks: &[JoinHandle<T>]) -> usize {
     if let Some(at) = tasks.iter().position(JoinHandle::is_finished) {
         return at;
     }
+    tasks.iter().for_each(|handle| refuse_own(&handle.task().inner));
     let waiter = Waiter::many();
     let nodes: Vec<_> = (0..tasks.len() as u32).map(|arm| JoinNode::new(&waiter, arm)).collect();
     let mut announced = Announced { tasks, nodes: &nodes, count: 0 };
@@ -98,9 +107,7 @@ struct Announced<'a, T> {
 impl<T> Drop for Announced<'_, T> {
     fn drop(&mut self) {
         for (handle, node) in self.tasks.iter().zip(self.nodes).take(self.count) {
-            if !node.is_released() && !handle.task().inner.word.withdraw_joiner() {
-                node.await_release();
-            }
+            withdraw(&handle.task().inner, node);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::current;
 use crate::park;
 use crate::task::word::Phase;
-use crate::task::{End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
+use crate::task::{self, End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
 use crate::unwind::{self, Payload};
 use crate::waiters::{JoinNode, Waiter};
 
@@ -350,6 +350,14 @@ impl JoinError {
         let cancelled = task.inner.word.is_cancelled();
         let cause = if cancelled { Cause::Cancelled } else { Cause::Refused };
         JoinError { cause, task }
+    }
+
+    /// For one that nobody is given: a panic in it is lost.
+    pub(crate) fn lose(self) {
+        if let Cause::Panicked(payload) = self.cause {
+            unwind::drop_quietly(payload);
+            task::panic_lost();
+        }
     }
 
     /// Whether the task panicked.

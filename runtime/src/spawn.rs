@@ -112,6 +112,9 @@ impl Builder {
     }
 
     /// Names the task: in its span, in reports of its panic or overflow, in errors of its join.
+    ///
+    /// The report of a named task's panic says which task spawned it, too. A task without a name and a span
+    /// does not know: its report names its spawn site, and nothing is stored for more.
     pub fn name(mut self, name: impl Into<String>) -> Builder {
         self.options.name = Some(name.into());
         self

@@ -117,25 +117,167 @@ fn try_join_all_ends_with_the_first_failure() {
         }
         assert_eq!(group.try_join_all().unwrap(), [0, 1, 2, 3, 4]);
 
-        let ended = Arc::new(AtomicUsize::new(0));
+        let counts = Arc::new(Counts::default());
         let mut group = TaskGroup::new();
         for _ in 0..5 {
-            let ended = ended.clone();
             parked(&mut group, ());
-            group.spawn(move || {
-                let _guard = on_drop(|| {
-                    task::yield_now();
-                    ended.fetch_add(1, SeqCst);
-                });
-                sleep(NEVER);
-            });
+            counts.spawn(&mut group);
         }
         settle();
         group.spawn(|| panic!("expected"));
         let error = group.try_join_all().unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&"expected"));
-        let ended = ended.load(SeqCst);
-        assert!(ended <= 5, "those that had begun are through: {ended}");
+        counts.assert_all_ended();
+    });
+}
+
+/// How many members have begun, and how many are through.
+#[derive(Default)]
+struct Counts {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+impl Counts {
+    /// Spawns a member that waits for a cancel, and takes its time then.
+    fn spawn(self: &Arc<Counts>, group: &mut TaskGroup<()>) {
+        let counts = self.clone();
+        group.spawn(move || {
+            counts.begun.fetch_add(1, SeqCst);
+            let _guard = on_drop(|| {
+                (0..20).for_each(|_| task::yield_now());
+                counts.ended.fetch_add(1, SeqCst);
+            });
+            sleep(NEVER);
+        });
+    }
+
+    #[track_caller]
+    fn assert_all_ended(&self) {
+        assert_eq!(self.begun.load(SeqCst), self.ended.load(SeqCst));
+    }
+}
+
+/// Spawns a member that has begun, and panics, whatever comes.
+fn panics(group: &mut TaskGroup<()>, text: &'static str) {
+    let (begun, has_begun) = mpsc::channel();
+    group.spawn(move || {
+        begun.send(()).unwrap();
+        panic::panic_any(text);
+    });
+    until(|| has_begun.try_recv().is_ok());
+    settle();
+}
+
+fn raised(body: impl FnOnce()) -> Option<&'static str> {
+    let payload = panic::catch_unwind(AssertUnwindSafe(body)).err()?;
+    Some(payload.downcast_ref().copied().expect("a panic of a member"))
+}
+
+#[test]
+fn dropping_a_group_raises_the_first_panic_that_nobody_was_given() {
+    in_both_colours(|| {
+        let counts = Arc::new(Counts::default());
+        let mut group = TaskGroup::new();
+        counts.spawn(&mut group);
+        panics(&mut group, "given");
+        assert!(group.next().unwrap().unwrap_err().is_panic());
+        assert_eq!(raised(|| drop(group)), None);
+
+        let mut group = TaskGroup::new();
+        counts.spawn(&mut group);
+        panics(&mut group, "expected");
+        counts.spawn(&mut group);
+        group.spawn(|| {
+            let _guard = on_drop(|| panic::panic_any("later"));
+            task::shield(|| sleep(SOON));
+        });
+        assert_eq!(raised(|| drop(group)), Some("expected"));
+        counts.assert_all_ended();
+    });
+}
+
+#[test]
+fn a_group_that_has_something_else_to_say_raises_nothing() {
+    in_both_colours(|| {
+        let mut group = TaskGroup::new();
+        panics(&mut group, "first");
+        panics(&mut group, "second");
+        let error = group.try_join_all().unwrap_err();
+        assert!(error.downcast_ref::<&str>().is_some());
+
+        let mut group = TaskGroup::<Result<u32, ()>>::new();
+        let (begun, has_begun) = mpsc::channel();
+        group.spawn(move || {
+            begun.send(()).unwrap();
+            let _ = panic::catch_unwind(|| sleep(NEVER));
+            panic::panic_any("at its end")
+        });
+        until(|| has_begun.try_recv().is_ok());
+        group.spawn(|| Ok(4));
+        assert_eq!(group.first_ok(), Some(Ok(4)));
+
+        // An unwinding goes on as it was; what a member panics with would abort the process.
+        let text = raised(|| {
+            let mut group = TaskGroup::new();
+            panics(&mut group, "a member's");
+            panic::panic_any("own");
+        });
+        assert_eq!(text, Some("own"));
+    });
+}
+
+#[test]
+fn a_value_that_nobody_takes_may_panic_when_it_is_dropped() {
+    in_both_colours(|| {
+        let mut group = TaskGroup::new();
+        let (begun, has_begun) = mpsc::channel();
+        group.spawn(move || {
+            begun.send(()).unwrap();
+            on_drop(|| panic!("in the value"))
+        });
+        until(|| has_begun.try_recv().is_ok());
+        settle();
+        drop(group);
+    });
+}
+
+#[test]
+fn a_loop_over_next_ends_with_the_first_err_value() {
+    fn all(mut group: TaskGroup<Result<u32, &'static str>>) -> Result<Vec<u32>, &'static str> {
+        let mut values = Vec::new();
+        while let Some(ended) = group.next() {
+            values.push(ended.unwrap()?);
+        }
+        Ok(values)
+    }
+    in_both_colours(|| {
+        let mut group = TaskGroup::new();
+        for n in 0..3 {
+            group.spawn(move || Ok(n));
+        }
+        assert_eq!(all(group).map(|values| values.len()), Ok(3));
+
+        let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let mut group = TaskGroup::new();
+        for _ in 0..3 {
+            let (begun, ended) = (begun.clone(), ended.clone());
+            group.spawn(move || {
+                begun.fetch_add(1, SeqCst);
+                let _guard = on_drop(|| _ = ended.fetch_add(1, SeqCst));
+                sleep(NEVER);
+                Ok(0)
+            });
+        }
+        group.spawn(|| Err("no route"));
+        assert_eq!(all(group), Err("no route"));
+        assert_eq!(begun.load(SeqCst), ended.load(SeqCst));
+
+        // To the group it is a value like any other.
+        let mut group = TaskGroup::<Result<u32, &str>>::new();
+        group.spawn(|| Err("no route"));
+        group.spawn(|| Ok(1));
+        assert_eq!(group.try_join_all().unwrap(), [Err("no route"), Ok(1)]);
     });
 }
 
@@ -355,7 +497,10 @@ fn storms_of_groups() {
                         }
                     }
                     match random.below(6) {
-                        0 => drop(group),
+                        0 => {
+                            let text = raised(|| drop(group));
+                            assert!(text.is_none_or(|text| text == "one of many"));
+                        }
                         1 => drop(group.join_all()),
                         2 => drop(group.try_join_all()),
                         3 => drop(group.shutdown(Duration::from_micros(100))),

@@ -1,12 +1,13 @@
 //! Tasks that are waited for together, in the order in which they end.
 
-use std::collections::VecDeque;
+mod shared;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{Location, resume_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -14,7 +15,10 @@ use crate::clock;
 use crate::join::{JoinError, JoinHandle};
 use crate::park;
 use crate::spawn::{self, Options};
-use crate::task::{CauseKind, Reason, Unparker};
+use crate::task::{CauseKind, Reason};
+use crate::unwind;
+
+use shared::{Ending, Shared, State};
 
 /// Tasks that return the same kind of value and end with their group.
 ///
@@ -22,9 +26,18 @@ use crate::task::{CauseKind, Reason, Unparker};
 /// by an unwinding: a group does not outlive what it was made for. A task may be in a group only; for
 /// tasks that borrow there is [`scope`](https://docs.rs/gocoro/latest/gocoro/task/fn.scope.html).
 ///
+/// A task's panic is given to whoever takes its result. Of those whose results nobody takes, the first
+/// is raised at the end of the group, unless there is something else to return or raise; the others
+/// are as those of tasks that nobody joins: `#[go_main(on_panic = …)]` says what they do.
+///
 /// # Parks
 ///
 /// Dropping it does, until its tasks have ended; nothing cuts that wait short.
+///
+/// # Panics
+///
+/// Dropping it does, with the first panic of a task whose result was not taken, unless it is dropped by
+/// an unwinding.
 ///
 /// # Examples
 ///
@@ -56,67 +69,6 @@ struct Member<T> {
     handle: JoinHandle<T>,
 }
 
-#[derive(Default)]
-struct Shared(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    /// Members that have ended, and whose results were not taken.
-    ended: VecDeque<usize>,
-    /// How many have ended, ever.
-    ended_count: usize,
-    waiter: Option<Unparker>,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until `look` finds something; `None` if the deadline comes first.
-    fn wait<R>(
-        &self,
-        reason: Reason,
-        deadline: Option<Instant>,
-        mut look: impl FnMut(&mut State) -> Option<R>,
-    ) -> Option<R> {
-        loop {
-            let (target, unparker) = park::waiter();
-            {
-                let mut state = self.lock();
-                if let Some(found) = look(&mut state) {
-                    return Some(found);
-                }
-                state.waiter = Some(unparker);
-            }
-            if deadline.is_some_and(|at| clock::now() >= at) {
-                return None;
-            }
-            park::park_record(&target, reason, deadline, || false);
-        }
-    }
-}
-
-/// In a member's closure: says that it has ended, however it has.
-struct Ending {
-    shared: Arc<Shared>,
-    index: usize,
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let waiter = {
-            let mut state = self.shared.lock();
-            state.ended.push_back(self.index);
-            state.ended_count += 1;
-            state.waiter.take()
-        };
-        if let Some(waiter) = waiter {
-            waiter.unpark();
-        }
-    }
-}
-
 impl<T> TaskGroup<T> {
     #[track_caller]
     fn make(limit: Option<NonZeroUsize>) -> TaskGroup<T> {
@@ -146,10 +98,27 @@ impl<T> TaskGroup<T> {
         Some((member.order, member.handle.join_uncut()))
     }
 
-    /// Cancels what is left and waits for it.
-    fn end(&mut self) {
+    /// Cancels what is left and waits for it. Returns the first panic, and loses the others.
+    fn end(&mut self) -> Option<JoinError> {
         self.cancel(CauseKind::Group, self.made_at);
-        park::shielded(|| while self.next_as(Reason::Children).is_some() {});
+        let mut first: Option<JoinError> = None;
+        park::shielded(|| {
+            while let Some((_, result)) = self.next_as(Reason::Children) {
+                match result {
+                    Ok(value) => unwind::drop_quietly(value),
+                    Err(error) if error.is_panic() && first.is_none() => first = Some(error),
+                    Err(error) => error.lose(),
+                }
+            }
+        });
+        first
+    }
+
+    /// As [`TaskGroup::end`], where something else is returned or raised.
+    fn end_quietly(&mut self) {
+        if let Some(error) = self.end() {
+            error.lose();
+        }
     }
 }
 
@@ -232,6 +201,31 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// # Parks
     ///
     /// Until one has ended. On a plain thread it blocks the thread.
+    ///
+    /// # Examples
+    ///
+    /// What its tasks return in an `Err` is a result like any other to a group. To stop at the first:
+    ///
+    /// ```
+    /// use gocoro::task::{self, TaskGroup};
+    ///
+    /// fn all(mut group: TaskGroup<Result<u32, String>>) -> Result<Vec<u32>, String> {
+    ///     let mut values = Vec::new();
+    ///     while let Some(ended) = group.next() {
+    ///         // The group is dropped by the `?`, which cancels the others and waits for them.
+    ///         values.push(ended.map_err(|error| error.to_string())??);
+    ///     }
+    ///     Ok(values)
+    /// }
+    ///
+    /// let mut group = TaskGroup::new();
+    /// group.spawn(|| {
+    ///     task::park();
+    ///     Ok(1)
+    /// });
+    /// group.spawn(|| Err(String::from("no route")));
+    /// assert_eq!(all(group).unwrap_err(), "no route");
+    /// ```
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Option<Result<T, JoinError>> {
         park::spent();
@@ -271,7 +265,8 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// # Errors
     ///
-    /// That of the task that failed first.
+    /// That of the task that failed first: it panicked, was cancelled or was refused. A value is a value,
+    /// also if it is an `Err`; [`TaskGroup::next`] shows how to stop at the first of those.
     ///
     /// # Examples
     ///
@@ -289,7 +284,7 @@ impl<T: Send + 'static> TaskGroup<T> {
             match result {
                 Ok(value) => values.push((order, value)),
                 Err(error) => {
-                    self.end();
+                    self.end_quietly();
                     return Err(error);
                 }
             }
@@ -390,12 +385,12 @@ impl<T: Send + 'static, E: Send + 'static> TaskGroup<Result<T, E>> {
         while let Some((_, result)) = self.next_as(Reason::Join) {
             match result {
                 Ok(Ok(value)) => {
-                    self.end();
+                    self.end_quietly();
                     return Some(Ok(value));
                 }
                 Ok(Err(error)) => failed = Some(error),
                 Err(error) if error.is_panic() => {
-                    self.end();
+                    self.end_quietly();
                     resume_unwind(error.into_panic());
                 }
                 Err(error) => none = Some(error),
@@ -424,8 +419,8 @@ impl<T> Drop for TaskGroup<T> {
         if thread::panicking() {
             // A wait here might be one for the task that unwinds.
             self.cancel(CauseKind::Group, self.made_at);
-        } else {
-            self.end();
+        } else if let Some(error) = self.end() {
+            resume_unwind(error.into_panic());
         }
     }
 }

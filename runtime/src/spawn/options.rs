@@ -56,6 +56,7 @@ impl Options {
             Some(bytes) => SizeClass::holding(bytes)?,
         };
         let span = trace::task_span(id, self.name.as_deref(), at);
+        // A plain task has no room for its parent's number without growing beyond 128 bytes.
         let meta = (self.name.is_some() || span.is_some()).then(|| {
             let parent = current::task().map(|(_, task)| Parent::new(task));
             let name = self.name.map(String::into_boxed_str);

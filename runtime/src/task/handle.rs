@@ -110,13 +110,11 @@ impl fmt::Display for Naming<'_> {
 pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
     let parent = task.meta().and_then(|meta| meta.parent.as_ref());
     let parent = parent.map_or_else(String::new, |parent| format!(", a child of {parent},"));
-    // Not `eprintln`, which panics when stderr is closed.
-    let _ = writeln!(
-        std::io::stderr(),
-        "gocoro: {}{parent} panicked: {}",
-        Naming(task),
-        unwind::message(payload)
-    );
+    let message = unwind::message(payload);
+    let report = format!("gocoro: {}{parent} panicked: {message}\n", Naming(task));
+    // In one piece: a panic hook on another thread writes without the lock. Not `eprint`, which panics
+    // when stderr is closed.
+    let _ = std::io::stderr().write_all(report.as_bytes());
 }
 
 type OnLost = Box<dyn Fn() + Send + Sync>;
@@ -128,9 +126,9 @@ pub(crate) fn set_on_lost_panic(f: OnLost) {
     let _ = ON_LOST.set(f);
 }
 
-/// A panic is dropped that nobody has joined, before the end of its task or after.
+/// A panic is dropped that nobody was told of, before the end of its task or after.
 #[cold]
-pub(super) fn panic_lost() {
+pub(crate) fn panic_lost() {
     if let Some(f) = ON_LOST.get() {
         f();
     }

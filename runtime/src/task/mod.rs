@@ -81,7 +81,7 @@ pub(crate) mod word;
 
 pub(crate) use cell::{Created, End, Flags, Header, Kind, Reason, Run, Spawned, create};
 pub(crate) use cold::{Cause, CauseKind, Meta, Parent};
-pub(crate) use handle::{Naming, report_panic, set_on_lost_panic};
+pub(crate) use handle::{Naming, panic_lost, report_panic, set_on_lost_panic};
 pub use handle::{Task, TaskId};
 pub(crate) use locals::{Found, Locals};
 pub(crate) use queue::ReadyQueue;

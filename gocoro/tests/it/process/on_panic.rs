@@ -1,11 +1,15 @@
 //! What `on_panic` makes of a panic in a task that nobody can join.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use gocoro::go;
-use gocoro::task;
+use gocoro::task::{self, TaskGroup};
 use gocoro::time::sleep;
 
 use super::{IntoCode, run, run_with, scenarios};
-use crate::support::{NEVER, on_drop, settle};
+use crate::support::{NEVER, on_drop, settle, until};
 
 scenarios! {
     report::main,
@@ -13,6 +17,8 @@ scenarios! {
     cancels::main,
     cancels_when_main_has_returned::main,
     joined::main,
+    dropped_group::main,
+    unwound_group::main,
 }
 
 /// Panics, and is not joined.
@@ -28,6 +34,7 @@ mod report {
     #[gocoro::go_main(on_panic = "report")]
     pub(super) fn main() {
         detached();
+        drop(go!({ panic!("a nameless task's") }));
         settle();
         println!("went on");
     }
@@ -38,7 +45,9 @@ fn a_panic_is_reported_and_the_program_goes_on() {
     run("report")
         .code(0)
         .printed("went on")
-        .says(1, &["gocoro: task 'unlucky'", "a child of task 'main', panicked: nobody's"]);
+        .says(1, &["gocoro: task 'unlucky'", "a child of task 'main', panicked: nobody's"])
+        // One that has neither name nor span does not know its parent.
+        .says(1, &[") panicked: a nameless task's"]);
 }
 
 mod aborts {
@@ -118,7 +127,7 @@ mod joined {
             let child = s.spawn(|| panic!("a child's"));
             assert!(child.join().unwrap_err().is_panic());
         });
-        let mut group = task::TaskGroup::new();
+        let mut group = TaskGroup::new();
         group.spawn(|| panic!("a member's"));
         assert!(group.try_join_all().unwrap_err().is_panic());
         println!("went on");
@@ -128,4 +137,65 @@ mod joined {
 #[test]
 fn a_panic_that_somebody_is_told_of_does_neither() {
     run("joined").code(0).printed("went on");
+}
+
+/// A group of two that panic, which have begun.
+fn unlucky_group() -> TaskGroup<()> {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let mut group = TaskGroup::new();
+    for _ in 0..2 {
+        let begun = begun.clone();
+        group.spawn(move || {
+            begun.fetch_add(1, SeqCst);
+            panic!("a member's");
+        });
+    }
+    until(|| begun.load(SeqCst) == 2);
+    group
+}
+
+mod dropped_group {
+    use super::*;
+
+    #[gocoro::go_main(on_panic = "abort")]
+    pub(super) fn main() {
+        let mut group = unlucky_group();
+        assert!(group.next().unwrap().unwrap_err().is_panic());
+        let raised = catch_unwind(AssertUnwindSafe(|| drop(group)));
+        assert_eq!(raised.unwrap_err().downcast_ref(), Some(&"a member's"));
+        println!("the last was raised");
+        drop(unlucky_group());
+        println!("went on");
+    }
+}
+
+#[test]
+fn of_a_groups_panics_one_is_raised_and_the_others_are_nobodys() {
+    for workers in ["1", "2"] {
+        let seen = run_with("dropped_group", &[("GOCORO_WORKERS", workers)]);
+        seen.signal(libc::SIGABRT).printed("the last was raised");
+        seen.says(1, &["on_panic is \"abort\"; aborting"]);
+    }
+}
+
+mod unwound_group {
+    use super::*;
+
+    #[gocoro::go_main(on_panic = "abort")]
+    pub(super) fn main() {
+        let unwound = catch_unwind(|| {
+            let _group = unlucky_group();
+            panic!("main's");
+        });
+        assert!(unwound.is_err());
+        sleep(NEVER);
+    }
+}
+
+#[test]
+fn the_panics_of_a_group_that_is_unwound_are_nobodys() {
+    for workers in ["1", "2"] {
+        let seen = run_with("unwound_group", &[("GOCORO_WORKERS", workers)]);
+        seen.signal(libc::SIGABRT).says(1, &["on_panic is \"abort\"; aborting"]);
+    }
 }

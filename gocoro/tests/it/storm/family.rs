@@ -126,7 +126,9 @@ fn group(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
         cell.ended(ended);
     };
     match random.below(6) {
-        0 => drop(group),
+        0 => {
+            may_panic(|| drop(group));
+        }
         1 => group.join_all().into_iter().for_each(ended),
         2 => drop(cell.ended(group.try_join_all())),
         3 => group.shutdown(short(random)).into_iter().for_each(ended),
@@ -142,6 +144,7 @@ fn group(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
                     break;
                 }
             }
+            may_panic(|| drop(group));
         }
     }
 }

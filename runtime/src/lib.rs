@@ -116,6 +116,7 @@ pub mod export {
         pub use crate::join::{Join, JoinArm};
         pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};
+        pub use crate::scope::ScopedJoinArm;
         pub use crate::spawn::{spawn_local_with, spawn_with};
         pub use crate::stack::switch_pairs;
         pub use crate::sync::mpsc::RecvArm as MpscArm;

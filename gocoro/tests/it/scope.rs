@@ -1,5 +1,7 @@
 //! Tasks that borrow: that their scope waits for all of them, whatever happens to it or to them.
 
+mod select;
+
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
 use std::panic::{self, AssertUnwindSafe};

@@ -22,7 +22,7 @@ enum Outcome<T> {
 }
 
 /// Where a child's value waits for its handle.
-struct Packet<T>(Mutex<Stage<T>>);
+pub(super) struct Packet<T>(Mutex<Stage<T>>);
 
 enum Stage<T> {
     Running,
@@ -41,6 +41,15 @@ impl<T> Packet<T> {
         match std::mem::replace(&mut *self.lock(), Stage::Abandoned) {
             Stage::Ended(outcome) => Some(outcome),
             Stage::Running | Stage::Abandoned => None,
+        }
+    }
+
+    /// Takes the outcome of a child whose task has ended.
+    pub(super) fn take(&self, task: &Task) -> Result<T, JoinError> {
+        match self.abandon().expect("the result was taken before, by `select!`") {
+            Outcome::Returned(value) => Ok(value),
+            Outcome::Panicked(payload) => Err(JoinError::panicked(payload, task.clone())),
+            Outcome::Cancelled | Outcome::NeverRan => Err(JoinError::without_value(task.clone())),
         }
     }
 }
@@ -160,7 +169,8 @@ impl<T> Unspawned<T> {
 /// The right to the value of a task in a scope. Dropping it detaches the task, which the scope still
 /// waits for.
 ///
-/// As [`std::thread::ScopedJoinHandle`], for tasks.
+/// As [`std::thread::ScopedJoinHandle`], for tasks. `select!` takes it in `join(&mut handle)`, as it
+/// does a [`JoinHandle`].
 ///
 /// # Examples
 ///
@@ -172,8 +182,8 @@ impl<T> Unspawned<T> {
 /// });
 /// ```
 pub struct ScopedJoinHandle<'scope, T> {
-    task: JoinHandle<()>,
-    packet: Arc<Packet<T>>,
+    pub(super) task: JoinHandle<()>,
+    pub(super) packet: Arc<Packet<T>>,
     data: Arc<Data>,
     scope: PhantomData<&'scope ()>,
 }
@@ -204,15 +214,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// ```
     pub fn join(self) -> Result<T, JoinError> {
         self.task.wait_for_end();
-        match self.packet.abandon() {
-            Some(Outcome::Returned(value)) => Ok(value),
-            Some(Outcome::Panicked(payload)) => {
-                Err(JoinError::panicked(payload, self.task().clone()))
-            }
-            Some(Outcome::Cancelled | Outcome::NeverRan) | None => {
-                Err(JoinError::without_value(self.task().clone()))
-            }
-        }
+        self.packet.take(self.task())
     }
 
     /// Waits for the task to end and returns its value; raises its panic here if it panicked.
@@ -224,7 +226,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// # Panics
     ///
     /// With the task's own payload if it panicked, and with a message that names the task if it was
-    /// cancelled or never got a stack.
+    /// cancelled or never got a stack, or if it joins itself.
     #[track_caller]
     pub fn wait(self) -> T {
         match self.join() {

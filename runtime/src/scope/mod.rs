@@ -5,6 +5,7 @@
 //! `Packet`, or dropped if nobody can ask for it any more; it says so last, through data that the
 //! child shares, for after that the scope may be gone.
 
+mod arm;
 mod child;
 mod data;
 mod race;
@@ -20,6 +21,7 @@ use crate::scheduler;
 use crate::spawn::{self, Builder};
 use crate::task::{CauseKind, boundary};
 
+pub use arm::ScopedJoinArm;
 use child::Child;
 pub use child::ScopedJoinHandle;
 use data::Data;

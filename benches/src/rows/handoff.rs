@@ -5,6 +5,11 @@
 //! A word in memory says whose turn it is, so that a wake may come early or for nothing. tokio has no park; its
 //! `Notify` holds one wake back in the same way. smol has neither.
 
+#![expect(
+    clippy::redundant_closure,
+    reason = "a closure is inlined, a function passed by its name is not"
+)]
+
 use std::{
     sync::{
         Arc, OnceLock,

@@ -6,6 +6,11 @@
 //! wakes really crossed. So there is a second row, of tasks that stay where they started: on gocoro all do, on tokio
 //! each has a current-thread runtime of its own.
 
+#![expect(
+    clippy::redundant_closure,
+    reason = "a closure is inlined, a function passed by its name is not"
+)]
+
 use std::{
     hint, ptr,
     sync::{

@@ -27,7 +27,8 @@ pub struct ScopedJoinArm<'a, T> {
     task: Task,
 }
 
-impl<T> Choice for ScopedJoinArm<'_, T> {
+// SAFETY: all of it is the join arm's, which keeps the promise.
+unsafe impl<T> Choice for ScopedJoinArm<'_, T> {
     fn attempt(&self) -> bool {
         self.ended.attempt()
     }

@@ -358,10 +358,11 @@ fn a_cancelled_task_that_never_has_to_wait_is_stopped() {
 #[test]
 fn ten_thousand_at_once() {
     on_workers(|_| {
-        let drops = Arc::new(AtomicUsize::new(0));
+        let (begun, drops) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let tasks: Vec<_> = (0..10_000)
             .map(|n| {
-                go!(stack_size = 16 * 1024, clone(drops) => {
+                go!(stack_size = 16 * 1024, clone(begun, drops) => {
+                    begun.fetch_add(1, SeqCst);
                     let _guard = on_drop(move || {
                         drops.fetch_add(1, SeqCst);
                     });
@@ -372,6 +373,6 @@ fn ten_thousand_at_once() {
         settle();
         tasks.iter().for_each(JoinHandle::cancel);
         tasks.into_iter().for_each(assert_cancelled);
-        assert!(drops.load(SeqCst) <= 10_000);
+        assert_eq!(drops.load(SeqCst), begun.load(SeqCst));
     });
 }

@@ -171,19 +171,26 @@ fn the_error_of_a_cancelled_task_says_what_cancelled_it() {
         assert!(group.contains("by its group") && group.contains(file!()), "{group}");
 
         let (send, receive) = mpsc::channel();
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let (joining, is_joining) = mpsc::channel();
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             task::scope(|s| {
                 let waits = s.spawn(|| sleep(NEVER));
-                s.spawn(move || send.send(text(waits.join().unwrap_err())));
+                // The sibling that joins is cancelled too.
+                s.spawn(move || {
+                    task::shield(|| {
+                        joining.send(()).unwrap();
+                        send.send(text(waits.join().unwrap_err())).unwrap();
+                    });
+                });
+                until(|| is_joining.try_recv().is_ok());
                 let unjoined = s.spawn(|| panic!("expected"));
                 drop(unjoined);
                 sleep(NEVER);
             })
         }));
-        // The sibling that joins is cancelled too, so it may not get so far.
-        if let Ok(scope) = receive.try_recv() {
-            assert!(scope.contains("by its scope"), "{scope}");
-        }
+        assert!(caught.is_err());
+        let scope = receive.try_recv().unwrap();
+        assert!(scope.contains("by its scope, opened at") && scope.contains(file!()), "{scope}");
     });
     let handle = runtime.spawn(|| sleep(NEVER));
     drop(runtime);

@@ -64,7 +64,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     #[inline]
     #[track_caller]
     pub fn force(this: &LazyLock<T, F>) -> &T {
-        this.once.call_once(|| {
+        this.once.call_once_of("LazyLock", || {
             // SAFETY: one run at a time, and nobody reads before it is complete.
             let data = || unsafe { &mut *this.data.get() };
             let Data::Function(f) = std::mem::replace(data(), Data::Nothing) else {

@@ -17,6 +17,10 @@ use crate::park;
 /// First come, first served: whoever unlocks it hands it to the one that has waited longest, and
 /// nobody comes in between. A guard may be held across waits.
 ///
+/// That it is locked twice is told by who locked it. A guard is not `Send`, but a local task of the same
+/// worker can be given one, by `Scope::spawn_local`. Then the task that locked it panics if it locks it
+/// again, though the other one would unlock it; and the other one would wait for itself.
+///
 /// A panic of the task or thread that holds it poisons it, as in std. A task that is cancelled, or
 /// whose timeout expires, while it holds it does not: its guard unlocks like any other value drops.
 ///
@@ -100,7 +104,8 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Panics
     ///
-    /// If the task or thread holds it already, which could never end; the message names the task.
+    /// If the task or thread locked it before and it is still locked, which could never end; the message
+    /// names the task.
     ///
     /// # Examples
     ///

@@ -80,9 +80,16 @@ impl Once {
     #[inline]
     #[track_caller]
     pub fn call_once<F: FnOnce()>(&self, f: F) {
+        self.call_once_of("Once", f);
+    }
+
+    /// As [`Once::call_once`], of something that its users know by this name.
+    #[inline]
+    #[track_caller]
+    pub(super) fn call_once_of<F: FnOnce()>(&self, owner: &str, f: F) {
         if !self.is_completed() {
             let mut f = Some(f);
-            self.call(false, &mut |_| f.take().expect("it runs once")());
+            self.call(Some(owner), &mut |_| f.take().expect("it runs once")());
         }
     }
 
@@ -112,7 +119,7 @@ impl Once {
     pub fn call_once_force<F: FnOnce(&OnceState)>(&self, f: F) {
         if !self.is_completed() {
             let mut f = Some(f);
-            self.call(true, &mut |state| f.take().expect("it runs once")(state));
+            self.call(None, &mut |state| f.take().expect("it runs once")(state));
         }
     }
 
@@ -131,6 +138,21 @@ impl Once {
     /// # Panics
     ///
     /// If a run panicked; and if the caller is the one that runs it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::sync::{Arc, Once};
+    ///
+    /// let ready = Arc::new(Once::new());
+    /// let theirs = ready.clone();
+    /// let waiter = gocoro::go!({
+    ///     theirs.wait();
+    ///     assert!(theirs.is_completed());
+    /// });
+    /// ready.call_once(|| println!("ready"));
+    /// waiter.wait();
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         self.wait_for(false);
@@ -150,9 +172,10 @@ impl Once {
         self.wait_for(true);
     }
 
+    /// `owner`: what is poisoned by a run that panicked; `None`: that does not count.
     #[cold]
     #[track_caller]
-    fn call(&self, force: bool, f: &mut dyn FnMut(&OnceState)) {
+    fn call(&self, owner: Option<&str>, f: &mut dyn FnMut(&OnceState)) {
         let me = holder::me();
         loop {
             let word = self.word.load(Acquire);
@@ -164,8 +187,8 @@ impl Once {
                 continue;
             }
             let poisoned = word & POISONED != 0;
-            if poisoned && !force {
-                panic!("Once instance has previously been poisoned");
+            if poisoned && let Some(owner) = owner {
+                panic!("{owner} instance has previously been poisoned");
             }
             let next = me | (word & WAITERS);
             if self.word.compare_exchange(word, next, AcqRel, Relaxed).is_ok() {

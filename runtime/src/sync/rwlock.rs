@@ -19,7 +19,8 @@ use crate::park;
 ///
 /// First come, first served: a reader that comes while a writer waits, waits behind it, so that
 /// neither readers nor writers starve. As in std, this means that a task that holds it for reading
-/// must not read-lock it again: with a writer waiting in between, neither could go on.
+/// must not read-lock it again: with a writer waiting in between, neither could go on. That it locks what
+/// it has write-locked is told by who locked it, as for a [`Mutex`](super::Mutex).
 ///
 /// A panic of a writer poisons it, as in std; a reader's does not, and neither does a writer's being
 /// cancelled.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gocoro::go;
 use gocoro::runtime::LocalRuntime;
-use gocoro::sync::{Arc, Barrier, Event, Mutex, RwLock};
+use gocoro::sync::{Arc, Barrier, Event, LazyLock, Mutex, RwLock};
 use gocoro::task;
 use gocoro::time::timeout;
 
@@ -238,4 +238,16 @@ fn a_local_runtime_is_left_and_entered_while_a_task_unwinds() {
         drop(runtime);
         assert!(unwinding.join().unwrap_err().is_panic());
     });
+}
+
+/// The message named the `Once` inside.
+#[test]
+fn a_poisoned_lazy_lock_says_what_it_is() {
+    let lazy = LazyLock::<(), _>::new(|| panic!("expected"));
+    let message = |_| {
+        let payload = catch_unwind(AssertUnwindSafe(|| LazyLock::force(&lazy))).unwrap_err();
+        payload.downcast::<String>().map_or_else(|_| String::new(), |text| *text)
+    };
+    let messages = [1, 2].map(message);
+    assert_eq!(messages[1], "LazyLock instance has previously been poisoned");
 }

@@ -154,19 +154,32 @@ fn a_lazy_lock_that_is_changed_first_is_made_first() {
 }
 
 #[test]
-fn a_static_lazy_lock_is_made_once() {
-    static RUNS: AtomicUsize = AtomicUsize::new(0);
-    static LAZY: LazyLock<usize> = LazyLock::new(|| {
-        for _ in 0..20 {
-            task::yield_now();
-        }
-        RUNS.fetch_add(1, SeqCst)
-    });
+fn a_lazy_lock_is_made_once_and_all_get_that() {
     matrix(|peer| {
-        let peers: Vec<_> = (0..8).map(|_| spawn(peer, || *LAZY)).collect();
-        assert!(peers.into_iter().all(|peer| peer.wait() == 0));
+        let runs = Arc::new(AtomicUsize::new(0));
+        let theirs = runs.clone();
+        let lazy = Arc::new(LazyLock::new(move || {
+            for _ in 0..20 {
+                task::yield_now();
+            }
+            theirs.fetch_add(1, SeqCst) + 7
+        }));
+        let peers: Vec<_> = (0..8)
+            .map(|_| {
+                let lazy = lazy.clone();
+                spawn(peer, move || **lazy)
+            })
+            .collect();
+        assert_eq!(**lazy, 7);
+        assert!(peers.into_iter().all(|peer| peer.wait() == 7));
+        assert_eq!(runs.load(SeqCst), 1);
     });
-    assert_eq!(RUNS.load(SeqCst), 1);
+}
+
+#[test]
+fn a_lazy_lock_may_be_a_static() {
+    static LAZY: LazyLock<Vec<u32>> = LazyLock::new(|| vec![1, 2]);
+    both(|| assert_eq!(*LAZY, [1, 2]));
 }
 
 #[test]

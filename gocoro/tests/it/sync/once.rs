@@ -7,7 +7,7 @@ use gocoro::sync::{Arc, Once};
 use gocoro::{go, task};
 
 use super::{assert_cancelled, both, matrix, on_one_worker, spawn};
-use crate::support::{on_workers, settle, until};
+use crate::support::{Colour, on_workers, settle, until};
 
 #[test]
 fn runs_once() {
@@ -66,35 +66,46 @@ fn a_panic_poisons() {
     });
 }
 
+/// What two peers of `calls` each came to that waited for a run, or came after it, that panicked.
+fn beside_a_panic<const N: usize>(peer: Colour, calls: [fn(&Once); N]) -> [Result<(), ()>; N] {
+    let once = Arc::new(Once::new());
+    let (begun, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let runner = spawn(peer, {
+        let (once, begun, go_on) = (once.clone(), begun.clone(), go_on.clone());
+        move || {
+            once.call_once(|| {
+                begun.store(1, SeqCst);
+                until(|| go_on.load(SeqCst) == 1);
+                panic!("expected");
+            });
+        }
+    });
+    until(|| begun.load(SeqCst) == 1);
+    let peers = calls.map(|call| {
+        let once = once.clone();
+        spawn(peer, move || call(&once))
+    });
+    settle();
+    go_on.store(1, SeqCst);
+    assert!(runner.ended().is_err());
+    peers.map(|peer| peer.ended())
+}
+
 #[test]
 fn those_who_wait_for_one_that_panics_are_told() {
     matrix(|peer| {
-        let once = Arc::new(Once::new());
-        let theirs = once.clone();
-        let (begun, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let flags = (begun.clone(), go_on.clone());
-        let runner = spawn(peer, move || {
-            theirs.call_once(|| {
-                flags.0.store(1, SeqCst);
-                until(|| flags.1.load(SeqCst) == 1);
-                panic!("expected");
-            });
-        });
-        until(|| begun.load(SeqCst) == 1);
-        let spawn_one = |f: fn(&Once)| {
-            let once = once.clone();
-            spawn(peer, move || f(&once))
-        };
-        let fail = [spawn_one(|once| once.call_once(|| unreachable!())), spawn_one(Once::wait)];
-        let succeed = [spawn_one(|once| once.call_once_force(|_| ())), spawn_one(Once::wait_force)];
-        settle();
-        go_on.store(1, SeqCst);
-        assert!(runner.ended().is_err());
-        succeed.into_iter().for_each(|peer| peer.wait());
-        // One of those that call it may have come after the one that forced it.
-        let failed = fail.map(|peer| peer.ended().is_err());
-        println!("told: {failed:?}");
-        assert!(once.is_completed());
+        let never = |once: &Once| once.call_once(|| unreachable!("it is poisoned"));
+        let calls: [fn(&Once); 4] = [never, Once::wait, never, Once::wait];
+        assert_eq!(beside_a_panic(peer, calls), [Err(()); 4]);
+    });
+}
+
+#[test]
+fn those_who_do_not_mind_a_panic_go_on() {
+    matrix(|peer| {
+        let force = |once: &Once| once.call_once_force(|state| assert!(state.is_poisoned()));
+        let calls: [fn(&Once); 4] = [force, Once::wait_force, force, Once::wait_force];
+        assert_eq!(beside_a_panic(peer, calls), [Ok(()); 4]);
     });
 }
 

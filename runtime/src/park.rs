@@ -315,6 +315,14 @@ fn unwinds(core: &Core, task: &Header) -> bool {
     thread::panicking() && (!core.panicked_before.get() || task.has(Flags::THROWN))
 }
 
+/// Whether what runs here unwinds, as far as it can be told.
+pub(crate) fn is_unwinding() -> bool {
+    match current::task() {
+        Some((core, task)) => unwinds(core, task),
+        None => thread::panicking(),
+    }
+}
+
 /// Whether a cancel or an expiry is pending for the task, and no shield hides it.
 pub(crate) fn is_interrupted(task: &Header) -> bool {
     task.has(Flags::CANCEL | Flags::EXPIRED)

@@ -1,6 +1,7 @@
 //! What once went wrong. Each names what was seen.
 
 mod channels;
+mod groups;
 mod join;
 mod sync;
 

@@ -6,7 +6,6 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use slab::Slab;
@@ -92,9 +91,13 @@ impl<T> TaskGroup<T> {
         if self.members.is_empty() {
             return None;
         }
-        let index = self.shared.wait(reason, None, |state| state.ended.pop_front())?;
+        let index = self.shared.wait(reason, None, |state| state.ended.front().copied())?;
+        if reason == Reason::Join {
+            // Its task-locals are still to be dropped, and may wait: the group has it until then.
+            self.members[index].handle.wait_for_end();
+        }
+        self.shared.lock().ended.pop_front();
         let member = self.members.remove(index);
-        // All that is left of it is a few instructions.
         Some((member.order, member.handle.join_uncut()))
     }
 
@@ -173,8 +176,11 @@ impl<T: Send + 'static> TaskGroup<T> {
         }
         let entry = self.members.vacant_entry();
         let ending = Ending { shared: self.shared.clone(), index: entry.key() };
+        // Dropped in this order if it never runs: it has ended when nothing of `f` is left.
+        let member = (f, ending);
         let body = move || {
-            let _ending = ending;
+            let member = member;
+            let (f, _ending) = member;
             f()
         };
         let at = Location::caller();
@@ -416,7 +422,7 @@ impl<T> Drop for TaskGroup<T> {
         if self.members.is_empty() {
             return;
         }
-        if thread::panicking() {
+        if park::is_unwinding() {
             // A wait here might be one for the task that unwinds.
             self.cancel(CauseKind::Group, self.made_at);
         } else if let Some(error) = self.end() {
@@ -427,9 +433,11 @@ impl<T> Drop for TaskGroup<T> {
 
 impl<T> fmt::Debug for TaskGroup<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The writer may wait.
+        let ended = self.shared.lock().ended.len();
         f.debug_struct("TaskGroup")
             .field("len", &self.members.len())
-            .field("ended", &self.shared.lock().ended.len())
+            .field("ended", &ended)
             .field("limit", &self.limit)
             .field("made_at", &format_args!("{}", self.made_at))
             .finish()

@@ -138,7 +138,7 @@ impl<T> Ending<T> {
         match unwanted {
             Some(Outcome::Returned(value)) => {
                 if let Err(payload) = unwind::catch(|| drop(value)) {
-                    self.data.child_panicked(payload);
+                    self.value_panicked(payload);
                 }
             }
             Some(Outcome::Panicked(payload)) => self.data.child_panicked(payload),
@@ -148,6 +148,18 @@ impl<T> Ending<T> {
             Some(Outcome::Cancelled) | None => {}
         }
         self.data.child_ended(self.slot);
+    }
+
+    /// A value that nobody wants unwound from its destructor, which may have waited and been cancelled.
+    fn value_panicked(&self, payload: Payload) {
+        let panic = match current::task() {
+            Some((_, task)) => boundary::panic_of(task, payload),
+            None => Ok(payload),
+        };
+        match panic {
+            Ok(payload) => self.data.child_panicked(payload),
+            Err(cancel) => unwind::drop_quietly(cancel),
+        }
     }
 }
 

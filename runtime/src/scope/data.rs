@@ -217,6 +217,13 @@ impl Ended {
         // If that was because the runtime ends, this task is being cancelled, or will be.
         scheduler::await_cancel_of_closed();
         park::throw_if_pending();
+        if park::is_unwinding() {
+            // A panic would end the process, and with it what other destructors have to do.
+            eprintln!(
+                "gocoro: {name}, spawned in a scope by a destructor, was refused: its runtime was closed"
+            );
+            return;
+        }
         panic!("{name} was refused: no stack could be had, or its runtime was closed");
     }
 

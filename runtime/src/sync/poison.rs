@@ -13,8 +13,9 @@
 //!   before it became a worker;
 //! - that was taken in the middle of another task's unwinding, if the worker was in the middle of one
 //!   ever since;
-//! - that was held already when `catch_unwind` swallowed a cancel or an expired timeout, if the panic
-//!   comes before the task next takes a lock or unwinds to where it was meant to.
+//! - that was held already when `catch_unwind` caught a cancel or an expired timeout, if the program keeps
+//!   what it caught, and the panic comes before the task next takes a lock or unwinds to where it was
+//!   meant to.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -176,6 +176,11 @@ fn stacks_in_locked_memory_are_guarded() {
 /// Such a guard costs two mappings, wherever the others cost none.
 #[test]
 fn guards_in_locked_memory_are_counted() {
+    if std::env::var_os("GOCORO_SANITIZER").is_some() {
+        return println!(
+            "skipped: what a sanitizer keeps of so much locked memory takes it minutes"
+        );
+    }
     let most = super::limits::mappings_max();
     if most >= super::limits::TOO_MANY_MAPPINGS {
         println!("skipped: there is room for {most} mappings");

@@ -11,7 +11,7 @@ use gocoro::net::{TcpListener, TcpStream};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 
-use crate::support::{HANG, NEVER, SOON, on_workers, settle, until, with_workers};
+use crate::support::{HANG, NEVER, SOON, bounded, on_workers, settle, until, with_workers};
 
 /// Runs `greedy` on each worker, over and over, until a socket, a timer, a park, a fresh task and a
 /// fresh local one beside it have all got their turns.
@@ -135,6 +135,38 @@ fn tasks_that_spawn_their_successors_starve_nobody() {
             }
             stop.store(true, SeqCst);
         }
+    });
+}
+
+/// The first of the old tasks goes before newer ones, and then waits for a task that does not end: it holds the
+/// other old ones up, but not for ever.
+#[test]
+fn old_tasks_that_wait_for_tasks_starve_nobody() {
+    const OLD: usize = 4;
+    bounded(|| {
+        with_workers(1).run(|| {
+            let stop = Arc::new(AtomicBool::new(false));
+            let begun = Arc::new(AtomicUsize::new(0));
+            let old: Vec<_> = (0..OLD)
+                .map(|_| {
+                    go!(clone(begun) => {
+                        begun.fetch_add(1, SeqCst);
+                        go!(local => { sleep(NEVER) }).wait();
+                    })
+                })
+                .collect();
+            let newer = go!(clone(stop) => {
+                while !stop.load(SeqCst) {
+                    go!({});
+                    go!({});
+                    task::yield_now();
+                }
+            });
+            until(|| begun.load(SeqCst) == OLD);
+            stop.store(true, SeqCst);
+            newer.wait();
+            old.iter().for_each(JoinHandle::cancel);
+        });
     });
 }
 

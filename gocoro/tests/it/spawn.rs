@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
+use std::time::Instant;
 
+use gocoro::channel::bounded;
 use gocoro::runtime::LocalRuntime;
 use gocoro::task::{self, Builder, TaskId};
 use gocoro::{go, go_test};
@@ -295,13 +297,14 @@ fn sizes_and_alignments_of_closures_and_results() {
 #[test]
 fn a_tree_of_tasks_needs_stacks_by_its_depth() {
     const FAN_OUT: usize = 8;
-    const DEPTH: u32 = 4;
+    const DEPTH: u32 = 5;
 
     /// Tasks that have started and not ended, now and at most.
     #[derive(Default)]
     struct Live(AtomicUsize, AtomicUsize);
 
-    fn leaves(depth: u32, live: &Arc<Live>) -> usize {
+    /// Each task joins its children, or receives their sums.
+    fn leaves(depth: u32, live: &Arc<Live>, by_join: bool) -> usize {
         live.1.fetch_max(live.0.fetch_add(1, SeqCst) + 1, SeqCst);
         let _ended = on_drop(|| {
             live.0.fetch_sub(1, SeqCst);
@@ -309,18 +312,36 @@ fn a_tree_of_tasks_needs_stacks_by_its_depth() {
         if depth == 0 {
             return 1;
         }
-        let children: Vec<_> =
-            (0..FAN_OUT).map(|_| go!(clone(live) => { leaves(depth - 1, &live) })).collect();
-        children.into_iter().map(task::JoinHandle::wait).sum()
+        let (sender, receiver) = bounded(1);
+        let child = |_| {
+            go!(clone(live, sender) => {
+                let leaves = leaves(depth - 1, &live, by_join);
+                if !by_join {
+                    sender.send(leaves).unwrap();
+                }
+                leaves
+            })
+        };
+        let children: Vec<_> = (0..FAN_OUT).map(child).collect();
+        if by_join {
+            children.into_iter().map(task::JoinHandle::wait).sum()
+        } else {
+            drop(children);
+            (0..FAN_OUT).map(|_| receiver.recv().unwrap()).sum()
+        }
     }
 
     on_workers(|workers| {
-        let live = Arc::default();
-        assert_eq!(leaves(DEPTH, &live), FAN_OUT.pow(DEPTH));
-        let most = live.1.load(SeqCst);
-        println!("{most} at most");
-        // Twice, since the oldest goes first every so often.
-        let enough = workers * 2 * DEPTH as usize * FAN_OUT;
-        assert!(most <= enough, "{most} alive on {workers} workers");
+        for by_join in [true, false] {
+            let (live, begun) = (Arc::default(), Instant::now());
+            assert_eq!(leaves(DEPTH, &live, by_join), FAN_OUT.pow(DEPTH));
+            let most = live.1.load(SeqCst);
+            println!("{most} at most");
+            // A worker has its branch, one more that went before its turn, and those that did so since
+            // that one took long: after 1, 2, 4 … 64 ms, and each 64 ms from then on.
+            let branches = 2 + 7 + begun.elapsed().as_millis() as usize / 64;
+            let enough = workers * branches * (DEPTH as usize + 1);
+            assert!(most <= enough, "{most} alive on {workers} workers, not {enough}");
+        }
     });
 }

@@ -4,6 +4,7 @@
 //! `SLEEP.md`, with the argument that no wake is lost.
 
 mod default;
+mod early;
 pub(crate) mod idle;
 mod job;
 mod pick;

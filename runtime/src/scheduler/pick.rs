@@ -104,10 +104,14 @@ impl Worker {
 
     #[cold]
     pub(super) fn start_oldest(&self) -> Option<*const Header> {
-        if self.starved.get() {
+        if self.starved.get() || self.unstarted.is_empty() {
+            return None;
+        }
+        if !self.early.is_free(self.core.mailbox.id()) {
             return None;
         }
         let task = self.unstarted.pop_oldest(self.seat())?;
+        self.early.start(&task);
         self.start(task)
     }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::early::Early;
 use super::job::{self, LINK_DUE, ON_KEPT};
 use super::sleep::Spins;
 use super::start::WorkerSeed;
@@ -39,6 +40,8 @@ pub(crate) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) index: usize,
     pub(super) unstarted: Unstarted,
+    /// The oldest of them that went before newer ones.
+    pub(super) early: Early,
     /// Whose turn it is when both kinds are there: the unstarted tasks'.
     pub(super) starts_next: Cell<bool>,
     pub(super) picks: Cell<u32>,
@@ -103,6 +106,7 @@ impl Worker {
             driver,
             index,
             unstarted: Unstarted::new(deque, shared.seats.len() == 1),
+            early: Early::new(),
             starts_next: Cell::new(false),
             picks: Cell::new(0),
             streak: Cell::new(0),

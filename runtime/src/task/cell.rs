@@ -12,6 +12,7 @@ use super::cold::{Cold, Meta};
 use super::handle::Task;
 use super::inbox::Linked;
 use super::memory;
+use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::{Completed, Word};
 use crate::loom::AtomicPtr;
@@ -26,41 +27,6 @@ pub(crate) enum Run {
     Running,
     Parked,
     Done,
-}
-
-/// What a parked task waits for; for reports, and for those wakes that depend on it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(crate) enum Reason {
-    Park,
-    Sleep,
-    Join,
-    Readable,
-    Writable,
-    Blocking,
-    Send,
-    Receive,
-    Select,
-    /// A choice with readiness among its arms.
-    SelectIo,
-    Lock,
-    Condvar,
-    Barrier,
-    Once,
-    Semaphore,
-    WaitGroup,
-    Event,
-    Promise,
-    /// No wait: the task never got a stack of its own, and this one is to drop its closure.
-    Refused,
-    /// A wait that must not be cut short: nothing is thrown out of it.
-    Children,
-}
-
-impl Reason {
-    pub(crate) fn is_io(self) -> bool {
-        matches!(self, Reason::Readable | Reason::Writable | Reason::SelectIo)
-    }
 }
 
 /// The owner's flags: one byte, tested once at each park and each resume.

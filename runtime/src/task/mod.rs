@@ -75,15 +75,17 @@ mod locals;
 pub(crate) mod mailbox;
 mod memory;
 mod queue;
+mod reason;
 mod reference;
 mod unparker;
 pub(crate) mod word;
 
-pub(crate) use cell::{Created, End, Flags, Header, Kind, Reason, Run, Spawned, create};
+pub(crate) use cell::{Created, End, Flags, Header, Kind, Run, Spawned, create};
 pub(crate) use cold::{Cause, CauseKind, Meta, Parent};
 pub(crate) use handle::{Naming, panic_lost, report_panic, set_on_lost_panic};
 pub use handle::{Task, TaskId};
 pub(crate) use locals::{Found, Locals};
 pub(crate) use queue::ReadyQueue;
+pub(crate) use reason::Reason;
 pub(crate) use reference::TaskRef;
 pub(crate) use unparker::{Target, Unparker, Wake, push_if_asked};

@@ -31,12 +31,12 @@ pub(crate) const BATCH_TASKS: u32 = 128;
 /// newer ones can keep it from starting.
 pub(crate) const OLDEST_EVERY: u32 = 61;
 
-/// How long one of those that waits for tasks of its own keeps the next from it: trees of tasks take
-/// memory by their depth as long as their branches take less.
+/// How long one of those that waits for tasks of its own keeps the next from it. A second one doubles it, and so
+/// on: trees of tasks take memory by their depth as long as their branches take less.
 pub(crate) const EARLY_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// The longest such pause; it doubles each time.
-pub(crate) const EARLY_PAUSE_MAX: std::time::Duration = std::time::Duration::from_millis(64);
+/// How many of them count, so that the pause is 64 ms at most.
+pub(crate) const EARLY_BRANCHES_MAX: usize = 7;
 
 /// Times in a row that the task just woken goes before the queue.
 pub(crate) const NEXT_STREAK_MAX: u32 = 16;

@@ -1,52 +1,58 @@
 //! Unstarted tasks that go before newer ones, so that those cannot keep them from starting.
 //!
 //! In a tree of tasks that wait for their children, the oldest is the root of a whole subtree, which would have come
-//! later by itself: each one that is started early is another branch under way, with its stacks. So there is one at
-//! a time: the next may go when the last has ended, or waits for what no task brings. One that waits for tasks
-//! for long holds the others up for a while only, each time for longer than the time before.
+//! later by itself: each one that is started early is another branch under way, with its stacks. So the next may go
+//! when those before it have ended, or wait for what no task brings; else after a pause, which is longer the more
+//! branches there are.
 
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
 use crate::clock;
-use crate::limits::{EARLY_PAUSE, EARLY_PAUSE_MAX};
+use crate::limits::{EARLY_BRANCHES_MAX, EARLY_PAUSE};
 use crate::task::{Run, TaskRef};
 
-/// The task of a worker that was started early last.
+/// The tasks of a worker that were started early.
 #[derive(Debug)]
 pub(super) struct Early {
-    last: RefCell<Option<TaskRef>>,
-    /// Until when it holds the next one up, since that was first asked for.
-    until: Cell<Option<Instant>>,
-    /// For how long it does.
-    pause: Cell<std::time::Duration>,
+    /// Those that still are branches, the newest last; the oldest are forgotten if there are too many.
+    branches: RefCell<Vec<TaskRef>>,
+    /// When the next one was first asked for.
+    since: Cell<Option<Instant>>,
 }
 
 impl Early {
     pub(super) fn new() -> Early {
-        Early { last: RefCell::default(), until: Cell::new(None), pause: Cell::new(EARLY_PAUSE) }
+        Early {
+            branches: RefCell::new(Vec::with_capacity(EARLY_BRANCHES_MAX)),
+            since: Cell::new(None),
+        }
     }
 
     /// Whether another task may be started early, by the worker with this number.
     pub(super) fn is_free(&self, worker: u16) -> bool {
-        if !self.last.borrow().as_ref().is_some_and(|last| is_branch(last, worker)) {
-            self.pause.set(EARLY_PAUSE);
+        let mut branches = self.branches.take();
+        branches.retain(|task| is_branch(task, worker));
+        let count = branches.len();
+        self.branches.replace(branches);
+        if count == 0 {
             return true;
         }
         let now = clock::now();
-        let until = self.until.get().unwrap_or(now + self.pause.get());
-        self.until.set(Some(until));
-        if now < until {
-            return false;
-        }
-        self.pause.set((2 * self.pause.get()).min(EARLY_PAUSE_MAX));
-        true
+        let since = self.since.get().unwrap_or(now);
+        self.since.set(Some(since));
+        now - since >= EARLY_PAUSE * (1 << (count - 1))
     }
 
     /// This one is started early.
     pub(super) fn start(&self, task: &TaskRef) {
-        self.until.set(None);
-        self.last.replace(Some(task.clone()));
+        self.since.set(None);
+        let mut branches = self.branches.take();
+        if branches.len() == EARLY_BRANCHES_MAX {
+            drop(branches.remove(0));
+        }
+        branches.push(task.clone());
+        self.branches.replace(branches);
     }
 }
 

@@ -9,11 +9,20 @@ use crate::task::{Flags, Header, TaskRef};
 const FAR: usize = 4;
 const NEAR: usize = 2;
 
+/// Cache lines of the innermost frames that are fetched: those of a park and of what called it.
+const FRAME_LINES: usize = 3;
+
+/// Those of a task that waited for a descriptor: a system call follows, and the kernel leaves little in the cache.
+const FRAME_LINES_IO: usize = 8;
+
 /// With so many tasks in the queue, they are fetched in groups.
 const MANY: usize = 4096;
 
 /// Tasks of a group.
 const GROUP: usize = 8;
+
+/// Each of their lines counts, for what limits them is how many the memory brings at a time.
+const FRAME_LINES_MANY: usize = 1;
 
 impl Worker {
     /// The next task to resume, with its stack.
@@ -63,10 +72,14 @@ impl Worker {
             return self.prefetch_group();
         }
         if let Some(far) = ready.peek(FAR) {
-            prefetch_header(far);
+            Header::prefetch(far);
         }
         if let Some(near) = ready.peek(NEAR) {
-            prefetch_stack(near);
+            // SAFETY: queued tasks are alive, and this worker's.
+            match unsafe { (*near).reason.get() }.is_io() {
+                true => prefetch_stack::<FRAME_LINES_IO>(near),
+                false => prefetch_stack::<FRAME_LINES>(near),
+            }
         }
     }
 
@@ -80,8 +93,10 @@ impl Worker {
         }
         self.fetched.set(GROUP - 1);
         let ready = &self.core.ready;
-        (FAR + GROUP..FAR + 2 * GROUP).filter_map(|at| ready.peek(at)).for_each(prefetch_header);
-        (FAR..FAR + GROUP).filter_map(|at| ready.peek(at)).for_each(prefetch_stack);
+        (FAR + GROUP..FAR + 2 * GROUP).filter_map(|at| ready.peek(at)).for_each(Header::prefetch);
+        (FAR..FAR + GROUP)
+            .filter_map(|at| ready.peek(at))
+            .for_each(prefetch_stack::<FRAME_LINES_MANY>);
     }
 
     /// Starts this task if it is the newest here.
@@ -158,18 +173,12 @@ impl Worker {
 }
 
 #[inline(always)]
-fn prefetch_header(task: *const Header) {
-    stack::prefetch(task.addr());
-    stack::prefetch(task.addr() + 64);
-}
-
-#[inline(always)]
-fn prefetch_stack(task: *const Header) {
+fn prefetch_stack<const FRAME_LINES: usize>(task: *const Header) {
     // SAFETY: queued tasks are alive, and this worker's.
     let task = unsafe { &*task };
     // SAFETY: on the owner's thread.
     if let Some(stack) = unsafe { task.stack() } {
-        stack.prefetch(task.depth.get());
+        stack.prefetch::<FRAME_LINES>(task.depth.get());
     }
 }
 

@@ -18,7 +18,7 @@ use crate::current::{self, Core};
 use crate::limits::{BATCH_TASKS, BUDGET, ID_BLOCK, PLACEMENT_SLACK};
 use crate::park;
 use crate::reactor::Driver;
-use crate::stack::{self, AltStack, Stack};
+use crate::stack::{AltStack, Stack};
 use crate::task::{Flags, Header, Reason, Run, TaskRef};
 use crate::timer::Alarm;
 use crate::trace;
@@ -352,7 +352,7 @@ impl Worker {
             // One is taken while the task of the one before comes into the cache.
             let next = self.core.timers.borrow_mut().pop_expired(now);
             if let Some(alarm) = next {
-                stack::prefetch(alarm.task.addr().get());
+                Header::prefetch(alarm.task.as_ptr());
             }
             if let Some(alarm) = std::mem::replace(&mut due, next) {
                 any = true;

@@ -146,10 +146,10 @@ impl Stack {
         generator.resume();
     }
 
-    /// Brings into the cache what a resume touches first: the coroutine's record, and the frames
-    /// `depth` bytes below it, where it suspended.
+    /// Brings into the cache what a resume touches first: the coroutine's record, and the lines of the
+    /// frames `depth` bytes below it, where it suspended.
     #[inline(always)]
-    pub(crate) fn prefetch(&self, depth: u32) {
+    pub(crate) fn prefetch<const FRAME_LINES: usize>(&self, depth: u32) {
         let record = self.raw.as_ptr().addr();
         for offset in RECORD_OFFSETS {
             prefetch(record + offset);
@@ -292,9 +292,6 @@ const LINE_BYTES: usize = 64;
 
 /// Where in generator's record of a coroutine the fields lie that a switch touches.
 const RECORD_OFFSETS: [usize; 3] = [0, 64, 256];
-
-/// The frames of a park and of what called it.
-const FRAME_LINES: usize = 3;
 
 /// Brings a cache line closer; any address will do.
 #[inline(always)]

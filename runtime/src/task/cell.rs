@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, offset_of};
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
@@ -16,7 +16,7 @@ use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::{Completed, Word};
 use crate::loom::AtomicPtr;
-use crate::stack::{SizeClass, Stack};
+use crate::stack::{self, SizeClass, Stack};
 use crate::unwind::{self, Payload};
 
 /// Where a started task is. The owner's alone.
@@ -66,8 +66,7 @@ pub(crate) struct Kind {
 
 // With a closure or result of two words a task is 128 bytes, the smaller of the sizes that threads
 // keep memory of.
-#[cfg(not(all(test, loom)))]
-#[cfg(not(gocoro_asan))]
+#[cfg(not(any(gocoro_asan, all(test, loom))))]
 const _: () = assert!(size_of::<TaskCell<[usize; 2], ()>>() <= 128);
 
 /// The head of a task's allocation. The page of the parent module says who may touch what.
@@ -76,18 +75,19 @@ pub(crate) struct Header {
     pub(crate) word: Word,
     pub(super) refs: AtomicU32,
     link: AtomicPtr<Header>,
-    pub(super) vtable: &'static VTable,
+    /// Here begin the 16 bytes that a switch touches, which lie on one cache line.
     pub(crate) run: Cell<Run>,
     pub(crate) flags: Cell<u8>,
     pub(crate) reason: Cell<Reason>,
-    pub(crate) kind: Kind,
     /// Of its stack; asked for, until it has one.
     pub(crate) class: Cell<SizeClass>,
-    /// Which runtime it belongs to.
-    pub(crate) home: u32,
     /// How far below its stack's record the task suspended last; only a hint.
     pub(crate) depth: Cell<u32>,
     stack: UnsafeCell<Option<Stack>>,
+    pub(super) vtable: &'static VTable,
+    /// Which runtime it belongs to.
+    pub(crate) home: u32,
+    pub(crate) kind: Kind,
     pub(crate) boundary: Cell<*const Boundary>,
     pub(crate) live_prev: Cell<*const Header>,
     pub(crate) live_next: Cell<*const Header>,
@@ -96,6 +96,13 @@ pub(crate) struct Header {
     pub(crate) spawned_at: &'static Location<'static>,
     pub(super) cold: Cold,
 }
+
+/// Where the bytes lie that a switch touches.
+const SWITCHED: usize = offset_of!(Header, run);
+
+#[cfg(not(any(gocoro_asan, all(test, loom))))]
+const _: () =
+    assert!(SWITCHED.is_multiple_of(16) && offset_of!(Header, stack) + 8 <= SWITCHED + 16);
 
 impl Linked for Header {
     fn link(&self) -> &AtomicPtr<Header> {
@@ -118,6 +125,12 @@ impl Header {
     #[inline(always)]
     pub(crate) fn clear(&self, flag: u8) {
         self.flags.set(self.flags.get() & !flag);
+    }
+
+    /// Brings into the cache what a switch to the task touches of its header. Any address will do.
+    #[inline(always)]
+    pub(crate) fn prefetch(task: *const Header) {
+        stack::prefetch(task.addr() + SWITCHED);
     }
 
     /// The stack, by the owner.

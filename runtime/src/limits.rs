@@ -28,11 +28,11 @@ pub(crate) const GUARD_PAGES: usize = 17;
 pub(crate) const BATCH_TASKS: u32 = 128;
 
 /// Every so many picks the oldest unstarted task goes first, so that neither running tasks nor
-/// newer ones can keep it from starting.
+/// newer ones can keep it from starting; unless earlier ones hold it up, see [`EARLY_PAUSE`].
 pub(crate) const OLDEST_EVERY: u32 = 61;
 
 /// How long one of those that waits for tasks of its own keeps the next from it. A second one doubles it, and so
-/// on: trees of tasks take memory by their depth as long as their branches take less.
+/// on: a tree of tasks takes memory by its depth, and a bit more the longer it takes.
 pub(crate) const EARLY_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// How many of them count, so that the pause is 64 ms at most.

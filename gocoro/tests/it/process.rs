@@ -54,6 +54,14 @@ impl Seen {
         self
     }
 
+    /// So many lines of standard error have all of these.
+    #[track_caller]
+    fn has_lines(&self, times: usize, texts: &[&str]) -> &Seen {
+        let lines = self.err.lines().filter(|line| texts.iter().all(|text| line.contains(text)));
+        assert_eq!(lines.count(), times, "{texts:?} in: {self}");
+        self
+    }
+
     /// What it printed, without the test harness's lines.
     #[track_caller]
     fn printed(&self, expected: &str) -> &Seen {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::panic::{self, Location};
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Once, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -40,12 +40,16 @@ impl OnPanic {
         match self {
             OnPanic::Report => {}
             OnPanic::Abort => set_on_lost_panic(Box::new(|| {
-                // Not `eprintln`, which panics when stderr is closed.
-                let _ = writeln!(
-                    io::stderr(),
-                    "gocoro: nobody joins that task, and on_panic is \"abort\"; aborting"
-                );
-                std::process::abort();
+                // Said once: tasks of other workers may panic meanwhile, and wait here for the end.
+                static ABORTS: Once = Once::new();
+                ABORTS.call_once(|| {
+                    // Not `eprintln`, which panics when stderr is closed.
+                    let _ = writeln!(
+                        io::stderr(),
+                        "gocoro: nobody joins that task, and on_panic is \"abort\"; aborting"
+                    );
+                    std::process::abort();
+                });
             })),
             OnPanic::Cancel => set_on_lost_panic(Box::new(move || shared.fail())),
         }

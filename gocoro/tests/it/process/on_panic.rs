@@ -14,6 +14,7 @@ use crate::support::{NEVER, on_drop, settle, until};
 scenarios! {
     report::main,
     aborts::main,
+    aborts_at_once::main,
     cancels::main,
     cancels_when_main_has_returned::main,
     joined::main,
@@ -66,6 +67,31 @@ fn a_panic_aborts() {
         run_with("aborts", &[("GOCORO_WORKERS", workers)])
             .signal(libc::SIGABRT)
             .says(1, &["gocoro: task 'unlucky'", "on_panic is \"abort\"; aborting"]);
+    }
+}
+
+mod aborts_at_once {
+    use super::*;
+
+    #[gocoro::go_main(on_panic = "abort", workers = 2)]
+    pub(super) fn main() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        for _ in 0..2 {
+            let begun = begun.clone();
+            drop(go!({
+                begun.fetch_add(1, SeqCst);
+                until(|| begun.load(SeqCst) == 2);
+                panic!("nobody's");
+            }));
+        }
+        sleep(NEVER);
+    }
+}
+
+#[test]
+fn panics_of_two_workers_at_once_abort_once() {
+    for _ in 0..10 {
+        run("aborts_at_once").signal(libc::SIGABRT).says(1, &["on_panic is \"abort\"; aborting"]);
     }
 }
 

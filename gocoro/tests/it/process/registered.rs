@@ -64,7 +64,7 @@ fn pair() -> (TcpStream, TcpStream) {
     (client, listener.accept().unwrap().0)
 }
 
-/// Has a task of this runtime wait for a byte many times over; this thread is the other side.
+/// Has a task of this runtime, of one worker, wait for a byte many times over; this thread is the other side.
 fn waits_in(runtime: &Runtime, stream: &Arc<TcpStream>, other: &TcpStream) {
     let theirs = stream.clone();
     let task = runtime.spawn(move || {
@@ -77,6 +77,8 @@ fn waits_in(runtime: &Runtime, stream: &Arc<TcpStream>, other: &TcpStream) {
     });
     for _ in 0..100 {
         (&*other).read_exact(&mut [0]).unwrap();
+        // It waits by now, or its worker could not have run this.
+        runtime.spawn(|| {}).wait();
         (&*other).write_all(b"!").unwrap();
     }
     task.wait();

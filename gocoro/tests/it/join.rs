@@ -315,10 +315,12 @@ fn thread_local_destructors_join() {
     impl Drop for Last {
         fn drop(&mut self) {
             let slow = go!({
+                task::park();
                 sleep(SOON);
                 7
             });
-            let slow = slow.join_timeout(Duration::ZERO).unwrap_err();
+            let slow = slow.join_timeout(SOON).unwrap_err();
+            slow.task().unpark();
             self.0.send(slow.wait()).unwrap();
         }
     }

@@ -10,8 +10,8 @@ use gocoro::sync::{Arc, Event, Mutex, RwLock};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::timeout;
 
-use super::{assert_cancelled, matrix, on_one_worker, spawn};
-use crate::support::{SOON, on_drop, on_workers, settle, until};
+use super::{Peer, assert_cancelled, matrix, on_one_worker, spawn};
+use crate::support::{Colour, SOON, on_drop, on_workers, settle, until, with_workers};
 
 type Locks = Arc<(Mutex<i32>, RwLock<i32>)>;
 
@@ -69,12 +69,18 @@ fn a_panic_of_the_holder_poisons() {
     matrix(|peer| {
         let locks = locks();
         let theirs = locks.clone();
-        let panicking = spawn(peer, move || {
+        let panics = move || {
             let _mutex = theirs.0.lock().unwrap();
             let _lock = theirs.1.write().unwrap();
             task::yield_now();
             panic!("expected");
-        });
+        };
+        // Nothing is poisoned while another test's task waits on the same worker amid its unwinding.
+        let runtime = with_workers(1);
+        let panicking = match peer {
+            Colour::Task => Peer::Task(runtime.spawn(panics)),
+            Colour::Thread => spawn(peer, panics),
+        };
         assert!(panicking.ended().is_err());
         assert_eq!(are_poisoned(&locks), (true, true));
         assert!(matches!(locks.0.try_lock(), Err(TryLockError::Poisoned(_))));

@@ -4,6 +4,7 @@ mod channels;
 mod groups;
 mod join;
 mod sync;
+mod timeouts;
 
 use std::cell::Cell;
 use std::io::ErrorKind;

@@ -257,17 +257,21 @@ pub(crate) fn throw_in_thread_or_stay(leave: &dyn Fn() -> bool) {
     }
 }
 
-/// When a wait of this plain thread that begins now has to end.
+/// When a wait of this plain thread that begins now has to end; a task is woken by its timers.
+///
+/// It may have passed since the caller looked for what is to be thrown: then the wait ends at once, and the
+/// look after it finds that. So nothing is marked here, or that look would be the last to know.
 pub(crate) fn next_expiry() -> Option<Instant> {
+    if current::task().is_some() {
+        return None;
+    }
     let first = current::thread_boundary();
-    if first.is_null() {
+    // A thread that unwinds does not look.
+    if first.is_null() || thread::panicking() {
         return None;
     }
     // SAFETY: on the thread of the records; nothing is closed meanwhile.
-    unsafe {
-        boundary::expire(first, clock::now());
-        boundary::next_expiry(first)
-    }
+    unsafe { boundary::next_expiry(first) }
 }
 
 /// Blocks a plain thread as [`super::park`] suspends a task, with the same rules of what is thrown.
@@ -280,14 +284,12 @@ pub(super) fn park_thread(
     if current::thread_boundary().is_null() {
         return parker.park(deadline);
     }
-    let throws = || {
-        if reason != Reason::Children {
-            throw_in_thread_or_stay(leave);
-        }
-    };
-    throws();
+    if reason == Reason::Children {
+        return parker.park(deadline);
+    }
+    throw_in_thread_or_stay(leave);
     parker.park(deadline.into_iter().chain(next_expiry()).min());
-    throws();
+    throw_in_thread_or_stay(leave);
 }
 
 /// As [`std::thread::park`] and its sister, within the boundaries of this plain thread.

@@ -187,11 +187,14 @@ impl Data {
                 state.waiter = Some(unparker);
                 (target, state.cancelled)
             };
-            if !cancelled && !thread::panicking() && park::is_interrupted_here() {
+            let watches = !cancelled && !thread::panicking();
+            if watches && park::is_interrupted_here() {
                 interrupted = true;
                 self.cancel_children();
             }
-            park::park_record(&target, Reason::Children, None, || false);
+            // Else one that has passed and that nobody looks at would end every wait.
+            let limit = if watches && !interrupted { park::next_expiry() } else { None };
+            park::park_record(&target, Reason::Children, limit, || false);
         }
         std::mem::forget(abort);
         let mut state = self.lock();

@@ -190,7 +190,7 @@ pub(crate) unsafe fn expire(first: *const Boundary, now: Instant) -> bool {
     any
 }
 
-/// The earliest deadline of a timeout that has not expired and that no shield hides.
+/// The earliest deadline of a timeout that is not marked as expired and that no shield hides.
 ///
 /// # Safety
 ///

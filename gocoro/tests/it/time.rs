@@ -1,5 +1,6 @@
 //! Sleeping, in tasks and on plain threads. Bounding code by time is in `timeout`.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use gocoro::go;
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::{sleep, sleep_until, timeout};
 
-use crate::support::{Colour, NEVER, Random, SOON, WORKERS, on_workers, settle};
+use crate::support::{Colour, NEVER, Random, SOON, WORKERS, on_workers, settle, until};
 
 /// In tasks of one, two and four workers, and on a plain thread.
 #[track_caller]
@@ -113,26 +114,34 @@ fn far() -> Instant {
 #[test]
 fn sleepers_of_one_worker_wake_in_the_order_of_their_deadlines() {
     Colour::Task.run(1, || {
+        const SLEEPERS: usize = 500;
         let mut random = Random::new(2);
-        // By then all of them sleep.
-        let first = Instant::now() + Duration::from_millis(200);
-        let woken = Arc::new(Mutex::new(Vec::new()));
-        let sleepers: Vec<_> = (0..500)
-            .map(|_| {
-                // Several to a millisecond.
-                let at = first + Duration::from_nanos(random.next() % 30_000_000);
-                go!(stack_size = 32 * 1024, clone(woken) => {
-                    // On a machine that is very slow, some come too late to sleep.
-                    if Instant::now() < at {
+        let mut lead = Duration::from_millis(50);
+        loop {
+            let first = Instant::now() + lead;
+            let begun = Arc::new(AtomicUsize::new(0));
+            let woken = Arc::new(Mutex::new(Vec::new()));
+            let sleepers: Vec<_> = (0..SLEEPERS)
+                .map(|_| {
+                    // Several to a millisecond.
+                    let at = first + Duration::from_nanos(random.next() % 30_000_000);
+                    go!(stack_size = 32 * 1024, clone(begun, woken) => {
+                        begun.fetch_add(1, SeqCst);
                         sleep_until(at);
                         woken.lock().unwrap().push(at);
-                    }
+                    })
                 })
-            })
-            .collect();
-        sleepers.into_iter().for_each(JoinHandle::wait);
-        let woken = woken.lock().unwrap();
-        assert!(woken.is_sorted(), "woken in another order than due: {woken:?}");
+                .collect();
+            until(|| begun.load(SeqCst) == SLEEPERS);
+            let all_slept = Instant::now() < first;
+            sleepers.into_iter().for_each(JoinHandle::wait);
+            if all_slept {
+                let woken = woken.lock().unwrap();
+                assert!(woken.is_sorted(), "woken in another order than due: {woken:?}");
+                return;
+            }
+            lead *= 2;
+        }
     });
 }
 

@@ -144,6 +144,8 @@ fn a_connection_outlives_a_lack_of_descriptors() {
     let child = Command::new(env::current_exe().unwrap())
         .args([&this, "--exact", "--nocapture", "--test-threads=1"])
         .env(CHILD, "1")
+        // Each has descriptors.
+        .env("GOCORO_WORKERS", "2")
         .output()
         .unwrap();
     let (out, err) =

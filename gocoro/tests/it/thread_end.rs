@@ -5,7 +5,7 @@ use std::io::prelude::*;
 use std::panic;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gocoro::channel::{bounded, never, unbounded};
 use gocoro::net::{TcpListener, TcpStream};
@@ -167,7 +167,13 @@ fn joins() {
             7
         };
         assert_eq!(go!(slow()).wait(), 7);
-        let task = go!(slow()).join_timeout(Duration::ZERO).unwrap_err();
+        let (end, ends) = bounded::<()>(0);
+        let task = go!({
+            assert!(ends.recv().is_err());
+            7
+        });
+        let task = task.join_timeout(SOON).unwrap_err();
+        drop(end);
         assert_eq!(task.join().unwrap(), 7);
         assert_eq!(task::scope(|s| s.spawn(slow).join().unwrap()), 7);
         assert_eq!(task::race((slow, || 7)), Some(7));

@@ -9,7 +9,7 @@ use gocoro::task;
 use gocoro::time::sleep;
 
 use super::{IntoCode, run, run_with, scenarios};
-use crate::support::{NEVER, SOON, on_drop, settle};
+use crate::support::{NEVER, SOON, on_drop, settle, with_workers};
 
 scenarios! {
     waits::main,
@@ -36,15 +36,15 @@ mod waits {
 
     #[gocoro::go_main]
     pub(super) fn main() {
+        println!("main");
         drop(go!({
             sleep(SOON * 10);
+            println!("child");
             drop(go!({
                 sleep(SOON);
                 println!("grandchild");
             }));
-            println!("child");
         }));
-        println!("main");
     }
 }
 
@@ -265,14 +265,12 @@ fn a_program_whose_tasks_do_not_end_is_ended_after_its_grace() {
     run("grace_of_a_computation").code(0).printed("flushed").says(1, &["tasks are left", "50ms"]);
 }
 
-const LOST_LINE: u32 = line!() + 2;
+const LOST_LINE: u32 = line!() + 3;
 fn detached_panic() {
-    drop(go!(name = "lost" => { panic!("nobody looks") }));
-    let mut rounds = 0;
-    while rounds < 3 {
-        go!({ sleep(SOON) }).wait();
-        rounds += 1;
-    }
+    let runtime = with_workers(2);
+    runtime.run(|| drop(go!(name = "lost" => { panic!("nobody looks") })));
+    // A task has ended once its panic is reported.
+    runtime.wait_idle();
     println!("went on");
 }
 

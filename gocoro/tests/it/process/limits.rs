@@ -10,7 +10,7 @@ use gocoro::net::{TcpListener, TcpStream};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 
-use super::{IntoCode, run_with, scenarios};
+use super::{IntoCode, Seen, run_with, scenarios};
 use crate::support::{SOON, on_drop, settle, until};
 
 scenarios! {
@@ -100,6 +100,16 @@ pub(super) fn mappings_max() -> u64 {
 /// More than a test can use up.
 pub(super) const TOO_MANY_MAPPINGS: u64 = 200_000;
 
+/// That stacks ran out is said once for each place that spawns; by chance for the other size too.
+#[track_caller]
+pub(super) fn assert_refused_at_one_site(seen: &Seen) {
+    let site = format!("process/limits.rs:{SITE}");
+    seen.says(1, &[&site]).has_lines(1, &["vm.max_map_count", &site]);
+    let others = seen.err.matches("vm.max_map_count").count() - 1;
+    seen.has_lines(others, &["no stack of 65536 bytes", "vm.max_map_count"]);
+    assert!(others <= 1, "{seen}");
+}
+
 #[test]
 fn tasks_without_a_stack_are_refused_and_the_rest_goes_on() {
     let most = mappings_max();
@@ -117,11 +127,7 @@ fn tasks_without_a_stack_are_refused_and_the_rest_goes_on() {
                 ],
             );
             seen.code(0).printed("went on").says(0, &["panicked"]);
-            // Once for each place that spawns.
-            seen.says(1, &[&site]).has_lines(1, &["vm.max_map_count", &site]);
-            let others = seen.err.matches("vm.max_map_count").count() - 1;
-            seen.has_lines(others, &["no stack of 65536 bytes", "vm.max_map_count"]);
-            assert!(others <= 1, "{seen}");
+            assert_refused_at_one_site(&seen);
         }
         if std::env::var_os("GOCORO_SANITIZER").is_some() {
             println!("the rest is skipped: a sanitizer needs more memory than this leaves it");

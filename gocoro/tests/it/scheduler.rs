@@ -40,20 +40,20 @@ fn beside(greedy: fn(&AtomicBool)) {
         });
         let fresh = go!({
             let mut last = 0;
-            for n in 0..4 {
+            for n in 0..20 {
                 last = go!({ n }).wait() + go!(local => { n }).wait();
             }
             last
         });
         let timer = go!({ (0..5).for_each(|_| sleep(SOON)) });
         let mut stream = TcpStream::connect(addr).unwrap();
-        for byte in 0..4 {
+        for byte in 0..20 {
             stream.write_all(&[byte]).unwrap();
             stream.read_exact(&mut [0]).unwrap();
         }
         drop(stream);
         echo.wait();
-        assert_eq!(fresh.wait(), 6);
+        assert_eq!(fresh.wait(), 38);
         timer.wait();
         stop.store(true, SeqCst);
         greedies.into_iter().for_each(JoinHandle::wait);

@@ -5,7 +5,7 @@ use std::panic;
 use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gocoro::runtime::{Builder, Runtime};
 use gocoro::task;
@@ -114,6 +114,13 @@ pub(crate) fn until(mut condition: impl FnMut() -> bool) {
 pub(crate) fn settle() {
     for _ in 0..300 {
         task::yield_now();
+    }
+}
+
+/// Computes, without waiting, until a time has passed.
+pub(crate) fn compute_past(at: Instant) {
+    while Instant::now() <= at {
+        std::hint::spin_loop();
     }
 }
 

@@ -1,14 +1,17 @@
-//! Sleeping, in tasks and on plain threads. Bounding code by time is in `timeout`.
+//! Sleeping and intervals, in tasks and on plain threads. Bounding code by time is in `timeout`.
 
+use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gocoro::go;
 use gocoro::task::{self, JoinHandle};
-use gocoro::time::{sleep, sleep_until, timeout};
+use gocoro::time::{MissedTicks, interval, sleep, sleep_until, timeout};
 
-use crate::support::{Colour, NEVER, Random, SOON, WORKERS, on_workers, settle, until};
+use crate::support::{
+    Colour, NEVER, Random, SOON, WORKERS, compute_past, on_workers, settle, until,
+};
 
 /// In tasks of one, two and four workers, and on a plain thread.
 #[track_caller]
@@ -178,4 +181,39 @@ fn tokens_and_wakes_do_not_end_a_sleep() {
         }
         sleeper.wait();
     });
+}
+
+#[test]
+fn intervals_tick_at_once_then_by_their_period() {
+    in_both_colours(|| {
+        let begin = Instant::now();
+        let period = SOON;
+        let mut ticks = interval(period);
+        assert_eq!(ticks.period(), period);
+        let first = ticks.next().unwrap();
+        let second = ticks.next().unwrap();
+        assert!(first >= begin && second == first + period && Instant::now() >= second);
+
+        // However long it takes, by the policy.
+        compute_past(second + 4 * period);
+        let mut skipping = ticks.clone();
+        skipping.set_missed_ticks(MissedTicks::Skip);
+        assert_eq!(ticks.next(), Some(second + period), "a burst makes up for what was missed");
+        assert_eq!(ticks.next(), Some(second + 2 * period));
+        assert_eq!(skipping.next(), Some(second + period));
+        let after = skipping.next().unwrap() - second;
+        assert!(after > 4 * period && after.as_nanos().is_multiple_of(period.as_nanos()));
+
+        let mut delaying = interval(period);
+        delaying.set_missed_ticks(MissedTicks::Delay);
+        delaying.next();
+        let late = Instant::now() + 3 * period;
+        compute_past(late);
+        delaying.next();
+        assert!(delaying.next().unwrap() >= late + period);
+        ticks.reset();
+        assert!(ticks.next().unwrap() > late);
+        assert!(timeout(SOON, || interval(NEVER).count()).is_err());
+    });
+    assert!(panic::catch_unwind(|| interval(Duration::ZERO)).is_err());
 }

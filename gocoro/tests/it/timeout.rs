@@ -10,20 +10,12 @@ use std::time::{Duration, Instant};
 use gocoro::go;
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::task;
-use gocoro::time::{
-    Elapsed, MissedTicks, interval, io_deadline, sleep, sleep_until, timeout, timeout_at,
-};
+use gocoro::time::{Elapsed, io_deadline, sleep, sleep_until, timeout, timeout_at};
 
 use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, on_drop, on_workers, settle, until, with_workers,
+    Colour, NEVER, Random, SOON, WORKERS, compute_past, on_drop, on_workers, settle, until,
+    with_workers,
 };
-
-/// Computes, without waiting, until a time has passed.
-fn compute_past(at: Instant) {
-    while Instant::now() <= at {
-        std::hint::spin_loop();
-    }
-}
 
 /// In tasks of one, two and four workers, and on a plain thread.
 #[track_caller]
@@ -401,41 +393,6 @@ fn of_nested_io_deadlines_the_earliest_holds_and_a_shield_hides_them() {
         // And a timeout still unwinds where only the deadline is far.
         assert!(io_deadline(never, || timeout(SOON, accept)).is_err());
     });
-}
-
-#[test]
-fn intervals_tick_at_once_then_by_their_period() {
-    in_both_colours(|| {
-        let begin = Instant::now();
-        let period = SOON;
-        let mut ticks = interval(period);
-        assert_eq!(ticks.period(), period);
-        let first = ticks.next().unwrap();
-        let second = ticks.next().unwrap();
-        assert!(first >= begin && second == first + period && Instant::now() >= second);
-
-        // However long it takes, by the policy.
-        compute_past(second + 4 * period);
-        let mut skipping = ticks.clone();
-        skipping.set_missed_ticks(MissedTicks::Skip);
-        assert_eq!(ticks.next(), Some(second + period), "a burst makes up for what was missed");
-        assert_eq!(ticks.next(), Some(second + 2 * period));
-        assert_eq!(skipping.next(), Some(second + period));
-        let after = skipping.next().unwrap() - second;
-        assert!(after > 4 * period && after.as_nanos().is_multiple_of(period.as_nanos()));
-
-        let mut delaying = interval(period);
-        delaying.set_missed_ticks(MissedTicks::Delay);
-        delaying.next();
-        let late = Instant::now() + 3 * period;
-        compute_past(late);
-        delaying.next();
-        assert!(delaying.next().unwrap() >= late + period);
-        ticks.reset();
-        assert!(ticks.next().unwrap() > late);
-        assert!(timeout(SOON, || interval(NEVER).count()).is_err());
-    });
-    assert!(panic::catch_unwind(|| interval(Duration::ZERO)).is_err());
 }
 
 #[test]

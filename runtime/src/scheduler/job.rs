@@ -1,5 +1,7 @@
 //! What runs on a task's stack before and after its closure, and what is told of a fault there.
 
+use std::io;
+
 use super::Worker;
 use super::worker::worker_of;
 use crate::current;
@@ -90,6 +92,6 @@ fn fault(address: usize) -> Option<Fault> {
 }
 
 /// Prepares the process for stacks.
-pub(super) fn prepare_process() {
-    stack::install(job, fault);
+pub(super) fn prepare_process() -> io::Result<()> {
+    stack::install(job, fault)
 }

@@ -86,7 +86,7 @@ pub(crate) fn current() -> Option<&'static Worker> {
 impl Worker {
     /// Makes this thread's worker out of its seed. It is boxed, for its core points back to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
-        job::prepare_process();
+        job::prepare_process()?;
         let WorkerSeed { shared, index, deque, warm_stacks } = seed;
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id)?;

@@ -5,22 +5,21 @@
 //! the pages themselves can be marked instead (`MADV_GUARD_INSTALL`): the protection is turned
 //! back, the mapping merges with its neighbours, and a million stacks are a handful of mappings.
 //! Elsewhere, and when marking fails (memory locked by `mlockall`), the `mprotect` guard is widened
-//! and counted, and stacks are refused before the kernel's limit is reached. None is ever without.
+//! and counted, and stacks are refused before the kernel's limit is reached. Where `layout` does not
+//! know how `generator` lays stacks out, its own page stays, and is counted. None is ever without.
 
 use std::collections::BTreeSet;
 use std::ffi::c_void;
-use std::io;
+use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::{SizeClass, Stack};
+use super::{SizeClass, Stack, layout};
 use crate::limits::{GUARD_PAGES, MAPPINGS_RESERVED};
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 const MADV_GUARD_REMOVE: libc::c_int = 103;
-
-/// What the bottom word of a stack must hold when `generator` frees it.
-const PAINT: usize = usize::from_ne_bytes([0xEE; size_of::<usize>()]);
 
 /// How guards are made here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,11 +28,14 @@ pub(crate) enum Kind {
     Marked,
     /// `mprotect`: two mappings a stack.
     Protected,
+    /// The page that `generator` protects, and nothing of gocoro's: two mappings a stack.
+    Generators,
 }
 
 #[derive(Debug)]
 struct System {
-    kind: Kind,
+    /// Whether pages can be marked.
+    marks: bool,
     page_bytes: usize,
     /// Stacks with `mprotect` guards that fit under the kernel's limit of mappings.
     protected_max: usize,
@@ -57,9 +59,8 @@ fn system() -> &'static System {
         let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
         let mappings = read_number("/proc/sys/vm/max_map_count").unwrap_or(65_530);
         let overcommit = read_number("/proc/sys/vm/overcommit_memory").unwrap_or(0);
-        let forced = std::env::var_os("GOCORO_GUARDS").is_some_and(|v| v == "protected");
         System {
-            kind: if !forced && can_mark(page_bytes) { Kind::Marked } else { Kind::Protected },
+            marks: !forced("protected") && can_mark(page_bytes),
             page_bytes,
             protected_max: mappings.saturating_sub(MAPPINGS_RESERVED) / 2,
             refuses: overcommit == 2 || address_space_is_limited(),
@@ -67,14 +68,29 @@ fn system() -> &'static System {
     })
 }
 
-/// Looks once at what this system has.
-pub(super) fn detect() {
-    system();
+/// Whether the environment asks for these guards, for tests.
+pub(super) fn forced(guards: &str) -> bool {
+    std::env::var_os("GOCORO_GUARDS").is_some_and(|forced| forced == guards)
 }
 
-/// How guards are made on this system.
+/// How guards are made on this system, once `layout` has looked.
+#[inline]
 pub(crate) fn kind() -> Kind {
-    system().kind
+    match layout::is_known() {
+        false => Kind::Generators,
+        true if system().marks => Kind::Marked,
+        true => Kind::Protected,
+    }
+}
+
+/// Says once that guards are `generator`'s, and why.
+pub(super) fn say_whose(why: &str) {
+    // Not `eprintln`, which panics when stderr is closed.
+    let _ = writeln!(
+        io::stderr(),
+        "gocoro: this generator's stacks are not laid out as gocoro knows it ({why}); each keeps the one \
+         page of guard that generator gave it, and far fewer can be had",
+    );
 }
 
 pub(super) fn page_bytes() -> usize {
@@ -115,7 +131,7 @@ pub(super) fn admit(class: SizeClass) -> io::Result<Budget> {
         alone = Some(MAKING.lock().unwrap_or_else(PoisonError::into_inner));
         probe(bytes_with_guard(class) + system.page_bytes + PROBE_MARGIN)?;
     }
-    let counted = system.kind == Kind::Protected;
+    let counted = kind() != Kind::Marked;
     if counted {
         count_protected()?;
     }
@@ -139,34 +155,46 @@ fn count_protected() -> io::Result<()> {
 
 /// Puts the guard below a new stack.
 pub(super) fn install(stack: &Stack, class: SizeClass, mut budget: Budget) -> io::Result<()> {
-    let guard = stack.guard(class);
-    let page = page_bytes();
-    if kind() == Kind::Marked {
-        let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-        // SAFETY: the lowest page of the stack's own mapping, which nothing uses: generator
-        // protected it as its guard.
-        let opened =
-            unsafe { libc::mprotect(first, page, libc::PROT_READ | libc::PROT_WRITE) } == 0;
-        // SAFETY: the guard's pages are the lowest of this mapping. All that was written there is
-        // generator's paint, which `remove` restores.
-        if opened && unsafe { libc::madvise(first, guard.len(), MADV_GUARD_INSTALL) } == 0 {
-            return Ok(());
+    let kind = kind();
+    if kind != Kind::Generators {
+        let guard = stack.guard(class);
+        if kind == Kind::Marked {
+            if mark(&guard) {
+                return Ok(());
+            }
+            count_protected()?;
+            budget.counted = true;
         }
-    }
-    if !budget.counted {
-        count_protected()?;
-        budget.counted = true;
-    }
-    let start = guard.start;
-    protect(guard)?;
-    if kind() == Kind::Marked {
-        exceptions().insert(start);
+        protect(&guard)?;
+        if kind == Kind::Marked {
+            exceptions().insert(guard.start);
+        }
     }
     budget.counted = false;
     Ok(())
 }
 
-fn protect(guard: std::ops::Range<usize>) -> io::Result<()> {
+/// Puts a guard there, uncounted, and says which.
+pub(super) fn put(guard: &Range<usize>) -> io::Result<Kind> {
+    if system().marks && mark(guard) {
+        return Ok(Kind::Marked);
+    }
+    protect(guard).map(|()| Kind::Protected)
+}
+
+/// Marks the pages of a guard; `false` where that cannot be done.
+fn mark(guard: &Range<usize>) -> bool {
+    let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
+    // SAFETY: the lowest page of the stack's own mapping, which nothing uses: generator
+    // protected it as its guard.
+    let opened =
+        unsafe { libc::mprotect(first, page_bytes(), libc::PROT_READ | libc::PROT_WRITE) } == 0;
+    // SAFETY: the guard's pages are the lowest of this mapping. All that was written there is
+    // what `layout` restores.
+    opened && unsafe { libc::madvise(first, guard.len(), MADV_GUARD_INSTALL) } == 0
+}
+
+fn protect(guard: &Range<usize>) -> io::Result<()> {
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
     // Opened first: generator's own page of guard would stay a mapping of its own, a third one.
     for protection in [libc::PROT_READ | libc::PROT_WRITE, libc::PROT_NONE] {
@@ -179,31 +207,41 @@ fn protect(guard: std::ops::Range<usize>) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the guard away and leaves the memory as `generator` expects it when it frees a stack.
-pub(super) fn remove(stack: &Stack, class: SizeClass) {
-    let guard = stack.guard(class);
+/// Opens the pages of a guard that `put` or `install` made.
+pub(super) fn take_away(guard: &Range<usize>, kind: Kind) -> io::Result<()> {
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-    let protected = match kind() {
-        Kind::Protected => true,
-        Kind::Marked => PROTECTED.load(Ordering::Relaxed) > 0 && exceptions().remove(&guard.start),
-    };
-    if !protected {
-        // SAFETY: as in `install`: the pages are the stack's own, and the stack is idle.
+    if kind == Kind::Marked {
+        // SAFETY: as in `mark`: the pages are the stack's own, and the stack is idle.
         unsafe { libc::madvise(first, guard.len(), MADV_GUARD_REMOVE) };
     }
     // SAFETY: as above.
-    let opened =
-        unsafe { libc::mprotect(first, guard.len(), libc::PROT_READ | libc::PROT_WRITE) } == 0;
-    if !opened {
-        eprintln!("gocoro: a stack's guard cannot be taken away: {}", io::Error::last_os_error());
-        std::process::abort();
+    match unsafe { libc::mprotect(first, guard.len(), libc::PROT_READ | libc::PROT_WRITE) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
-    if protected {
+}
+
+/// Takes the guard away and leaves the memory as `generator` expects it when it frees a stack.
+pub(super) fn remove(stack: &Stack, class: SizeClass) {
+    let guard = stack.guard(class);
+    let kind = match kind() {
+        Kind::Marked
+            if PROTECTED.load(Ordering::Relaxed) > 0 && exceptions().remove(&guard.start) =>
+        {
+            Kind::Protected
+        }
+        kind => kind,
+    };
+    if kind != Kind::Generators {
+        if let Err(error) = take_away(&guard, kind) {
+            let _ = writeln!(io::stderr(), "gocoro: a stack's guard cannot be taken away: {error}");
+            std::process::abort();
+        }
+        layout::restore(&guard);
+    }
+    if kind != Kind::Marked {
         PROTECTED.fetch_sub(1, Ordering::Relaxed);
     }
-    let bottom = std::ptr::without_provenance_mut::<usize>(guard.start + page_bytes());
-    // SAFETY: the word lies in the pages just opened; this is where generator painted it.
-    unsafe { bottom.write(PAINT) };
 }
 
 /// Gives pages back to the kernel; they read as zeroes when they are touched again.
@@ -214,6 +252,22 @@ pub(super) fn discard(start: usize, bytes: usize) {
     let first = std::ptr::without_provenance_mut::<c_void>(start);
     // SAFETY: the caller names unused pages of a stack it owns. A failure leaves them as they are.
     unsafe { libc::madvise(first, bytes, libc::MADV_DONTNEED) };
+}
+
+/// Whether this byte can be read: asked of the kernel, which answers where the processor would fault.
+pub(super) fn is_readable(address: usize) -> bool {
+    let mut ends = [-1; 2];
+    // SAFETY: a place for two descriptors.
+    if unsafe { libc::pipe(ends.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: the kernel checks the address itself; both descriptors are this function's own.
+    unsafe {
+        let written = libc::write(ends[1], std::ptr::without_provenance(address), 1);
+        libc::close(ends[0]);
+        libc::close(ends[1]);
+        written == 1
+    }
 }
 
 fn can_mark(page_bytes: usize) -> bool {

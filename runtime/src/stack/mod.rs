@@ -8,6 +8,7 @@
 //! through it (`para`, `ret`). All data goes through the task.
 
 mod guard;
+mod layout;
 mod overflow;
 mod pool;
 #[cfg(gocoro_asan)]
@@ -19,7 +20,8 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use generator::{Generator, Gn};
@@ -83,18 +85,31 @@ pub(crate) type Job = fn() -> bool;
 
 static JOB: OnceLock<Job> = OnceLock::new();
 
-/// Prepares the process: what idle stacks run, the fault handler, the kind of guards.
+/// Prepares the process: what idle stacks run, the layout of stacks, the fault handler.
 ///
 /// `fault` tells of an address what is to be reported if it lies in the guard of the running stack.
-pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) {
-    JOB.get_or_init(|| {
-        overflow::install(fault, || {
-            // generator installs its handler at its first resume; ours must come after.
-            Bare::new(|| ()).resume();
-        });
-        guard::detect();
-        job
-    });
+pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result<()> {
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    if JOB.get().is_some() {
+        return Ok(());
+    }
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    if JOB.get().is_none() {
+        overflow::install(fault, first_of_all)?;
+        let _ = JOB.set(job);
+    }
+    Ok(())
+}
+
+/// Makes and ends the process's first coroutine, by which `generator` installs its fault handler, and
+/// wraps the panic hook, which std permits only to a thread that does not panic.
+fn first_of_all() -> io::Result<()> {
+    if thread::panicking() {
+        let helper = thread::Builder::new().name("gocoro-first".into()).spawn(layout::detect)?;
+        return helper.join().map_err(|_| io::Error::other("the first stack cannot be made"));
+    }
+    layout::detect();
+    Ok(())
 }
 
 impl Stack {
@@ -105,19 +120,17 @@ impl Stack {
         let colour = next_colour();
         // generator panics when the kernel refuses.
         let made = unwind::catch(|| Gn::<()>::new_opt::<(), _>(words, move || enter(colour)));
-        let Ok(mut made) = made else {
+        let Ok(made) = made else {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
         };
-        // Marks it as the coroutine that `co_yield_with` suspends, also from inside a generator
-        // that the task itself runs.
-        made.set_local_data(NonNull::<u8>::dangling().as_ptr());
-        let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
-        let stack = Stack {
-            raw,
-            #[cfg(gocoro_asan)]
-            class,
+        let stack = Stack::from_made(made, class);
+        let guarded = match stack.is_laid_out(class) {
+            true => guard::install(&stack, class, budget),
+            false => {
+                Err(io::Error::other("generator lays this stack out otherwise than the first"))
+            }
         };
-        if let Err(error) = guard::install(&stack, class, budget) {
+        if let Err(error) = guarded {
             // SAFETY: `raw` came from `into_raw` just now, and the coroutine was never resumed.
             drop(unsafe { Generator::<'static, (), ()>::from_raw(stack.raw.as_ptr()) });
             return Err(error);
@@ -127,6 +140,45 @@ impl Stack {
         Ok(stack)
     }
 
+    fn from_made(mut made: Generator<'static, (), ()>, class: SizeClass) -> Stack {
+        // Marks it as the coroutine that `co_yield_with` suspends, also from inside a generator
+        // that the task itself runs.
+        made.set_local_data(NonNull::<u8>::dangling().as_ptr());
+        let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
+        #[cfg(not(gocoro_asan))]
+        let _ = class;
+        Stack {
+            raw,
+            #[cfg(gocoro_asan)]
+            class,
+        }
+    }
+
+    /// Whether a new stack lies in memory as those did that were tested, if it matters.
+    fn is_laid_out(&self, class: SizeClass) -> bool {
+        !layout::is_known() || layout::is_as_tested(self, class, self.usage().0)
+    }
+
+    /// Bytes of the stack as `generator` counts them, its guard left out, and how many it thinks were used.
+    fn usage(&self) -> (usize, usize) {
+        let generator = self.generator();
+        let (words, used) = generator.stack_usage();
+        (words * size_of::<usize>(), used * size_of::<usize>())
+    }
+
+    /// The address of the coroutine's record.
+    #[inline(always)]
+    fn record(&self) -> usize {
+        self.raw.as_ptr().addr()
+    }
+
+    /// The coroutine, which this second handle does not free.
+    #[inline(always)]
+    fn generator(&self) -> ManuallyDrop<Generator<'static, (), ()>> {
+        // SAFETY: `raw` came from `into_raw` and is still owned by `self`.
+        ManuallyDrop::new(unsafe { Generator::from_raw(self.raw.as_ptr()) })
+    }
+
     /// Continues this stack until it suspends or its job ends.
     ///
     /// # Safety
@@ -134,10 +186,7 @@ impl Stack {
     /// The stack is not running, and was never resumed by another thread.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self) {
-        // SAFETY: `raw` came from `into_raw` and is still owned by `self`; `ManuallyDrop` keeps
-        // this second handle from freeing it.
-        let mut generator =
-            ManuallyDrop::new(unsafe { Generator::<'static, (), ()>::from_raw(self.raw.as_ptr()) });
+        let mut generator = self.generator();
         #[cfg(gocoro_asan)]
         return sanitizer::resume(self.usable(self.class), || {
             generator.resume();
@@ -150,7 +199,7 @@ impl Stack {
     /// frames `depth` bytes below it, where it suspended.
     #[inline(always)]
     pub(crate) fn prefetch<const FRAME_LINES: usize>(&self, depth: u32) {
-        let record = self.raw.as_ptr().addr();
+        let record = self.record();
         for offset in RECORD_OFFSETS {
             prefetch(record + offset);
         }
@@ -164,16 +213,13 @@ impl Stack {
     /// How far an address on this stack lies below the coroutine's record.
     #[inline(always)]
     pub(crate) fn depth_of(&self, address: usize) -> u32 {
-        self.raw.as_ptr().addr().wrapping_sub(address) as u32
+        self.record().wrapping_sub(address) as u32
     }
 
     /// Whether the coroutine ended, which none does while it holds a job.
     #[inline(always)]
     pub(crate) fn is_ended(&self) -> bool {
-        // SAFETY: as in `resume`.
-        let generator =
-            ManuallyDrop::new(unsafe { Generator::<'static, (), ()>::from_raw(self.raw.as_ptr()) });
-        generator.is_done()
+        self.generator().is_done()
     }
 
     /// Ends an idle stack and gives its memory back.
@@ -198,7 +244,7 @@ impl Stack {
     /// The end of the usable memory.
     pub(crate) fn top(&self) -> usize {
         // generator keeps its own records in the top page, and hands out their address.
-        self.raw.as_ptr().addr().next_multiple_of(guard::page_bytes())
+        self.record().next_multiple_of(guard::page_bytes())
     }
 
     /// The addresses above the guard.
@@ -215,8 +261,10 @@ impl Stack {
 
     /// Gives the memory below `keep` bytes from the top back to the kernel.
     pub(crate) fn trim(&self, class: SizeClass, keep: usize) {
-        let bottom = self.usable(class).start;
-        guard::discard(bottom, class.bytes().saturating_sub(keep));
+        if layout::is_known() {
+            let bottom = self.usable(class).start;
+            guard::discard(bottom, class.bytes().saturating_sub(keep));
+        }
     }
 }
 
@@ -234,15 +282,13 @@ struct Bare(Stack);
 
 impl Bare {
     fn new(body: impl FnOnce() + Send + 'static) -> Bare {
-        let words = STACK_BYTES_MIN / size_of::<usize>();
-        let mut made = Gn::<()>::new_opt::<(), _>(words, move || whole(body));
-        made.set_local_data(NonNull::<u8>::dangling().as_ptr());
-        let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
-        Bare(Stack {
-            raw,
-            #[cfg(gocoro_asan)]
-            class: SizeClass::at(0),
-        })
+        Bare::of(STACK_BYTES_MIN, body)
+    }
+
+    fn of(bytes: usize, body: impl FnOnce() + Send + 'static) -> Bare {
+        let words = bytes / size_of::<usize>();
+        let made = Gn::<()>::new_opt::<(), _>(words, move || whole(body));
+        Bare(Stack::from_made(made, SizeClass::at(0)))
     }
 
     fn resume(&mut self) {

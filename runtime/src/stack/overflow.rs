@@ -8,6 +8,7 @@
 //! The handler runs on the thread's alternate signal stack and does three things that a signal
 //! handler may: read memory, `write(2)`, `abort`.
 
+use std::io;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -30,10 +31,13 @@ struct Saved {
 static SAVED: AtomicPtr<Saved> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Installs the handler: `first` makes `generator` install its own, which is skipped from then on.
-pub(super) fn install(fault: fn(usize) -> Option<Fault>, first: impl FnOnce()) {
+pub(super) fn install(
+    fault: fn(usize) -> Option<Fault>,
+    first: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
     let segv = action_of(libc::SIGSEGV);
     let bus = action_of(libc::SIGBUS);
-    first();
+    first()?;
     let saved = Box::new(Saved { segv, bus, fault });
     // Leaked: the handler may run until the process ends.
     SAVED.store(Box::into_raw(saved), Ordering::Release);
@@ -45,6 +49,7 @@ pub(super) fn install(fault: fn(usize) -> Option<Fault>, first: impl FnOnce()) {
         // SAFETY: `action` is complete, and its handler does what a handler may.
         unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
     }
+    Ok(())
 }
 
 fn action_of(signal: libc::c_int) -> libc::sigaction {

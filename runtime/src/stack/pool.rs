@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn filled_with(class: SizeClass, count: usize) -> Pool {
-        super::super::install(|| false, |_| None);
+        super::super::install(|| false, |_| None).unwrap();
         let mut pool = Pool::default();
         pool.warm(class, count).unwrap();
         pool

@@ -52,7 +52,7 @@ fn overflow_named() {
 #[test]
 fn an_overflow_names_the_task_and_the_way_out() {
     let site = format!("(spawned at gocoro/tests/it/process/faults.rs:{NAMED_LINE})");
-    for guards in ["", "protected"] {
+    for guards in ["", "protected", "generator"] {
         run_with("overflow_named", &[("GOCORO_GUARDS", guards)])
             .signal(libc::SIGABRT)
             .says(1, &["task 'deep'", &site, "65536 bytes"])

@@ -116,15 +116,14 @@ fn tasks_without_a_stack_are_refused_and_the_rest_goes_on() {
     let site = format!("process/limits.rs:{SITE}");
     for workers in ["1", "2"] {
         // Two for each protected stack.
-        if most < TOO_MANY_MAPPINGS {
+        for guards in ["protected", "generator"] {
+            if most >= TOO_MANY_MAPPINGS {
+                continue;
+            }
             let tasks = (most / 2).to_string();
             let seen = run_with(
                 "stacks_run_out",
-                &[
-                    ("GOCORO_WORKERS", workers),
-                    ("GOCORO_GUARDS", "protected"),
-                    ("TEST_TASKS", &tasks),
-                ],
+                &[("GOCORO_WORKERS", workers), ("GOCORO_GUARDS", guards), ("TEST_TASKS", &tasks)],
             );
             seen.code(0).printed("went on").says(0, &["panicked"]);
             assert_refused_at_one_site(&seen);

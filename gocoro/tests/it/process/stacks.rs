@@ -9,13 +9,15 @@ use gocoro::runtime::Builder;
 use gocoro::task::{self, JoinHandle};
 
 use super::limits::stacks_run_out;
-use super::{IntoCode, run_with, scenarios};
+use super::{IntoCode, run, run_with, scenarios};
 use crate::support::{HANG, until, with_workers};
 
 scenarios! {
     warm,
     not_warm,
     deep_pages_go,
+    ends_well::main,
+    first_stack_of_a_panicking_thread,
     overflow_in_locked_memory,
     overflow_once_memory_is_locked,
     stacks_run_out_once_memory_is_locked,
@@ -65,7 +67,7 @@ fn not_warm() {
 
 #[test]
 fn warm_stacks_are_there_when_tasks_start() {
-    for guards in ["", "protected"] {
+    for guards in ["", "protected", "generator"] {
         for scenario in ["warm", "not_warm"] {
             run_with(scenario, &[("GOCORO_GUARDS", guards)]).code(0).says(0, &["panicked"]);
         }
@@ -110,6 +112,45 @@ fn a_worker_that_sleeps_gives_deep_pages_back() {
         return println!("skipped: a sanitizer's record of the pages stays");
     }
     run_with("deep_pages_go", &[]).code(0).says(0, &["panicked"]);
+}
+
+mod ends_well {
+    /// Gives back the stacks of tasks that went deep and of tasks that did not.
+    #[gocoro::go_main]
+    pub(super) fn main() {
+        let tasks: Vec<_> = (0..100).map(|n| gocoro::go!(super::dig(n * 1000))).collect();
+        for task in tasks {
+            task.wait();
+        }
+    }
+}
+
+/// Where stacks are laid out as nobody knows it, each has the guard that `generator` gave it.
+#[test]
+fn an_unknown_layout_is_said_once_and_ends_well() {
+    for (guards, times) in [("", 0), ("protected", 0), ("generator", 1)] {
+        run_with("ends_well", &[("GOCORO_GUARDS", guards), ("GOCORO_WORKERS", "2")])
+            .code(0)
+            .says(times, &["stacks are not laid out", "the one page of guard"])
+            .says(0, &["panicked"]);
+    }
+}
+
+fn first_stack_of_a_panicking_thread() {
+    let unwound = std::panic::catch_unwind(|| {
+        let _first = crate::support::on_drop(|| {
+            let mut runtime = Builder::new().build_local().unwrap();
+            println!("{}", runtime.run(|| go!({ 7 }).wait()));
+        });
+        panic!("to be caught");
+    });
+    assert!(unwound.is_err());
+}
+
+/// Std lets no thread that panics change the panic hook, which `generator` does at its first resume.
+#[test]
+fn the_first_stack_may_be_made_while_a_thread_panics() {
+    run("first_stack_of_a_panicking_thread").code(0).printed("7").says(1, &["panicked"]);
 }
 
 /// What a child prints where it may not lock memory.

@@ -1,0 +1,243 @@
+//! What gocoro assumes of the memory that `generator` gives to a coroutine, tested before anything
+//! relies on it.
+//!
+//! `generator` says of a stack how large it is and where its record lies, and nothing else. A dense guard
+//! (see `guard`) needs more: that the record lies in the stack's top page, that a page of guard lies at
+//! the stack's bottom, and that all that stands in the pages above that one is a short run of words, by
+//! which `generator` sees when it frees a stack whether an overflow wrote there. Marking pages wipes
+//! those words out. They are read here, and [`restore`] puts them back; what they mean is not known.
+//!
+//! All of this is tried on stacks that are made for it when the first coroutine is. Where one thing is
+//! otherwise, each stack keeps the guard that `generator` gave it.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::guard::{self, page_bytes};
+use super::{Bare, LINE_BYTES, RECORD_OFFSETS, SizeClass, Stack};
+use crate::limits::STACK_BYTES_MIN;
+
+/// So many words at the bottom of a stack are kept and put back.
+const PAINT_WORDS: usize = 64;
+
+/// What stands at the bottom of each new stack: in `generator` 0.8.11 and 0.8.12 eight words that are
+/// the same for all stacks.
+type Paint = [usize; PAINT_WORDS];
+
+/// `None`: the layout is not the one that is known.
+static PAINT: OnceLock<Option<Paint>> = OnceLock::new();
+
+/// Whether stacks are laid out as gocoro assumes. Until [`detect`] was called they are not.
+#[inline]
+pub(super) fn is_known() -> bool {
+    matches!(PAINT.get(), Some(Some(_)))
+}
+
+/// Looks once at how `generator` lays stacks out. This is its first coroutine if the program makes none
+/// by itself.
+pub(super) fn detect() {
+    PAINT.get_or_init(|| {
+        // Tried in any case: see `test_one`.
+        let mut found = test();
+        if guard::forced("generator") {
+            found = Err("GOCORO_GUARDS says so");
+        }
+        if let Err(why) = &found {
+            guard::say_whose(why);
+        }
+        found.ok()
+    });
+}
+
+/// Whether a new stack, of which `generator` says that it has so many bytes, is laid out as the first was.
+pub(super) fn is_as_tested(stack: &Stack, class: SizeClass, bytes: usize) -> bool {
+    let Some(Some(paint)) = PAINT.get() else { return false };
+    bytes == guard::bytes_with_guard(class)
+        && in_top_page(stack)
+        && paint_of(&stack.guard(class)) == *paint
+}
+
+/// Writes the words again that stood at the bottom of the stack above this guard, which is open.
+pub(super) fn restore(guard: &Range<usize>) {
+    let Some(Some(paint)) = PAINT.get() else { return };
+    write_paint(guard, paint);
+}
+
+fn write_paint(guard: &Range<usize>, paint: &Paint) {
+    let used = paint.iter().rposition(|&word| word != 0).map_or(0, |last| last + 1);
+    let bottom = std::ptr::without_provenance_mut::<usize>(guard.start + page_bytes());
+    for (offset, &word) in paint[..used].iter().enumerate() {
+        // SAFETY: the words lie in the guard's pages, which the caller opened and nothing else uses.
+        unsafe { bottom.add(offset).write_volatile(word) };
+    }
+}
+
+fn paint_of(guard: &Range<usize>) -> Paint {
+    std::array::from_fn(|word| read(guard.start + page_bytes() + word * size_of::<usize>()))
+}
+
+/// Reads a word of a stack's memory that can be read.
+fn read(address: usize) -> usize {
+    // SAFETY: the callers know that the word can be read: it lies in a stack that they own.
+    unsafe { std::ptr::without_provenance::<usize>(address).read_volatile() }
+}
+
+/// Whether the coroutine's record, as far as it matters, lies in the top page.
+fn in_top_page(stack: &Stack) -> bool {
+    stack.record() + record_bytes() <= stack.top()
+}
+
+/// The bytes of the record that a switch may touch.
+fn record_bytes() -> usize {
+    RECORD_OFFSETS.iter().max().unwrap_or(&0) + LINE_BYTES
+}
+
+/// The layout of new stacks, or what is not as it should be.
+fn test() -> Result<Paint, &'static str> {
+    let first = SizeClass::holding(STACK_BYTES_MIN).expect("in bounds");
+    let second = SizeClass::holding(2 * STACK_BYTES_MIN).expect("in bounds");
+    let paint = test_one(first)?;
+    if test_one(second)? != paint {
+        return Err("two stacks have not the same words at their bottoms");
+    }
+    Ok(paint)
+}
+
+fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
+    let record = Arc::new(AtomicUsize::new(0));
+    let inside = Arc::new(Mutex::new(None));
+    let (its_record, its_lines) = (record.clone(), inside.clone());
+    let mut bare = Bare::of(guard::bytes_with_guard(class), move || {
+        let record = its_record.load(Ordering::Relaxed);
+        if record != 0 {
+            let lines = lines_of(record);
+            *its_lines.lock().unwrap_or_else(PoisonError::into_inner) = Some(lines);
+        }
+        super::suspend();
+    });
+    let lies_well = in_top_page(&bare.0);
+    let at = bare.0.record();
+    let lines = || if lies_well { lines_of(at) } else { Lines::default() };
+    if lies_well {
+        record.store(at, Ordering::Relaxed);
+    }
+    let before = lines();
+    // To its end whatever the layout is: `generator` prepares the process at its first resume.
+    bare.resume();
+    let suspended = lines();
+    bare.resume();
+    if !lies_well {
+        return Err("a coroutine's record does not lie in its stack's top page");
+    }
+    let running = inside.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(before);
+    if (0..RECORD_OFFSETS.len())
+        .any(|line| before[line] == running[line] && before[line] == suspended[line])
+    {
+        return Err("a switch does not touch the lines of a coroutine's record that it should");
+    }
+    test_memory(bare, class)
+}
+
+type Lines = [[usize; LINE_BYTES / size_of::<usize>()]; RECORD_OFFSETS.len()];
+
+/// The cache lines of a record that are prefetched before a switch.
+fn lines_of(record: usize) -> Lines {
+    RECORD_OFFSETS
+        .map(|line| std::array::from_fn(|word| read(record + line + word * size_of::<usize>())))
+}
+
+/// Whether the bottom of an ended coroutine's stack is what a dense guard needs.
+fn test_memory(bare: Bare, class: SizeClass) -> Result<Paint, &'static str> {
+    let (bytes, used) = bare.0.usage();
+    if bytes != guard::bytes_with_guard(class) {
+        return Err("a stack is not as large as was asked for");
+    }
+    let guard = bare.0.guard(class);
+    let bottom = guard.start + page_bytes();
+    if guard::is_readable(guard.start) || guard::is_readable(bottom - 1) {
+        return Err("there is no page of guard where a stack should end");
+    }
+    if !(bottom..guard.end).step_by(page_bytes()).all(guard::is_readable) {
+        return Err("a stack ends before its guard begins");
+    }
+    let paint = paint_of(&guard);
+    let first_blank = bottom + size_of::<Paint>();
+    if (first_blank..guard.end).step_by(size_of::<usize>()).any(|address| read(address) != 0) {
+        return Err("there is more at a stack's bottom than gocoro would put back");
+    }
+    // And now what becomes of each stack. What `generator` thinks of it shows whether it may be freed.
+    let guarded = guard::put(&guard).and_then(|kind| guard::take_away(&guard, kind));
+    if guarded.is_err() {
+        std::mem::forget(bare);
+        return Err("a stack's guard cannot be made");
+    }
+    write_paint(&guard, &paint);
+    if bare.0.usage() != (bytes, used) || used >= bytes {
+        std::mem::forget(bare);
+        return Err("generator sees what gocoro put back as an overflow");
+    }
+    Ok(paint)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn class() -> SizeClass {
+        SizeClass::holding(STACK_BYTES_MIN).unwrap()
+    }
+
+    /// A coroutine that has ended, with the stack that tasks get.
+    fn ended(bytes: usize) -> Bare {
+        let mut bare = Bare::of(bytes, || ());
+        bare.resume();
+        bare
+    }
+
+    fn write(address: usize, word: usize) {
+        // SAFETY: the callers name words of an ended coroutine's stack.
+        unsafe { std::ptr::without_provenance_mut::<usize>(address).write_volatile(word) };
+    }
+
+    #[test]
+    fn this_generator_is_known() {
+        assert_eq!(test().map(|_| ()), Ok(()));
+    }
+
+    #[test]
+    fn a_layout_that_is_not_the_known_one_is_noticed() {
+        let bytes = guard::bytes_with_guard(class());
+        assert!(test_memory(ended(bytes), class()).is_ok());
+        let why = test_memory(ended(bytes + page_bytes()), class()).unwrap_err();
+        assert!(why.contains("as large"), "{why}");
+
+        let bare = ended(bytes);
+        write(bare.0.guard(class()).start + 2 * page_bytes(), 1);
+        let why = test_memory(bare, class()).unwrap_err();
+        assert!(why.contains("put back"), "{why}");
+
+        let bare = ended(bytes);
+        let bottom = bare.0.guard(class()).start + page_bytes();
+        (0..PAINT_WORDS).for_each(|word| write(bottom + word * size_of::<usize>(), 0));
+        let why = test_memory(bare, class()).unwrap_err();
+        assert!(why.contains("overflow"), "{why}");
+
+        let bare = ended(bytes);
+        let guard = bare.0.guard(class());
+        guard::take_away(&guard, guard::Kind::Protected).unwrap();
+        let why = test_memory(bare, class()).unwrap_err();
+        assert!(why.contains("no page of guard"), "{why}");
+    }
+
+    #[test]
+    fn what_is_put_back_is_what_stood_there() {
+        let bare = ended(guard::bytes_with_guard(class()));
+        let guard = bare.0.guard(class());
+        let (paint, usage) = (paint_of(&guard), bare.0.usage());
+        let kind = guard::put(&guard).unwrap();
+        guard::take_away(&guard, kind).unwrap();
+        write_paint(&guard, &paint);
+        assert_eq!((paint_of(&guard), bare.0.usage()), (paint, usage));
+    }
+}

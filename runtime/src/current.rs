@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::thread;
 
 use crate::parker::{Kept, Parker};
 use crate::stack::Pool;
@@ -14,6 +15,7 @@ use crate::task::mailbox::{Mailbox, Notifier};
 use crate::task::word::Requests;
 use crate::task::{Flags, Header, Locals, ReadyQueue, TaskRef};
 use crate::timer::Timers;
+use crate::unwind::{Count, Counted};
 
 /// A worker, as its tasks see it. One thread's.
 #[derive(Debug)]
@@ -35,13 +37,11 @@ pub(crate) struct Core {
     /// Started and not ended, newest first.
     pub(crate) live: Cell<*const Header>,
     pub(crate) live_count: Cell<usize>,
-    /// The thread was panicking already when it became this worker.
-    pub(crate) panicked_before: Cell<bool>,
-    /// Tasks parked that unwind, or may.
-    pub(crate) unwinding: Cell<usize>,
-    /// How often a task that had entered its park beside one of those found, after it, that nothing on
-    /// this thread unwinds.
-    pub(crate) rests: Cell<u32>,
+    /// The thread's count of panics, zero between tasks. `None`: it cannot be found, and no other task
+    /// runs while one waits in the middle of its unwinding.
+    pub(crate) panics: Option<Count>,
+    /// Has the worker act on what comes, but run no task.
+    pub(crate) attend: fn(&Core, Patience),
     /// Operations left to the running task before it yields.
     pub(crate) budget: Cell<u32>,
     /// Links of ended tasks that are still on their way here.
@@ -54,12 +54,25 @@ pub(crate) struct Core {
     outer: Cell<*const Core>,
 }
 
+/// Whether a worker waits for something to come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Patience {
+    None,
+    Endless,
+}
+
 impl Core {
     /// A core without tasks.
-    pub(crate) fn new(notifier: Arc<dyn Notifier>, home: u32) -> std::io::Result<Core> {
+    pub(crate) fn new(
+        notifier: Arc<dyn Notifier>,
+        home: u32,
+        attend: fn(&Core, Patience),
+    ) -> std::io::Result<Core> {
         Ok(Core {
             mailbox: Mailbox::acquire(notifier)?,
             home,
+            panics: Count::find(),
+            attend,
             task: Cell::new(std::ptr::null()),
             next: Cell::new(std::ptr::null()),
             wanted: Cell::new(std::ptr::null()),
@@ -68,9 +81,6 @@ impl Core {
             stacks: RefCell::default(),
             live: Cell::new(std::ptr::null()),
             live_count: Cell::new(0),
-            panicked_before: Cell::new(false),
-            unwinding: Cell::new(0),
-            rests: Cell::new(0),
             budget: Cell::new(0),
             links_due: Cell::new(0),
             reactor: Cell::new(std::ptr::null()),
@@ -248,18 +258,25 @@ pub(crate) fn thread_mark() -> usize {
 pub(crate) unsafe fn enter(core: &Core) -> Entered {
     let before = CORE.replace(core);
     core.outer.set(before);
-    Entered { before }
+    // What unwinds here is none of the worker's tasks.
+    let unwinding = core.panics.filter(|_| thread::panicking());
+    Entered { before, unwinding: unwinding.map(|panics| (panics, panics.take())) }
 }
 
 /// This thread is a worker's.
 #[derive(Debug)]
 pub(crate) struct Entered {
     before: *const Core,
+    /// What the thread counted before, if it was unwinding.
+    unwinding: Option<(Count, Counted)>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         CORE.set(self.before);
+        if let Some((panics, counted)) = self.unwinding.take() {
+            panics.put(counted);
+        }
     }
 }
 

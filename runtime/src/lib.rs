@@ -18,6 +18,7 @@ mod timer;
 mod trace;
 #[allow(unsafe_code)]
 mod current;
+mod hook;
 #[allow(unsafe_code)]
 mod park;
 #[allow(unsafe_code)]

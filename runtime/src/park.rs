@@ -17,6 +17,7 @@ use crate::task::{self, Flags, Header, Reason, Run, Target, Unparker, Wake};
 use crate::timer::{Alarm, TimerKey};
 use crate::trace;
 
+mod away;
 mod bounds;
 mod throw;
 
@@ -146,7 +147,7 @@ fn park_slow(
     if done() {
         return;
     }
-    let unwinding = unwinds(core, task);
+    let unwinding = thread::panicking();
     throw_or_stay(task, reason, unwinding, leave);
     if task.has(Flags::TOKEN) {
         task.clear(Flags::TOKEN);
@@ -156,11 +157,13 @@ fn park_slow(
         return;
     }
     let _timer = deadline.map(|at| Timer::set(core, at, task));
-    let sample = unwinding.then(|| Sample::new(core, task));
     task.reason.set(reason);
     task.run.set(Run::Parked);
-    switch(task);
-    drop(sample);
+    if unwinding {
+        away::switch(core, task);
+    } else {
+        switch(task);
+    }
     returned_slow(task, reason, unwinding, leave);
 }
 
@@ -191,16 +194,7 @@ fn throw_or_stay(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn(
 /// Throws what is pending for the running task or thread, unless it unwinds already.
 pub(crate) fn throw_if_pending() {
     match current::task() {
-        Some((core, task)) => throw_pending(task, Reason::Park, unwinds(core, task)),
-        None => bounds::throw_in_thread(),
-    }
-}
-
-/// As [`throw_if_pending`], where it is known that the running task or thread does not unwind, though
-/// another task of the worker may.
-pub(crate) fn throw_if_pending_at_rest() {
-    match current::task() {
-        Some((_, task)) => throw_pending(task, Reason::Park, false),
+        Some((_, task)) => throw_pending(task, Reason::Park, thread::panicking()),
         None => bounds::throw_in_thread(),
     }
 }
@@ -258,40 +252,16 @@ fn yield_task(core: &Core, task: &Header) {
 #[cold]
 #[inline(never)]
 fn yield_slow(core: &Core, task: &Header) {
-    let unwinding = unwinds(core, task);
+    let unwinding = thread::panicking();
     throw_pending(task, Reason::Park, unwinding);
-    let _sample = unwinding.then(|| Sample::new(core, task));
     task.run.set(Run::Queued);
     core.ready.push(task);
-    switch(task);
+    if unwinding {
+        away::switch(core, task);
+    } else {
+        switch(task);
+    }
     throw_pending(task, Reason::Park, unwinding);
-}
-
-/// The task is off its thread with the sample "it unwinds".
-struct Sample<'a> {
-    core: &'a Core,
-    task: &'a Header,
-}
-
-impl Sample<'_> {
-    fn new<'a>(core: &'a Core, task: &'a Header) -> Sample<'a> {
-        task.set(Flags::UNWINDING);
-        core.unwinding.set(core.unwinding.get() + 1);
-        Sample { core, task }
-    }
-}
-
-impl Drop for Sample<'_> {
-    fn drop(&mut self) {
-        // Unless the worker took the mark back, having found that nothing here unwinds.
-        if self.task.has(Flags::UNWINDING) {
-            self.task.clear(Flags::UNWINDING);
-            self.core.unwinding.set(self.core.unwinding.get() - 1);
-        }
-        if !thread::panicking() {
-            self.core.rests.set(self.core.rests.get().wrapping_add(1));
-        }
-    }
 }
 
 /// Counts an operation that did not have to wait; the last of the budget yields.
@@ -307,22 +277,6 @@ pub(crate) fn spent() {
     }
 }
 
-/// Whether the running task unwinds, as far as it can be told.
-///
-/// A thread that panicked before it became a worker, and runs one in a destructor, says so of every
-/// task: there, only a task that the runtime has thrown at counts.
-fn unwinds(core: &Core, task: &Header) -> bool {
-    thread::panicking() && (!core.panicked_before.get() || task.has(Flags::THROWN))
-}
-
-/// Whether what runs here unwinds, as far as it can be told.
-pub(crate) fn is_unwinding() -> bool {
-    match current::task() {
-        Some((core, task)) => unwinds(core, task),
-        None => thread::panicking(),
-    }
-}
-
 /// Whether a cancel or an expiry is pending for the task, and no shield hides it.
 pub(crate) fn is_interrupted(task: &Header) -> bool {
     task.has(Flags::CANCEL | Flags::EXPIRED)
@@ -333,8 +287,7 @@ pub(crate) fn is_interrupted(task: &Header) -> bool {
 /// The current task unwinds and has a cancel or an expiry pending: I/O returns an error where it
 /// would wait.
 pub(crate) fn refuses_io() -> bool {
-    thread::panicking()
-        && current::task().is_some_and(|(core, task)| unwinds(core, task) && is_interrupted(task))
+    thread::panicking() && current::task().is_some_and(|(_, task)| is_interrupted(task))
 }
 
 /// A timer of the running task, taken out when this is dropped.
@@ -412,10 +365,6 @@ pub(crate) fn unpark_local(core: &Core, task: &Header) {
             }
         }
         Run::Running => task.set(Flags::TOKEN),
-        Run::Queued if task.has(Flags::CAPTURE) => {
-            task.clear(Flags::CAPTURE);
-            task.set(Flags::TOKEN);
-        }
         Run::Queued | Run::Done => {}
     }
 }
@@ -434,8 +383,7 @@ pub(crate) fn enqueue_local(core: &Core, task: &Header) {
 #[inline(always)]
 pub(crate) fn permit_local(core: &Core, task: &Header) {
     task.set(Flags::PERMIT);
-    let waiting = task.run.get() == Run::Parked && task.reason.get() == Reason::Park;
-    if waiting || task.has(Flags::CAPTURE) {
+    if task.run.get() == Run::Parked && task.reason.get() == Reason::Park {
         unpark_local(core, task);
     }
 }

@@ -4,12 +4,42 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::{self, AssertUnwindSafe};
 
+#[allow(unsafe_code)]
+pub(crate) mod count;
+
+pub(crate) use count::{Count, Counted};
+
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// Runs `f` and catches its unwinding.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
     panic::catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Runs a user's code: a backtrace that is printed short ends here, before the runtime's own frames.
+///
+/// std's printer, and that of the `backtrace` crate, know the name; it is that of std's own function for
+/// this.
+#[inline(never)]
+pub(crate) fn __rust_begin_short_backtrace<T>(f: impl FnOnce() -> T) -> T {
+    let result = f();
+    // Keeps the call above from becoming a jump, which would take this frame away.
+    std::hint::black_box(());
+    result
+}
+
+/// Runs `f` when the answer is dropped, at the latest by an unwinding.
+pub(crate) fn on_drop(f: impl FnOnce()) -> impl Drop {
+    struct OnDrop<F: FnOnce()>(Option<F>);
+    impl<F: FnOnce()> Drop for OnDrop<F> {
+        fn drop(&mut self) {
+            if let Some(f) = self.0.take() {
+                f();
+            }
+        }
+    }
+    OnDrop(Some(f))
 }
 
 /// Drops a value, and swallows a panic out of its destructor; what that panic carries is dropped

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["task"],
     &["timer", "trace"],
     &["current"],
-    &["park"],
+    &["hook", "park"],
     &["waiters", "cancel"],
     &["join", "reactor", "blocking"],
     &["scheduler"],

@@ -3,11 +3,13 @@
 
 mod exits;
 mod faults;
+mod hooks;
 mod limits;
 mod on_panic;
 mod registered;
 mod refused;
 mod stacks;
+mod unwinding;
 
 use std::process::{ExitCode, Output};
 
@@ -96,11 +98,13 @@ fn child() {
     let scenarios = [
         exits::SCENARIOS,
         faults::SCENARIOS,
+        hooks::SCENARIOS,
         limits::SCENARIOS,
         on_panic::SCENARIOS,
         refused::SCENARIOS,
         registered::SCENARIOS,
         stacks::SCENARIOS,
+        unwinding::SCENARIOS,
     ]
     .concat();
     let found = scenarios.iter().find(|(known, _)| *known == name);

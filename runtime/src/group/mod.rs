@@ -6,6 +6,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use slab::Slab;
@@ -422,7 +423,7 @@ impl<T> Drop for TaskGroup<T> {
         if self.members.is_empty() {
             return;
         }
-        if park::is_unwinding() {
+        if thread::panicking() {
             // A wait here might be one for the task that unwinds.
             self.cancel(CauseKind::Group, self.made_at);
         } else if let Some(error) = self.end() {

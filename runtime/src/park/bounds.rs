@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::throw::throw_now;
-use super::{interrupt_local, is_interrupted, spent, throw_pending, unwinds};
+use super::{interrupt_local, is_interrupted, spent, throw_pending};
 use crate::clock;
 use crate::current::{self, Core};
 use crate::parker::Parker;
@@ -223,7 +223,7 @@ pub(crate) fn is_interrupted_here() -> bool {
 ///
 /// Sees what the worker has not been told yet: that waits until the task lets it run.
 pub(crate) fn checkpoint() {
-    let Some((core, task)) = current::task() else { return throw_in_thread() };
+    let Some((_, task)) = current::task() else { return throw_in_thread() };
     if task.word.is_cancelled() {
         task.set(Flags::CANCEL);
     }
@@ -232,7 +232,7 @@ pub(crate) fn checkpoint() {
     if !first.is_null() && unsafe { boundary::expire(first, clock::now()) } {
         task.set(Flags::EXPIRED);
     }
-    throw_pending(task, Reason::Park, unwinds(core, task));
+    throw_pending(task, Reason::Park, thread::panicking());
     spent();
 }
 

@@ -1,10 +1,12 @@
 //! What runs on a task's stack before and after its closure, and what is told of a fault there.
 
 use std::io;
+use std::thread;
 
 use super::Worker;
 use super::worker::worker_of;
 use crate::current;
+use crate::hook;
 use crate::join;
 use crate::park;
 use crate::stack::{self, Fault};
@@ -57,6 +59,10 @@ fn job() -> bool {
         // SAFETY: DONE with JOINER, once.
         unsafe { join::wake_joiner(task) };
     }
+    if let Some(panics) = core.panics.filter(|_| thread::panicking()) {
+        // It left a coroutine of its own behind, suspended in the middle of an unwinding.
+        drop(panics.take());
+    }
     worker.ended_with.set(on_kept | if link { LINK_DUE } else { 0 });
     task.run.set(Run::Done);
     std::mem::forget(abort);
@@ -93,5 +99,7 @@ fn fault(address: usize) -> Option<Fault> {
 
 /// Prepares the process for stacks.
 pub(super) fn prepare_process() -> io::Result<()> {
+    // First: the crate that switches stacks puts a hook of its own around the one that it finds.
+    hook::install();
     stack::install(job, fault)
 }

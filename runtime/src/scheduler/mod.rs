@@ -3,6 +3,7 @@
 //! The scheduler knows tasks, not what they wait for. How workers fall asleep and are woken is in
 //! `SLEEP.md`, with the argument that no wake is lost.
 
+mod alone;
 mod default;
 mod early;
 pub(crate) mod idle;

@@ -89,7 +89,7 @@ impl Worker {
         job::prepare_process()?;
         let WorkerSeed { shared, index, deque, warm_stacks } = seed;
         let (driver, notifier) = Driver::new()?;
-        let core = Core::new(notifier, shared.id)?;
+        let core = Core::new(notifier, shared.id, super::alone::attend)?;
         let warmed = core.stacks.borrow_mut().warm(shared.class, warm_stacks);
         let kept_stack = match warmed.and_then(|()| Stack::new(shared.class)) {
             Ok(stack) => stack,
@@ -124,6 +124,7 @@ impl Worker {
             _alt_stack: AltStack::ensure(),
             shared,
         });
+        super::alone::say_if_alone(&worker.core);
         worker.core.worker.set(Rc::as_ptr(&worker).cast());
         worker.driver.attach(&worker.core);
         Ok(worker)
@@ -169,13 +170,10 @@ impl Worker {
         self.shared.wake_thief();
     }
 
-    /// Makes this the thread's worker, and takes the thread's own spans off until it is left.
+    /// Makes this the thread's worker, and takes the thread's own spans, and its count of panics if it is
+    /// unwinding, off until it is left.
     pub(crate) fn enter(&self) -> InWorker<'_> {
         let spans = trace::is_on().then(|| current::off_task(trace::take_off));
-        if self.core.unwinding.get() == 0 {
-            // Else it may be one of this worker's tasks that makes the thread say so.
-            self.core.panicked_before.set(std::thread::panicking());
-        }
         // SAFETY: the core lives in the worker, which the answer borrows; it is not `Send`.
         let entered = unsafe { current::enter(&self.core) };
         InWorker { entered: Some(entered), spans, _worker: self }
@@ -193,9 +191,6 @@ impl Worker {
             self.resume(task);
             super::check_not_forked();
             ran = true;
-        }
-        if self.core.unwinding.get() > 0 {
-            self.release_held_back();
         }
         if !self.core.mailbox.is_empty() {
             self.drain();
@@ -385,23 +380,6 @@ impl Worker {
             std::process::abort();
         }
         super::check_not_forked();
-    }
-
-    /// Tasks that entered their park while the thread unwound were taken for unwinding. Once it
-    /// does not, none of them is: those whose cancel was held back are woken.
-    #[cold]
-    fn release_held_back(&self) {
-        if std::thread::panicking() {
-            return;
-        }
-        self.core.panicked_before.set(false);
-        self.core.unwinding.set(0);
-        for task in self.core.live() {
-            if task.has(Flags::UNWINDING) {
-                task.clear(Flags::UNWINDING);
-                park::interrupt_local(&self.core, task);
-            }
-        }
     }
 }
 

@@ -86,7 +86,7 @@ impl<F: FnOnce() -> T, T> Child<F, T> {
     /// What the task runs.
     pub(super) fn run(mut self) {
         let f = self.f.take().expect("a child runs once");
-        let outcome = unwind::catch(f);
+        let outcome = unwind::catch(|| unwind::__rust_begin_short_backtrace(f));
         let (_, task) = current::task().expect("a child runs in its task");
         match outcome {
             Ok(value) => self.ending.say(Outcome::Returned(value)),

@@ -220,7 +220,7 @@ impl Ended {
         // If that was because the runtime ends, this task is being cancelled, or will be.
         scheduler::await_cancel_of_closed();
         park::throw_if_pending();
-        if park::is_unwinding() {
+        if thread::panicking() {
             // A panic would end the process, and with it what other destructors have to do.
             eprintln!(
                 "gocoro: {name}, spawned in a scope by a destructor, was refused: its runtime was closed"

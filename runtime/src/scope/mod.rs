@@ -99,8 +99,7 @@ where
                 Err(None) => ended.raise_refusal(),
                 Ok(value) => {
                     if ended.interrupted {
-                        // It did not unwind when it cancelled them, and another may do so by now.
-                        park::throw_if_pending_at_rest();
+                        park::throw_if_pending();
                     }
                     ended.check_refusal();
                     value

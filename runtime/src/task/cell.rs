@@ -42,17 +42,17 @@ impl Flags {
     pub(crate) const CANCEL: u8 = 1 << 2;
     /// A boundary of the task has expired.
     pub(crate) const EXPIRED: u8 = 1 << 3;
-    /// The task entered its park while it unwound, or may have.
+    /// The task waits in the middle of its unwinding.
     pub(crate) const UNWINDING: u8 = 1 << 4;
-    /// Queued only to show where it waits.
-    pub(crate) const CAPTURE: u8 = 1 << 5;
+    /// The panic hook has reported a panic of the task.
+    pub(crate) const REPORTED: u8 = 1 << 5;
     /// The unwinding under way was thrown by the runtime; or was, and what was thrown is kept.
     pub(crate) const THROWN: u8 = 1 << 6;
     /// The task's body panicked.
     pub(crate) const PANICKED: u8 = 1 << 7;
 
     /// Those that take a park, or a return from it, off the fast path.
-    pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED | Self::CAPTURE;
+    pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED;
 }
 
 /// What kind of task it is.
@@ -383,14 +383,16 @@ unsafe fn execute<F: FnOnce() -> T, T>(task: *const Header, cancelled: bool) -> 
     let header = unsafe { &*task };
     // The result is written where it stays: moved there through other frames, it costs a stall.
     let ended = unwind::catch(|| {
-        let end = if cancelled {
+        if cancelled {
             never_run(header, closure);
-            End::Cancelled
-        } else {
-            End::Returned(closure())
-        };
-        // SAFETY: as above; the stage is empty.
-        unsafe { stage.write(Stage::Ended(end)) };
+            // SAFETY: as above; the stage is empty.
+            return unsafe { stage.write(Stage::Ended(End::Cancelled)) };
+        }
+        unwind::__rust_begin_short_backtrace(|| {
+            let value = closure();
+            // SAFETY: as above; the stage is empty.
+            unsafe { stage.write(Stage::Ended(End::Returned(value))) };
+        });
     });
     if let Err(payload) = ended {
         let end = root(header, payload);

@@ -2,12 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::io::Write;
 use std::num::NonZeroU64;
 use std::panic::Location;
 use std::sync::OnceLock;
 
-use super::{Header, TaskRef};
+use super::{Flags, Header, TaskRef};
 use crate::unwind;
 
 /// Identifies a task among all tasks of the process's life.
@@ -106,15 +105,30 @@ impl fmt::Display for Naming<'_> {
     }
 }
 
-/// Says once, on stderr, that a task panicked. The panic hook has said where, if one ran.
+/// Says once, on stderr, that a task ended by a panic, if the panic hook has said where it came from.
+///
+/// A program that has set a hook of its own decides by it what is said. What is written is what `eprint!`
+/// writes, so a test harness captures it with the panic's own message.
 pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
+    if !task.has(Flags::REPORTED) {
+        return;
+    }
+    task.clear(Flags::REPORTED);
     let parent = task.meta().and_then(|meta| meta.parent.as_ref());
     let parent = parent.map_or_else(String::new, |parent| format!(", a child of {parent},"));
+    // The hook has named the thread, which is also the one that `main` runs on.
+    let thread = std::thread::current();
+    let place = match thread.name() {
+        Some("main") if task.name() != Some("main") => " on thread 'main'",
+        _ => "",
+    };
     let message = unwind::message(payload);
-    let report = format!("gocoro: {}{parent} panicked: {message}\n", Naming(task));
-    // In one piece: a panic hook on another thread writes without the lock. Not `eprint`, which panics
-    // when stderr is closed.
-    let _ = std::io::stderr().write_all(report.as_bytes());
+    let report = format!("gocoro: {}{parent}{place} panicked: {message}\n", Naming(task));
+    // In one piece, for others write too. `eprint` panics when stderr is broken: the panic of the task is
+    // what counts.
+    if let Err(payload) = unwind::catch(|| eprint!("{report}")) {
+        unwind::drop_quietly(payload);
+    }
 }
 
 type OnLost = Box<dyn Fn() + Send + Sync>;

@@ -14,7 +14,6 @@
 //! | WAKE | anyone but the owner | make it runnable |
 //! | CANCEL | anyone, once | unwind it; on an unstarted task: its body never runs |
 //! | PERMIT | anyone but the owner | the public token was given |
-//! | CAPTURE | anyone but the owner, on a started task | show where it waits |
 //! | HANDLE | creation; cleared by the join handle's end | somebody wants the result |
 //! | JOINER | the join handle's holder | the joiner slot holds a node |
 //!
@@ -54,17 +53,12 @@
 //!   finds QUEUED. What happened is read from the waiter's own node and the clock.
 //! - *Cancel of an unstarted task*: CANCEL stays in the word; the claim finds it, and the closure is
 //!   dropped on the task's stack, by its worker if it is local.
-//! - *A capture of an unstarted task*: it waits nowhere, and has no owner to show it. Whoever asks reads
-//!   the phase from the same step that sets the bit, and answers that itself; the claim takes the bit
-//!   off with the other requests.
 //! - *A task that never gets a stack*: it is claimed as any other, to be refused: by nobody, for the
 //!   blocking pool to drop its closure; or, if it is local, by its worker, on a stack that is kept for
 //!   that. It has not run, so nothing but its closure is on that stack.
 //! - *An unpark of a task that has no owner*: WAKE (and PERMIT) wait in the word for the claim.
 //! - *The inbox of a worker that ended*: it has no tasks, so no link can be on its way; see
 //!   [`mailbox`].
-//! - *A wake that finds the task queued for a capture only*: the flag CAPTURE, which says so, is taken off
-//!   and TOKEN is set, so that the task returns from its wait when it has shown where it is.
 
 pub(crate) mod boundary;
 mod cell;

@@ -18,6 +18,12 @@ impl ReadyQueue {
         unsafe { (*self.0.get()).push_back(task) };
     }
 
+    /// Takes the entry back that was pushed last.
+    pub(crate) fn unpush(&self) {
+        // SAFETY: as in `push`.
+        unsafe { (*self.0.get()).pop_back() };
+    }
+
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<*const Header> {
         // SAFETY: as in `push`.

@@ -15,11 +15,10 @@ const DONE: u32 = 2;
 const LINK: u32 = 1 << 2;
 const CANCEL: u32 = 1 << 3;
 const PERMIT: u32 = 1 << 4;
-const CAPTURE: u32 = 1 << 5;
 const HANDLE: u32 = 1 << 6;
 const JOINER: u32 = 1 << 7;
 const WAKE: u32 = 1 << 8;
-const REQUESTS: u32 = LINK | WAKE | PERMIT | CAPTURE;
+const REQUESTS: u32 = LINK | WAKE | PERMIT;
 
 const OWNER_SHIFT: u32 = 16;
 

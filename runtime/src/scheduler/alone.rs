@@ -1,0 +1,38 @@
+//! A worker that runs no task but one, which waits in the middle of its unwinding: where the thread's count
+//! of panics cannot travel with it.
+
+use std::io::Write;
+use std::sync::Once;
+use std::time::Duration;
+
+use super::worker::worker_of;
+use crate::clock;
+use crate::current::{Core, Patience};
+
+/// Acts on what has come for the worker's tasks, or comes; resumes none of them.
+pub(super) fn attend(core: &Core, patience: Patience) {
+    let worker = worker_of(core);
+    let announced = patience == Patience::Endless && core.mailbox.announce_sleep();
+    let timeout = match announced {
+        true => core.timers.borrow_mut().until_next(clock::now()),
+        false => Some(Duration::ZERO),
+    };
+    worker.poll(timeout);
+    // Takes the announcement back, too.
+    worker.drain();
+    worker.expire();
+}
+
+/// Says once at the start what does not hold here.
+pub(super) fn say_if_alone(core: &Core) {
+    static ONCE: Once = Once::new();
+    if cfg!(panic = "unwind") && core.panics.is_none() {
+        ONCE.call_once(|| {
+            let _ = writeln!(
+                std::io::stderr(),
+                "gocoro: std's count of panics is not found here: while a task waits in a destructor as \
+                 it unwinds, no other task of its worker runs"
+            );
+        });
+    }
+}

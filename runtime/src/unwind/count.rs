@@ -1,0 +1,338 @@
+//! The thread's count of panics, so that it can travel with the task that unwinds.
+//!
+//! std counts the panics under way for each thread, in a thread-local of its own; what asks
+//! `thread::panicking()` reads that: std's poisoning, gocoro's waits, the destructors of other
+//! crates. Many tasks share a thread, though. While one of them waits in a destructor in the middle
+//! of its unwinding, the count of its thread would say of all the others that they unwind. So a
+//! switch out of a task that unwinds takes the count along: it puts zero in its place and writes it
+//! back when the task goes on. Between tasks a worker's count is zero, and every task finds its own.
+//!
+//! # How the count is found
+//!
+//! std has no name for the word. [`Count::find`] looks for it where it must be: in this thread's
+//! blocks of thread-local memory, as `dl_iterate_phdr` tells them. The count is a word that is
+//! larger by one inside a destructor that runs because of `resume_unwind` than before. Of the words
+//! that are, it is the one that *behaves* as the count: with a zero in it `thread::panicking()` is
+//! false in that destructor, and with its value back it is true. A word that does not is left as it
+//! was. Where none does (another std, another system), there is no [`Count`], and a worker runs no
+//! other task while one of its tasks waits in the middle of its unwinding.
+//!
+//! Beside the count std keeps whether a panic hook runs on the thread: a panic meanwhile ends the
+//! process. A hook may wait too, so the flag travels as well. [`Count::learn_hook_flag`] finds it:
+//! it is the one byte beside the count that is one inside a hook, and zero before it and after it.
+//!
+//! # Why that is sound
+//!
+//! - *Whose memory it is.* The block is this thread's and lives until the thread ends. A [`Count`]
+//!   is neither `Send` nor `Sync`, and no other thread has a reason to touch the word: std reads and
+//!   writes it through its `thread_local!` alone.
+//! - *Provenance.* The pointer comes from the C library, which the compiler knows nothing about, so it
+//!   may point to any memory whose address has been handed out. std hands the variable's address to
+//!   the closures of `LocalKey::with` only. A compiler that saw all of std (fat LTO with its code
+//!   in the same module) might conclude that nobody else has it, and keep the count in a register
+//!   from one read to the next. It cannot across a switch: a switch calls code that it does not see
+//!   through and that may panic, and a panic writes the count. The writes here are made right
+//!   before and after a switch, in functions that are not inlined. Builds with thin and fat LTO
+//!   are tested, and every process tests the word by its behaviour before it relies on it.
+//! - *std's own sum.* `thread::panicking()` first looks at a count of all threads, which is written
+//!   with each panic and is not touched here: it stays the sum of what all tasks and threads have.
+//! - *Signal handlers.* One that runs between two instructions here finds a count of this thread that
+//!   is zero or right. It must not panic anyway.
+//!
+//! What would break it: a std that keeps the count elsewhere than in thread-local memory, or twice.
+//! The test by behaviour then finds no word.
+
+use std::cell::{Cell, RefCell};
+use std::panic;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicIsize, AtomicU8, AtomicUsize};
+use std::thread;
+
+/// The place of this thread's count. It stays on its thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Count {
+    word: NonNull<usize>,
+}
+
+/// What a thread counted, while the task that it belongs to is off its thread.
+#[derive(Debug)]
+#[must_use = "a count that is not put back is lost"]
+pub(crate) struct Counted {
+    panics: usize,
+    in_hook: u8,
+}
+
+/// Where the flag of the panic hook lies, in bytes from the count; zero: that is not known.
+static HOOK_FLAG: AtomicIsize = AtomicIsize::new(0);
+
+thread_local! {
+    static FOUND: Cell<Option<Option<Count>>> = const { Cell::new(None) };
+    /// What lay beside the count in the hook of [`Count::learn_hook_flag`].
+    static IN_HOOK: RefCell<Vec<(isize, u8)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether the environment asks to do without the count, as where it cannot be found.
+fn is_refused() -> bool {
+    std::env::var_os("GOCORO_UNWINDING").is_some_and(|v| v == "alone")
+}
+
+impl Count {
+    /// This thread's count; `None` where it cannot be found.
+    ///
+    /// It is looked for once a thread. That unwinds a destructor, so there is none where panics abort.
+    pub(crate) fn find() -> Option<Count> {
+        if cfg!(panic = "abort") || is_refused() {
+            return None;
+        }
+        FOUND.get().unwrap_or_else(|| {
+            let found = search();
+            FOUND.set(Some(found));
+            found
+        })
+    }
+
+    /// Takes what the thread counts, and leaves zero.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take(self) -> Counted {
+        let panics = self.count().swap(0, Relaxed);
+        let in_hook = self.hook_flag().map_or(0, |flag| flag.swap(0, Relaxed));
+        Counted { panics, in_hook }
+    }
+
+    /// Puts back what [`Count::take`] took, on the same thread.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn put(self, counted: Counted) {
+        self.count().store(counted.panics, Relaxed);
+        if let Some(flag) = self.hook_flag() {
+            flag.store(counted.in_hook, Relaxed);
+        }
+    }
+
+    fn count(&self) -> &AtomicUsize {
+        // SAFETY: `search` found the word in this thread's own thread-local memory, which stays mapped
+        // until the thread ends, and a `Count` does not leave its thread. Accesses that are not atomic
+        // are std's, on this thread, and so never at the same time.
+        unsafe { AtomicUsize::from_ptr(self.word.as_ptr()) }
+    }
+
+    fn hook_flag(&self) -> Option<&AtomicU8> {
+        let offset = HOOK_FLAG.load(Relaxed);
+        if offset == 0 {
+            return None;
+        }
+        // SAFETY: std declares count and flag as one variable, so where the flag lies beside the count
+        // on one thread, as `learn_hook_flag` has seen, it does on every other. The rest is as in
+        // `Count::count`.
+        Some(unsafe { AtomicU8::from_ptr(self.word.as_ptr().cast::<u8>().offset(offset)) })
+    }
+
+    /// The bytes of the two words beside the count, with their offsets, as far as they are this
+    /// thread's thread-local memory.
+    fn beside(self) -> impl Iterator<Item = (isize, u8)> {
+        const WORD: isize = size_of::<usize>() as isize;
+        let blocks = blocks();
+        (-WORD..0).chain(WORD..2 * WORD).filter_map(move |offset| {
+            let byte = self.word.as_ptr().cast::<u8>().wrapping_offset(offset);
+            let inside = blocks.iter().any(|block| block.contains(byte.addr()));
+            // SAFETY: the byte lies in a block of this thread's thread-local memory, so it is mapped,
+            // and only this thread writes to it.
+            inside.then(|| (offset, unsafe { byte.read_volatile() }))
+        })
+    }
+
+    /// Finds the flag of the panic hook, by a panic that is caught. The hook that is installed calls
+    /// [`in_hook`] for it.
+    pub(crate) fn learn_hook_flag() {
+        let Some(count) = Count::find() else { return };
+        if HOOK_FLAG.load(Relaxed) != 0 {
+            return;
+        }
+        IN_HOOK.take();
+        let before: Vec<_> = count.beside().collect();
+        let after = RefCell::new(Vec::new());
+        let look = super::on_drop(|| after.borrow_mut().extend(count.beside()));
+        drop(super::catch(|| {
+            let _look = look;
+            panic::panic_any(Probe);
+        }));
+        let (inside, after) = (IN_HOOK.take(), after.take());
+        let is_flag = |&(offset, byte): &(isize, u8)| {
+            byte == 1 && before.contains(&(offset, 0)) && after.contains(&(offset, 0))
+        };
+        let mut flags = inside.iter().filter(|seen| is_flag(seen));
+        // Of what else may lie there nothing is known: the flag is found where it is alone.
+        if let (Some(&(offset, _)), None) = (flags.next(), flags.next()) {
+            HOOK_FLAG.store(offset, Relaxed);
+        }
+    }
+}
+
+/// What the panic of [`Count::learn_hook_flag`] carries.
+pub(crate) struct Probe;
+
+/// In a panic hook, for a panic that carries a [`Probe`]: looks at what lies beside the count.
+pub(crate) fn in_hook() {
+    if let Some(count) = Count::find() {
+        IN_HOOK.with_borrow_mut(|seen| seen.extend(count.beside()));
+    }
+}
+
+/// A block of this thread's thread-local memory: its first address, aligned to words, and its words.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    start: NonNull<usize>,
+    words: usize,
+}
+
+impl Block {
+    fn contains(&self, address: usize) -> bool {
+        let start = self.start.as_ptr().addr();
+        (start..start + self.words * size_of::<usize>()).contains(&address)
+    }
+
+    fn words(self) -> impl Iterator<Item = NonNull<usize>> {
+        // SAFETY: the words lie in the block.
+        (0..self.words).map(move |at| unsafe { self.start.add(at) })
+    }
+}
+
+/// The blocks of thread-local memory that this thread has: one for each module (the program, its shared
+/// libraries) that has any and that the thread has used.
+#[cfg(target_os = "linux")]
+fn blocks() -> Vec<Block> {
+    unsafe extern "C" fn add(
+        info: *mut libc::dl_phdr_info,
+        bytes: libc::size_t,
+        blocks: *mut libc::c_void,
+    ) -> libc::c_int {
+        if bytes < size_of::<libc::dl_phdr_info>() {
+            // A C library without the fields that are read here.
+            return 0;
+        }
+        // SAFETY: `dl_iterate_phdr` passes a description that is valid during this call, as large as
+        // was just checked, and the pointer that it was given, which is to the vector below.
+        let (info, blocks) = unsafe { (&*info, &mut *blocks.cast::<Vec<Block>>()) };
+        let data = info.dlpi_tls_data.cast::<u8>();
+        if data.is_null() {
+            return 0;
+        }
+        for at in 0..usize::from(info.dlpi_phnum) {
+            // SAFETY: the module has that many headers, which stay mapped while it does.
+            let header = unsafe { &*info.dlpi_phdr.add(at) };
+            if header.p_type == libc::PT_TLS {
+                let skipped = data.align_offset(align_of::<usize>());
+                let words = (header.p_memsz as usize).saturating_sub(skipped) / size_of::<usize>();
+                if let Some(start) = NonNull::new(data.wrapping_add(skipped).cast::<usize>()) {
+                    blocks.push(Block { start, words });
+                }
+            }
+        }
+        0
+    }
+    let mut blocks = Vec::<Block>::new();
+    // SAFETY: `add` has the type that is asked for, does not unwind, and is called during this call
+    // only, with the pointer to the vector, which outlives it.
+    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut blocks).cast()) };
+    blocks
+}
+
+#[cfg(not(target_os = "linux"))]
+fn blocks() -> Vec<Block> {
+    Vec::new()
+}
+
+/// # Safety
+///
+/// The word lies in a block of this thread's thread-local memory.
+unsafe fn read(word: NonNull<usize>) -> usize {
+    // SAFETY: the caller's promise, so the word is mapped and aligned; what it means is not known, so
+    // it is read as a volatile one.
+    unsafe { word.read_volatile() }
+}
+
+/// Looks for this thread's count by an unwinding that ends here.
+fn search() -> Option<Count> {
+    let blocks = blocks();
+    let words = || blocks.iter().copied().flat_map(Block::words);
+    // SAFETY: the words of this thread's blocks.
+    let before: Vec<usize> = words().map(|word| unsafe { read(word) }).collect();
+    let found = Cell::new(None);
+    let look = super::on_drop(|| {
+        let grown = words().zip(&before).filter(|&(word, &before)| {
+            // SAFETY: as above.
+            unsafe { read(word) == before.wrapping_add(1) }
+        });
+        let mut grown: Vec<_> = grown.map(|(word, _)| Count { word }).collect();
+        grown.retain(|count| count.behaves());
+        if let [count] = grown[..] {
+            found.set(Some(count));
+        }
+    });
+    drop(super::catch(|| {
+        let _look = look;
+        panic::resume_unwind(Box::new(()));
+    }));
+    found.get()
+}
+
+impl Count {
+    /// Whether the word is the count, in the middle of an unwinding: asked of `thread::panicking()`, with
+    /// zero in the word and with its value.
+    #[inline(never)]
+    fn behaves(&self) -> bool {
+        let panics = self.count().swap(0, Relaxed);
+        let at_rest = !thread::panicking();
+        self.count().store(panics, Relaxed);
+        at_rest && thread::panicking()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::unwind::{catch, on_drop};
+
+    #[test]
+    fn a_count_that_is_taken_is_not_there_until_it_is_put_back() {
+        let count = Count::find().expect("this std's count is found");
+        let check = on_drop(|| {
+            assert!(thread::panicking());
+            let counted = count.take();
+            assert!(!thread::panicking());
+            // A panic meanwhile is counted by itself.
+            let inner = catch(|| {
+                let _inner = on_drop(|| assert!(thread::panicking()));
+                panic::resume_unwind(Box::new(1));
+            });
+            assert!(inner.is_err() && !thread::panicking());
+            count.put(counted);
+            assert!(thread::panicking());
+        });
+        drop(catch(|| {
+            let _check = check;
+            panic::resume_unwind(Box::new(2));
+        }));
+        assert!(!thread::panicking());
+    }
+
+    #[test]
+    fn it_is_found_on_every_thread_and_in_the_middle_of_an_unwinding() {
+        for _ in 0..4 {
+            let found = thread::spawn(|| {
+                let found = Cell::new(false);
+                let look = on_drop(|| found.set(Count::find().is_some()));
+                drop(catch(|| {
+                    let _look = look;
+                    panic::resume_unwind(Box::new(3));
+                }));
+                let count = Count::find().expect("it was found");
+                let rest = count.take().panics;
+                (found.get(), rest)
+            });
+            assert_eq!(found.join().unwrap(), (true, 0));
+        }
+    }
+}

@@ -3,11 +3,12 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use gocoro::channel::{RecvTimeoutError, Select, SendTimeoutError, TrySendError};
 use gocoro::time::{sleep, timeout};
-use gocoro::{select, select_biased, task};
+use gocoro::{go, select, select_biased, task};
 
 use super::Expected;
 use super::cell::{Cell, INS, OUTS, PERMITS};
@@ -44,7 +45,7 @@ pub(super) fn step(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
     if generations > 0 && random.below(5) < 2 {
         return family::step(cell, random, generations - 1);
     }
-    match random.below(16) {
+    match random.below(17) {
         0 => task::yield_now(),
         1 => sleep(short(random)),
         2 | 3 => send(cell, random),
@@ -60,6 +61,15 @@ pub(super) fn step(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
         }
         13 => cell.cancel_one(random),
         14 => task::shield(|| step(cell, random, 0)),
+        15 => {
+            let own = Random::new(random.next());
+            let _guard = on_drop(|| wait_in_a_destructor(cell, own));
+            step(cell, random, generations);
+            sleep(short(random));
+            if random.below(3) == 0 {
+                panic::resume_unwind(Box::new(Expected));
+            }
+        }
         _ => {
             may_panic(|| {
                 sleep(short(random));
@@ -68,6 +78,31 @@ pub(super) fn step(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
                 }
             });
         }
+    }
+}
+
+/// Waits for this and that, on the normal path or in the middle of an unwinding, which the task itself can
+/// tell at any time. No wait here rests on a timeout: in the middle of an unwinding none goes off.
+fn wait_in_a_destructor(cell: &Arc<Cell>, mut random: Random) {
+    let unwinding = thread::panicking();
+    for _ in 0..random.below(4) {
+        match random.below(6) {
+            0 => task::yield_now(),
+            1 => sleep(short(&mut random)),
+            2 => receive_what_was_asked_for(cell, &mut random),
+            3 => {
+                let _guard = cell.mutex.lock().unwrap_or_else(PoisonError::into_inner);
+                let _inside = enter(&cell.inside[0], 1, 1);
+                task::yield_now();
+            }
+            4 if task::try_current().is_some() => {
+                let time = short(&mut random);
+                let child = go!({ sleep(time) });
+                assert!(child.join().is_ok());
+            }
+            _ => cell.cancel_one(&mut random),
+        }
+        assert_eq!(thread::panicking(), unwinding);
     }
 }
 

@@ -47,6 +47,14 @@ pub(crate) const BUDGET: u32 = 128;
 /// Events taken from the poll at once.
 pub(crate) const EVENTS_MAX: usize = 1024;
 
+/// The first pause of `incoming` after an error that lasts, such as a lack of descriptors. It doubles with each
+/// error in a row, up to [`ACCEPT_PAUSE_MAX`]: both are Go's.
+pub(crate) const ACCEPT_PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// The longest pause of `incoming`: a line a second in the log, and as late as a client is noticed once there
+/// are descriptors again.
+pub(crate) const ACCEPT_PAUSE_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Threads of the blocking pool. They wait for the kernel most of the time; a process that needs
 /// more at once is served in turn.
 pub(crate) const BLOCKING_THREADS_MAX: usize = 256;

@@ -15,6 +15,7 @@ use socket2::SockRef;
 use super::options::Options;
 use super::sys;
 use crate::reactor::{self, Direction, Source};
+use crate::task::Reason;
 use crate::{clock, park};
 
 /// A socket's descriptor with its place in the reactor and its options.
@@ -125,6 +126,23 @@ impl Socket {
             true => Ok(()),
             false => Err(io::ErrorKind::WouldBlock.into()),
         })
+    }
+
+    /// Waits until `at` as an operation in `direction` waits for readiness: cancelled, bounded by an
+    /// enclosing `io_deadline`, and not at all in non-blocking mode.
+    pub(super) fn pause(&self, direction: Direction, at: Instant) {
+        if self.options.nonblocking() {
+            return;
+        }
+        let deadline = park::io_deadline().map_or(at, |bound| bound.min(at));
+        let reason = match direction {
+            Direction::Read => Reason::Readable,
+            Direction::Write => Reason::Writable,
+        };
+        // What is woken for nothing waits again; a task that unwinds and is cancelled does not.
+        while !park::refuses_io() && clock::now() < deadline {
+            park::park(reason, Some(deadline));
+        }
     }
 
     fn deadline(&self, direction: Direction) -> Option<Instant> {

@@ -1,9 +1,10 @@
 //! When the system has no more to give.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
-use std::sync::Arc;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use gocoro::go;
 use gocoro::net::{TcpListener, TcpStream};
@@ -17,6 +18,7 @@ scenarios! {
     stacks_run_out,
     a_queue_without_stacks,
     many_connections,
+    the_front_page_without_descriptors,
 }
 
 /// Leaves the process this much more address space than it has now.
@@ -245,4 +247,74 @@ fn ten_thousand_connections() {
         .code(0)
         .printed("went on")
         .says(0, &["gocoro", "panicked"]);
+}
+
+/// What the program below said.
+static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// README's program, but for its port, and where it says what.
+fn shout(stream: TcpStream) -> io::Result<()> {
+    for line in BufReader::new(&stream).lines() {
+        writeln!(&stream, "{}", line?.to_uppercase())?;
+    }
+    Ok(())
+}
+
+fn front_page(listener: TcpListener) {
+    for stream in listener.incoming() {
+        go!({
+            if let Err(e) = stream.and_then(shout) {
+                SAID.lock().unwrap().push(format!("connection: {e}"));
+            }
+        });
+    }
+}
+
+fn the_front_page_without_descriptors() {
+    let limit = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
+    // SAFETY: a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    go!(daemon => front_page(listener));
+    let started = Instant::now();
+    let mut crowd = Vec::new();
+    let error = loop {
+        match std::net::TcpStream::connect(addr) {
+            Ok(client) => crowd.push(client),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.raw_os_error(), Some(libc::EMFILE), "{error}");
+    sleep(Duration::from_millis(1500));
+    let seconds = started.elapsed().as_secs() as usize;
+    drop(crowd);
+    // What it could not accept is accepted now, and served.
+    let client = loop {
+        match std::net::TcpStream::connect(addr) {
+            Ok(client) => break client,
+            Err(_) => sleep(SOON),
+        }
+    };
+    let mut lines = BufReader::new(&client).lines();
+    (&client).write_all(b"one\n").unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "ONE");
+    (&client).write_all(b"\xff\n").unwrap();
+    assert!(lines.next().is_none());
+    let said = |what: &str| SAID.lock().unwrap().iter().filter(|line| line.contains(what)).count();
+    until(|| said("connection: stream did not contain valid UTF-8") == 1);
+    // Nine pauses are shorter than a second, and the crowd's end begins them anew.
+    let errors = said("connection: Too many open files");
+    assert!((1..20 + seconds).contains(&errors), "{errors} in {seconds} s");
+    println!("went on");
+}
+
+#[test]
+fn the_front_page_is_quiet_without_descriptors() {
+    for workers in ["1", "2"] {
+        run_with("the_front_page_without_descriptors", &[("GOCORO_WORKERS", workers)])
+            .code(0)
+            .printed("went on")
+            .says(0, &["gocoro", "panicked"]);
+    }
 }

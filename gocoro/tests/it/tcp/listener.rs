@@ -6,10 +6,15 @@ use std::io::{self, ErrorKind, prelude::*};
 use std::net::Ipv6Addr;
 use std::os::fd::AsRawFd;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+use gocoro::channel::unbounded;
 use gocoro::net::{TcpListener, TcpStream};
+use gocoro::task;
+use gocoro::time::{io_deadline, timeout};
 
 use super::{both, kind, matrix, pair, raw};
+use crate::support::{HANG, on_drop};
 
 #[test]
 fn a_port_in_use_is_refused() {
@@ -132,17 +137,15 @@ fn debug_tells_address_and_descriptor() {
 /// Tells the process that it is the child of the test below.
 const CHILD: &str = "GOCORO_TEST_NO_DESCRIPTORS";
 
-/// In a process of its own, since the limit hits every test that runs beside it.
-#[test]
-fn a_connection_outlives_a_lack_of_descriptors() {
+/// Runs `scenario` in both colours, in a process of its own: the limit hits every test that runs beside it.
+fn in_child(test: &str, scenario: fn() -> io::Result<()>) {
     if env::var_os(CHILD).is_some() {
-        both(accept_without_descriptors);
+        both(scenario);
         return;
     }
     let (_crate, module) = module_path!().split_once("::").unwrap();
-    let this = format!("{module}::a_connection_outlives_a_lack_of_descriptors");
     let child = Command::new(env::current_exe().unwrap())
-        .args([&this, "--exact", "--nocapture", "--test-threads=1"])
+        .args([&format!("{module}::{test}"), "--exact", "--nocapture", "--test-threads=1"])
         .env(CHILD, "1")
         // Each has descriptors.
         .env("GOCORO_WORKERS", "2")
@@ -154,17 +157,24 @@ fn a_connection_outlives_a_lack_of_descriptors() {
     assert!(out.contains("1 passed"), "{out}\n{err}");
 }
 
+/// Uses up all descriptors but those that are open.
+fn take_all_descriptors() -> io::Result<Vec<File>> {
+    raw::limit_descriptors(128)?;
+    Ok(std::iter::from_fn(|| File::open("/dev/null").ok()).collect())
+}
+
+#[test]
+fn a_connection_outlives_a_lack_of_descriptors() {
+    in_child("a_connection_outlives_a_lack_of_descriptors", accept_without_descriptors);
+}
+
 fn accept_without_descriptors() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut client = TcpStream::connect(listener.local_addr()?)?;
     client.write_all(b"x")?;
     listener.wait_readable()?;
 
-    raw::limit_descriptors(128)?;
-    let mut filler = Vec::new();
-    while let Ok(file) = File::open("/dev/null") {
-        filler.push(file);
-    }
+    let filler = take_all_descriptors()?;
     for _ in 0..2 {
         let error = listener.accept().unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EMFILE), "{error}");
@@ -179,4 +189,68 @@ fn accept_without_descriptors() -> io::Result<()> {
     let (mut server, addr) = listener.accept()?;
     assert_eq!(addr, client.local_addr()?);
     server.read_exact(&mut [0])
+}
+
+#[test]
+fn incoming_pauses_while_descriptors_lack() {
+    in_child("incoming_pauses_while_descriptors_lack", incoming_without_descriptors);
+}
+
+fn incoming_without_descriptors() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let client = TcpStream::connect(listener.local_addr()?)?;
+    let mut incoming = listener.incoming();
+    let filler = take_all_descriptors()?;
+    let mut fails = || {
+        let error = incoming.next().unwrap().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EMFILE), "{error}");
+    };
+    let started = Instant::now();
+    (0..8).for_each(|_| fails());
+    // 5, 10, 20 … 320 ms lie between eight errors.
+    assert!(started.elapsed() >= Duration::from_millis(635), "{:?}", started.elapsed());
+    // The next pause is a wait, out of which an expiry is thrown.
+    timeout(Duration::ZERO, &mut fails).unwrap_err();
+    // From here on each would be a second.
+    let started = Instant::now();
+    io_deadline(started, || (0..200).for_each(|_| fails()));
+    listener.set_nonblocking(true)?;
+    (0..200).for_each(|_| fails());
+    listener.set_nonblocking(false)?;
+    (0..200).for_each(|_| drop(listener.accept().unwrap_err()));
+    assert!(started.elapsed() < HANG, "they paused: {:?}", started.elapsed());
+
+    drop(filler);
+    let stream = incoming.next().unwrap()?;
+    assert_eq!(stream.peer_addr()?, client.local_addr()?);
+    Ok(())
+}
+
+/// Cancelled in its pause, a task ends there, and waits for nothing in its destructors.
+#[test]
+fn a_cancel_ends_the_pause() {
+    in_child("a_cancel_ends_the_pause", || {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let _filler = take_all_descriptors()?;
+        let (failing, has_failed) = unbounded();
+        let (ending, has_ended) = unbounded();
+        let task = task::spawn(move || {
+            let _last = on_drop(|| {
+                let errors = listener.incoming().take(200).map(Result::unwrap_err);
+                ending.send(errors.map(|error| error.raw_os_error()).collect::<Vec<_>>()).unwrap();
+            });
+            for stream in listener.incoming() {
+                failing.send(stream.unwrap_err().raw_os_error()).unwrap();
+            }
+        });
+        for _ in 0..8 {
+            assert_eq!(has_failed.recv().unwrap(), Some(libc::EMFILE));
+        }
+        let started = Instant::now();
+        task.cancel();
+        assert!(task.join().unwrap_err().is_cancelled());
+        assert_eq!(has_ended.recv().unwrap(), [Some(libc::EMFILE); 200]);
+        assert!(started.elapsed() < HANG, "it paused: {:?}", started.elapsed());
+        Ok(())
+    });
 }

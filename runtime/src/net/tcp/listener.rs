@@ -144,8 +144,8 @@ impl TcpListener {
     ///
     /// As in std, that of the connection (`ConnectionAborted`) or of the process, which may have no
     /// descriptors left. The listener stays usable, and in the latter case the connection stays
-    /// pending: a server does well to pause before it accepts again. `WouldBlock` in non-blocking
-    /// mode.
+    /// pending: a server does well to pause before it accepts again, which
+    /// [`incoming`](Self::incoming) does by itself. `WouldBlock` in non-blocking mode.
     ///
     /// # Examples
     ///

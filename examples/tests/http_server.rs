@@ -1,6 +1,6 @@
 //! The HTTP server from outside: a process of its own, and clients of plain std.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -18,12 +18,19 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        Self::run(&mut Command::new(env!("CARGO_BIN_EXE_http_server")))
+        Self::run(&mut Command::new(env!("CARGO_BIN_EXE_http_server")), &[])
     }
 
-    fn run(command: &mut Command) -> Self {
+    /// Closes connections that stay without a request for so long.
+    fn with_idle_seconds(seconds: u32) -> Self {
+        let seconds = seconds.to_string();
+        Self::run(&mut Command::new(env!("CARGO_BIN_EXE_http_server")), &[&seconds])
+    }
+
+    fn run(command: &mut Command, arguments: &[&str]) -> Self {
         let mut process = command
             .arg("127.0.0.1:0")
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -61,6 +68,10 @@ fn rest(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("the server closes in order");
     String::from_utf8(bytes).unwrap()
+}
+
+fn is_timeout<T>(result: std::io::Result<T>) -> bool {
+    result.is_err_and(|e| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }
 
 fn codes(answers: &str) -> Vec<&str> {
@@ -237,6 +248,32 @@ fn slow_requests_are_ended_and_do_not_disturb_others() {
 }
 
 #[test]
+fn line_ends_between_requests_do_not_hold_a_connection() {
+    let server = Server::with_idle_seconds(1);
+    for requests in [0, 1] {
+        let started = Instant::now();
+        let mut idle = server.connect();
+        for _ in 0..requests {
+            idle.write_all(GET.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"Hello, World!") {
+                let mut byte = [0];
+                idle.read_exact(&mut byte).unwrap();
+                answer.push(byte[0]);
+            }
+        }
+        idle.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        // Often enough for each read of the server's, and by far not a head's worth of bytes.
+        let ended = "\r\n".bytes().cycle().take(400).any(|byte| {
+            // A reset is an end too: the server closed while this was on its way.
+            idle.write_all(&[byte]).is_err() || !is_timeout(idle.read(&mut [0]))
+        });
+        assert!(ended, "still open after {:?}", started.elapsed());
+        assert!(started.elapsed() >= Duration::from_millis(900), "{:?}", started.elapsed());
+    }
+}
+
+#[test]
 fn a_client_that_does_not_read_holds_up_nobody_else() {
     let server = Server::start();
     let mut deaf = server.connect();
@@ -251,7 +288,7 @@ fn a_client_that_does_not_read_holds_up_nobody_else() {
 fn running_out_of_descriptors_is_survived() {
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 64; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_http_server")]);
-    let mut server = Server::run(&mut limited);
+    let mut server = Server::run(&mut limited, &[]);
     let crowd: Vec<_> = (0..100).map(|_| server.connect()).collect();
     let mut report = String::new();
     let mut stderr = BufReader::new(server.process.stderr.take().expect("stderr is piped"));

@@ -4,7 +4,7 @@
 //! half-received request lives where a reader looks for it, in local variables.
 
 use crate::limits::{
-    BODY_BYTES_MAX, BODY_TIMEOUT, CHUNK_LINE_BYTES_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, IDLE_TIMEOUT,
+    BODY_BYTES_MAX, BODY_TIMEOUT, CHUNK_LINE_BYTES_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT,
     LINGER_BYTES_MAX, LINGER_TIMEOUT, OUTPUT_BYTES_MAX, READ_BYTES, TRAILER_BYTES_MAX,
     WRITE_TIMEOUT,
 };
@@ -39,15 +39,17 @@ impl From<io::Error> for End {
     }
 }
 
-/// Serves `stream` until one side has had enough.
-pub(crate) fn serve(stream: TcpStream) -> io::Result<()> {
+/// Serves `stream` until one side has had enough; `idle` is how long it may stay without a request.
+pub(crate) fn serve(stream: TcpStream, idle: Duration) -> io::Result<()> {
     let mut connection = Connection {
         stream,
         input: vec![0; READ_BYTES],
         start: 0,
         end: 0,
         output: Vec::new(),
+        idle,
         deadline: None,
+        begun: false,
         date: DateText::default(),
     };
     connection.stream.set_nodelay(true)?;
@@ -75,8 +77,13 @@ struct Connection {
     end: usize,
     /// Answers that were not written yet.
     output: Vec<u8>,
-    /// When the part of a request that is being received has to be there; `None` between requests.
+    /// How long it may stay without a request.
+    idle: Duration,
+    /// When what is being received has to be there: the next request's first byte, its head, its body.
+    /// `None` until a wait for that first byte begins.
     deadline: Option<Instant>,
+    /// The first byte is there; before it, only line ends came since the last request.
+    begun: bool,
     date: DateText,
 }
 
@@ -116,14 +123,17 @@ impl Connection {
 
     fn head(&mut self) -> Result<Head, End> {
         self.deadline = None;
+        self.begun = false;
         loop {
             if let Some(head) = request::parse(self.buffered())? {
                 self.start += head.bytes;
+                self.begun = true;
                 return Ok(head);
             }
             // Only line ends between requests, which some clients send, do not begin one.
-            if !self.buffered().trim_ascii_start().is_empty() && self.deadline.is_none() {
+            if !self.begun && !self.buffered().trim_ascii_start().is_empty() {
                 self.deadline = Some(Instant::now() + HEAD_TIMEOUT);
+                self.begun = true;
             }
             self.fill()?;
         }
@@ -217,24 +227,20 @@ impl Connection {
         if self.end == self.input.len() {
             self.input.resize((2 * self.end).min(HEAD_BYTES_MAX), 0);
         }
-        let begun = self.deadline.is_some();
-        let patience = match self.deadline {
-            Some(deadline) => remaining(deadline),
-            None => Some(IDLE_TIMEOUT),
-        };
-        let Some(patience) = patience else {
-            return Err(Status::RequestTimeout.into());
+        let late = if self.begun { Status::RequestTimeout.into() } else { End::Silent };
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.idle);
+        let Some(patience) = remaining(deadline) else {
+            return Err(late);
         };
         self.stream.set_read_timeout(Some(patience))?;
         match self.stream.read(&mut self.input[self.end..]) {
-            Ok(0) if begun => Err(Status::BadRequest.into()), // ended in the middle of a request
+            Ok(0) if self.begun => Err(Status::BadRequest.into()), // ended in the middle of a request
             Ok(0) => Err(End::Silent),
             Ok(count) => {
                 self.end += count;
                 Ok(())
             }
-            Err(e) if is_timeout(&e) && begun => Err(Status::RequestTimeout.into()),
-            Err(e) if is_timeout(&e) => Err(End::Silent),
+            Err(e) if is_timeout(&e) => Err(late),
             Err(e) if e.kind() == ErrorKind::Interrupted => Ok(()),
             Err(e) => Err(e.into()),
         }

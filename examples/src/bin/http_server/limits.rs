@@ -28,8 +28,9 @@ pub(crate) const TRAILER_BYTES_MAX: usize = 4 * 1024;
 /// memory of a client that pipelines without end.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
-/// How long a connection may stay without a request. Longer than a proxy's or browser's usual pause
-/// between two; what waits costs a descriptor and a few KiB. Then it is closed without a word.
+/// How long a connection may stay without a request, from the last answer on; the command line may say
+/// otherwise. Line ends between requests do not extend it. Longer than a proxy's or browser's usual
+/// pause between two; what waits costs a descriptor and a few KiB. Then it is closed without a word.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// From the first byte of a request to the end of its head. One deadline for all of it, so sending a
@@ -48,10 +49,6 @@ pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Most bytes thrown away while lingering. A body of permitted size gets through; a flood does not.
 pub(crate) const LINGER_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
-
-/// Pause after `accept` failed for want of descriptors or memory: trying at once would spin, and
-/// connections need a moment to end.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 const _: () = assert!(READ_BYTES <= HEAD_BYTES_MAX);
 const _: () = assert!(CHUNK_LINE_BYTES_MAX < READ_BYTES && TRAILER_BYTES_MAX <= HEAD_BYTES_MAX);

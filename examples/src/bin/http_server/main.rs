@@ -4,7 +4,7 @@
 //! `GET /` greets, `POST /echo` returns the body (fixed length or chunked). Bad, slow, huge and
 //! truncated requests are answered with a status that says so; every bound is in `limits`.
 //!
-//! Run it: `cargo run --release -p gocoro-examples --bin http_server [ADDRESS]`, then
+//! Run it: `cargo run --release -p gocoro-examples --bin http_server [ADDRESS [IDLE_SECONDS]]`, then
 //! `curl http://127.0.0.1:8080/` or `wrk -c64 http://127.0.0.1:8080/`.
 //! With `--self-test` in place of an address it is its own client and ends.
 //!
@@ -16,17 +16,20 @@ mod request;
 mod response;
 
 use gocoro::net::{Shutdown, TcpListener, TcpStream};
-use gocoro::{go, go_main, time};
+use gocoro::{go, go_main};
 use std::io::{self, ErrorKind, Read, Write};
+use std::num::NonZeroU32;
+use std::time::Duration;
 
-fn serve(stream: TcpStream) {
-    if let Err(e) = connection::serve(stream) {
+fn serve(stream: TcpStream, idle: Duration) {
+    if let Err(e) = connection::serve(stream, idle) {
         eprintln!("connection: {e}");
     }
 }
 
-/// Accepts for ever. An error here must not end the server: it says so once, and goes on.
-fn accept_loop(listener: TcpListener) {
+/// Accepts for ever. An error here must not end the server: it says so once, and goes on. That it
+/// does not spin meanwhile is seen to by `incoming`, which pauses after an error that lasts.
+fn accept_loop(listener: TcpListener, idle: Duration) {
     let mut failures = 0_u64;
     for stream in listener.incoming() {
         match stream {
@@ -35,16 +38,15 @@ fn accept_loop(listener: TcpListener) {
                     eprintln!("accept: works again after {failures} failures");
                 }
                 failures = 0;
-                go!(serve(stream));
+                go!(serve(stream, idle));
             }
             // The client gave up while it was in the queue: nothing to do with the listener.
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
             Err(e) => {
                 failures += 1;
                 if failures == 1 {
-                    eprintln!("accept: {e}; trying again every {:?}", limits::ACCEPT_PAUSE);
+                    eprintln!("accept: {e}; trying again");
                 }
-                time::sleep(limits::ACCEPT_PAUSE);
             }
         }
     }
@@ -68,7 +70,7 @@ fn converse(listener: &str, requests: &str, codes: &[&str]) -> io::Result<()> {
 fn self_test() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?.to_string();
-    go!(daemon => accept_loop(listener));
+    go!(daemon => accept_loop(listener, limits::IDLE_TIMEOUT));
     let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     let post = "POST /echo HTTP/1.1\r\nHost: x\r\n";
     converse(&address, &get.repeat(16), &["200"; 16])?;
@@ -86,12 +88,18 @@ fn main() -> io::Result<()> {
     if let Err(e) = rlimit::increase_nofile_limit(u64::MAX) {
         eprintln!("the limit of open files stays as it is: {e}");
     }
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into());
     if address == "--self-test" {
         return self_test();
     }
+    let idle = match arguments.next().map(|seconds| seconds.parse::<NonZeroU32>()) {
+        None => limits::IDLE_TIMEOUT,
+        Some(Ok(seconds)) => Duration::from_secs(seconds.get().into()),
+        Some(Err(e)) => return Err(io::Error::other(format!("the idle seconds: {e}"))),
+    };
     let listener = TcpListener::bind(&address)?;
     println!("listening on http://{}", listener.local_addr()?);
-    accept_loop(listener);
+    accept_loop(listener, idle);
     Ok(())
 }

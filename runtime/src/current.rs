@@ -147,6 +147,7 @@ thread_local! {
     static RANDOM: Cell<u64> = const { Cell::new(0) };
     static REFUSING: Cell<u32> = const { Cell::new(0) };
     static LAST_THROW: Cell<u64> = const { Cell::new(0) };
+    static AT_END: AtEnd = const { AtEnd(Cell::new(None)) };
 }
 
 #[cfg(not(all(test, loom)))]
@@ -322,4 +323,24 @@ pub(crate) fn parker() -> Arc<Parker> {
         return Arc::default();
     }
     PARKER.try_with(|kept| kept.borrow_mut().get_or_insert_default().clone()).unwrap_or_default()
+}
+
+/// What a thread does at its end.
+struct AtEnd(Cell<Option<fn()>>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.get() {
+            f();
+        }
+    }
+}
+
+/// Lets this thread call `f` when its thread-locals are destroyed, which is also when the process exits from it.
+///
+/// Destructors run in the order opposite to the first uses of their thread-locals, on the systems that we know:
+/// so those that were used before this call still stand then.
+pub(crate) fn at_thread_end(f: fn()) {
+    // Where it has been destroyed, it has been called.
+    let _ = AT_END.try_with(|at_end| at_end.0.set(Some(f)));
 }

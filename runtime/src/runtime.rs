@@ -13,7 +13,7 @@ use crate::current;
 use crate::join::JoinHandle;
 use crate::limits::STACK_BYTES_MAIN;
 use crate::park;
-use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, check_not_forked};
+use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, check_not_forked, leave};
 use crate::spawn;
 use crate::stack::SizeClass;
 use crate::task::Reason;
@@ -285,7 +285,11 @@ impl fmt::Debug for Runtime {
 /// Its tasks need not be `Send`, and it fits into a loop that somebody else owns. It blocks the
 /// thread while it runs, also inside a task of another runtime.
 ///
-/// Dropping it cancels its tasks and runs them until all have ended.
+/// Dropping it cancels its tasks and runs them until all have ended. Under `panic = "abort"` nothing can
+/// unwind those that have started: they stay suspended for ever, with their memory, and so does the thread
+/// that dropped it. It goes on, but when it should end, it says so and waits, for its tasks may have lent
+/// what is destroyed then. So nobody should join it. A program still ends when `main` does, or by
+/// [`process::exit`](std::process::exit).
 ///
 /// # Examples
 ///
@@ -435,11 +439,16 @@ impl LocalRuntime {
 impl Drop for LocalRuntime {
     fn drop(&mut self) {
         self.worker.shared().close();
-        if cfg!(panic = "abort") && self.worker.has_live() {
-            return;
-        }
         let abort = AbortIfPanic("ending a runtime");
         let inside = self.worker.enter();
+        if cfg!(panic = "abort") && self.worker.has_live() {
+            self.worker.start_all();
+            if self.worker.has_live() {
+                drop(inside);
+                std::mem::forget(abort);
+                return leave(self.worker.clone());
+            }
+        }
         self.worker.run_to_end();
         while self.worker.shared().is_refusing() {
             self.worker.turn(Wait::Yes);

@@ -121,16 +121,27 @@ fn a_runtime_that_is_dropped_leaves_its_started_tasks() {
 }
 
 #[test]
+fn who_drops_a_local_runtime_with_started_tasks_goes_on() {
+    for (how, code) in [("main", 0), ("worker", 0), ("exit", 7)] {
+        let (output, out, err) = run("local_runtime", 1, how);
+        assert_eq!((output.status.code(), &*out), (Some(code), "went on\n"), "{how}: {err}");
+        assert!(!err.contains("gocoro") || how == "worker", "{how}: {err}");
+    }
+}
+
+/// The thread goes on; what its tasks lent is not destroyed, since it does not end.
+#[test]
 fn a_local_runtime_with_started_tasks_keeps_its_thread() {
     let mut child =
-        program("local_runtime", 1, "").stderr(Stdio::piped()).spawn().expect("it runs");
+        program("local_runtime", 1, "end").stderr(Stdio::piped()).spawn().expect("it runs");
     let errors = BufReader::new(child.stderr.take().expect("piped"));
     let mut lines = errors.lines().map(Result::unwrap);
     // It ends itself if that takes too long.
-    let said = lines.any(|line| line.contains("its thread stays for ever"));
+    let first = lines.next();
     child.kill().expect("it is there, or was");
     let status = child.wait().expect("a child");
-    assert!(said, "{status}");
+    let said = first.unwrap_or_default();
+    assert!(said.contains("a thread stays for ever"), "{status}: {said}");
 }
 
 #[test]

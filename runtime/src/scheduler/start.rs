@@ -8,7 +8,7 @@ use std::thread;
 
 use crossbeam_deque::Worker as Deque;
 
-use super::{Shared, Worker};
+use super::{Shared, Worker, stay};
 use crate::task::TaskRef;
 use crate::unwind::AbortIfPanic;
 
@@ -83,11 +83,13 @@ impl Threads {
         }
     }
 
-    /// Waits for the threads but this one, which may be dropping what it keeps in thread-locals: blocks it.
+    /// Waits for the threads but this one, which may be dropping what it keeps in thread-locals, and those that
+    /// will never end: blocks it.
     pub(crate) fn join(&self) {
         let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let own = thread::current().id();
-        for thread in threads.into_iter().filter(|thread| thread.thread().id() != own) {
+        let ends = |id| id != own && !stay::will_stay(id);
+        for thread in threads.into_iter().filter(|thread| ends(thread.thread().id())) {
             // A worker that panicked has aborted the process.
             let _ = thread.join();
         }

@@ -186,6 +186,10 @@ impl Worker {
     pub(crate) fn turn(&self, wait: Wait) -> bool {
         let mut ran = false;
         super::check_not_forked();
+        if self.shared.is_closed() {
+            // First, so that what has not started never runs.
+            self.cancel_all();
+        }
         for _ in 0..BATCH_TASKS {
             let Some(task) = self.pick() else { break };
             self.resume(task);

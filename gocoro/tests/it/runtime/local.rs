@@ -84,6 +84,31 @@ fn run_until_idle_leaves_daemons() {
 }
 
 #[test]
+fn a_drop_starts_nothing_more() {
+    let mut runtime = LocalRuntime::new().unwrap();
+    let started = runtime.spawn(task::park);
+    while runtime.poll_once(Some(Duration::ZERO)) {}
+    let dropped = Rc::new(Cell::new(0));
+    let tasks: Vec<_> = (0..1000)
+        .map(|_| {
+            let dropped = dropped.clone();
+            let taken = on_drop(move || dropped.set(dropped.get() + 1));
+            runtime.spawn(move || {
+                let _taken = taken;
+                unreachable!("it was cancelled before its start");
+            })
+        })
+        .collect();
+    drop(runtime);
+    assert_eq!(dropped.get(), 1000);
+    assert!(started.join().unwrap_err().is_cancelled());
+    for task in tasks {
+        let _: &JoinHandle<()> = &task;
+        assert!(task.join().unwrap_err().is_cancelled());
+    }
+}
+
+#[test]
 fn a_drop_unwinds_what_is_left() {
     let drops = Rc::new(Cell::new(0));
     let mut runtime = LocalRuntime::new().unwrap();

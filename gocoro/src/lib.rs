@@ -15,7 +15,7 @@
 //! fn main() -> io::Result<()> {
 //!     for stream in TcpListener::bind("127.0.0.1:7000")?.incoming() {
 //!         go!({
-//!             if let Err(e) = stream.and_then(shout) {// to accept, or to shout
+//!             if let Err(e) = stream.and_then(shout) {
 //!                 eprintln!("connection: {e}");
 //!             }
 //!         });

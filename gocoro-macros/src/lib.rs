@@ -1,4 +1,4 @@
-//! The procedural macros behind [gocoro](https://docs.rs/gocoro); use them through that crate.
+//! The procedural macros behind the gocoro crate; use them through that crate.
 //!
 //! A macro goes through four steps, a module each: `parse` reads what was written, `valid` refuses
 //! what would not do what it says, `expand` writes the code, and `fallback` writes what stands in

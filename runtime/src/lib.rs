@@ -1,4 +1,4 @@
-//! The runtime of [gocoro](https://docs.rs/gocoro), which is where its users find all of this.
+//! The runtime of the gocoro crate, which is where its users find all of this.
 //!
 //! Modules stand in reading order; each imports only from those above it. `ARCHITECTURE.md` in the
 //! repository is the map.

@@ -10,8 +10,7 @@ use crate::current;
 use crate::park;
 use crate::task::{Found, Locals};
 
-/// A key to a value that each task has its own of; declared by
-/// [`task_local!`](https://docs.rs/gocoro/latest/gocoro/macro.task_local.html).
+/// A key to a value that each task has its own of; declared by `task_local!`.
 ///
 /// As [`std::thread::LocalKey`], by the task. A task's value is made when the task first asks for it
 /// and dropped at the task's end, on its stack, so that its destructor may wait. A plain thread has

@@ -370,6 +370,47 @@ fn architecture_complaints(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Addresses of the project's own on the network, of which there are none yet, and links in a Markdown text to
+/// files that are not there.
+fn link_complaints(path: &str, text: &str, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        for address in line.split("://").skip(1) {
+            let address = address.split([' ', ')', '>', '"', '`']).next().unwrap_or("");
+            if address.contains("gocoro") {
+                complaints.push(format!("{path}:{number}: {address} does not exist"));
+            }
+        }
+        let links = line.split("](").skip(1).filter(|_| path.ends_with(".md"));
+        for target in links.filter_map(|rest| rest.split([')', '#']).next()) {
+            if !target.is_empty() && !target.contains("://") && !exists(target) {
+                complaints.push(format!("{path}:{number}: there is no {target}"));
+            }
+        }
+    }
+    complaints
+}
+
+#[test]
+fn links_lead_to_what_exists() {
+    let mut complaints = Vec::new();
+    for source in sources() {
+        complaints.extend(link_complaints(&source.path, &source.text, &|_| true));
+    }
+    for folder in ["", "gocoro", "gocoro-macros", "runtime", "examples", "benches", "ui-tests"] {
+        for entry in fs::read_dir(root().join(folder)).expect("a folder of the repository") {
+            let path = entry.expect("readable").path();
+            if path.extension().is_some_and(|extension| extension == "md" || extension == "toml") {
+                let short = path.strip_prefix(root()).expect("it was found there");
+                let exists = |target: &str| root().join(folder).join(target).exists();
+                let short = short.to_string_lossy();
+                complaints.extend(link_complaints(&short, &read(&short), &exists));
+            }
+        }
+    }
+    report(complaints);
+}
+
 #[test]
 fn modules_import_one_way_only() {
     expect_none(layer_complaints);

@@ -24,7 +24,7 @@ use shared::{Ending, Shared, State};
 ///
 /// Dropping it cancels the tasks whose results were not taken, and waits for them, unless it is dropped
 /// by an unwinding: a group does not outlive what it was made for. A task may be in a group only; for
-/// tasks that borrow there is [`scope`](https://docs.rs/gocoro/latest/gocoro/task/fn.scope.html).
+/// tasks that borrow there is [`scope`](crate::scope::scope).
 ///
 /// A task's panic is given to whoever takes its result. Of those whose results nobody takes, the first
 /// is raised at the end of the group, unless there is something else to return or raise; the others

@@ -15,8 +15,8 @@ use crate::blocking;
 /// lookup in types that need not be `Send`. An address that is written in digits is parsed on the
 /// spot.
 ///
-/// An implementation of your own runs in the calling task. If it blocks, let it call
-/// [`unblock`](https://docs.rs/gocoro/latest/gocoro/blocking/fn.unblock.html) for that part.
+/// An implementation of your own runs in the calling task. If it blocks, let a thread do that part,
+/// and wait for its answer on a channel of gocoro's.
 ///
 /// # Examples
 ///

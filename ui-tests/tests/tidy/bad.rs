@@ -93,6 +93,13 @@ fn documents_that_drifted_apart_are_seen() {
     let hidden = "//! ```no_run\n//! # fn x() {}\n//! fn a() {}\n//! ```\n";
     assert_eq!(readme_complaints(readme, hidden), [""; 0]);
     assert_eq!(readme_complaints(readme, "//! ```\n//! fn b() {}\n//! ```\n").len(), 1);
+    let exists = |target: &str| target == "a.md";
+    let fine = "[a](a.md#b), [c](https://example.org/), [d](#d); gocoro";
+    assert_eq!(link_complaints("x.md", fine, &exists), [""; 0]);
+    assert_eq!(link_complaints("x.rs", "//! v[0](x)", &exists), [""; 0]);
+    assert_eq!(link_complaints("x.md", "[b](b.md)", &exists).len(), 1);
+    let own = concat!("repository = \"https:", "//example.org/gocoro\"");
+    assert_eq!(link_complaints("Cargo.toml", own, &exists).len(), 1);
     let names = ["hello".to_owned(), "other".to_owned()];
     assert_eq!(example_complaints(&names, "run hello\n").len(), 1);
     assert_eq!(example_complaints(&names, "for p in examples/src/bin/*; do"), [""; 0]);

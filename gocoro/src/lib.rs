@@ -46,6 +46,24 @@
 //! | runtimes made by hand | [`runtime`] |
 //! | what std's names became | [`std_map`] |
 //!
+//! # What a task may not do
+//!
+//! A task may call anything, but **only gocoro's operations suspend it**. Whatever else waits blocks the
+//! worker thread, and with it every task that is pinned there; std and the kernel give no sign of it.
+//! So, in a task:
+//!
+//! - Do not wait in std's own calls: [`std::thread::sleep`], [`std::net`], [`std::sync::mpsc`], the join
+//!   of a [`std::thread`], a child process, a terminal, a C library that does I/O. Take gocoro's
+//!   operation of the same name, or do it on a thread of its own and wait for a [`channel`].
+//! - Do not hold a [`std::sync::Mutex`] across a wait: the next task of the worker that wants it blocks
+//!   the thread on which its holder would go on, for ever. Let go of it first, or use [`sync::Mutex`].
+//! - Do not wait in the initialiser of a [`std::sync::LazyLock`], [`std::sync::OnceLock`] or
+//!   [`std::sync::Once`]: the next task of the worker that asks for the value blocks the thread in the
+//!   same way. Those in [`sync`] suspend it.
+//! - Do not wait inside a `std::thread_local!`'s `with` or initialiser unless any other task may use it
+//!   meanwhile: the value is the worker's, and all of its tasks share it. [`task_local!`] is a task's own.
+//! - Do not compute for long without a wait: call [`task::yield_now`] now and then, or use a thread.
+//!
 //! # Cancellation unwinds
 //!
 //! A cancelled task, and code inside an expired [`time::timeout`], unwinds from where it waits, as if
@@ -57,6 +75,9 @@
 //! - it aborts the process at an `extern "C"` frame, as every unwinding does.
 //!
 //! Every operation says under *Parks* when it may suspend, which is also where it may unwind.
+//!
+//! What was unwound has lost what it had half done: after [`time::timeout`] ended a `read_line`, its
+//! stream is not to be read from again. [`time::io_deadline`] ends I/O by an error in place of that.
 
 mod macros;
 

@@ -377,6 +377,38 @@ fn an_io_deadline_ends_reads_and_writes_with_an_error() {
     });
 }
 
+/// What the documentation of `timeout`, `io_deadline` and `set_read_timeout` says of code that is tried again.
+#[test]
+fn half_a_line_is_kept_by_an_error_and_lost_by_an_unwinding() {
+    in_both_colours(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut reader = BufReader::new(listener.accept().unwrap().0);
+        let mut line = String::new();
+        let mut half = |reader: &mut BufReader<TcpStream>| {
+            peer.write_all(b"half a ").unwrap();
+            // It has come when the time begins to run.
+            while reader.fill_buf().unwrap().is_empty() {}
+        };
+
+        half(&mut reader);
+        let late = io_deadline(Instant::now() + SOON, || reader.read_line(&mut line));
+        assert_eq!(late.unwrap_err().kind(), ErrorKind::TimedOut);
+        assert_eq!(line, "half a ");
+        reader.get_ref().set_read_timeout(Some(SOON)).unwrap();
+        assert_eq!(reader.read_line(&mut line).unwrap_err().kind(), ErrorKind::TimedOut);
+        reader.get_ref().set_read_timeout(None).unwrap();
+        assert_eq!(line, "half a ");
+
+        half(&mut reader);
+        timeout(SOON, || reader.read_line(&mut line)).unwrap_err();
+        assert_eq!(line, "half a ", "the other half is gone");
+        peer.write_all(b"line\n").unwrap();
+        reader.read_line(&mut line).unwrap();
+        assert_eq!(line, "half a line\n");
+    });
+}
+
 #[test]
 fn of_nested_io_deadlines_the_earliest_holds_and_a_shield_hides_them() {
     in_both_colours(|| {

@@ -69,6 +69,13 @@ impl<T> Unwinds<T> {
 ///
 /// The time runs from now; with a duration of zero `f` runs up to its first wait.
 ///
+/// **After [`Elapsed`], do not try the same again on the same stream** if what was unwound reads or
+/// writes in several steps, such as `BufRead::read_line`, `Read::read_exact`, `Write::write_all` or a
+/// WebSocket's `read`. The bytes of the steps that were made are gone with its locals, and the next call
+/// begins in the middle of a line or of a message. Either drop the stream, or bound its I/O by
+/// [`io_deadline`] or by a read timeout: these return an error, and `read_line` and most protocol
+/// libraries keep what they have when they get one.
+///
 /// # Parks
 ///
 /// As `f` does. On a plain thread too, where a wait for I/O ends by `poll(2)`.
@@ -99,7 +106,7 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
     park::timeout(deadline, duration.is_zero(), f).ok_or(Elapsed { _private: () })
 }
 
-/// Runs `f`, but not after `deadline`; as [`timeout`].
+/// Runs `f`, but not after `deadline`; as [`timeout`], and with the same care for what is tried again.
 ///
 /// # Parks
 ///
@@ -140,6 +147,12 @@ pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elap
 /// writes gocoro's streams, such as protocol libraries, which report the error their own way. Locks,
 /// channels and sleeps are not bounded. What can be done without waiting is done, however late.
 ///
+/// This is the form for code that is tried again on the same stream, such as a loop that looks at
+/// something else every second: a reader that keeps what it has when it gets an error goes on where it
+/// was. `BufRead::read_line` and `read_until` do, if they are given the same buffer again, and so do
+/// most protocol libraries. `BufRead::lines` and `Read::read_exact` do not: they drop what they had,
+/// and after an error the stream is of no more use to them.
+///
 /// Deadlines nest: the earliest holds. One that was set outside of a [`shield`](crate::cancel::shield)
 /// does not hold inside.
 ///
@@ -160,6 +173,30 @@ pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elap
 /// let soon = Instant::now() + Duration::from_millis(5);
 /// let read = io_deadline(soon, || silent.read_to_end(&mut Vec::new()));
 /// assert_eq!(read.unwrap_err().kind(), ErrorKind::TimedOut);
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// A line that comes in two halves, with a deadline between them:
+///
+/// ```
+/// use gocoro::net::{TcpListener, TcpStream};
+/// use gocoro::time::io_deadline;
+/// use std::io::{BufRead, BufReader, ErrorKind, Write};
+/// use std::time::{Duration, Instant};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut peer = TcpStream::connect(listener.local_addr()?)?;
+/// let mut reader = BufReader::new(listener.accept()?.0);
+/// let mut line = String::new();
+///
+/// peer.write_all(b"half a ")?;
+/// let soon = Instant::now() + Duration::from_millis(5);
+/// let read = io_deadline(soon, || reader.read_line(&mut line));
+/// assert_eq!(read.unwrap_err().kind(), ErrorKind::TimedOut);
+///
+/// peer.write_all(b"line\n")?;
+/// reader.read_line(&mut line)?; // the same buffer, which is not cleared
+/// assert_eq!(line, "half a line\n");
 /// # std::io::Result::Ok(())
 /// ```
 pub fn io_deadline<T>(deadline: Instant, f: impl FnOnce() -> T) -> T {

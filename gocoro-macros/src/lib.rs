@@ -43,12 +43,14 @@ use proc_macro::TokenStream;
 /// |---|---|---|
 /// | `workers` | the number of worker threads, the main thread included | one for each core |
 /// | `stack_size` | bytes of stack of each task that does not say it itself | 256 KiB |
+/// | `main_stack_size` | bytes of stack of `main` itself | 8 MiB, or the largest power of two below that can be had |
 /// | `on_exit` | `"wait"`, or `"cancel"` to cancel tasks also when `main` returns normally | `"wait"` |
 /// | `on_panic` | what a panic does in a task that nobody can join, besides being reported: nothing (`"report"`), `"abort"`, or `"cancel"`, which cancels all tasks and exits with 101 | `"report"` |
 /// | `grace` | how long cancelled tasks may take, such as `"500ms"`, `"5s"` or `"1m"` | `"5s"` |
 /// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
 ///
-/// The environment variables `GOCORO_WORKERS` and `GOCORO_STACK_SIZE` win over the first two.
+/// The environment variables `GOCORO_WORKERS`, `GOCORO_STACK_SIZE` and `GOCORO_MAIN_STACK_SIZE` win over the
+/// first three. A stack and its guard may not be larger than the hard limit of `RLIMIT_STACK` (`ulimit -H -s`).
 ///
 /// ```
 /// #[gocoro::go_main(workers = 2, stack_size = 64 * 1024, on_exit = "cancel", grace = "500ms")]

@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::current;
 use crate::join::JoinHandle;
-use crate::limits::STACK_BYTES_MAIN;
 use crate::park;
 use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, check_not_forked, leave};
 use crate::spawn;
-use crate::stack::SizeClass;
+use crate::stack;
 use crate::task::Reason;
 use crate::unwind::AbortIfPanic;
 
@@ -345,7 +344,7 @@ impl LocalRuntime {
         // dropped its closure; it does not unwind.
         let body: Box<dyn FnOnce() + 'static> = unsafe { std::mem::transmute(body) };
         let abort = AbortIfPanic("running a runtime");
-        let class = SizeClass::holding(STACK_BYTES_MAIN).expect("in bounds");
+        let class = stack::main_class();
         let at = Location::caller();
         let handle = spawn::spawn_at(&self.worker, body, Some(class), Some("main"), at);
         {

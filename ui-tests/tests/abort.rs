@@ -145,6 +145,20 @@ fn a_local_runtime_with_started_tasks_keeps_its_thread() {
 }
 
 #[test]
+fn a_stack_that_cannot_be_had_is_no_panic() {
+    let (program, output) = compile("stacks");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Below a limit that `generator` would answer with a panic.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -s 8192; exec \"$0\""]).arg(program);
+    let output = command.output().expect("a shell");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {err}", output.status);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "true\n7\n");
+    assert!(err.contains("RLIMIT_STACK allows 8388608") && !err.contains("the hook"), "{err}");
+}
+
+#[test]
 fn a_panic_in_a_task_aborts() {
     let (output, _, err) = run("panics", 1, "");
     assert_eq!(output.status.signal(), Some(6));

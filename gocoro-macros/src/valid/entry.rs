@@ -129,6 +129,13 @@ mod tests {
     }
 
     #[test]
+    fn main_has_a_stack_size_of_its_own() {
+        let read = |options| read(Kind::Main, options, "fn main() {}");
+        assert_eq!(read("main_stack_size = 1 << 20"), "::gocoro.main_stack_size(1<<20)");
+        assert!(read("main_stack_size = \"1M\"").contains("a number of bytes"));
+    }
+
+    #[test]
     fn what_a_panic_does_is_one_of_three_words() {
         let read = |word: &str| read(Kind::Main, &format!("on_panic = {word}"), "fn main() {}");
         assert_eq!(read("\"report\""), "::gocoro.on_panic_abort(false)");

@@ -32,7 +32,7 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
         let read: fn(&Ident, &Expr) -> Read = match (kind, &*name) {
             (_, "workers") => workers,
             (_, "crate") => facade,
-            (Kind::Main, "stack_size") => stack_size,
+            (Kind::Main, "stack_size" | "main_stack_size") => stack_size,
             (Kind::Main, "on_exit") => on_exit,
             (Kind::Main, "grace") => grace,
             (Kind::Main, "on_panic") => on_panic,
@@ -62,7 +62,9 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
 fn unknown(kind: Kind, key: &Ident) -> Error {
     let attribute = kind.attribute();
     let keys = match kind {
-        Kind::Main => "`workers`, `stack_size`, `on_exit`, `on_panic`, `grace` and `crate`",
+        Kind::Main => {
+            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `grace` and `crate`"
+        }
         Kind::Test => "`workers`, `timeout` and `crate`",
     };
     let mut why = format!("unknown option `{key}`; the options of `{attribute}` are {keys}");
@@ -76,6 +78,7 @@ fn example(key: &str) -> &'static str {
     match key {
         "workers" => "`workers = 4`",
         "stack_size" => "`stack_size = 64 * 1024`",
+        "main_stack_size" => "`main_stack_size = 16 * 1024 * 1024`",
         "on_exit" => "`on_exit = \"wait\"` or `on_exit = \"cancel\"`",
         "on_panic" => "`on_panic = \"report\"`, `\"abort\"` or `\"cancel\"`",
         "grace" => "`grace = \"5s\"`, `\"500ms\"` or `\"1m\"`",

@@ -8,6 +8,7 @@ mod limits;
 mod on_panic;
 mod registered;
 mod refused;
+mod sizes;
 mod stacks;
 mod unwinding;
 
@@ -103,6 +104,7 @@ fn child() {
         on_panic::SCENARIOS,
         refused::SCENARIOS,
         registered::SCENARIOS,
+        sizes::SCENARIOS,
         stacks::SCENARIOS,
         unwinding::SCENARIOS,
     ]

@@ -94,8 +94,14 @@ pub(crate) fn scenario() -> Option<String> {
 pub(crate) fn this_program(filter: &[&str], scenario: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(filter).args(["--nocapture", "--test-threads=1"]).env(SCENARIO, scenario);
-    let own = ["GOCORO_WORKERS", "GOCORO_STACK_SIZE", "GOCORO_GUARDS", "GOCORO_UNWINDING"];
-    for name in own.iter().chain(&["RUST_BACKTRACE"]) {
+    for name in [
+        "RUST_BACKTRACE",
+        "GOCORO_WORKERS",
+        "GOCORO_STACK_SIZE",
+        "GOCORO_MAIN_STACK_SIZE",
+        "GOCORO_GUARDS",
+        "GOCORO_UNWINDING",
+    ] {
         command.env_remove(name);
     }
     // Those that end in the middle of things have not given their memory back.

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::{Builder, Runtime};
 use crate::clock;
-use crate::limits::{GRACE, STACK_BYTES_MAIN};
-use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, set_default};
+use crate::limits::GRACE;
+use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, env_number, set_default};
 use crate::spawn;
-use crate::stack::SizeClass;
+use crate::stack::{self, SizeClass};
 use crate::task::set_on_lost_panic;
 use crate::unwind::AbortIfPanic;
 
@@ -21,6 +21,7 @@ use crate::unwind::AbortIfPanic;
 pub struct MainOptions {
     workers: Option<usize>,
     stack_size: Option<usize>,
+    main_stack_size: Option<usize>,
     on_exit_cancel: bool,
     grace: Duration,
     on_panic: OnPanic,
@@ -63,6 +64,7 @@ impl MainOptions {
         MainOptions {
             workers: None,
             stack_size: None,
+            main_stack_size: None,
             on_exit_cancel: false,
             grace: GRACE,
             on_panic: OnPanic::Report,
@@ -80,6 +82,13 @@ impl MainOptions {
     #[must_use]
     pub const fn stack_size(mut self, bytes: usize) -> MainOptions {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// `main_stack_size = N`
+    #[must_use]
+    pub const fn main_stack_size(mut self, bytes: usize) -> MainOptions {
+        self.main_stack_size = Some(bytes);
         self
     }
 
@@ -134,6 +143,25 @@ struct Program {
     shared: Arc<Shared>,
     worker: std::rc::Rc<Worker>,
     threads: Threads,
+    /// Of main's stack.
+    class: SizeClass,
+}
+
+/// How large main's stack is to be: as the environment says, or the program; else as usual, or the
+/// largest below that can be had.
+fn main_class(options: &MainOptions) -> io::Result<SizeClass> {
+    const VARIABLE: &str = "GOCORO_MAIN_STACK_SIZE";
+    let from_environment = env_number(VARIABLE)?;
+    let Some(bytes) = from_environment.or(options.main_stack_size) else {
+        return Ok(stack::main_class());
+    };
+    let source = if from_environment.is_some() { VARIABLE } else { "main_stack_size" };
+    SizeClass::holding(bytes).and_then(|class| stack::check(class).map(|()| class)).map_err(
+        |error| {
+            let why = format!("no stack of {bytes} bytes for main ({source}): {error}");
+            io::Error::new(error.kind(), why)
+        },
+    )
 }
 
 impl Program {
@@ -143,9 +171,10 @@ impl Program {
         let (shared, mut seeds) = plan.environment_first()?.prepare()?;
         options.on_panic.install(&shared);
         let worker = Worker::new(seeds.remove(0))?;
+        let class = main_class(&options)?;
         let threads = Threads::start(&shared, seeds)?;
         set_default(&shared);
-        Ok(Program { shared, worker, threads })
+        Ok(Program { shared, worker, threads, class })
     }
 
     fn run<T>(
@@ -157,10 +186,10 @@ impl Program {
     ) -> ExitCode {
         let abort = AbortIfPanic("the main worker");
         let inside = self.worker.enter();
-        let class = SizeClass::holding(STACK_BYTES_MAIN).expect("in bounds");
         // Reported in the task, where a `Debug` of the user's may wait or panic too.
         let body = move || report(main());
-        let handle = spawn::spawn_at(&self.worker, body, Some(class), Some("main"), at);
+        let handle = spawn::spawn_at(&self.worker, body, Some(self.class), Some("main"), at);
+        stack::set_main(handle.id().get());
         while !handle.is_finished() {
             self.worker.turn(Wait::Yes);
         }
@@ -279,7 +308,7 @@ impl Default for TestOptions {
 pub fn run_test<T: Send + 'static>(options: TestOptions, name: &'static str, body: fn() -> T) -> T {
     let plan = Plan { workers: options.workers, ..Plan::default() };
     let runtime = Builder { plan }.build().expect("a runtime for the test");
-    let class = SizeClass::holding(STACK_BYTES_MAIN).expect("in bounds");
+    let class = stack::main_class();
     let handle = spawn::spawn_named(&runtime.shared, body, class, name, Location::caller());
     let ended = match options.timeout {
         None => handle.join(),

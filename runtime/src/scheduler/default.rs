@@ -69,7 +69,8 @@ impl Plan {
     }
 }
 
-fn env_number(name: &str) -> io::Result<Option<usize>> {
+/// A variable of the environment that has to be a whole number, if it is set.
+pub(crate) fn env_number(name: &str) -> io::Result<Option<usize>> {
     let Some(text) = std::env::var_os(name) else {
         return Ok(None);
     };

@@ -8,15 +8,15 @@
 //! and counted, and stacks are refused before the kernel's limit is reached. Where `layout` does not
 //! know how `generator` lays stacks out, its own page stays, and is counted. None is ever without.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::io::{self, Write};
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::budget::{self, Budget, MAPPINGS_EACH};
 use super::{SizeClass, Stack, layout};
-use crate::limits::{GUARD_PAGES, MAPPINGS_RESERVED};
+use crate::limits::GUARD_PAGES;
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 const MADV_GUARD_REMOVE: libc::c_int = 103;
@@ -37,34 +37,22 @@ struct System {
     /// Whether pages can be marked.
     marks: bool,
     page_bytes: usize,
-    /// Stacks with `mprotect` guards that fit under the kernel's limit of mappings.
-    protected_max: usize,
-    /// Whether the kernel may refuse memory at the time of mapping.
-    refuses: bool,
 }
 
-static SYSTEM: OnceLock<System> = OnceLock::new();
-static PROTECTED: AtomicUsize = AtomicUsize::new(0);
+/// Guards, by their addresses, that cost other than the rest, and the mappings that each costs: those
+/// that are protected where guards can be marked, but these could not be, and those of three mappings.
+static EXCEPTIONS: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
 
-/// Where guards could be marked but this one could not be: the guards that are protected all the same.
-static EXCEPTIONS: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
-
-fn exceptions() -> MutexGuard<'static, BTreeSet<usize>> {
+fn exceptions() -> MutexGuard<'static, BTreeMap<usize, usize>> {
     EXCEPTIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn system() -> &'static System {
+    static SYSTEM: OnceLock<System> = OnceLock::new();
     SYSTEM.get_or_init(|| {
         // SAFETY: sysconf has no preconditions.
         let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        let mappings = read_number("/proc/sys/vm/max_map_count").unwrap_or(65_530);
-        let overcommit = read_number("/proc/sys/vm/overcommit_memory").unwrap_or(0);
-        System {
-            marks: !forced("protected") && can_mark(page_bytes),
-            page_bytes,
-            protected_max: mappings.saturating_sub(MAPPINGS_RESERVED) / 2,
-            refuses: overcommit == 2 || address_space_is_limited(),
-        }
+        System { marks: !forced("protected") && can_mark(page_bytes), page_bytes }
     })
 }
 
@@ -106,71 +94,28 @@ pub(super) fn bytes_with_guard(class: SizeClass) -> usize {
     class.bytes() + guard_bytes() - page_bytes()
 }
 
-/// The right to make one more stack; given back when it is dropped unused.
-#[derive(Debug)]
-pub(super) struct Budget {
-    counted: bool,
-    /// Where memory may be refused: no other stack is made between the question and the answer.
-    _alone: Option<MutexGuard<'static, ()>>,
-}
-
-impl Drop for Budget {
-    fn drop(&mut self) {
-        if self.counted {
-            PROTECTED.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Asks whether one more stack can be had, without the panic that `generator` would answer with.
-pub(super) fn admit(class: SizeClass) -> io::Result<Budget> {
-    let system = system();
-    let mut alone = None;
-    if system.refuses {
-        static MAKING: Mutex<()> = Mutex::new(());
-        alone = Some(MAKING.lock().unwrap_or_else(PoisonError::into_inner));
-        probe(bytes_with_guard(class) + system.page_bytes + PROBE_MARGIN)?;
-    }
-    let counted = kind() != Kind::Marked;
-    if counted {
-        count_protected()?;
-    }
-    Ok(Budget { counted, _alone: alone })
-}
-
-/// Room for what other threads may allocate between the question and the answer.
-const PROBE_MARGIN: usize = 1024 * 1024;
-
-fn count_protected() -> io::Result<()> {
-    let max = system().protected_max;
-    if PROTECTED.fetch_add(1, Ordering::Relaxed) < max {
-        return Ok(());
-    }
-    PROTECTED.fetch_sub(1, Ordering::Relaxed);
-    Err(io::Error::new(
-        io::ErrorKind::OutOfMemory,
-        format!("{max} stacks with guards are all that vm.max_map_count allows; raise it"),
-    ))
-}
-
 /// Puts the guard below a new stack.
 pub(super) fn install(stack: &Stack, class: SizeClass, mut budget: Budget) -> io::Result<()> {
     let kind = kind();
-    if kind != Kind::Generators {
-        let guard = stack.guard(class);
-        if kind == Kind::Marked {
-            if mark(&guard) {
-                return Ok(());
+    let guard = stack.guard(class);
+    match kind {
+        Kind::Generators => {}
+        Kind::Marked if mark(&guard) => {}
+        Kind::Marked | Kind::Protected => {
+            if kind == Kind::Marked {
+                budget.take(MAPPINGS_EACH)?;
             }
-            count_protected()?;
-            budget.counted = true;
-        }
-        protect(&guard)?;
-        if kind == Kind::Marked {
-            exceptions().insert(guard.start);
+            protect(&guard)?;
+            if !is_one_mapping(&guard) {
+                budget.take(1)?;
+            }
         }
     }
-    budget.counted = false;
+    let usual = if kind == Kind::Marked { 0 } else { MAPPINGS_EACH };
+    let mappings = budget.spend();
+    if mappings != usual {
+        exceptions().insert(guard.start, mappings);
+    }
     Ok(())
 }
 
@@ -207,6 +152,26 @@ fn protect(guard: &Range<usize>) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a protected guard is a single mapping. Its first page was opened together with what lies below
+/// the stack, if that is open as well; then it may have become part of that one, and the guard is two.
+fn is_one_mapping(guard: &Range<usize>) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
+        // Asks for more than can be had, since the stack follows the guard. That the range is not of
+        // one mapping is what the kernel looks at first.
+        // SAFETY: it cannot grow in its place, and may not move.
+        let grown = unsafe { libc::mremap(first, guard.len(), guard.len() + page_bytes(), 0) };
+        let error = io::Error::last_os_error();
+        grown == libc::MAP_FAILED && error.raw_os_error() != Some(libc::EFAULT)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = guard;
+        false
+    }
+}
+
 /// Opens the pages of a guard that `put` or `install` made.
 pub(super) fn take_away(guard: &Range<usize>, kind: Kind) -> io::Result<()> {
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
@@ -224,13 +189,14 @@ pub(super) fn take_away(guard: &Range<usize>, kind: Kind) -> io::Result<()> {
 /// Takes the guard away and leaves the memory as `generator` expects it when it frees a stack.
 pub(super) fn remove(stack: &Stack, class: SizeClass) {
     let guard = stack.guard(class);
-    let kind = match kind() {
-        Kind::Marked
-            if PROTECTED.load(Ordering::Relaxed) > 0 && exceptions().remove(&guard.start) =>
-        {
-            Kind::Protected
-        }
-        kind => kind,
+    let exception = match budget::any_mappings() {
+        true => exceptions().remove(&guard.start),
+        false => None,
+    };
+    let (kind, mappings) = match (kind(), exception) {
+        (Kind::Marked, None) => (Kind::Marked, 0),
+        (Kind::Marked | Kind::Protected, Some(mappings)) => (Kind::Protected, mappings),
+        (kind, _) => (kind, MAPPINGS_EACH),
     };
     if kind != Kind::Generators {
         if let Err(error) = take_away(&guard, kind) {
@@ -239,9 +205,7 @@ pub(super) fn remove(stack: &Stack, class: SizeClass) {
         }
         layout::restore(&guard);
     }
-    if kind != Kind::Marked {
-        PROTECTED.fetch_sub(1, Ordering::Relaxed);
-    }
+    budget::give_back(mappings);
 }
 
 /// Gives pages back to the kernel; they read as zeroes when they are touched again.
@@ -281,14 +245,8 @@ fn can_mark(page_bytes: usize) -> bool {
     marked
 }
 
-fn probe(bytes: usize) -> io::Result<()> {
-    let first = map(bytes)?;
-    // SAFETY: mapped just above, used by nothing.
-    unsafe { libc::munmap(first, bytes) };
-    Ok(())
-}
-
-fn map(bytes: usize) -> io::Result<*mut c_void> {
+/// Maps memory, which can be written.
+pub(super) fn map(bytes: usize) -> io::Result<*mut c_void> {
     // SAFETY: a new private mapping at an address of the kernel's choice.
     let first = unsafe {
         libc::mmap(
@@ -308,13 +266,40 @@ pub(super) fn map_alt_stack(bytes: usize) -> io::Result<usize> {
     map(bytes).map(|first| first.addr())
 }
 
-fn address_space_is_limited() -> bool {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a valid place for the answer.
-    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
-    known && limit.rlim_cur != libc::RLIM_INFINITY
+pub(super) fn read_number(path: &str) -> Option<usize> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-fn read_number(path: &str) -> Option<usize> {
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Maps whole pages and writes to the last, so that they do not become one mapping with others.
+    fn touched(pages: usize) -> *mut c_void {
+        let first = map(pages * page_bytes()).unwrap();
+        let last = first.wrapping_byte_add((pages - 1) * page_bytes()).cast::<u8>();
+        // SAFETY: mapped just above.
+        unsafe { last.write_volatile(1) };
+        first
+    }
+
+    #[test]
+    fn a_guard_of_two_mappings_is_noticed() {
+        let (page, pages) = (page_bytes(), GUARD_PAGES + 1);
+        let whole = touched(pages);
+        let guard = whole.addr()..whole.addr() + guard_bytes();
+        protect(&guard).unwrap();
+        assert!(is_one_mapping(&guard));
+        take_away(&guard, Kind::Protected).unwrap();
+        // Another page, from elsewhere, becomes its first: those two never merge.
+        let other = touched(1);
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: both pages are this test's own.
+        let moved = unsafe { libc::mremap(other, page, page, flags, whole) };
+        assert_eq!(moved, whole);
+        protect(&guard).unwrap();
+        assert!(!is_one_mapping(&guard));
+        // SAFETY: this test's own, and not used after this.
+        unsafe { libc::munmap(whole, pages * page) };
+    }
 }

@@ -10,10 +10,12 @@
 //! All of this is tried on stacks that are made for it when the first coroutine is. Where one thing is
 //! otherwise, each stack keeps the guard that `generator` gave it.
 
+use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::budget;
 use super::guard::{self, page_bytes};
 use super::{Bare, LINE_BYTES, RECORD_OFFSETS, SizeClass, Stack};
 use crate::limits::STACK_BYTES_MIN;
@@ -36,18 +38,23 @@ pub(super) fn is_known() -> bool {
 
 /// Looks once at how `generator` lays stacks out. This is its first coroutine if the program makes none
 /// by itself.
-pub(super) fn detect() {
-    PAINT.get_or_init(|| {
-        // Tried in any case: see `test_one`.
-        let mut found = test();
-        if guard::forced("generator") {
-            found = Err("GOCORO_GUARDS says so");
-        }
-        if let Err(why) = &found {
-            guard::say_whose(why);
-        }
-        found.ok()
-    });
+pub(super) fn detect() -> io::Result<()> {
+    if PAINT.get().is_some() {
+        return Ok(());
+    }
+    for class in tested() {
+        budget::ask(guard::bytes_with_guard(class))?;
+    }
+    // Tried in any case: see `test_one`.
+    let mut found = test();
+    if guard::forced("generator") {
+        found = Err("GOCORO_GUARDS says so");
+    }
+    if let Err(why) = &found {
+        guard::say_whose(why);
+    }
+    let _ = PAINT.set(found.ok());
+    Ok(())
 }
 
 /// Whether a new stack, of which `generator` says that it has so many bytes, is laid out as the first was.
@@ -93,10 +100,15 @@ fn record_bytes() -> usize {
     RECORD_OFFSETS.iter().max().unwrap_or(&0) + LINE_BYTES
 }
 
+/// The sizes that are looked at.
+fn tested() -> [SizeClass; 2] {
+    [STACK_BYTES_MIN, 2 * STACK_BYTES_MIN]
+        .map(|bytes| SizeClass::holding(bytes).expect("in bounds"))
+}
+
 /// The layout of new stacks, or what is not as it should be.
 fn test() -> Result<Paint, &'static str> {
-    let first = SizeClass::holding(STACK_BYTES_MIN).expect("in bounds");
-    let second = SizeClass::holding(2 * STACK_BYTES_MIN).expect("in bounds");
+    let [first, second] = tested();
     let paint = test_one(first)?;
     if test_one(second)? != paint {
         return Err("two stacks have not the same words at their bottoms");

@@ -7,6 +7,7 @@
 //! What this module leaves out on purpose: `generator`'s cancellation, `done!`, and passing data
 //! through it (`para`, `ret`). All data goes through the task.
 
+mod budget;
 mod guard;
 mod layout;
 mod overflow;
@@ -27,11 +28,11 @@ use std::time::Duration;
 use generator::{Generator, Gn};
 
 use crate::clock;
-use crate::limits::{STACK_BYTES_MAX, STACK_BYTES_MIN};
+use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
 pub(crate) use guard::kind as guard_kind;
-pub(crate) use overflow::{AltStack, Fault};
+pub(crate) use overflow::{AltStack, Fault, set_main};
 pub(crate) use pool::Pool;
 
 /// A size class: stacks of one class are interchangeable. The usable bytes are a power of two.
@@ -64,6 +65,23 @@ impl SizeClass {
     fn index(self) -> usize {
         (self.0 - STACK_BYTES_MIN.trailing_zeros() as u8) as usize
     }
+}
+
+/// The class for main's stack, or the largest below that can be had.
+pub(crate) fn main_class() -> SizeClass {
+    let mut bytes = STACK_BYTES_MAIN;
+    loop {
+        let class = SizeClass::holding(bytes).expect("in bounds");
+        if bytes <= STACK_BYTES_MIN || budget::check(class).is_ok() {
+            return class;
+        }
+        bytes /= 2;
+    }
+}
+
+/// Whether a stack of this class can be had now; the reason if it cannot.
+pub(crate) fn check(class: SizeClass) -> io::Result<()> {
+    budget::check(class)
 }
 
 const CLASSES: usize =
@@ -106,19 +124,21 @@ pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result
 fn first_of_all() -> io::Result<()> {
     if thread::panicking() {
         let helper = thread::Builder::new().name("gocoro-first".into()).spawn(layout::detect)?;
-        return helper.join().map_err(|_| io::Error::other("the first stack cannot be made"));
+        return match helper.join() {
+            Ok(detected) => detected,
+            Err(_) => Err(io::Error::other("the first stack cannot be made")),
+        };
     }
-    layout::detect();
-    Ok(())
+    layout::detect()
 }
 
 impl Stack {
     /// Makes a stack; an error if the kernel has none to give, or the guards' budget is used up.
     pub(crate) fn new(class: SizeClass) -> io::Result<Stack> {
-        let budget = guard::admit(class)?;
+        let budget = budget::admit(class)?;
         let words = guard::bytes_with_guard(class) / size_of::<usize>();
         let colour = next_colour();
-        // generator panics when the kernel refuses.
+        // The kernel may still refuse, if memory went elsewhere since; generator then panics.
         let made = unwind::catch(|| Gn::<()>::new_opt::<(), _>(words, move || enter(colour)));
         let Ok(made) = made else {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));

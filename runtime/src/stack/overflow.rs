@@ -5,12 +5,12 @@
 //! front: a fault in the running stack's guard is reported and the process aborts; every other
 //! fault goes to the handler that stood before `generator`'s, which is std's, or the program's.
 //!
-//! The handler runs on the thread's alternate signal stack and does three things that a signal
-//! handler may: read memory, `write(2)`, `abort`.
+//! The handler runs on the thread's alternate signal stack and does what a signal handler may: read
+//! memory, `write(2)`, `abort`; and, where another thread is about to abort, `pause(2)`.
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 /// What to say of an overflow. All of it is read in a signal handler, so nothing is owned.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     // SAFETY: the kernel passes a valid siginfo for SIGSEGV and SIGBUS.
     let address = unsafe { (*info).si_addr() }.addr();
     if let Some(fault) = (saved.fault)(address) {
-        report(&fault);
+        report_alone(&fault);
         // SAFETY: abort has no preconditions.
         unsafe { libc::abort() };
     }
@@ -95,50 +95,106 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     }
 }
 
-fn report(fault: &Fault) {
-    write(b"\ngocoro: task ");
-    match fault.name {
-        Some(name) => {
-            write(b"'");
-            write(name.as_bytes());
-            write(b"'");
-        }
-        None => number(fault.id as usize),
-    }
-    write(b" (spawned at ");
-    write(fault.file.as_bytes());
-    write(b":");
-    number(fault.line as usize);
-    write(b") has overflowed its stack of ");
-    number(fault.bytes);
-    write(b" bytes\nraise it with `go!(stack_size = ");
-    number(fault.bytes * 4);
-    write(b" => ..)`, task::Builder::stack_size, or for all tasks GOCORO_STACK_SIZE\n");
+/// The task that runs `main` under `#[go_main]`, which gets its stack in its own way; 0 without.
+static MAIN: AtomicU64 = AtomicU64::new(0);
+
+/// This task runs `main`.
+pub(crate) fn set_main(id: u64) {
+    MAIN.store(id, Ordering::Relaxed);
 }
 
-fn write(mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        // SAFETY: the range is valid for reads.
-        let written = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
-        match usize::try_from(written) {
-            Ok(written) if written > 0 => bytes = &bytes[written..],
-            _ => return,
+/// Reports the process's first overflow. A thread that has another one waits here for the end, so that
+/// the first is reported whole.
+fn report_alone(fault: &Fault) {
+    static REPORTING: AtomicBool = AtomicBool::new(false);
+    if REPORTING.swap(true, Ordering::Relaxed) {
+        loop {
+            // SAFETY: pause has no preconditions. The reporter aborts the process.
+            unsafe { libc::pause() };
         }
     }
+    let mut report = Report { bytes: [0; REPORT_BYTES], used: 0 };
+    report.fill(fault);
+    report.flush();
 }
 
-fn number(mut value: usize) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
+/// Enough for the usual report, so that it is written at once; and little for a signal's stack.
+const REPORT_BYTES: usize = 1024;
+
+/// A text that is put together without memory of its own.
+struct Report {
+    bytes: [u8; REPORT_BYTES],
+    used: usize,
+}
+
+impl Report {
+    fn fill(&mut self, fault: &Fault) {
+        self.text("\ngocoro: task ");
+        match fault.name {
+            Some(name) => {
+                self.text("'");
+                self.text(name);
+                self.text("'");
+            }
+            None => self.number(fault.id),
+        }
+        self.text(" (spawned at ");
+        self.text(fault.file);
+        self.text(":");
+        self.number(fault.line.into());
+        self.text(") has overflowed its stack of ");
+        self.number(fault.bytes as u64);
+        let wanted = fault.bytes as u64 * 4;
+        if fault.id == MAIN.load(Ordering::Relaxed) {
+            self.text(" bytes\nraise it with `#[go_main(main_stack_size = ");
+            self.number(wanted);
+            self.text(")]` or GOCORO_MAIN_STACK_SIZE\n");
+        } else {
+            self.text(" bytes\nraise it with `go!(stack_size = ");
+            self.number(wanted);
+            self.text(" => ..)`, task::Builder::stack_size, or for all tasks GOCORO_STACK_SIZE\n");
         }
     }
-    write(&digits[at..]);
+
+    fn text(&mut self, text: &str) {
+        for &byte in text.as_bytes() {
+            if self.used == self.bytes.len() {
+                self.flush();
+            }
+            self.bytes[self.used] = byte;
+            self.used += 1;
+        }
+    }
+
+    fn number(&mut self, mut value: u64) {
+        let mut digits = [0u8; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (value % 10) as u8;
+            value /= 10;
+            if value == 0 {
+                break;
+            }
+        }
+        for &digit in &digits[at..] {
+            self.text(char::from(digit).encode_utf8(&mut [0; 4]));
+        }
+    }
+
+    /// Writes what there is to standard error.
+    fn flush(&mut self) {
+        let mut bytes = &self.bytes[..self.used];
+        while !bytes.is_empty() {
+            // SAFETY: the range is valid for reads.
+            let written = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
+            match usize::try_from(written) {
+                Ok(written) if written > 0 => bytes = &bytes[written..],
+                _ => break,
+            }
+        }
+        self.used = 0;
+    }
 }
 
 /// An alternate signal stack for a thread that runs tasks and has none: without one an overflow

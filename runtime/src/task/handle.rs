@@ -27,6 +27,10 @@ impl TaskId {
     pub(crate) fn new(id: u64) -> TaskId {
         TaskId(NonZeroU64::new(id).expect("ids start at one"))
     }
+
+    pub(crate) fn get(self) -> u64 {
+        self.0.get()
+    }
 }
 
 impl fmt::Debug for TaskId {

@@ -15,6 +15,8 @@ scenarios! {
     overflow_nameless,
     overflow_main::main,
     overflow_leaping,
+    overflow_twice,
+    overflow_with_a_long_name,
     overflow_on_a_thread,
     overflow_on_a_raw_thread,
     overflow_in_a_nested_runtime,
@@ -93,7 +95,56 @@ mod overflow_main {
 
 #[test]
 fn an_overflow_of_main() {
-    run("overflow_main").signal(libc::SIGABRT).says(1, &["task 'main'", "8388608 bytes"]);
+    run("overflow_main")
+        .signal(libc::SIGABRT)
+        .says(1, &["task 'main'", "8388608 bytes", "main_stack_size = 33554432"])
+        .says(1, &["GOCORO_MAIN_STACK_SIZE"])
+        .says(0, &["go!("]);
+}
+
+fn overflow_twice() {
+    no_core();
+    let runtime = crate::support::with_workers(2);
+    let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
+    // Blocks the worker, so that the other one has the other task.
+    let overflow = |name: &str, barrier: std::sync::Arc<std::sync::Barrier>| {
+        let task = task::Builder::new().name(name.to_owned()).stack_size(32 * 1024);
+        task.spawn(move || {
+            barrier.wait();
+            sink(0)
+        })
+    };
+    runtime.run(|| {
+        let both = ["left", "right"].map(|name| overflow(name, barrier.clone()).unwrap());
+        both.map(|task| task.join().is_ok())
+    });
+}
+
+#[test]
+fn of_two_overflows_at_once_one_is_reported_whole() {
+    for _ in 0..10 {
+        let seen = run("overflow_twice");
+        seen.signal(libc::SIGABRT).says(1, &["has overflowed its stack", "raise it with"]);
+        let first = seen.err.find("\ngocoro: task").unwrap();
+        let report = &seen.err[first..];
+        assert!(report.starts_with("\ngocoro: task 'left' (") || report.contains("'right' ("));
+        assert!(report.contains(") has overflowed its stack of 32768 bytes\nraise it"), "{seen}");
+        assert!(report.ends_with("GOCORO_STACK_SIZE\n"), "{seen}");
+    }
+}
+
+fn overflow_with_a_long_name() {
+    no_core();
+    let task = task::Builder::new().name("long ".repeat(1000)).stack_size(32 * 1024);
+    task.spawn(|| sink(0)).unwrap().wait();
+}
+
+#[test]
+fn an_overflow_of_a_task_with_a_long_name_is_reported_whole() {
+    let name = format!("task '{}' (spawned at", "long ".repeat(1000));
+    run("overflow_with_a_long_name")
+        .signal(libc::SIGABRT)
+        .says(1, &[&name, "32768 bytes", "GOCORO_STACK_SIZE"]);
 }
 
 /// As compiled C does it: large frames, of which only the far end is touched.

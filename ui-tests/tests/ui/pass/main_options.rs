@@ -8,6 +8,7 @@ const STACK: usize = 64;
 #[gocoro::go_main(
     workers = 2,
     stack_size = STACK * 1024,
+    main_stack_size = 2 * STACK * 1024,
     on_exit = "wait",
     grace = "1m",
     crate = ::gocoro,

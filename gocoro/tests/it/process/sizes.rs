@@ -1,0 +1,133 @@
+//! Stacks that are larger than can be had, and what main gets then.
+
+use std::io;
+
+use gocoro::go;
+use gocoro::task;
+
+use super::{IntoCode, Seen, run_with, scenarios};
+
+scenarios! {
+    larger_than_memory,
+    larger_than_addresses,
+    larger_than_the_limit,
+    main_as_usual::main,
+    main_as_it_says::main,
+    main_below_a_limit,
+    main_says_below_a_limit,
+}
+
+const MIB: usize = 1 << 20;
+
+fn set_limit(more: impl FnOnce(&libc::rlimit) -> libc::c_int, limit: u64) {
+    let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+    assert_eq!(more(&limit), 0, "{}", io::Error::last_os_error());
+}
+
+/// As `ulimit -s 8192` does it for both limits, and as services and containers are often given it.
+fn limit_stacks() {
+    // SAFETY: a valid limit.
+    set_limit(|limit| unsafe { libc::setrlimit(libc::RLIMIT_STACK, limit) }, 8 << 20);
+}
+
+/// Asks for a stack of this size, and for a usual one after it.
+fn ask_for(bytes: usize) {
+    std::panic::set_hook(Box::new(|_| eprintln!("the hook ran")));
+    let task = go!(name = "giant", stack_size = bytes => { 1 });
+    match task.join() {
+        Ok(_) => println!("had"),
+        Err(error) if error.is_refused() => println!("refused"),
+        Err(error) => println!("{error}"),
+    }
+    assert_eq!(go!({ 2 }).join().unwrap(), 2);
+}
+
+fn larger_than_memory() {
+    ask_for(1 << 36);
+}
+
+fn larger_than_addresses() {
+    // SAFETY: a valid limit.
+    set_limit(|limit| unsafe { libc::setrlimit(libc::RLIMIT_AS, limit) }, 8 << 30);
+    ask_for(1 << 36);
+}
+
+fn larger_than_the_limit() {
+    limit_stacks();
+    ask_for(8 * MIB);
+}
+
+#[test]
+fn a_stack_that_cannot_be_had_is_a_refusal_and_no_panic() {
+    for guards in ["", "protected", "generator"] {
+        for workers in ["1", "2"] {
+            let variables = [("GOCORO_GUARDS", guards), ("GOCORO_WORKERS", workers)];
+            let quiet = |seen: &Seen| {
+                seen.code(0).says(0, &["the hook ran", "panicked"]);
+            };
+            // As the kernel's policy is: many permit it.
+            quiet(&run_with("larger_than_memory", &variables));
+            if std::env::var_os("GOCORO_SANITIZER").is_none() {
+                let seen = run_with("larger_than_addresses", &variables);
+                seen.printed("refused").says(1, &["RLIMIT_AS"]);
+                quiet(&seen);
+            }
+            let seen = run_with("larger_than_the_limit", &variables);
+            seen.printed("refused").says(1, &["RLIMIT_STACK allows 8388608", "ulimit -H -s"]);
+            quiet(&seen);
+        }
+    }
+}
+
+mod main_as_usual {
+    #[gocoro::go_main]
+    pub(super) fn main() {
+        super::print_stack();
+    }
+}
+
+mod main_as_it_says {
+    #[gocoro::go_main(main_stack_size = 16 << 20)]
+    pub(super) fn main() {
+        super::print_stack();
+    }
+}
+
+/// Prints how much stack there is, to the next power of two.
+fn print_stack() {
+    let left = task::remaining_stack().unwrap();
+    println!("{} MiB", left.next_power_of_two() / MIB);
+}
+
+fn main_below_a_limit() -> std::process::ExitCode {
+    limit_stacks();
+    main_as_usual::main()
+}
+
+fn main_says_below_a_limit() -> std::process::ExitCode {
+    limit_stacks();
+    main_as_it_says::main()
+}
+
+#[test]
+fn mains_stack_is_what_was_asked_for_or_what_can_be_had() {
+    const VARIABLE: &str = "GOCORO_MAIN_STACK_SIZE";
+    let run = |scenario, size: Option<&str>| {
+        let size = size.map(|size| (VARIABLE, size));
+        run_with(scenario, size.as_slice())
+    };
+    run("main_as_usual", None).code(0).printed("8 MiB");
+    run("main_as_usual", Some("2000000")).code(0).printed("2 MiB");
+    run("main_as_it_says", None).code(0).printed("16 MiB");
+    run("main_as_it_says", Some("33554432")).code(0).printed("32 MiB");
+    run("main_below_a_limit", None).code(0).printed("4 MiB").says(0, &["gocoro"]);
+    for (seen, source) in [
+        (run("main_says_below_a_limit", None), "main_stack_size"),
+        (run("main_below_a_limit", Some("16777216")), VARIABLE),
+    ] {
+        let why = format!("cannot start: no stack of 16777216 bytes for main ({source})");
+        seen.code(1).printed("").says(1, &[&why, "RLIMIT_STACK allows 8388608"]);
+    }
+    let seen = run("main_as_usual", Some("plenty"));
+    seen.code(1).says(1, &["GOCORO_MAIN_STACK_SIZE is \"plenty\"; it has to be a whole number"]);
+}

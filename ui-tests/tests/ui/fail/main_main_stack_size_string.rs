@@ -1,0 +1,4 @@
+use gocoro::go_main;
+
+#[go_main(main_stack_size = "1M")]
+fn main() {}

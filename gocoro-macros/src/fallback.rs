@@ -42,6 +42,22 @@ pub(crate) fn entry(kind: Kind, function: Function, refusals: Error) -> TokenStr
     }
 }
 
+/// For `#[gocoro::main]`, as other libraries call their attribute.
+pub(crate) fn not_main(item: TokenStream) -> TokenStream {
+    let error = Error::new(
+        Span::call_site(),
+        "gocoro's attribute is called `go_main`: write `#[gocoro::go_main]`, on a `main` without \
+         `async`",
+    );
+    match Function::parse(&item) {
+        Ok(function) => entry(Kind::Main, function, error),
+        Err(_) => {
+            let error = error.into_compile_error();
+            quote!(#error #item)
+        }
+    }
+}
+
 /// The item as it was, with an error on its first token.
 pub(crate) fn not_a_function(kind: Kind, item: TokenStream) -> TokenStream {
     let first = item.clone().into_iter().next();

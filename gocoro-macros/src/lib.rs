@@ -66,10 +66,20 @@ use proc_macro::TokenStream;
 ///
 /// A compile error names the fix when the function is not `fn main`, is `async`, `const`, `unsafe`
 /// or `extern`, or has parameters or generics, and when an option is unknown, repeated or has a
-/// value of the wrong kind. There is nothing to await: for a future, call `gocoro::future::wait`.
+/// value of the wrong kind. There is nothing to await: plain functions wait. A future needs an
+/// executor, on a thread of its own.
 #[proc_macro_attribute]
 pub fn go_main(options: TokenStream, item: TokenStream) -> TokenStream {
     entry(valid::entry::Kind::Main, options, item)
+}
+
+/// Refuses to be the attribute of a program's entry, which is called [`go_main`](macro@go_main).
+///
+/// There is no such `test`: a crate that imports all of gocoro's names would lose its own `#[test]`.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn main(_: TokenStream, item: TokenStream) -> TokenStream {
+    fallback::not_main(item.into()).into()
 }
 
 /// Makes a function a test whose body is a task of a fresh runtime.

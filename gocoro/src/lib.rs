@@ -137,6 +137,8 @@ pub mod runtime {
     pub use gocoro_runtime::export::runtime::{Builder, LocalRuntime, Runtime};
 }
 
+#[doc(hidden)]
+pub use gocoro_macros::main;
 pub use gocoro_macros::{go_main, go_test};
 
 #[doc(hidden)]

@@ -115,8 +115,18 @@ impl Builder {
     ///
     /// The report of a named task's panic says which task spawned it, too. A task without a name and a span
     /// does not know: its report names its spawn site, and nothing is stored for more.
+    ///
+    /// A name is anything that becomes a `String`, so what std writes as `.name("x".into())` is
+    /// `.name("x")` here: the type that `into` shall make could be one of several.
+    ///
+    /// # Panics
+    ///
+    /// If the name contains a null byte, as [`std::thread::Builder::spawn`] does.
+    #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Builder {
-        self.options.name = Some(name.into());
+        let name = name.into();
+        assert!(!name.contains('\0'), "task name may not contain interior null bytes: {name:?}");
+        self.options.name = Some(name);
         self
     }
 

@@ -125,6 +125,17 @@ impl Parse for Cloned {
 
 impl Body {
     fn parse(tokens: TokenStream) -> Result<Self> {
+        let mut start = tokens.clone().into_iter();
+        if let (Some(TokenTree::Ident(word)), Some(TokenTree::Group(_))) =
+            (start.next(), start.next())
+            && word == "move"
+        {
+            return Err(Error::new(
+                word.span(),
+                "a block needs no `move`: a task takes what it captures by value; write \
+                 `go!({ … })`",
+            ));
+        }
         match Block::parse_within.parse2(tokens.clone()) {
             Ok(statements) => Ok(Self { tokens, statements }),
             Err(error) => Err(misplaced_comma.parse2(tokens).unwrap_or(error)),

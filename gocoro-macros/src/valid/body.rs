@@ -213,10 +213,10 @@ fn is_place(expr: &Expr) -> bool {
     }
 }
 
-const NO_ASYNC: &str = "a task's body is plain code that may wait anywhere: remove `async`, and \
-                        wait for a future with `future::wait(…)`";
-const NO_AWAIT: &str = "there is nothing to await: any function may wait, and for a future write \
-                        `future::wait(…)`";
+const NO_ASYNC: &str = "a task's body is plain code, and plain functions may wait anywhere in it: \
+                        remove `async`; a future needs an executor, on a thread of its own";
+const NO_AWAIT: &str = "there is nothing to await: plain functions may wait anywhere in a task; a \
+                        future needs an executor, on a thread of its own";
 
 /// Refuses `.await`, but in `async` blocks and functions, which make futures of their own, and in
 /// the input of other macros, which is not gocoro's to read.
@@ -315,6 +315,8 @@ mod tests {
             refused(source, "nothing is called here");
         }
         refused("|| f()", "nobody would call this closure");
+        refused("move { f() }", "needs no `move`");
+        refused("local => move { f() }", "needs no `move`");
         refused("local", "`local` is an option");
         refused("f(a), g(b)", "one call or one block");
         refused("", "nothing to run");

@@ -60,8 +60,8 @@ fn signature(kind: Kind, signature: &Signature, refusals: &mut Refusals) {
         refuse(
             token,
             format!(
-                "{what} is plain code that may wait anywhere; remove `async`, and wait for a \
-                 future with `gocoro::future::wait(…)`"
+                "{what} is plain code, and plain functions may wait anywhere in it; remove `async`; \
+                 a future needs an executor, on a thread of its own"
             ),
         );
     }

@@ -90,15 +90,7 @@ fn operation(arm: Arm) -> Result<Operation> {
         "wait" => ("wait(x) -> v => …", false),
         "readable" => ("readable(io) => …", false),
         "writable" => ("writable(io) => …", false),
-        _ => {
-            return Err(Error::new(
-                name.span(),
-                format!(
-                    "`{name}` is no operation: there are `recv`, `send`, `join`, `wait`, \
-                     `readable`, `writable` and `default`"
-                ),
-            ));
-        }
+        other => return Err(unknown(&name, other)),
     };
     let (span, arguments) = arguments.unwrap_or((name.span(), Vec::new()));
     let wanted = if name == "send" { 2 } else { 1 };
@@ -108,6 +100,9 @@ fn operation(arm: Arm) -> Result<Operation> {
     if names && pattern.is_none() {
         return Err(Error::new(arrow, format!("the outcome needs a name, or `_`: write `{form}`")));
     }
+    if let (Some((_, pattern)), true) = (&pattern, name != "wait") {
+        whole(pattern, &name)?;
+    }
     let mut arguments = arguments.into_iter();
     let source = arguments.next().expect("it was counted");
     let unique = name == "join"
@@ -116,6 +111,48 @@ fn operation(arm: Arm) -> Result<Operation> {
     let source = if unique { Source::Unique(source) } else { Source::Shared(source) };
     let pattern = pattern.map(|(_, pattern)| pattern);
     Ok(Operation { name, source, message: arguments.next(), pattern, body })
+}
+
+/// The refusal of what is no operation, with what was perhaps meant.
+fn unknown(name: &Ident, word: &str) -> Error {
+    let meant = match word {
+        "timeout" | "sleep" => {
+            "write `default(timeout) => …` for when nothing else can be done in time; a time that \
+             other arms do not put off is a channel: `recv(after(timeout)) -> _ => …`"
+        }
+        "after" | "at" | "tick" | "never" => {
+            "write `recv(…) -> _ => …` around it: it makes a channel"
+        }
+        "read" | "accept" => "write `readable(io) => …`, and read in the arm's body",
+        "write" => "write `writable(io) => …`, and write in the arm's body",
+        "receive" => "write `recv(r) -> v => …`",
+        _ => "there are `recv`, `send`, `join`, `wait`, `readable`, `writable` and `default`",
+    };
+    Error::new(name.span(), format!("`{name}` is no operation: {meant}"))
+}
+
+/// Refuses a pattern that leaves out a part of the `Result` that an operation gives.
+fn whole(pattern: &Pat, operation: &Ident) -> Result<()> {
+    let Pat::TupleStruct(variant) = pattern else {
+        return Ok(());
+    };
+    let why = match variant.path.get_ident().map(Ident::to_string).as_deref() {
+        Some("Ok") => "it may be an `Err`",
+        Some("Err") => "it may be an `Ok`",
+        Some("Some") => "it is a `Result`",
+        _ => return Ok(()),
+    };
+    let arguments = match operation == "send" {
+        true => "s, v",
+        false => "x",
+    };
+    Err(Error::new_spanned(
+        pattern,
+        format!(
+            "the outcome is chosen whatever it is, and {why}: name it, and look at it in the body: \
+             `{operation}({arguments}) -> r => match r {{ Ok(v) => …, Err(e) => … }}`"
+        ),
+    ))
 }
 
 #[cfg(test)]
@@ -174,6 +211,15 @@ mod tests {
     }
 
     #[test]
+    fn an_outcome_is_named_whole() {
+        refused("recv(r) -> Ok(v) => {}", "it may be an `Err`: name it");
+        refused("send(s, 1) -> Err(e) => {}", "it may be an `Ok`: name it");
+        refused("join(&mut h) -> Some(v) => {}", "it is a `Result`: name it");
+        assert_eq!(understood("recv(r) -> Ok(_) | Err(_) => {}"), "recv");
+        assert_eq!(understood("wait(x) -> Ok(v) => {}"), "wait");
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         refused("", "wait for ever");
         refused("recv(r) => {}", "needs a name");
@@ -183,7 +229,11 @@ mod tests {
         refused("recv() -> v => {}", "write `recv(r)");
         refused("send(s) -> r => {}", "write `send(s, v)");
         refused("f() recv(r)", "`=>` and the arm's body");
-        refused("receive(r) -> v => {}", "no operation");
+        refused("receive(r) -> v => {}", "write `recv(r) -> v");
+        refused("poll(r) -> v => {}", "there are `recv`");
+        refused("timeout(d) => {}", "`default(timeout) => …`");
+        refused("after(d) => {}", "write `recv(…)");
+        refused("accept(l) -> v => {}", "`readable(io)");
         refused("default => {}, default => {}", "one `default`");
         refused("recv(r) -> v => f(v) default => {}", "separated by `,`");
     }

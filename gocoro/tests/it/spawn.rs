@@ -177,6 +177,26 @@ fn a_task_knows_its_name_and_its_spawn_site() {
 }
 
 #[go_test]
+fn names_are_whatever_becomes_a_string_without_a_null_byte() {
+    let named = |builder: Builder| builder.spawn(|| task::current().name().map(str::to_owned));
+    for builder in [
+        Builder::new().name("name"),
+        Builder::new().name(String::from("name")),
+        Builder::new().name(&String::from("name")),
+        Builder::new().name(std::borrow::Cow::Borrowed("name")),
+        Builder::new().name(Box::<str>::from("name")),
+    ] {
+        assert_eq!(named(builder).unwrap().wait().as_deref(), Some("name"));
+    }
+    for name in ["\0", "a\0b", "a\0"] {
+        let thrown = panic::catch_unwind(|| Builder::new().name(name)).unwrap_err();
+        let message = thrown.downcast_ref::<String>().unwrap();
+        assert!(message.contains("null bytes") && message.contains(&format!("{name:?}")));
+        panic::catch_unwind(|| go!(name = name => { 1 })).unwrap_err();
+    }
+}
+
+#[go_test]
 fn the_functions_spawn_site_is_their_callers() {
     #[track_caller]
     fn tracked() -> (task::JoinHandle<()>, &'static Location<'static>) {

@@ -1,0 +1,6 @@
+//! Other libraries call their attribute `main`.
+
+#[gocoro::main]
+async fn main() {
+    println!("started");
+}

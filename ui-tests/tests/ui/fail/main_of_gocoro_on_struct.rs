@@ -1,0 +1,4 @@
+#[gocoro::main]
+struct Main;
+
+fn main() {}

@@ -145,7 +145,9 @@ pub use gocoro_macros::{go_main, go_test};
 pub mod __private {
     pub use gocoro_macros::{colorless_impl, go_impl, select_biased_impl, select_impl};
     pub use gocoro_runtime::export::private::{
-        MainOptions, TestOptions, run_main, run_test, spawn_local_with, spawn_with, switch_pairs,
+        MainOptions, NotAFuture, ScopeForLocal, ScopeOrGroup, SpawnIn, SpawnLocalIn, TestOptions,
+        not_a_future, run_main, run_test, spawn_local_with, spawn_with, switch_pairs, used,
+        value_of,
     };
     pub use gocoro_runtime::export::select;
 }

@@ -59,11 +59,12 @@
 ///
 /// | option | meaning |
 /// |---|---|
-/// | `name = …` | the task's name, in panic messages and dumps; anything that is `Into<String>` |
+/// | `name = …` | the task's name, in panic messages and spans; anything that is `Into<String>` |
 /// | `stack_size = …` | bytes of stack |
 /// | `local` | the task stays on this worker, and what it takes and gives need not be [`Send`] |
 /// | `daemon` | the program's end does not wait for the task |
 /// | `clone(a, b = self.b)` | the task takes a clone of `a`, and one of `self.b` under the name `b` |
+/// | `in s` | the task is spawned in the [`Scope`](crate::task::Scope) or the [`TaskGroup`](crate::task::TaskGroup) `s` |
 ///
 /// ```
 /// use gocoro::go;
@@ -84,14 +85,51 @@
 /// assert_eq!(total.load(Ordering::Relaxed), 6);
 /// ```
 ///
+/// An argument that borrows a clone, as in `go!(clone(text) => print(&text))`, is evaluated in the
+/// task, which owns the clone.
+///
+/// # In scopes and groups
+///
+/// `in` names where the task belongs: a [`task::scope`](crate::task::scope), whose tasks may borrow,
+/// or a [`TaskGroup`](crate::task::TaskGroup). What `go!` returns then is what `spawn` returns there:
+/// a [`ScopedJoinHandle`](crate::task::ScopedJoinHandle), or nothing. `local` is for scopes alone, and
+/// `daemon` for neither, since both wait for their tasks. The expression behind `in` is evaluated last.
+///
+/// ```
+/// use gocoro::go;
+/// use gocoro::task::{self, TaskGroup};
+///
+/// fn count(text: &str, what: char) -> usize {
+///     text.chars().filter(|&found| found == what).count()
+/// }
+///
+/// let text = String::from("tasks");                 // is borrowed, not moved
+/// let counted = task::scope(|s| {
+///     let first = go!(in s => count(&text, 's'));
+///     let second = go!(in s, name = "counts `t`" => count(&text, 't'));
+///     first.wait() + second.wait()
+/// });
+/// assert_eq!(counted, 3);
+///
+/// let mut group = TaskGroup::new();
+/// for what in text.chars() {
+///     go!(in group, clone(text) => count(&text, what));
+/// }
+/// assert_eq!(group.join_all().len(), 5);
+/// ```
+///
+/// A block takes what it captures by value in a scope, too; to borrow there, name a reference before:
+/// `let text = &text;`.
+///
 /// # What is refused
 ///
 /// - `go!(fetch(url).unwrap())` and its like, of which only `unwrap()` would run in the task. Write
 ///   `go!({ fetch(url).unwrap() })`.
 /// - An operator expression such as `go!(a() + b())` or `go!(f()?)`: write `go!({ a() + b() })`.
-/// - `.await` and `async` bodies. There is nothing to await in a task; for a future, call
-///   `future::wait`. A function that is `async` itself cannot be told from another one: calling it
-///   makes a future that nobody runs.
+/// - `.await` and `async` bodies, and a body whose value is a future, such as a call of an `async fn`:
+///   the task would make the future, and nothing would run it. There is nothing to await in a task,
+///   where plain functions may wait; a future needs an executor, on a thread of its own. A future that
+///   is to be handed over unrun is made by [`task::spawn`](crate::task::spawn), which asks no questions.
 /// - What is borrowed from the spawner, which may return before the task ends: move it, clone it,
 ///   or spawn in a `task::scope`.
 /// - What is not [`Send`], without `local`.

@@ -42,6 +42,7 @@ mod sync;
 #[allow(unsafe_code)]
 mod channel;
 mod select;
+mod go;
 mod time;
 #[allow(unsafe_code)]
 mod net;
@@ -114,11 +115,14 @@ pub mod export {
         pub use crate::channel::broadcast::RecvArm as BroadcastArm;
         pub use crate::channel::watch::ChangedArm;
         pub use crate::channel::{Chosen, ReceiverArm, RecvArm, SendArm};
+        pub use crate::go::{
+            NotAFuture, ScopeForLocal, ScopeOrGroup, SpawnIn, SpawnLocalIn, Used, Value,
+            not_a_future, spawn_local_with, spawn_with, used, value_of,
+        };
         pub use crate::join::{Join, JoinArm};
         pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};
         pub use crate::scope::ScopedJoinArm;
-        pub use crate::spawn::{spawn_local_with, spawn_with};
         pub use crate::stack::switch_pairs;
         pub use crate::sync::mpsc::RecvArm as MpscArm;
         pub use crate::waiters::{Arm, Choice, Place};

@@ -39,8 +39,8 @@ use options::Traits;
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T,
-    F: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
-    F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in, or `go!(clone(x) => ..)`
+    F: Send,    // not `Send`? `go!(local => ..)` keeps the task here; a lock guard: lock in the task
+    F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in, or `go!(clone(x) => { .. })`
     T: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
     T: 'static, // borrows? return an owned value, or use `task::scope`
 {
@@ -102,7 +102,7 @@ where
 #[derive(Debug, Default)]
 #[must_use = "a builder does nothing until it spawns"]
 pub struct Builder {
-    options: Options,
+    pub(crate) options: Options,
 }
 
 impl Builder {
@@ -461,37 +461,5 @@ pub fn park_timeout(timeout: Duration) {
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         task::Naming(&self.inner).fmt(f)
-    }
-}
-
-/// For `go!` with a header: as [`Builder::spawn`], with a panic for a header that cannot be.
-#[track_caller]
-#[rustfmt::skip]
-pub fn spawn_with<F, T>(builder: Builder, f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T,
-    F: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
-    F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in, or `go!(clone(x) => ..)`
-    T: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
-    T: 'static, // borrows? return an owned value, or use `task::scope`
-{
-    match spawn_inner(f, builder.options, false, Location::caller()) {
-        Ok(handle) => handle,
-        Err(error) => panic!("{error}"),
-    }
-}
-
-/// For `go!(local => ..)`: as [`Builder::spawn_local`].
-#[track_caller]
-#[rustfmt::skip]
-pub fn spawn_local_with<F, T>(builder: Builder, f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T,
-    F: 'static, // borrows? `Scope::spawn_local` lets local tasks borrow
-    T: 'static, // borrows? return an owned value, or use `task::scope`
-{
-    match spawn_inner(f, builder.options, true, Location::caller()) {
-        Ok(handle) => handle,
-        Err(error) => panic!("{error}"),
     }
 }

@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["spawn", "local"],
     &["scope", "group"],
     &["channel"],
-    &["sync", "select", "time"],
+    &["sync", "select", "go", "time"],
     &["net", "io", "fs", "process", "signal"],
     &["coroutine", "future"],
     &["runtime", "observe"],

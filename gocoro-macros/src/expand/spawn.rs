@@ -9,17 +9,19 @@ use crate::valid::spawn::{Bound, Call, Callee, Step, Task, Work};
 use crate::valid::ungroup;
 
 pub(crate) fn spawn(task: Task) -> TokenStream {
-    let Task { facade, local, steps, work, site } = task;
+    let Task { facade, local, place, steps, work, site } = task;
     let site = Span::mixed_site().located_at(site);
     let facade = located_at(facade, site);
     let builder = Ident::new("builder", site);
-    let needs_builder = steps.iter().any(|step| !matches!(step, Step::Clone { .. }));
+    let has_options = steps.iter().any(|step| !matches!(step, Step::Clone { .. }));
+    let needs_builder = has_options || place.is_some();
     let spawn = match (needs_builder, local) {
         (false, false) => quote_spanned!(site=> #facade::task::spawn),
         (false, true) => quote_spanned!(site=> #facade::task::spawn_local),
         (true, false) => quote_spanned!(site=> #facade::__private::spawn_with),
         (true, true) => quote_spanned!(site=> #facade::__private::spawn_local_with),
     };
+    let clones: Vec<Ident> = steps.iter().filter_map(cloned).collect();
     let mut before = TokenStream::new();
     if needs_builder {
         before.extend(quote_spanned!(site=> let #builder = #facade::task::Builder::new();));
@@ -42,16 +44,61 @@ pub(crate) fn spawn(task: Task) -> TokenStream {
         Work::Expr(expr) => expr,
         Work::Block(statements) => quote_spanned!(site=> { #statements }),
         Work::Call(call) => {
-            let (bindings, call) = bind(*call, site);
+            let (bindings, call) = bind(*call, &clones, site);
             before.extend(bindings);
             call
         }
     };
+    let (task, value) = (Ident::new("task", site), Ident::new("value", site));
     let builder = needs_builder.then(|| quote_spanned!(site=> #builder,));
-    let spawn = quote_spanned!(site=> #spawn(#builder move || #body));
-    match before.is_empty() {
-        true => spawn,
-        false => quote_spanned!(site=> { #before #spawn }),
+    let spawn = match place {
+        None => quote_spanned! {site=>
+            let #task = #spawn(#builder move || #body);
+            let #value = #facade::__private::value_of(&#task);
+        },
+        Some(place) => {
+            let (finder, method) = match local {
+                false => ("SpawnIn", "spawn_with"),
+                true => ("SpawnLocalIn", "spawn_local_with"),
+            };
+            let finder = Ident::new(finder, site);
+            let method = Ident::new(method, Span::mixed_site().located_at(place.span()));
+            let place = operand(place);
+            quote_spanned! {site=>
+                use #facade::__private::#finder as _;
+                let (#task, #value) = #place.#method(#builder move || #body);
+            }
+        }
+    };
+    quote_spanned! {site=> {
+        #before
+        #spawn
+        #facade::__private::not_a_future(|| #facade::__private::used(#value));
+        #task
+    }}
+}
+
+/// The name of the clone that the step makes.
+fn cloned(step: &Step) -> Option<Ident> {
+    match step {
+        Step::Clone { name, .. } => Some(name.clone()),
+        Step::Set { .. } => None,
+    }
+}
+
+/// Whether the argument borrows one of the clones, which are the task's own.
+fn borrows_clone(argument: &Expr, clones: &[Ident]) -> bool {
+    fn root(expr: &Expr) -> Option<&Ident> {
+        match ungroup(expr) {
+            Expr::Path(path) => path.path.get_ident(),
+            Expr::Field(field) => root(&field.base),
+            Expr::Paren(paren) => root(&paren.expr),
+            _ => None,
+        }
+    }
+    match argument {
+        Expr::Reference(borrow) => root(&borrow.expr).is_some_and(|name| clones.contains(name)),
+        _ => false,
     }
 }
 
@@ -79,11 +126,24 @@ fn operand(expr: Expr) -> TokenStream {
     }
 }
 
-/// A call's receiver and arguments in variables, and the call of those.
+/// Whether it does not matter when the argument is evaluated: a variable, a literal or the like.
+fn is_plain(argument: &Expr, clones: &[Ident]) -> bool {
+    match ungroup(argument) {
+        Expr::Lit(_) => true,
+        Expr::Path(path) => path.path.get_ident().is_some_and(|name| {
+            // A static may change until the task reads it.
+            !name.to_string().contains(char::is_uppercase)
+        }),
+        other => borrows_clone(other, clones),
+    }
+}
+
+/// A call's receiver and arguments in variables, and the call of those. An argument that borrows a
+/// clone stays in the call: the clone moves into the task, and what borrowed it before could not.
 ///
 /// What may be called through `&mut` is `mut`, whether or not it is then; an underscore in front
 /// keeps the compiler from mentioning it.
-fn bind(call: Call, site: Span) -> (TokenStream, TokenStream) {
+fn bind(call: Call, clones: &[Ident], site: Span) -> (TokenStream, TokenStream) {
     let Call { callee, parens, arguments } = call;
     let (mut first, mut last) = (TokenStream::new(), TokenStream::new());
     let mut called = TokenStream::new();
@@ -114,6 +174,9 @@ fn bind(call: Call, site: Span) -> (TokenStream, TokenStream) {
             called.extend(method);
         }
     }
+    // With nothing to evaluate, the closure captures the variables themselves, so that what the
+    // compiler proposes to write goes where the argument is.
+    let plain = arguments.iter().all(|argument| is_plain(argument, clones));
     let mut passed = TokenStream::new();
     for (at, pair) in arguments.into_pairs().enumerate() {
         let (argument, comma) = pair.into_tuple();
@@ -127,6 +190,9 @@ fn bind(call: Call, site: Span) -> (TokenStream, TokenStream) {
                 let start = Span::mixed_site().located_at(future.async_token.span);
                 future.capture.get_or_insert(syn::Token![move](start));
                 future.to_tokens(&mut passed);
+            }
+            argument if plain || borrows_clone(&argument, clones) => {
+                argument.to_tokens(&mut passed);
             }
             value => {
                 let name = variable(&format!("argument{at}"), value.span());

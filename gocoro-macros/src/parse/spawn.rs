@@ -31,6 +31,8 @@ pub(crate) struct Setting {
 pub(crate) enum Value {
     Nothing,
     Expr(Token![=], Expr),
+    /// Without a `=`, as `in` has it.
+    Place(Expr),
     List(token::Paren, TokenStream),
 }
 
@@ -77,11 +79,14 @@ impl Parse for Setting {
         if !input.peek(Ident::peek_any) {
             return Err(input.error(
                 "an option is expected before `=>`: `name = …`, `stack_size = …`, `local`, \
-                 `daemon` or `clone(…)`",
+                 `daemon`, `clone(…)` or `in …`",
             ));
         }
         let key = input.call(Ident::parse_any)?;
-        let value = if input.peek(Token![=]) {
+        let ends = input.is_empty() || input.peek(Token![,]) || input.peek(Token![=]);
+        let value = if key == "in" && !ends {
+            Value::Place(input.parse()?)
+        } else if input.peek(Token![=]) {
             let equals = input.parse()?;
             let value = super::value(&equals, input)?;
             Value::Expr(equals, value)

@@ -1,20 +1,31 @@
 //! What `go!` refuses of a header.
 
 use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprLit, Ident, Lit, Member, Result};
 
 use super::spawn::Step;
 use super::{Refusals, ungroup};
 use crate::parse::spawn::{Cloned, Header, Setting, Value};
 
-pub(super) fn settings(header: Header, refusals: &mut Refusals) -> (bool, Vec<Step>) {
+/// What a header asks for.
+#[derive(Default)]
+pub(super) struct Settings {
+    pub(super) local: bool,
+    pub(super) place: Option<Expr>,
+    /// All but the above, in the order written.
+    pub(super) steps: Vec<Step>,
+}
+
+pub(super) fn settings(header: Header, refusals: &mut Refusals) -> Settings {
     if header.settings.is_empty() {
         refusals.add(Error::new(
             header.arrow,
             "no option stands before this `=>`; write the body alone, as in `go!(f())`",
         ));
     }
-    let (mut local, mut steps, mut seen) = (false, Vec::new(), Vec::<Ident>::new());
+    let Settings { mut local, mut place, mut steps } = Settings::default();
+    let (mut seen, mut daemon) = (Vec::<Ident>::new(), None);
     for Setting { key, value } in header.settings {
         if seen.contains(&key) {
             refusals.add(Error::new(key.span(), again(&key)));
@@ -23,7 +34,9 @@ pub(super) fn settings(header: Header, refusals: &mut Refusals) -> (bool, Vec<St
         seen.push(key.clone());
         match key.to_string().as_str() {
             "local" => local = refusals.take(no_value(&key, value)).is_some(),
+            "in" => place = refusals.take(a_place(&key, value)),
             "daemon" => {
+                daemon = Some(key.span());
                 let set = no_value(&key, value).map(|()| quote!(true));
                 steps.extend(refusals.take(set).map(|value| Step::Set { method: key, value }));
             }
@@ -36,12 +49,27 @@ pub(super) fn settings(header: Header, refusals: &mut Refusals) -> (bool, Vec<St
                 key.span(),
                 format!(
                     "unknown option `{key}`; the options are `name = …`, `stack_size = …`, \
-                     `local`, `daemon` and `clone(…)`"
+                     `local`, `daemon`, `clone(…)` and `in …`"
                 ),
             )),
         }
     }
-    (local, steps)
+    if let (Some(span), Some(_)) = (daemon, &place) {
+        refusals.add(Error::new(
+            span,
+            "a scope or a group waits for its tasks, so none of them is a daemon; remove `daemon`",
+        ));
+    }
+    Settings { local, place, steps }
+}
+
+fn a_place(key: &Ident, value: Value) -> Result<Expr> {
+    let span = match value {
+        Value::Place(place) => return Ok(place),
+        Value::Expr(equals, _) => equals.span,
+        Value::Nothing | Value::List(..) => key.span(),
+    };
+    Err(Error::new(span, "`in` takes a scope or a group, without `=`: `go!(in s => f())`"))
 }
 
 fn again(key: &Ident) -> String {
@@ -56,6 +84,7 @@ fn no_value(key: &Ident, value: Value) -> Result<()> {
         Value::Nothing => return Ok(()),
         Value::Expr(equals, _) => equals.span,
         Value::List(parens, _) => parens.span.join(),
+        Value::Place(place) => place.span(),
     };
     Err(Error::new(span, format!("`{key}` takes no value; write `{key}` alone, or leave it out")))
 }
@@ -70,7 +99,7 @@ fn some_value(key: &Ident, value: Value) -> Result<Expr> {
             return Err(Error::new(lit.span(), format!("`{key}` takes {kind}: `{example}`")));
         }
         Value::Expr(_, value) => return Ok(value),
-        Value::Nothing => key.span(),
+        Value::Nothing | Value::Place(_) => key.span(),
         Value::List(parens, _) => parens.span.join(),
     };
     Err(Error::new(found, format!("`{key}` needs a value: `{example}`")))
@@ -92,7 +121,9 @@ fn clones(key: &Ident, value: Value, steps: &mut Vec<Step>, refusals: &mut Refus
                 "nothing to clone; name the variables, as in `clone(tx)`, or leave `clone` out",
             ));
         }
-        Value::Nothing => return refusals.add(Error::new(key.span(), CLONE_LIST)),
+        Value::Nothing | Value::Place(_) => {
+            return refusals.add(Error::new(key.span(), CLONE_LIST));
+        }
         Value::Expr(equals, _) => return refusals.add(Error::new(equals.span, CLONE_LIST)),
     };
     let Some(clones) = refusals.take(Cloned::parse_all(list)) else {
@@ -169,6 +200,14 @@ mod tests {
         refused("clone(self.0) => f()", "`clone(name = …)`");
         refused("clone(&tx) => f()", "`clone(tx)`, without `&`");
         refused("clone(self) => f()", "`clone(this = self)`");
+        assert_eq!(understood("in s => f()"), "call");
+        assert_eq!(understood("in self.group(1), name = \"x\" => { f() }"), "whole");
+        refused("in => f()", "takes a scope or a group");
+        refused("in = s => f()", "takes a scope or a group");
+        refused("in s, in t => f()", "twice");
+        refused("in s t => f()", "separated by `,`");
+        refused("daemon, in s => f()", "remove `daemon`");
+        refused("in s, daemon => f()", "remove `daemon`");
         refused("local daemon => f()", "separated by `,`");
         refused("1 => f()", "an option is expected");
     }

@@ -4,13 +4,16 @@ use proc_macro2::{Span, TokenStream};
 use syn::punctuated::Punctuated;
 use syn::{Expr, Ident, Result, Token, token};
 
-use super::{Refusals, body, header};
+use super::header::{self, Settings};
+use super::{Refusals, body};
 use crate::parse::spawn::Spawn;
 
 /// A `go!` that means something.
 pub(crate) struct Task {
     pub(crate) facade: TokenStream,
     pub(crate) local: bool,
+    /// The scope or the group that the task is spawned in.
+    pub(crate) place: Option<Expr>,
     /// What the header asks for besides `local`, in the order written.
     pub(crate) steps: Vec<Step>,
     pub(crate) work: Work,
@@ -75,14 +78,14 @@ pub(crate) fn spawn(spawn: Spawn) -> Result<Task> {
     let mut refusals = Refusals::default();
     let Spawn { facade, header, body } = spawn;
     let arrow = header.as_ref().map(|header| header.arrow);
-    let (local, steps) = match header {
+    let Settings { local, place, steps } = match header {
         Some(header) => header::settings(header, &mut refusals),
-        None => (false, Vec::new()),
+        None => Settings::default(),
     };
     let site = body.tokens.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span());
     let refused = || Work::Block(TokenStream::new());
     let work = refusals.take(body::work(body, arrow)).unwrap_or_else(refused);
-    refusals.finish(Task { facade, local, steps, work, site })
+    refusals.finish(Task { facade, local, place, steps, work, site })
 }
 
 /// What the unit tests of the grammar ask.

@@ -1,5 +1,7 @@
 //! What the macros' expansions do: what is evaluated where, what moves, what the options reach.
 
+mod places;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -282,6 +284,30 @@ fn a_clone_can_be_an_argument() {
     let task = go!(clone(names, twice = names) => add(names.len() as u32, twice.len() as u32));
     assert_eq!(task.wait(), 4);
     assert_eq!(names.len(), 2);
+}
+
+#[test]
+fn what_borrows_a_clone_is_evaluated_in_the_task() {
+    fn push(names: &mut Vec<u32>, last: &u32) -> usize {
+        names.push(*last);
+        names.len()
+    }
+    let (names, pair) = (vec![1, 2], (3, 4));
+    let task = go!(clone(mut names, pair) => push(&mut names, &pair.1));
+    assert_eq!(task.wait(), 3);
+    assert_eq!((names, pair), (vec![1, 2], (3, 4)));
+}
+
+#[test]
+fn variables_are_taken_as_they_are_at_the_spawn() {
+    let mut n = 1;
+    let first = go!(add(n, 10));
+    n += 1;
+    let second = go!(add(n, {
+        n += 1;
+        n
+    }));
+    assert_eq!((first.wait(), second.wait()), (11, 5));
 }
 
 #[test]

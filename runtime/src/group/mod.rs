@@ -170,6 +170,15 @@ impl<T: Send + 'static> TaskGroup<T> {
         F: Send,    // not `Send`? `task::scope` has `spawn_local`
         F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in
     {
+        self.spawn_as(Options::default(), f, Location::caller());
+    }
+
+    /// Spawns a task that has options into the group, as [`TaskGroup::spawn`].
+    #[track_caller]
+    pub(crate) fn spawn_as<F>(&mut self, options: Options, f: F, at: &'static Location<'static>)
+    where
+        F: FnOnce() -> T + Send + 'static,
+    {
         if let Some(limit) = self.limit {
             let most_ended = self.spawned.saturating_sub(limit.get() - 1);
             self.shared
@@ -184,9 +193,8 @@ impl<T: Send + 'static> TaskGroup<T> {
             let (f, _ending) = member;
             f()
         };
-        let at = Location::caller();
         // Not a builder's: a closed runtime refuses the member.
-        let spawned = spawn::spawn_inner(body, Options::default(), false, at);
+        let spawned = spawn::spawn_inner(body, options, false, at);
         let handle = match spawned {
             Ok(handle) => handle,
             Err(error) => {

@@ -219,7 +219,7 @@ impl<'scope> Scope<'scope, '_> {
         }
     }
 
-    fn spawn_inner<F, T>(
+    pub(crate) fn spawn_inner<F, T>(
         &'scope self,
         builder: Builder,
         f: F,

@@ -1,0 +1,219 @@
+//! What `go!` expands to, besides the functions of `task`.
+//!
+//! # How a future is refused
+//!
+//! A call of an `async fn` makes a future, which a task would return without running it, so `go!`
+//! refuses a body whose value is a future. No bound can ask for a type that does *not* implement a
+//! trait, and a method that only futures have would be looked up where `go!` stands, when the value's
+//! type may not be known yet: code that compiles would stop compiling.
+//!
+//! What a closure captures is decided after all types are known. A variable that the closure uses is
+//! captured by reference if its type is `Copy`, and moved otherwise. [`Value<T>`] is `Copy` if `T` is
+//! a future, it is `Send`, and it is never `Sync`: so a closure that uses one is `Send` unless `T` is
+//! a future. [`not_a_future`] asks for that, and says in its message what it means.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use crate::group::TaskGroup;
+use crate::join::JoinHandle;
+use crate::scope::{Scope, ScopedJoinHandle};
+use crate::spawn::{self, Builder};
+
+/// Stands for the value of a spawned task, of type `T`.
+#[derive(Debug)]
+pub struct Value<T>(PhantomData<fn() -> T>, PhantomData<Cell<()>>);
+
+impl<T: Future> Clone for Value<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Future> Copy for Value<T> {}
+
+impl<T> Value<T> {
+    #[inline(always)]
+    fn new() -> Value<T> {
+        Value(PhantomData, PhantomData)
+    }
+}
+
+/// The value that the handle is for.
+#[inline(always)]
+pub fn value_of<T>(_: &JoinHandle<T>) -> Value<T> {
+    Value::new()
+}
+
+/// What the closure in [`not_a_future`] returns: nothing that would be a `NotAFuture` itself, for then
+/// the compiler would propose to call the closure.
+#[derive(Debug)]
+pub struct Used(PhantomData<*const ()>);
+
+/// Uses a value, in the closure that [`not_a_future`] takes.
+#[inline(always)]
+pub fn used<T>(_: Value<T>) -> Used {
+    Used(PhantomData)
+}
+
+/// Closures that use the [`Value`] of something that is no future.
+#[diagnostic::on_unimplemented(
+    message = "this task would only make a future, which nothing would run",
+    label = "the value of this is a future",
+    note = "in a task plain functions may wait anywhere: call one, or remove `async` from this one",
+    note = "if the future is to be handed over unrun, write `task::spawn(move || …)`"
+)]
+pub trait NotAFuture {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Send> NotAFuture for F {}
+
+/// Does not compile if the closure uses the [`Value`] of a future.
+#[inline(always)]
+pub fn not_a_future<F: NotAFuture>(_: F) {}
+
+#[track_caller]
+fn spawned<H>(handle: io::Result<H>) -> H {
+    match handle {
+        Ok(handle) => handle,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// For `go!` with a header: as [`Builder::spawn`], with a panic for a header that cannot be.
+#[track_caller]
+#[rustfmt::skip]
+pub fn spawn_with<F, T>(builder: Builder, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+    F: Send,    // not `Send`? `go!(local => ..)` keeps the task here; a lock guard: lock in the task
+    F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in, or `go!(clone(x) => { .. })`
+    T: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
+    T: 'static, // borrows? return an owned value, or use `task::scope`
+{
+    spawned(spawn::spawn_inner(f, builder.options, false, Location::caller()))
+}
+
+/// For `go!(local => ..)`: as [`Builder::spawn_local`].
+#[track_caller]
+#[rustfmt::skip]
+pub fn spawn_local_with<F, T>(builder: Builder, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+    F: 'static, // borrows? `go!(in s, local => ..)` in a `task::scope` lets local tasks borrow
+    T: 'static, // borrows? return an owned value, or use `task::scope`
+{
+    spawned(spawn::spawn_inner(f, builder.options, true, Location::caller()))
+}
+
+/// For `go!(in s => ..)`.
+impl<'scope> Scope<'scope, '_> {
+    #[doc(hidden)]
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn_with<F, T>(
+        &'scope self,
+        builder: Builder,
+        f: F,
+    ) -> (ScopedJoinHandle<'scope, T>, Value<T>)
+    where
+        F: FnOnce() -> T,
+        F: Send,   // not `Send`? `go!(in s, local => ..)`, in a task; a lock guard: lock in the task
+        F: 'scope, // too short a life? only what lives outside of `task::scope` can be borrowed
+        T: Send,   // not `Send`? `go!(in s, local => ..)`, in a task
+        T: 'scope, // borrows? only from what lives outside of `task::scope`
+    {
+        let handle = self.spawn_inner(builder, f, false, Location::caller());
+        (spawned(handle), Value::new())
+    }
+
+    #[doc(hidden)]
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn_local_with<F, T>(
+        &'scope self,
+        builder: Builder,
+        f: F,
+    ) -> (ScopedJoinHandle<'scope, T>, Value<T>)
+    where
+        F: FnOnce() -> T,
+        F: 'scope, // too short a life? only what lives outside of `task::scope` can be borrowed
+        T: 'scope, // borrows? only from what lives outside of `task::scope`
+    {
+        let handle = self.spawn_inner(builder, f, true, Location::caller());
+        (spawned(handle), Value::new())
+    }
+}
+
+/// For `go!(in group => ..)`.
+impl<T: Send + 'static> TaskGroup<T> {
+    #[doc(hidden)]
+    #[track_caller]
+    #[rustfmt::skip]
+    pub fn spawn_with<F>(&mut self, builder: Builder, f: F) -> ((), Value<T>)
+    where
+        F: FnOnce() -> T,
+        F: Send,    // not `Send`? `go!(in s, local => ..)` with the `s` of a `task::scope`, in a task
+        F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in, or `go!(clone(x) => { .. })`
+    {
+        (self.spawn_as(builder.options, f, Location::caller()), Value::new())
+    }
+
+    /// There is none: this says why.
+    #[doc(hidden)]
+    pub fn spawn_local_with<F>(&self, _: Builder, _: F) -> ((), Value<T>)
+    where
+        F: FnOnce() -> T,
+        Self: ScopeForLocal,
+    {
+        self.nowhere()
+    }
+}
+
+/// What `go!(in x => ..)` finds where `x` has no method of its own, so that the compiler says why.
+/// Nothing implements [`ScopeOrGroup`].
+pub trait SpawnIn {
+    /// Hidden by the methods above.
+    fn spawn_with<F>(&self, builder: Builder, f: F) -> (Infallible, Infallible);
+}
+
+/// As [`SpawnIn`], for local tasks.
+pub trait SpawnLocalIn {
+    /// Hidden by the method above.
+    fn spawn_local_with<F>(&self, builder: Builder, f: F) -> (Infallible, Infallible);
+}
+
+/// See [`SpawnIn`].
+#[diagnostic::on_unimplemented(
+    message = "`go!(in …)` cannot spawn in a `{Self}`",
+    label = "neither a `task::Scope` nor a `task::TaskGroup`"
+)]
+pub trait ScopeOrGroup {
+    /// There is none.
+    fn nowhere(&self) -> !;
+}
+
+/// See [`SpawnLocalIn`].
+#[diagnostic::on_unimplemented(
+    message = "`go!(in …, local)` cannot spawn in a `{Self}`",
+    label = "not a `task::Scope`, which alone has local tasks that are waited for"
+)]
+pub trait ScopeForLocal {
+    /// There is none.
+    fn nowhere(&self) -> !;
+}
+
+impl<P: ScopeOrGroup + ?Sized> SpawnIn for P {
+    fn spawn_with<F>(&self, _: Builder, _: F) -> (Infallible, Infallible) {
+        self.nowhere()
+    }
+}
+
+impl<P: ScopeForLocal + ?Sized> SpawnLocalIn for P {
+    fn spawn_local_with<F>(&self, _: Builder, _: F) -> (Infallible, Infallible) {
+        self.nowhere()
+    }
+}

@@ -1,0 +1,8 @@
+//! The tasks of a group return the same kind of value.
+
+use gocoro::{go, task::TaskGroup};
+
+fn main() {
+    let mut group = TaskGroup::<u32>::new();
+    go!(in group => { String::new() });
+}

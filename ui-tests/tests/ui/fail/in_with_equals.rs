@@ -1,0 +1,7 @@
+use gocoro::{go, task};
+
+fn main() {
+    task::scope(|s| {
+        go!(in = s => println!("where?"));
+    });
+}

@@ -87,8 +87,8 @@ pub mod std_map {}
 /// Tasks: spawning, joining, waiting; the shape of [`std::thread`].
 pub mod task {
     pub use gocoro_runtime::export::task::{
-        AccessError, Builder, Cancelled, JoinError, JoinHandle, LocalKey, Racers, Scope,
-        ScopedJoinHandle, Task, TaskGroup, TaskId, checkpoint, current, is_cancelled, park,
+        AccessError, Builder, Cancelled, GroupBuilder, JoinError, JoinHandle, LocalKey, Racers,
+        Scope, ScopedJoinHandle, Task, TaskGroup, TaskId, checkpoint, current, is_cancelled, park,
         park_timeout, race, remaining_stack, scope, shield, spawn, spawn_local, try_current,
         wait_all, wait_any, yield_now,
     };

@@ -153,13 +153,13 @@ impl<T: Send + 'static> TaskGroup<T> {
     #[doc(hidden)]
     #[track_caller]
     #[rustfmt::skip]
-    pub fn spawn_with<F>(&mut self, builder: Builder, f: F) -> ((), Value<T>)
+    pub fn spawn_with<F>(&self, builder: Builder, f: F) -> ((), Value<T>)
     where
         F: FnOnce() -> T,
         F: Send,    // not `Send`? `go!(in s, local => ..)` with the `s` of a `task::scope`, in a task
         F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in, or `go!(clone(x) => { .. })`
     {
-        (self.spawn_as(builder.options, f, Location::caller()), Value::new())
+        (spawned(self.spawn_as(builder, f, Location::caller())), Value::new())
     }
 
     /// There is none: this says why.

@@ -2,6 +2,7 @@
 
 mod arm;
 mod many;
+mod watch;
 
 use std::any::Any;
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::waiters::{JoinNode, Waiter};
 
 pub use arm::{Join, JoinArm};
 pub use many::{wait_all, wait_any};
+pub(crate) use watch::{Watched, Watcher};
 
 /// The right to a task's result. Dropping it detaches the task, which goes on by itself.
 ///
@@ -298,14 +300,18 @@ fn run_next(task: &TaskRef) {
     }
 }
 
-/// Completes a task's end: wakes its joiner, if one stands in the slot.
+/// Completes a task's end: wakes the joiner that stands in the slot, or tells the watcher.
 ///
 /// # Safety
 ///
 /// The task has just become DONE with JOINER set, and this is called once.
 pub(crate) unsafe fn wake_joiner(task: &Header) {
+    // SAFETY: the caller's promise.
+    if unsafe { watch::tell(task) } {
+        return;
+    }
     let node = task.joiner.get().cast::<JoinNode>();
-    // SAFETY: the slot holds the joiner's node.
+    // SAFETY: what stands in the slot is no notice, so it is the joiner's node.
     if let Some(wake) = unsafe { JoinNode::fire(node, current::here()) } {
         wake.give();
     }

@@ -36,14 +36,14 @@ mod spawn;
 mod local;
 #[allow(unsafe_code)]
 mod scope;
-mod group;
 #[allow(unsafe_code)]
 mod sync;
 #[allow(unsafe_code)]
 mod channel;
 mod select;
-mod go;
 mod time;
+mod group;
+mod go;
 #[allow(unsafe_code)]
 mod net;
 #[allow(unsafe_code)]
@@ -57,7 +57,7 @@ pub mod export {
     /// `gocoro::task`
     pub mod task {
         pub use crate::cancel::{Cancelled, checkpoint, is_cancelled, shield};
-        pub use crate::group::TaskGroup;
+        pub use crate::group::{GroupBuilder, TaskGroup};
         pub use crate::join::{JoinError, JoinHandle, wait_all, wait_any};
         pub use crate::local::{AccessError, LocalKey};
         pub use crate::scope::{Racers, Scope, ScopedJoinHandle, race, scope};
@@ -119,6 +119,7 @@ pub mod export {
             NotAFuture, ScopeForLocal, ScopeOrGroup, SpawnIn, SpawnLocalIn, Used, Value,
             not_a_future, spawn_local_with, spawn_with, used, value_of,
         };
+        pub use crate::group::State as GroupState;
         pub use crate::join::{Join, JoinArm};
         pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};

@@ -1,5 +1,10 @@
 //! Groups of tasks: results in the order in which the tasks end, limits, and what a group's end does.
 
+mod arm;
+mod builder;
+mod counted;
+mod shared;
+
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
@@ -21,7 +26,7 @@ fn in_both_colours(scenario: fn()) {
 }
 
 /// Spawns a task that waits until it is woken; sends itself first.
-fn parked<T: Send + 'static>(group: &mut TaskGroup<T>, value: T) -> task::Task {
+fn parked<T: Send + 'static>(group: &TaskGroup<T>, value: T) -> task::Task {
     let (send, receive) = mpsc::channel();
     group.spawn(move || {
         send.send(task::current()).unwrap();
@@ -39,7 +44,7 @@ fn parked<T: Send + 'static>(group: &mut TaskGroup<T>, value: T) -> task::Task {
 #[test]
 fn empty_groups_answer_at_once() {
     in_both_colours(|| {
-        let mut group = TaskGroup::<u32>::new();
+        let group = TaskGroup::<u32>::new();
         assert!(group.next().is_none() && group.is_empty());
         assert!(group.join_all().is_empty());
         assert_eq!(TaskGroup::<u32>::default().try_join_all().unwrap(), []);
@@ -53,8 +58,8 @@ fn empty_groups_answer_at_once() {
 #[test]
 fn results_come_in_the_order_of_the_ends() {
     in_both_colours(|| {
-        let mut group = TaskGroup::new();
-        let tasks: Vec<_> = (0..5).map(|n| parked(&mut group, n)).collect();
+        let group = TaskGroup::new();
+        let tasks: Vec<_> = (0..5).map(|n| parked(&group, n)).collect();
         for n in [3, 0, 4, 1, 2] {
             tasks[n].unpark();
             assert_eq!(group.next().unwrap().unwrap(), n);
@@ -72,7 +77,7 @@ fn many_results_come_in_linear_time() {
     // A search through those that are left, at each, would not end before the test is given up.
     const TASKS: usize = 50_000;
     on_workers(|_| {
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         for n in 0..TASKS {
             group.spawn(move || n);
         }
@@ -87,7 +92,7 @@ fn many_results_come_in_linear_time() {
 #[test]
 fn join_all_keeps_the_order_of_the_spawns() {
     in_both_colours(|| {
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         for n in 0..20 {
             group.spawn(move || {
                 for _ in 0..(20 - n) {
@@ -111,17 +116,17 @@ fn join_all_keeps_the_order_of_the_spawns() {
 #[test]
 fn try_join_all_ends_with_the_first_failure() {
     in_both_colours(|| {
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         for n in 0..5 {
             group.spawn(move || n);
         }
         assert_eq!(group.try_join_all().unwrap(), [0, 1, 2, 3, 4]);
 
         let counts = Arc::new(Counts::default());
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         for _ in 0..5 {
-            parked(&mut group, ());
-            counts.spawn(&mut group);
+            parked(&group, ());
+            counts.spawn(&group);
         }
         settle();
         group.spawn(|| panic!("expected"));
@@ -140,7 +145,7 @@ struct Counts {
 
 impl Counts {
     /// Spawns a member that waits for a cancel, and takes its time then.
-    fn spawn(self: &Arc<Counts>, group: &mut TaskGroup<()>) {
+    fn spawn(self: &Arc<Counts>, group: &TaskGroup<()>) {
         let counts = self.clone();
         group.spawn(move || {
             counts.begun.fetch_add(1, SeqCst);
@@ -159,7 +164,7 @@ impl Counts {
 }
 
 /// Has a member panic, and waits until the group knows.
-fn panics(group: &mut TaskGroup<()>, text: &'static str) {
+fn panics(group: &TaskGroup<()>, text: &'static str) {
     let ended = |group: &TaskGroup<()>| -> usize {
         let shown = format!("{group:?}");
         shown.split_once("ended: ").unwrap().1.split_once(',').unwrap().0.parse().unwrap()
@@ -178,16 +183,16 @@ fn raised(body: impl FnOnce()) -> Option<&'static str> {
 fn dropping_a_group_raises_the_first_panic_that_nobody_was_given() {
     in_both_colours(|| {
         let counts = Arc::new(Counts::default());
-        let mut group = TaskGroup::new();
-        counts.spawn(&mut group);
-        panics(&mut group, "given");
+        let group = TaskGroup::new();
+        counts.spawn(&group);
+        panics(&group, "given");
         assert!(group.next().unwrap().unwrap_err().is_panic());
         assert_eq!(raised(|| drop(group)), None);
 
-        let mut group = TaskGroup::new();
-        counts.spawn(&mut group);
-        panics(&mut group, "expected");
-        counts.spawn(&mut group);
+        let group = TaskGroup::new();
+        counts.spawn(&group);
+        panics(&group, "expected");
+        counts.spawn(&group);
         group.spawn(|| {
             let _guard = on_drop(|| panic::panic_any("later"));
             task::shield(|| sleep(SOON));
@@ -200,13 +205,13 @@ fn dropping_a_group_raises_the_first_panic_that_nobody_was_given() {
 #[test]
 fn a_group_that_has_something_else_to_say_raises_nothing() {
     in_both_colours(|| {
-        let mut group = TaskGroup::new();
-        panics(&mut group, "first");
-        panics(&mut group, "second");
+        let group = TaskGroup::new();
+        panics(&group, "first");
+        panics(&group, "second");
         let error = group.try_join_all().unwrap_err();
         assert!(error.downcast_ref::<&str>().is_some());
 
-        let mut group = TaskGroup::<Result<u32, ()>>::new();
+        let group = TaskGroup::<Result<u32, ()>>::new();
         let (begun, has_begun) = mpsc::channel();
         group.spawn(move || {
             begun.send(()).unwrap();
@@ -219,8 +224,8 @@ fn a_group_that_has_something_else_to_say_raises_nothing() {
 
         // An unwinding goes on as it was; what a member panics with would abort the process.
         let text = raised(|| {
-            let mut group = TaskGroup::new();
-            panics(&mut group, "a member's");
+            let group = TaskGroup::new();
+            panics(&group, "a member's");
             panic::panic_any("own");
         });
         assert_eq!(text, Some("own"));
@@ -230,7 +235,7 @@ fn a_group_that_has_something_else_to_say_raises_nothing() {
 #[test]
 fn a_value_that_nobody_takes_may_panic_when_it_is_dropped() {
     in_both_colours(|| {
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         let (begun, has_begun) = mpsc::channel();
         group.spawn(move || {
             begun.send(()).unwrap();
@@ -244,7 +249,7 @@ fn a_value_that_nobody_takes_may_panic_when_it_is_dropped() {
 
 #[test]
 fn a_loop_over_next_ends_with_the_first_err_value() {
-    fn all(mut group: TaskGroup<Result<u32, &'static str>>) -> Result<Vec<u32>, &'static str> {
+    fn all(group: TaskGroup<Result<u32, &'static str>>) -> Result<Vec<u32>, &'static str> {
         let mut values = Vec::new();
         while let Some(ended) = group.next() {
             values.push(ended.unwrap()?);
@@ -252,14 +257,14 @@ fn a_loop_over_next_ends_with_the_first_err_value() {
         Ok(values)
     }
     in_both_colours(|| {
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         for n in 0..3 {
             group.spawn(move || Ok(n));
         }
         assert_eq!(all(group).map(|values| values.len()), Ok(3));
 
         let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         for _ in 0..3 {
             let (begun, ended) = (begun.clone(), ended.clone());
             group.spawn(move || {
@@ -274,7 +279,7 @@ fn a_loop_over_next_ends_with_the_first_err_value() {
         assert_eq!(begun.load(SeqCst), ended.load(SeqCst));
 
         // To the group it is a value like any other.
-        let mut group = TaskGroup::<Result<u32, &str>>::new();
+        let group = TaskGroup::<Result<u32, &str>>::new();
         group.spawn(|| Err("no route"));
         group.spawn(|| Ok(1));
         assert_eq!(group.try_join_all().unwrap(), [Err("no route"), Ok(1)]);
@@ -285,7 +290,7 @@ fn a_loop_over_next_ends_with_the_first_err_value() {
 fn dropping_a_group_cancels_and_waits() {
     in_both_colours(|| {
         let ended = Arc::new(AtomicUsize::new(0));
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         for _ in 0..5 {
             let (begun, has_begun) = mpsc::channel();
             let ended = ended.clone();
@@ -309,7 +314,7 @@ fn a_group_dropped_by_a_cancelled_task_waits_behind_a_shield() {
     on_workers(|_| {
         let ended = Arc::new(AtomicUsize::new(0));
         let handle = go!(clone(ended) => {
-            let mut group = TaskGroup::new();
+            let group = TaskGroup::new();
             let (begun, has_begun) = mpsc::channel();
             group.spawn(move || {
                 let _guard = on_drop(|| {
@@ -335,7 +340,7 @@ fn a_group_dropped_by_an_unwinding_cancels_and_does_not_wait() {
         let ended = Arc::new(AtomicUsize::new(0));
         let ours = ended.clone();
         let caught = panic::catch_unwind(AssertUnwindSafe(move || {
-            let mut group = TaskGroup::new();
+            let group = TaskGroup::new();
             let (begun, has_begun) = mpsc::channel();
             group.spawn(move || {
                 let _guard = on_drop(|| {
@@ -357,7 +362,7 @@ fn a_limit_holds_spawns_back() {
     in_both_colours(|| {
         for limit in [1, 3] {
             let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-            let mut group = TaskGroup::with_limit(limit);
+            let group = TaskGroup::with_limit(limit);
             for _ in 0..50 {
                 let (now, most) = (now.clone(), most.clone());
                 group.spawn(move || {
@@ -373,8 +378,8 @@ fn a_limit_holds_spawns_back() {
     on_workers(|_| {
         // The wait at the limit is cut short like any other, and the closure dropped.
         let dropped = Arc::new(AtomicUsize::new(0));
-        let mut group = TaskGroup::with_limit(1);
-        let first = parked(&mut group, ());
+        let group = TaskGroup::with_limit(1);
+        let first = parked(&group, ());
         let guard = on_drop({
             let dropped = dropped.clone();
             move || {
@@ -392,14 +397,14 @@ fn a_limit_holds_spawns_back() {
 #[test]
 fn shutdown_gives_time_then_cancels() {
     in_both_colours(|| {
-        let mut group = TaskGroup::new();
-        parked(&mut group, 1);
+        let group = TaskGroup::new();
+        parked(&group, 1);
         group.spawn(|| 2);
         let results = group.shutdown(SOON);
         assert!(results[0].as_ref().unwrap_err().is_cancelled());
         assert!(results[1].as_ref().is_ok_and(|&value| value == 2) || results[1].is_err());
 
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         group.spawn(|| sleep(SOON));
         assert!(group.shutdown(NEVER)[0].is_ok());
     });
@@ -408,7 +413,7 @@ fn shutdown_gives_time_then_cancels() {
 #[test]
 fn cancel_all_cancels_once_and_results_still_come() {
     in_both_colours(|| {
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         for _ in 0..10 {
             group.spawn(|| sleep(NEVER));
         }
@@ -426,8 +431,8 @@ fn cancel_all_cancels_once_and_results_still_come() {
 #[test]
 fn next_loses_nothing_when_it_is_cut_short() {
     on_workers(|_| {
-        let mut group = TaskGroup::new();
-        let first = parked(&mut group, 1);
+        let group = TaskGroup::new();
+        let first = parked(&group, 1);
         for _ in 0..3 {
             assert!(timeout(SOON, || group.next().is_some()).is_err());
         }
@@ -440,7 +445,7 @@ fn next_loses_nothing_when_it_is_cut_short() {
 fn first_ok_raises_a_panic_and_names_what_was_cancelled() {
     in_both_colours(|| {
         let caught = panic::catch_unwind(|| {
-            let mut group = TaskGroup::<Result<(), ()>>::new();
+            let group = TaskGroup::<Result<(), ()>>::new();
             group.spawn(|| {
                 sleep(NEVER);
                 Ok(())
@@ -451,7 +456,7 @@ fn first_ok_raises_a_panic_and_names_what_was_cancelled() {
         assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"expected"));
 
         let caught = panic::catch_unwind(|| {
-            let mut group = TaskGroup::<Result<(), ()>>::new();
+            let group = TaskGroup::<Result<(), ()>>::new();
             group.spawn(|| {
                 sleep(NEVER);
                 Ok(())
@@ -473,7 +478,7 @@ fn storms_of_groups() {
                 let mut random = Random::new(seed);
                 let alive = Arc::new(AtomicUsize::new(0));
                 for _ in 0..40 {
-                    let mut group = match random.below(2) {
+                    let group = match random.below(2) {
                         0 => TaskGroup::new(),
                         _ => TaskGroup::with_limit(1 + random.below(4)),
                     };

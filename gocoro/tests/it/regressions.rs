@@ -306,7 +306,7 @@ fn builders_tell_that_the_runtime_is_closed() {
         // What has no error to return is refused.
         assert!(go!({}).join().unwrap_err().is_refused());
         assert!(go!(name = "late" => {}).join().unwrap_err().is_refused());
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         group.spawn(|| ());
         assert!(group.next().unwrap().unwrap_err().is_refused());
     });

@@ -164,7 +164,7 @@ fn the_error_of_a_cancelled_task_says_what_cancelled_it() {
         assert!(here.contains(&format!("cancelled at {}:{line}:", file!())), "{here}");
         assert!(here.contains("by task "), "{here}");
 
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         group.spawn(|| sleep(NEVER));
         let results = group.shutdown(Duration::ZERO);
         let group = text(results.into_iter().next().unwrap().unwrap_err());

@@ -177,7 +177,7 @@ fn joins() {
         assert_eq!(task.join().unwrap(), 7);
         assert_eq!(task::scope(|s| s.spawn(slow).join().unwrap()), 7);
         assert_eq!(task::race((slow, || 7)), Some(7));
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         group.spawn(slow);
         assert_eq!(group.next().unwrap().unwrap(), 7);
     });

@@ -108,6 +108,8 @@ fn scopes_and_groups() {
         task::TaskGroup<u8> = Vec<task::JoinHandle<u8>>,
         task::TaskGroup<Cell<u8>> = Vec<task::JoinHandle<Cell<u8>>>,
         task::TaskGroup<Rc<u8>> = Vec<task::JoinHandle<Rc<u8>>>,
+        task::GroupBuilder<'static, u8> = std::thread::Builder,
+        task::GroupBuilder<'static, Cell<u8>> = std::thread::Builder,
     }
     assert_traits! {
         // As the handles of other tasks, in place of std's.

@@ -1,24 +1,56 @@
 //! Tasks that are waited for together, in the order in which they end.
+//!
+//! # The protocol
+//!
+//! A group and its tasks share one [`Shared`], whose queue's lock guards the state: which tasks are running,
+//! the results of those that have ended, and the waits for results. A group with a limit has a second
+//! lock, for the places and the waits for them. Nobody holds both, and under neither is anything waited for,
+//! dropped that is a user's, or woken.
+//!
+//! | who | does what, under which lock |
+//! |---|---|
+//! | a spawn | takes a place (places); spawns the task (no lock); takes it in: an entry, and a notice in the task's joiner slot (state) |
+//! | the end of a task, once it is DONE and told by the notice | moves the result from the task to the results, takes the entry out, grants the result to the oldest wait (state); wakes (no lock); gives the place back, or hands it to the oldest spawn that waits (places) |
+//! | `next`, an arm of `select!` | takes the oldest result that is not granted, else queues (state); once granted, takes the oldest (state) |
+//! | `cancel_all` | copies the references to the running tasks (state); cancels them (no lock) |
+//! | whatever takes the group by value, its drop | as `next`, and alone: nobody else can reach the group any more, but the ends of its tasks |
+//!
+//! - *A task that ends while it is being taken in*: the notice is given under the state's lock. Either it is in
+//!   the slot before DONE, and the end waits for that lock; or DONE was first, the spawn is told so, and notes
+//!   the end itself. So each end is noted once, and after its entry was made.
+//! - *A spawn beside `next`*: the task is the group's from when it is taken in, which is before `spawn`
+//!   returns. A `next` that looked before has answered that nothing is left, or waits for other tasks, and then
+//!   for this one too.
+//! - *Several waits*: a result is granted to one of them, and counted as granted until that one takes a
+//!   result; others see what is left. When the last task has ended, those that were not granted anything are
+//!   told that nothing will come.
+//! - *A spawn beside `cancel_all`*: a task that was taken in before is cancelled, and one that is taken in after
+//!   that is not.
+//! - *A group that an unwinding drops*: it takes out all entries, and with them the handles, which detaches the
+//!   tasks. An end that is noted after that finds no entry, and leaves the result to the handle's end.
+//!   The same goes for the entry of a task that itself drops its group.
 
-mod shared;
+mod builder;
+mod end;
+mod results;
+pub(crate) mod shared;
 
 use std::fmt;
+use std::io;
 use std::num::NonZeroUsize;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
-use slab::Slab;
-
-use crate::clock;
-use crate::join::{JoinError, JoinHandle};
+use crate::join::JoinError;
 use crate::park;
-use crate::spawn::{self, Options};
+use crate::spawn::{self, Builder};
+use crate::sync::QueueArm;
 use crate::task::{CauseKind, Reason};
-use crate::unwind;
+use crate::waiters::Selectable;
 
-use shared::{Ending, Shared, State};
+pub use builder::GroupBuilder;
+pub use shared::State;
+use shared::{Next, Shared};
 
 /// Tasks that return the same kind of value and end with their group.
 ///
@@ -26,9 +58,21 @@ use shared::{Ending, Shared, State};
 /// by an unwinding: a group does not outlive what it was made for. A task may be in a group only; for
 /// tasks that borrow there is [`scope`](crate::scope::scope).
 ///
+/// A shared reference is enough to spawn, to take results and to cancel, so several tasks and threads may
+/// share a group, also those that are in it: by borrowing it in a scope, or in an [`Arc`]. One of the
+/// group's own tasks that drops it, as the last to hold it, is cancelled with the others, and not waited
+/// for.
+///
+/// Results are kept until they are taken. Values without a size, as `()`, are only counted and need no
+/// memory: a server that spawns into a group for as long as it runs, and takes no results, does not grow
+/// by the tasks that have ended. Errors are kept whole, for whoever takes the results.
+///
 /// A task's panic is given to whoever takes its result. Of those whose results nobody takes, the first
 /// is raised at the end of the group, unless there is something else to return or raise; the others
 /// are as those of tasks that nobody joins: `#[go_main(on_panic = …)]` says what they do.
+///
+/// In `select!`, `wait(group)` gives what [`TaskGroup::next`] returns, and so is chosen at once if the group
+/// is empty; an arm that is not chosen takes nothing.
 ///
 /// # Parks
 ///
@@ -44,7 +88,7 @@ use shared::{Ending, Shared, State};
 /// ```
 /// use gocoro::task::TaskGroup;
 ///
-/// let mut group = TaskGroup::new();
+/// let group = TaskGroup::new();
 /// for n in 1..=3 {
 ///     group.spawn(move || n * 10);
 /// }
@@ -54,74 +98,51 @@ use shared::{Ending, Shared, State};
 /// }
 /// assert_eq!(sum, 60);
 /// ```
+///
+/// Tasks that spawn into the group they are in, and a wait for the first to end, or for a signal:
+///
+/// ```
+/// use gocoro::sync::{Arc, Event};
+/// use gocoro::{select, task::TaskGroup};
+///
+/// fn visit(depth: u32, group: &Arc<TaskGroup<u32>>) {
+///     let theirs = group.clone();
+///     group.spawn(move || {
+///         if depth < 3 {
+///             (0..2).for_each(|_| visit(depth + 1, &theirs));
+///         }
+///         depth
+///     });
+/// }
+///
+/// let (group, stop) = (Arc::new(TaskGroup::new()), Event::new());
+/// visit(0, &group);
+/// let mut visited = 0;
+/// loop {
+///     select! {
+///         wait(group) -> ended => match ended {
+///             Some(depth) => visited += (depth.unwrap() <= 3) as u32,
+///             None => break,
+///         },
+///         wait(stop) -> _ => break group.cancel_all(),
+///     }
+/// }
+/// assert_eq!(visited, 1 + 2 + 4 + 8);
+/// ```
 pub struct TaskGroup<T> {
-    shared: Arc<Shared>,
-    /// Those whose results were not taken.
-    members: Slab<Member<T>>,
-    spawned: usize,
-    limit: Option<NonZeroUsize>,
+    shared: Arc<Shared<T>>,
     made_at: &'static Location<'static>,
-}
-
-struct Member<T> {
-    /// Which spawn of the group it was.
-    order: usize,
-    handle: JoinHandle<T>,
 }
 
 impl<T> TaskGroup<T> {
     #[track_caller]
     fn make(limit: Option<NonZeroUsize>) -> TaskGroup<T> {
-        TaskGroup {
-            shared: Arc::default(),
-            members: Slab::new(),
-            spawned: 0,
-            limit,
-            made_at: Location::caller(),
-        }
+        TaskGroup { shared: Arc::new(Shared::new(limit)), made_at: Location::caller() }
     }
 
     fn cancel(&self, kind: CauseKind, at: &'static Location<'static>) {
-        for (_, member) in &self.members {
-            member.handle.task().cancel_for(kind, at);
-        }
-    }
-
-    /// The next to end, of those that are left.
-    fn next_as(&mut self, reason: Reason) -> Option<(usize, Result<T, JoinError>)> {
-        if self.members.is_empty() {
-            return None;
-        }
-        let index = self.shared.wait(reason, None, |state| state.ended.front().copied())?;
-        if reason == Reason::Join {
-            // Its task-locals are still to be dropped, and may wait: the group has it until then.
-            self.members[index].handle.wait_for_end();
-        }
-        self.shared.lock().ended.pop_front();
-        let member = self.members.remove(index);
-        Some((member.order, member.handle.join_uncut()))
-    }
-
-    /// Cancels what is left and waits for it. Returns the first panic, and loses the others.
-    fn end(&mut self) -> Option<JoinError> {
-        self.cancel(CauseKind::Group, self.made_at);
-        let mut first: Option<JoinError> = None;
-        park::shielded(|| {
-            while let Some((_, result)) = self.next_as(Reason::Children) {
-                match result {
-                    Ok(value) => unwind::drop_quietly(value),
-                    Err(error) if error.is_panic() && first.is_none() => first = Some(error),
-                    Err(error) => error.lose(),
-                }
-            }
-        });
-        first
-    }
-
-    /// As [`TaskGroup::end`], where something else is returned or raised.
-    fn end_quietly(&mut self) {
-        if let Some(error) = self.end() {
-            error.lose();
+        for task in self.shared.running() {
+            task.cancel_for(kind, at);
         }
     }
 }
@@ -143,7 +164,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// # Examples
     ///
     /// ```
-    /// let mut group = gocoro::task::TaskGroup::with_limit(4);
+    /// let group = gocoro::task::TaskGroup::with_limit(4);
     /// for n in 0..100 {
     ///     group.spawn(move || n);
     /// }
@@ -158,64 +179,75 @@ impl<T: Send + 'static> TaskGroup<T> {
 
     /// Spawns a task into the group, as [`spawn`](crate::spawn::spawn).
     ///
+    /// [`TaskGroup::builder`] gives the task a name or a stack size.
+    ///
     /// # Parks
     ///
-    /// Only at the limit of [`TaskGroup::with_limit`], until a task has ended. If the spawning task is
-    /// cancelled meanwhile, `f` is dropped.
+    /// Only at the limit of [`TaskGroup::with_limit`], until a task has ended, in the order of the spawns
+    /// that wait. If the spawning task is cancelled meanwhile, `f` is dropped. A task of the group that waits
+    /// here does not end meanwhile: when all of them do, none goes on.
+    ///
+    /// # Panics
+    ///
+    /// If the default runtime is needed and cannot start; or if the group's only task, by its limit, spawns
+    /// into it.
     #[track_caller]
     #[rustfmt::skip]
-    pub fn spawn<F>(&mut self, f: F)
+    pub fn spawn<F>(&self, f: F)
     where
         F: FnOnce() -> T,
         F: Send,    // not `Send`? `task::scope` has `spawn_local`
         F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in
     {
-        self.spawn_as(Options::default(), f, Location::caller());
+        if let Err(error) = self.spawn_as(Builder::new(), f, Location::caller()) {
+            panic!("{error}");
+        }
     }
 
-    /// Spawns a task that has options into the group, as [`TaskGroup::spawn`].
-    #[track_caller]
-    pub(crate) fn spawn_as<F>(&mut self, options: Options, f: F, at: &'static Location<'static>)
+    /// What a task of the group is to be, before it is spawned: its name, its stack size.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::task::{self, TaskGroup};
+    ///
+    /// let group = TaskGroup::new();
+    /// let builder = group.builder().name("parser").stack_size(128 * 1024);
+    /// builder.spawn(|| task::current().name().map(str::to_owned))?;
+    /// assert_eq!(group.next().unwrap().unwrap().as_deref(), Some("parser"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn builder(&self) -> GroupBuilder<'_, T> {
+        GroupBuilder::new(self)
+    }
+
+    /// All spawns from here; a closed runtime refuses the task.
+    pub(crate) fn spawn_as<F>(
+        &self,
+        builder: Builder,
+        f: F,
+        at: &'static Location<'static>,
+    ) -> io::Result<()>
     where
         F: FnOnce() -> T + Send + 'static,
     {
-        if let Some(limit) = self.limit {
-            let most_ended = self.spawned.saturating_sub(limit.get() - 1);
-            self.shared
-                .wait(Reason::Join, None, |state| (state.ended_count >= most_ended).then_some(()));
-        }
-        let entry = self.members.vacant_entry();
-        let ending = Ending { shared: self.shared.clone(), index: entry.key() };
-        // Dropped in this order if it never runs: it has ended when nothing of `f` is left.
-        let member = (f, ending);
-        let body = move || {
-            let member = member;
-            let (f, _ending) = member;
-            f()
-        };
-        // Not a builder's: a closed runtime refuses the member.
-        let spawned = spawn::spawn_inner(body, options, false, at);
-        let handle = match spawned {
-            Ok(handle) => handle,
-            Err(error) => {
-                // Its closure was dropped, and said that it has ended.
-                let mut state = self.shared.lock();
-                state.ended.retain(|&index| index != entry.key());
-                state.ended_count -= 1;
-                drop(state);
-                panic!("{error}");
-            }
-        };
-        entry.insert(Member { order: self.spawned, handle });
-        self.spawned += 1;
+        let place = self.shared.place();
+        // Not by a builder's rule: a closed runtime refuses the task.
+        let handle = spawn::spawn_inner(f, builder.options, false, at)?;
+        self.shared.add(handle, place);
+        Ok(())
     }
 
-    /// Waits for the next task to end, whichever that is, and returns its result; `None` at once if
-    /// there is none left.
+    /// Waits for the next task to end, whichever that is, and returns its result; `None` if there is no
+    /// task, and no result that was not taken.
+    ///
+    /// Several may wait: each result is given to one of them, and those that are left get `None` when
+    /// the last task has ended. A task of the group may wait for the others.
     ///
     /// # Parks
     ///
-    /// Until one has ended. On a plain thread it blocks the thread.
+    /// Until one has ended. On a plain thread it blocks the thread. A cancel point: whoever is cancelled has
+    /// taken nothing.
     ///
     /// # Examples
     ///
@@ -224,7 +256,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// ```
     /// use gocoro::task::{self, TaskGroup};
     ///
-    /// fn all(mut group: TaskGroup<Result<u32, String>>) -> Result<Vec<u32>, String> {
+    /// fn all(group: TaskGroup<Result<u32, String>>) -> Result<Vec<u32>, String> {
     ///     let mut values = Vec::new();
     ///     while let Some(ended) = group.next() {
     ///         // The group is dropped by the `?`, which cancels the others and waits for them.
@@ -233,7 +265,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///     Ok(values)
     /// }
     ///
-    /// let mut group = TaskGroup::new();
+    /// let group = TaskGroup::new();
     /// group.spawn(|| {
     ///     task::park();
     ///     Ok(1)
@@ -242,77 +274,54 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// assert_eq!(all(group).unwrap_err(), "no route");
     /// ```
     #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Option<Result<T, JoinError>> {
+    pub fn next(&self) -> Option<Result<T, JoinError>> {
         park::spent();
-        self.next_as(Reason::Join).map(|(_, result)| result)
-    }
-
-    /// Waits for all tasks, and returns the results that were not taken in the order of their spawns.
-    ///
-    /// # Parks
-    ///
-    /// Until the last has ended. On a plain thread it blocks the thread.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let mut group = gocoro::task::TaskGroup::new();
-    /// for n in 0..3 {
-    ///     group.spawn(move || n);
-    /// }
-    /// let all: Vec<_> = group.join_all().into_iter().map(Result::unwrap).collect();
-    /// assert_eq!(all, [0, 1, 2]);
-    /// ```
-    pub fn join_all(mut self) -> Vec<Result<T, JoinError>> {
-        let mut results = Vec::with_capacity(self.members.len());
-        while let Some(result) = self.next_as(Reason::Join) {
-            results.push(result);
+        match self.shared.next(Reason::Join, None) {
+            Next::Ended(_, result) => Some(result),
+            Next::NotYet | Next::NoneLeft => None,
         }
-        in_order(results)
     }
 
-    /// Waits for all tasks, and returns their values in the order of their spawns; or the first error,
-    /// having cancelled the others and waited for them.
+    /// The result of a task that has ended, if there is one that was not taken: the oldest.
     ///
     /// # Parks
     ///
-    /// As [`TaskGroup::join_all`].
-    ///
-    /// # Errors
-    ///
-    /// That of the task that failed first: it panicked, was cancelled or was refused. A value is a value,
-    /// also if it is an `Err`; [`TaskGroup::next`] shows how to stop at the first of those.
+    /// As any operation that does not wait: it yields once in a while.
     ///
     /// # Examples
     ///
     /// ```
     /// use gocoro::task::{self, TaskGroup};
     ///
-    /// let mut group = TaskGroup::new();
-    /// group.spawn(|| task::park());
-    /// group.spawn(|| panic!("oh no"));
-    /// assert!(group.try_join_all().unwrap_err().is_panic());
+    /// // A server's loop looks after its tasks beside what it waits for.
+    /// let connections = TaskGroup::new();
+    /// for n in 0..10 {
+    ///     connections.spawn(move || assert!(n != 7, "oh no"));
+    ///     while let Some(ended) = connections.try_next() {
+    ///         if let Err(error) = ended {
+    ///             eprintln!("{error}");
+    ///         }
+    ///     }
+    /// }
+    /// # connections.join_all();
     /// ```
-    pub fn try_join_all(mut self) -> Result<Vec<T>, JoinError> {
-        let mut values = Vec::with_capacity(self.members.len());
-        while let Some((order, result)) = self.next_as(Reason::Join) {
-            match result {
-                Ok(value) => values.push((order, value)),
-                Err(error) => {
-                    self.end_quietly();
-                    return Err(error);
-                }
-            }
+    pub fn try_next(&self) -> Option<Result<T, JoinError>> {
+        park::spent();
+        match self.shared.try_next() {
+            Next::Ended(_, result) => Some(result),
+            Next::NotYet | Next::NoneLeft => None,
         }
-        Ok(in_order(values))
     }
 
     /// Cancels all tasks that have not ended. Returns at once: their results come as the others' do.
     ///
+    /// Those are the tasks whose spawns have returned. One that is spawned meanwhile, by another task or thread,
+    /// may be cancelled or not; one that is spawned later is not.
+    ///
     /// # Examples
     ///
     /// ```
-    /// let mut group = gocoro::task::TaskGroup::new();
+    /// let group = gocoro::task::TaskGroup::new();
     /// group.spawn(|| gocoro::task::park());
     /// group.cancel_all();
     /// assert!(group.next().unwrap().unwrap_err().is_cancelled());
@@ -323,99 +332,23 @@ impl<T: Send + 'static> TaskGroup<T> {
     }
 
     /// How many tasks there are whose results were not taken.
+    ///
+    /// # Parks
+    ///
+    /// As any operation that does not wait: it yields once in a while.
     pub fn len(&self) -> usize {
-        self.members.len()
+        park::spent();
+        let (running, ended) = self.shared.counts();
+        running + ended
     }
 
     /// Whether there are none.
+    ///
+    /// # Parks
+    ///
+    /// As [`TaskGroup::len`].
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
-
-    /// Waits for the tasks to end, but not longer than `grace`: cancels those that are left, waits for
-    /// them, and returns all results in the order of the spawns.
-    ///
-    /// # Parks
-    ///
-    /// Until the last has ended. On a plain thread it blocks the thread.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::task::{self, TaskGroup};
-    /// use std::time::Duration;
-    ///
-    /// let mut group = TaskGroup::new();
-    /// group.spawn(|| task::park());
-    /// group.spawn(|| ());
-    /// let results = group.shutdown(Duration::from_millis(5));
-    /// assert!(results[0].as_ref().unwrap_err().is_cancelled());
-    /// ```
-    pub fn shutdown(mut self, grace: Duration) -> Vec<Result<T, JoinError>> {
-        let all = self.spawned;
-        let enough = |state: &mut State| (state.ended_count == all).then_some(());
-        if self.shared.wait(Reason::Join, clock::after(grace), enough).is_none() {
-            self.cancel(CauseKind::Group, self.made_at);
-        }
-        let mut results = Vec::with_capacity(self.members.len());
-        while let Some(result) = self.next_as(Reason::Join) {
-            results.push(result);
-        }
-        in_order(results)
-    }
-}
-
-fn in_order<R>(mut results: Vec<(usize, R)>) -> Vec<R> {
-    results.sort_unstable_by_key(|&(order, _)| order);
-    results.into_iter().map(|(_, result)| result).collect()
-}
-
-impl<T: Send + 'static, E: Send + 'static> TaskGroup<Result<T, E>> {
-    /// Waits for the first task that returns `Ok`; the others are cancelled and waited for. If none
-    /// does, the last error; `None` at once if the group is empty.
-    ///
-    /// # Parks
-    ///
-    /// Until then. On a plain thread it blocks the thread.
-    ///
-    /// # Panics
-    ///
-    /// With the panic of a task that panicked before one returned `Ok`, having cancelled and waited for
-    /// the others; or with a message that names the last task, if none returned anything.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::task::TaskGroup;
-    ///
-    /// let mut group = TaskGroup::new();
-    /// group.spawn(|| Err("no route"));
-    /// group.spawn(|| Ok(4));
-    /// assert_eq!(group.first_ok(), Some(Ok(4)));
-    /// assert_eq!(TaskGroup::<Result<(), ()>>::new().first_ok(), None);
-    /// ```
-    #[track_caller]
-    pub fn first_ok(mut self) -> Option<Result<T, E>> {
-        let (mut failed, mut none) = (None, None);
-        while let Some((_, result)) = self.next_as(Reason::Join) {
-            match result {
-                Ok(Ok(value)) => {
-                    self.end_quietly();
-                    return Some(Ok(value));
-                }
-                Ok(Err(error)) => failed = Some(error),
-                Err(error) if error.is_panic() => {
-                    self.end_quietly();
-                    resume_unwind(error.into_panic());
-                }
-                Err(error) => none = Some(error),
-            }
-        }
-        match (failed, none) {
-            (Some(error), _) => Some(Err(error)),
-            (None, Some(error)) => panic!("{error}"),
-            (None, None) => None,
-        }
+        self.len() == 0
     }
 }
 
@@ -426,28 +359,34 @@ impl<T: Send + 'static> Default for TaskGroup<T> {
     }
 }
 
-impl<T> Drop for TaskGroup<T> {
-    fn drop(&mut self) {
-        if self.members.is_empty() {
-            return;
-        }
-        if thread::panicking() {
-            // A wait here might be one for the task that unwinds.
-            self.cancel(CauseKind::Group, self.made_at);
-        } else if let Some(error) = self.end() {
-            resume_unwind(error.into_panic());
-        }
+/// In `select!`, `wait(group)` gives what [`TaskGroup::next`] returns.
+impl<'a, T: Send + 'static> Selectable for &'a TaskGroup<T> {
+    type Output = Option<Result<T, JoinError>>;
+    type Arm = QueueArm<'a, Option<Result<T, JoinError>>, State<T>>;
+
+    fn arm(self) -> Self::Arm {
+        QueueArm::new(&*self.shared)
+    }
+}
+
+/// As for a shared reference.
+impl<'a, T: Send + 'static> Selectable for &'a mut TaskGroup<T> {
+    type Output = Option<Result<T, JoinError>>;
+    type Arm = QueueArm<'a, Option<Result<T, JoinError>>, State<T>>;
+
+    fn arm(self) -> Self::Arm {
+        QueueArm::new(&*self.shared)
     }
 }
 
 impl<T> fmt::Debug for TaskGroup<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The writer may wait.
-        let ended = self.shared.lock().ended.len();
+        let (running, ended) = self.shared.counts();
         f.debug_struct("TaskGroup")
-            .field("len", &self.members.len())
+            .field("len", &(running + ended))
             .field("ended", &ended)
-            .field("limit", &self.limit)
+            .field("limit", &self.shared.limit())
             .field("made_at", &format_args!("{}", self.made_at))
             .finish()
     }

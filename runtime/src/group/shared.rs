@@ -1,70 +1,339 @@
-//! What a group and its members share: who has ended.
+//! What a group and the ends of its tasks share. The parent module's page is the protocol.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::clock;
-use crate::park;
-use crate::task::{Reason, Unparker};
+use slab::Slab;
 
-#[derive(Default)]
-pub(super) struct Shared(Mutex<State>);
+use super::results::Results;
+use crate::current;
+use crate::join::{JoinError, JoinHandle, Watched, Watcher};
+use crate::sync::{Grant, Locked, Queue, Queued, Wakes};
+use crate::task::{Naming, Reason, Task};
 
-#[derive(Default)]
-pub(super) struct State {
-    /// Members that have ended, and whose results were not taken.
-    pub(super) ended: VecDeque<usize>,
-    /// How many have ended, ever.
-    pub(super) ended_count: usize,
-    waiter: Option<Unparker>,
+pub(crate) struct Shared<T> {
+    /// Those who wait for results, and the lock of the state.
+    results: Queue<Grant, State<T>>,
+    places: Option<Places>,
 }
 
-impl Shared {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// What the lock guards. Public only as a part of the arm's type.
+#[doc(hidden)]
+pub struct State<T> {
+    /// Tasks that have not ended.
+    running: Slab<Member<T>>,
+    ended: Results<T>,
+    /// How many of `ended` were granted to waits that have not come for them yet.
+    granted: usize,
+    /// How many tasks were spawned, and how many of their results were taken, since there was none.
+    spawned: usize,
+    taken: usize,
+}
+
+struct Member<T> {
+    /// Which spawn of the group it was.
+    spawn: usize,
+    handle: Watched<T>,
+}
+
+/// How many more tasks there may be, and those who wait for that.
+struct Places {
+    limit: NonZeroUsize,
+    free: Queue<Grant, usize>,
+}
+
+/// The right to one more task. Given back if it is dropped; else by the task's end.
+pub(crate) struct Place<'a>(Option<&'a Places>);
+
+/// What a look for the next result finds.
+pub(crate) enum Next<T> {
+    /// With the number of its spawn.
+    Ended(usize, Result<T, JoinError>),
+    /// There are tasks, and none has ended.
+    NotYet,
+    /// There is no task, and no result.
+    NoneLeft,
+}
+
+type Guard<'a, T> = Locked<'a, Grant, State<T>>;
+
+impl<T> State<T> {
+    /// Takes the oldest result that was not granted to anybody.
+    fn take(&mut self) -> Next<T> {
+        if self.ended.len() > self.granted {
+            self.pop()
+        } else if self.running.is_empty() {
+            Next::NoneLeft
+        } else {
+            Next::NotYet
+        }
     }
 
-    /// Waits until `look` finds something; `None` if the deadline comes first.
-    pub(super) fn wait<R>(
-        &self,
-        reason: Reason,
-        deadline: Option<Instant>,
-        mut look: impl FnMut(&mut State) -> Option<R>,
-    ) -> Option<R> {
-        loop {
-            let (target, unparker) = park::waiter();
-            {
-                let mut state = self.lock();
-                if let Some(found) = look(&mut state) {
-                    return Some(found);
-                }
-                state.waiter = Some(unparker);
-            }
-            if deadline.is_some_and(|at| clock::now() >= at) {
-                return None;
-            }
-            park::park_record(&target, reason, deadline, || false);
+    fn pop(&mut self) -> Next<T> {
+        let (spawn, result) = self.ended.pop().expect("there is a result for each grant");
+        self.taken += 1;
+        Next::Ended(spawn, result)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ended.len() > self.granted || self.running.is_empty()
+    }
+}
+
+impl<T> fmt::Debug for State<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("running", &self.running.len()).finish_non_exhaustive()
+    }
+}
+
+impl<T> Shared<T> {
+    pub(crate) fn new(limit: Option<NonZeroUsize>) -> Shared<T> {
+        let state =
+            State { running: Slab::new(), ended: Results::new(), granted: 0, spawned: 0, taken: 0 };
+        let places = limit.map(|limit| Places { limit, free: Queue::with(limit.get()) });
+        Shared { results: Queue::with(state), places }
+    }
+
+    /// Waits until there may be one task more.
+    pub(crate) fn place(&self) -> Place<'_> {
+        let Some(places) = &self.places else { return Place(None) };
+        let mut free = places.free.lock();
+        if *free > 0 {
+            *free -= 1;
+            return Place(Some(places));
+        }
+        drop(free);
+        self.wait_for_place(places)
+    }
+
+    #[cold]
+    fn wait_for_place<'a>(&self, places: &'a Places) -> Place<'a> {
+        if places.limit.get() == 1
+            && let Some((_, running)) = current::task()
+            && self.has_own()
+        {
+            panic!(
+                "{} spawns into its own group, whose limit is one task: that can never go on",
+                Naming(running)
+            );
+        }
+        let mut free = places.free.lock();
+        if *free > 0 {
+            *free -= 1;
+        } else {
+            // Handed over: nobody who comes later has it first.
+            places.free.wait(free, Grant::Had, Reason::Join, None);
+        }
+        Place(Some(places))
+    }
+
+    /// Takes a spawned task in.
+    pub(crate) fn add(self: &Arc<Self>, handle: JoinHandle<T>, place: Place<'_>)
+    where
+        T: Send + 'static,
+    {
+        let mut locked = self.results.lock();
+        let state = &mut *locked;
+        if state.running.is_empty() && state.ended.len() == 0 {
+            (state.spawned, state.taken) = (0, 0);
+        }
+        let spawn = state.spawned;
+        state.spawned += 1;
+        let entry = state.running.vacant_entry();
+        let number = entry.key();
+        let (handle, told) = handle.watched(self.clone(), number);
+        entry.insert(Member { spawn, handle });
+        if told {
+            // From here on it is the task's, which waits for the lock if it ends just now.
+            std::mem::forget(place);
+        } else {
+            let wakes = end(&mut locked, number);
+            drop(locked);
+            wakes.give();
+        }
+    }
+
+    /// The next result: granted, or as soon as one is.
+    pub(crate) fn next(&self, reason: Reason, deadline: Option<Instant>) -> Next<T> {
+        let mut locked = self.results.lock();
+        match locked.take() {
+            Next::NotYet => {}
+            found => return found,
+        }
+        match self.results.wait(locked, Grant::Had, reason, deadline) {
+            Some(Grant::Had) => self.take_granted(),
+            Some(Grant::Closed) => Next::NoneLeft,
+            None => Next::NotYet,
+        }
+    }
+
+    /// The next result, if there is one now.
+    pub(crate) fn try_next(&self) -> Next<T> {
+        self.results.lock().take()
+    }
+
+    fn take_granted(&self) -> Next<T> {
+        let mut state = self.results.lock();
+        state.granted -= 1;
+        state.pop()
+    }
+
+    /// The tasks that have not ended.
+    pub(crate) fn running(&self) -> Vec<Task> {
+        let state = self.results.lock();
+        state.running.iter().map(|(_, member)| member.handle.task().clone()).collect()
+    }
+
+    /// How many results were taken, since there was none.
+    pub(crate) fn taken(&self) -> usize {
+        self.results.lock().taken
+    }
+
+    /// How many tasks have not ended, and how many results were not taken.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let state = self.results.lock();
+        (state.running.len(), state.ended.len())
+    }
+
+    pub(crate) fn limit(&self) -> Option<NonZeroUsize> {
+        self.places.as_ref().map(|places| places.limit)
+    }
+
+    /// The number of the task that runs this, if it is one of the group's.
+    fn own(&self, state: &State<T>) -> Option<usize> {
+        let (_, running) = current::task()?;
+        let own = |task: &Task| std::ptr::eq(&*task.inner, running);
+        state.running.iter().find(|(_, member)| own(member.handle.task())).map(|(number, _)| number)
+    }
+
+    /// Whether the task that runs this is one of the group's.
+    pub(crate) fn has_own(&self) -> bool {
+        current::task().is_some() && self.own(&self.results.lock()).is_some()
+    }
+
+    /// Lets the task go that runs this, if it is one of the group's: it cannot be waited for here.
+    pub(crate) fn let_own_go(&self) {
+        if current::task().is_none() {
+            return;
+        }
+        let mut locked = self.results.lock();
+        let own = self.own(&locked).map(|number| locked.running.remove(number));
+        drop(locked);
+        drop(own);
+    }
+
+    /// Lets all tasks go, and returns the results that were not taken.
+    pub(crate) fn abandon(&self) -> Results<T> {
+        let mut locked = self.results.lock();
+        let running = std::mem::take(&mut locked.running);
+        let ended = std::mem::replace(&mut locked.ended, Results::new());
+        drop(locked);
+        // What has just ended unnoticed is dropped here, as by any handle that goes.
+        drop(running);
+        ended
+    }
+}
+
+/// Notes that a task is done, under the lock; those to be woken after it.
+fn end<T>(locked: &mut Guard<'_, T>, number: usize) -> Wakes {
+    let mut wakes = Wakes::default();
+    let Some(member) = locked.running.try_remove(number) else {
+        return wakes;
+    };
+    locked.ended.push(member.spawn, member.handle.take());
+    if let Some(wake) = locked.claim_first(|_| ()) {
+        locked.granted += 1;
+        wakes.push(wake);
+    }
+    if locked.running.is_empty() {
+        // Nothing is left for the others.
+        while let Some(wake) = locked.claim_first(|grant| *grant = Grant::Closed) {
+            wakes.push(wake);
+        }
+    }
+    wakes
+}
+
+impl<T: Send + 'static> Watcher for Shared<T> {
+    fn ended(&self, number: usize) {
+        let mut locked = self.results.lock();
+        let wakes = end(&mut locked, number);
+        drop(locked);
+        wakes.give();
+        if let Some(places) = &self.places {
+            places.give_back();
         }
     }
 }
 
-/// In a member's closure: says that it has ended, however it has.
-pub(super) struct Ending {
-    pub(super) shared: Arc<Shared>,
-    pub(super) index: usize,
+impl Places {
+    fn give_back(&self) {
+        let mut free = self.free.lock();
+        let wake = free.claim_first(|_| ());
+        if wake.is_none() {
+            *free += 1;
+        }
+        drop(free);
+        if let Some(wake) = wake {
+            wake.give();
+        }
+    }
 }
 
-impl Drop for Ending {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let waiter = {
-            let mut state = self.shared.lock();
-            state.ended.push_back(self.index);
-            state.ended_count += 1;
-            state.waiter.take()
-        };
-        if let Some(waiter) = waiter {
-            waiter.unpark();
+        if let Some(places) = self.0 {
+            places.give_back();
+        }
+    }
+}
+
+/// In `select!`, by the same grants as [`Shared::next`].
+impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Shared<T> {
+    fn queue(&self) -> &Queue<Grant, State<T>> {
+        &self.results
+    }
+
+    fn attempt(&'a self) -> Option<Option<Result<T, JoinError>>> {
+        match self.try_next() {
+            Next::Ended(_, result) => Some(Some(result)),
+            Next::NoneLeft => Some(None),
+            Next::NotYet => None,
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.results.lock().is_ready()
+    }
+
+    fn announce(&self, queue: &Locked<'_, Grant, State<T>>) -> bool {
+        !queue.is_ready()
+    }
+
+    fn granted(&'a self, grant: Grant) -> Option<Result<T, JoinError>> {
+        match grant {
+            Grant::Had => match self.take_granted() {
+                Next::Ended(_, result) => Some(result),
+                Next::NotYet | Next::NoneLeft => None,
+            },
+            Grant::Closed => None,
+        }
+    }
+
+    fn undo(&self, grant: Grant) {
+        if grant == Grant::Had {
+            let mut locked = self.results.lock();
+            // It stays granted if somebody else waits for it.
+            let wake = locked.claim_first(|_| ());
+            if wake.is_none() {
+                locked.granted -= 1;
+            }
+            drop(locked);
+            if let Some(wake) = wake {
+                wake.give();
+            }
         }
     }
 }

@@ -8,16 +8,16 @@ use crate::waiters::{Arm, Choice, Place};
 
 /// What a wait was granted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Grant {
+pub(crate) enum Grant {
     /// What it waited for.
     Had,
     /// That it waits in vain.
     Closed,
 }
 
-/// Something that is had at once, or waited for in a queue.
-pub(super) trait Queued<'a, T> {
-    fn queue(&self) -> &Queue<Grant>;
+/// Something that is had at once, or waited for in a queue, beside which a state `S` may lie.
+pub(crate) trait Queued<'a, T, S = ()> {
+    fn queue(&self) -> &Queue<Grant, S>;
 
     /// Has it now, if that takes no waiting.
     fn attempt(&'a self) -> Option<T>;
@@ -25,7 +25,7 @@ pub(super) trait Queued<'a, T> {
     fn is_ready(&self) -> bool;
 
     /// Says that somebody is going to wait, with the queue locked; `false`: no need to.
-    fn announce(&self, queue: &Locked<'_, Grant>) -> bool;
+    fn announce(&self, queue: &Locked<'_, Grant, S>) -> bool;
 
     /// What a grant stands for.
     fn granted(&'a self, grant: Grant) -> T;
@@ -36,21 +36,21 @@ pub(super) trait Queued<'a, T> {
 
 /// A wait for a primitive in `select!`.
 #[doc(hidden)]
-pub struct QueueArm<'a, T> {
-    source: &'a dyn Queued<'a, T>,
+pub struct QueueArm<'a, T, S = ()> {
+    source: &'a dyn Queued<'a, T, S>,
     seat: Seat<Grant>,
     found: Cell<Option<T>>,
 }
 
-impl<'a, T> QueueArm<'a, T> {
-    pub(super) fn new(source: &'a dyn Queued<'a, T>) -> QueueArm<'a, T> {
+impl<'a, T, S> QueueArm<'a, T, S> {
+    pub(crate) fn new(source: &'a dyn Queued<'a, T, S>) -> QueueArm<'a, T, S> {
         QueueArm { source, seat: Seat::new(), found: Cell::new(None) }
     }
 }
 
 // SAFETY: `link` puts the seat's node into the queue, and does not unwind; `unlink` and `settle` take it
 // out under the queue's lock.
-unsafe impl<T> Choice for QueueArm<'_, T> {
+unsafe impl<T, S> Choice for QueueArm<'_, T, S> {
     fn attempt(&self) -> bool {
         let found = self.source.attempt();
         let ready = found.is_some();
@@ -84,7 +84,7 @@ unsafe impl<T> Choice for QueueArm<'_, T> {
     }
 }
 
-impl<T> Arm for QueueArm<'_, T> {
+impl<T, S> Arm for QueueArm<'_, T, S> {
     type Output = T;
 
     fn take(self) -> T {
@@ -92,7 +92,7 @@ impl<T> Arm for QueueArm<'_, T> {
     }
 }
 
-impl<T> fmt::Debug for QueueArm<'_, T> {
+impl<T, S> fmt::Debug for QueueArm<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QueueArm").finish_non_exhaustive()
     }

@@ -27,6 +27,7 @@ mod semaphore;
 mod wait_group;
 
 pub use arm::QueueArm;
+pub(crate) use arm::{Grant, Queued};
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use event::Event;
@@ -35,6 +36,7 @@ pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceState};
 pub use once_lock::OnceLock;
 pub use promise::{Abandoned, Deferred, Promise, promise};
+pub(crate) use queue::{Locked, Queue, Wakes};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Closed, OwnedPermit, Permit, Semaphore, TryAcquireError};
 pub use wait_group::WaitGroup;

@@ -13,7 +13,7 @@ use crate::waiters::{List, Node, Place, Waiter};
 
 /// Waits of tasks and threads, oldest first, beside a state of their primitive's. Each carries a `P`:
 /// what it asks for, later what it was granted.
-pub(super) struct Queue<P, S = ()>(Mutex<Inner<P, S>>);
+pub(crate) struct Queue<P, S = ()>(Mutex<Inner<P, S>>);
 
 struct Inner<P, S> {
     list: List<P>,
@@ -21,11 +21,11 @@ struct Inner<P, S> {
 }
 
 /// A queue that is locked: never across a park. It stands for the primitive's state.
-pub(super) struct Locked<'a, P, S = ()>(MutexGuard<'a, Inner<P, S>>);
+pub(crate) struct Locked<'a, P, S = ()>(MutexGuard<'a, Inner<P, S>>);
 
 impl<P: Copy> Queue<P> {
     const_fn! {
-        pub(super) fn new() -> Queue<P> {
+        pub(crate) fn new() -> Queue<P> {
             Queue::with(())
         }
     }
@@ -33,17 +33,17 @@ impl<P: Copy> Queue<P> {
 
 impl<P: Copy, S> Queue<P, S> {
     const_fn! {
-        pub(super) fn with(state: S) -> Queue<P, S> {
+        pub(crate) fn with(state: S) -> Queue<P, S> {
             Queue(Mutex::new(Inner { list: List::new(), state }))
         }
     }
 
-    pub(super) fn lock(&self) -> Locked<'_, P, S> {
+    pub(crate) fn lock(&self) -> Locked<'_, P, S> {
         Locked(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Links an arm of a `select!` at the queue's end, until [`Queue::unlink`]. It is the arm's seat.
-    pub(super) fn link(
+    pub(crate) fn link(
         &self,
         mut locked: Locked<'_, P, S>,
         seat: &Seat<P>,
@@ -59,7 +59,7 @@ impl<P: Copy, S> Queue<P, S> {
     }
 
     /// Empties a seat; what the arm was granted, if it was by this arm that the wait ended.
-    pub(super) fn unlink(&self, seat: &Seat<P>) -> Option<P> {
+    pub(crate) fn unlink(&self, seat: &Seat<P>) -> Option<P> {
         // SAFETY: filled and emptied by the arm's own thread, which this is.
         let node = unsafe { (*seat.0.get()).as_ref() }?;
         let mut locked = self.lock();
@@ -77,7 +77,7 @@ impl<P: Copy, S> Queue<P, S> {
     /// Waits at the queue's end until the wait is claimed, and returns what it was granted; `None` if
     /// the deadline came first.
     #[inline]
-    pub(super) fn wait(
+    pub(crate) fn wait(
         &self,
         locked: Locked<'_, P, S>,
         asked: P,
@@ -91,7 +91,7 @@ impl<P: Copy, S> Queue<P, S> {
     /// `left` runs, with the queue locked, if the wait is taken back, for the deadline or an unwinding:
     /// it was not granted anything then, and will not be.
     #[inline]
-    pub(super) fn wait_with(
+    pub(crate) fn wait_with(
         &self,
         mut locked: Locked<'_, P, S>,
         asked: P,
@@ -124,10 +124,10 @@ impl<P: Copy, S> Queue<P, S> {
 }
 
 /// Where an arm keeps its node.
-pub(super) struct Seat<P>(UnsafeCell<Option<Node<P>>>);
+pub(crate) struct Seat<P>(UnsafeCell<Option<Node<P>>>);
 
 impl<P> Seat<P> {
-    pub(super) fn new() -> Seat<P> {
+    pub(crate) fn new() -> Seat<P> {
         Seat(UnsafeCell::new(None))
     }
 }
@@ -161,22 +161,22 @@ impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Drop for Stay<'_, P, S, L> {
 
 impl<P: Copy, S> Locked<'_, P, S> {
     /// What the oldest waits for.
-    pub(super) fn first(&self) -> Option<P> {
+    pub(crate) fn first(&self) -> Option<P> {
         self.0.list.first().copied()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.list.is_empty()
     }
 
     /// Ends the oldest wait, which may be granted something else than it asked for.
     #[inline]
-    pub(super) fn claim_first(&mut self, grant: impl FnOnce(&mut P)) -> Option<Wake> {
+    pub(crate) fn claim_first(&mut self, grant: impl FnOnce(&mut P)) -> Option<Wake> {
         self.0.list.claim_first(current::here(), grant)
     }
 
     /// Ends all waits.
-    pub(super) fn claim_all(&mut self, mut grant: impl FnMut(&mut P)) -> Wakes {
+    pub(crate) fn claim_all(&mut self, mut grant: impl FnMut(&mut P)) -> Wakes {
         let mut wakes = Wakes::default();
         while let Some(wake) = self.claim_first(&mut grant) {
             wakes.push(wake);
@@ -202,13 +202,13 @@ impl<P, S> DerefMut for Locked<'_, P, S> {
 /// Wakes to be given once the queue is let go of.
 #[derive(Debug, Default)]
 #[must_use]
-pub(super) struct Wakes {
+pub(crate) struct Wakes {
     first: Option<Wake>,
     others: Vec<Wake>,
 }
 
 impl Wakes {
-    pub(super) fn push(&mut self, wake: Wake) {
+    pub(crate) fn push(&mut self, wake: Wake) {
         if self.first.is_none() {
             self.first = Some(wake);
         } else {
@@ -217,7 +217,7 @@ impl Wakes {
     }
 
     /// Wakes them all, the oldest first; one alone runs next.
-    pub(super) fn give(self) {
+    pub(crate) fn give(self) {
         let Some(first) = self.first else { return };
         match current::core() {
             Some(core) if !self.others.is_empty() => {

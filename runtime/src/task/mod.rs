@@ -15,7 +15,7 @@
 //! | CANCEL | anyone, once | unwind it; on an unstarted task: its body never runs |
 //! | PERMIT | anyone but the owner | the public token was given |
 //! | HANDLE | creation; cleared by the join handle's end | somebody wants the result |
-//! | JOINER | the join handle's holder | the joiner slot holds a node |
+//! | JOINER | the join handle's holder | the joiner slot holds a node, or a notice |
 //!
 //! # Who may touch what
 //!

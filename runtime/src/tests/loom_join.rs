@@ -18,13 +18,13 @@ use crate::task::{self, Created, Kind, TaskRef};
 const OWNER: u16 = 7;
 
 /// A result that tells when it is dropped, and by whom it was touched.
-struct Tracked {
+pub(super) struct Tracked {
     drops: Arc<AtomicUsize>,
     touched: Probe,
 }
 
 impl Tracked {
-    fn take(self) {
+    pub(super) fn take(self) {
         self.touched.alone();
     }
 }
@@ -37,7 +37,7 @@ impl Drop for Tracked {
 }
 
 /// A task that returns a tracked result, its handle, and the count of its drops.
-fn task() -> (TaskRef, JoinHandle<Tracked>, Arc<AtomicUsize>) {
+pub(super) fn task() -> (TaskRef, JoinHandle<Tracked>, Arc<AtomicUsize>) {
     let drops = Arc::new(AtomicUsize::new(0));
     let theirs = drops.clone();
     let body = move || {
@@ -58,7 +58,7 @@ fn task() -> (TaskRef, JoinHandle<Tracked>, Arc<AtomicUsize>) {
 }
 
 /// As a worker: claims the task, runs it, wakes its joiner.
-fn run(task: &TaskRef, cancelled: bool) {
+pub(super) fn run(task: &TaskRef, cancelled: bool) {
     let _ = task.word.claim(OWNER);
     if cancelled {
         task.word.mark_cancelled();

@@ -10,6 +10,7 @@
 
 mod loom_channel;
 mod loom_crowd;
+mod loom_group;
 mod loom_idle;
 mod loom_inbox;
 mod loom_join;

@@ -316,7 +316,7 @@ impl World {
         });
         assert_eq!(sum, 6);
         self.at("group");
-        let mut group = TaskGroup::with_limit(2);
+        let group = TaskGroup::with_limit(2);
         for part in parts {
             group.spawn(move || {
                 sleep(Duration::from_micros(20));

@@ -153,7 +153,7 @@ mod joined {
             let child = s.spawn(|| panic!("a child's"));
             assert!(child.join().unwrap_err().is_panic());
         });
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         group.spawn(|| panic!("a member's"));
         assert!(group.try_join_all().unwrap_err().is_panic());
         println!("went on");
@@ -168,7 +168,7 @@ fn a_panic_that_somebody_is_told_of_does_neither() {
 /// A group of two that panic, which have begun.
 fn unlucky_group() -> TaskGroup<()> {
     let begun = Arc::new(AtomicUsize::new(0));
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     for _ in 0..2 {
         let begun = begun.clone();
         group.spawn(move || {
@@ -185,7 +185,7 @@ mod dropped_group {
 
     #[gocoro::go_main(on_panic = "abort")]
     pub(super) fn main() {
-        let mut group = unlucky_group();
+        let group = unlucky_group();
         assert!(group.next().unwrap().unwrap_err().is_panic());
         let raised = catch_unwind(AssertUnwindSafe(|| drop(group)));
         assert_eq!(raised.unwrap_err().downcast_ref(), Some(&"a member's"));

@@ -45,7 +45,7 @@ task_local! {
 #[test]
 fn a_wait_for_a_member_that_drops_its_locals_is_cut_short() {
     on_workers(|_| {
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         group.spawn(|| LOCAL.with(|_| ()));
         assert!(timeout(SOON, || group.next()).is_err());
         assert_eq!(group.len(), 1);
@@ -73,7 +73,7 @@ fn a_group_is_not_locked_while_it_is_shown() {
     bounded(|| {
         Colour::Task.run(1, || {
             let go = Arc::new(Event::new());
-            let mut group = TaskGroup::new();
+            let group = TaskGroup::new();
             let theirs = go.clone();
             group.spawn(move || theirs.wait());
             task::yield_now();

@@ -201,7 +201,7 @@ fn cancels_all(futures: usize, tasks: usize, cancel_on: usize) {
 fn first_ok(
     arms: &[(Option<u64>, Result<u32, &'static str>)],
 ) -> Option<Result<u32, &'static str>> {
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     for &(takes, result) in arms {
         group.spawn(move || {
             sleep(takes.map_or(NEVER, Duration::from_millis));
@@ -236,7 +236,7 @@ fn t_a7_the_first_success() {
 #[test]
 fn a_31_losers_that_had_not_started_never_do() {
     Colour::Task.run(1, || {
-        let mut group = TaskGroup::<Result<u32, ()>>::new();
+        let group = TaskGroup::<Result<u32, ()>>::new();
         group.spawn(|| Ok(1));
         task::yield_now();
         let started = Arc::new(AtomicUsize::new(0));

@@ -109,7 +109,7 @@ fn borrow(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
 }
 
 fn group(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
-    let mut group = match random.below(2) {
+    let group = match random.below(2) {
         0 => TaskGroup::new(),
         _ => TaskGroup::with_limit(1 + random.below(2)),
     };

@@ -4,6 +4,6 @@ use gocoro::task::TaskGroup;
 
 fn main() {
     let text = String::from("borrowed");
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     group.spawn(|| println!("{text}"));
 }

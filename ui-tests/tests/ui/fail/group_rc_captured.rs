@@ -6,6 +6,6 @@ use gocoro::task::TaskGroup;
 
 fn main() {
     let shared = Rc::new(1);
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     group.spawn(move || println!("{shared}"));
 }

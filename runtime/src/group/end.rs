@@ -1,0 +1,244 @@
+//! The end of a group: waiting for all of its tasks, and what it does with those that are left.
+
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::TaskGroup;
+use super::results::Results;
+use super::shared::Next;
+use crate::clock;
+use crate::current;
+use crate::join::JoinError;
+use crate::park;
+use crate::task::{CauseKind, Naming, Reason};
+use crate::unwind;
+
+impl<T> TaskGroup<T> {
+    /// Waits for all that are left, but not beyond the deadline.
+    fn collect(&mut self, results: &mut Results<T>, deadline: Option<Instant>) {
+        while let Next::Ended(spawn, result) = self.shared.next(Reason::Join, deadline) {
+            results.push(spawn, result);
+        }
+    }
+
+    /// Waits for all that are left; all results, and how many had been taken before.
+    fn collected(&mut self) -> (Results<T>, usize) {
+        self.refuse_own();
+        let gone = self.shared.taken();
+        let mut results = Results::new();
+        self.collect(&mut results, None);
+        (results, gone)
+    }
+
+    /// Panics if this is one of the tasks that it is about to wait for.
+    fn refuse_own(&self) {
+        if self.shared.has_own()
+            && let Some((_, running)) = current::task()
+        {
+            panic!("{} waits for all of its own group, which can never end", Naming(running));
+        }
+    }
+
+    /// Cancels what is left and waits for it. Returns the first panic, and loses the others.
+    fn end(&mut self) -> Option<JoinError> {
+        self.cancel(CauseKind::Group, self.made_at);
+        self.shared.let_own_go();
+        let mut first: Option<JoinError> = None;
+        park::shielded(|| {
+            while let Next::Ended(_, result) = self.shared.next(Reason::Children, None) {
+                match result {
+                    Ok(value) => unwind::drop_quietly(value),
+                    Err(error) if error.is_panic() && first.is_none() => first = Some(error),
+                    Err(error) => error.lose(),
+                }
+            }
+        });
+        first
+    }
+
+    /// As [`TaskGroup::end`], where something else is returned or raised.
+    fn end_quietly(&mut self) {
+        if let Some(error) = self.end() {
+            error.lose();
+        }
+    }
+}
+
+impl<T: Send + 'static> TaskGroup<T> {
+    /// Waits for all tasks, and returns the results that were not taken in the order of their spawns.
+    ///
+    /// Values without a size are only counted, so there it is not known any more whose were taken before:
+    /// each error then stands where it would if those had been spawned first.
+    ///
+    /// # Parks
+    ///
+    /// Until the last has ended. On a plain thread it blocks the thread.
+    ///
+    /// # Panics
+    ///
+    /// If it is one of the tasks that waits for all, which could never end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group = gocoro::task::TaskGroup::new();
+    /// for n in 0..3 {
+    ///     group.spawn(move || n);
+    /// }
+    /// let all: Vec<_> = group.join_all().into_iter().map(Result::unwrap).collect();
+    /// assert_eq!(all, [0, 1, 2]);
+    /// ```
+    pub fn join_all(mut self) -> Vec<Result<T, JoinError>> {
+        let (results, gone) = self.collected();
+        results.in_order(gone)
+    }
+
+    /// Waits for all tasks, and returns their values in the order of their spawns; or the first error,
+    /// having cancelled the others and waited for them.
+    ///
+    /// # Parks
+    ///
+    /// As [`TaskGroup::join_all`].
+    ///
+    /// # Errors
+    ///
+    /// That of the task that failed first: it panicked, was cancelled or was refused. A value is a value,
+    /// also if it is an `Err`; [`TaskGroup::next`] shows how to stop at the first of those.
+    ///
+    /// # Panics
+    ///
+    /// As [`TaskGroup::join_all`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::task::{self, TaskGroup};
+    ///
+    /// let group = TaskGroup::new();
+    /// group.spawn(|| task::park());
+    /// group.spawn(|| panic!("oh no"));
+    /// assert!(group.try_join_all().unwrap_err().is_panic());
+    /// ```
+    pub fn try_join_all(mut self) -> Result<Vec<T>, JoinError> {
+        self.refuse_own();
+        let mut values = Results::new();
+        while let Next::Ended(spawn, result) = self.shared.next(Reason::Join, None) {
+            match result {
+                Ok(value) => values.push(spawn, Ok(value)),
+                Err(error) => {
+                    self.end_quietly();
+                    return Err(error);
+                }
+            }
+        }
+        values.in_order(0).into_iter().collect()
+    }
+
+    /// Waits for the tasks to end, but not longer than `grace`: cancels those that are left, waits for
+    /// them, and returns all results in the order of the spawns, as [`TaskGroup::join_all`].
+    ///
+    /// # Parks
+    ///
+    /// Until the last has ended. On a plain thread it blocks the thread.
+    ///
+    /// # Panics
+    ///
+    /// As [`TaskGroup::join_all`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::task::{self, TaskGroup};
+    /// use std::time::Duration;
+    ///
+    /// let group = TaskGroup::new();
+    /// group.spawn(|| task::park());
+    /// group.spawn(|| ());
+    /// let results = group.shutdown(Duration::from_millis(5));
+    /// assert!(results[0].as_ref().unwrap_err().is_cancelled());
+    /// ```
+    pub fn shutdown(mut self, grace: Duration) -> Vec<Result<T, JoinError>> {
+        self.refuse_own();
+        let gone = self.shared.taken();
+        let mut results = Results::new();
+        if let Some(end) = clock::after(grace) {
+            self.collect(&mut results, Some(end));
+            self.cancel(CauseKind::Group, self.made_at);
+        }
+        self.collect(&mut results, None);
+        results.in_order(gone)
+    }
+}
+
+impl<T: Send + 'static, E: Send + 'static> TaskGroup<Result<T, E>> {
+    /// Waits for the first task that returns `Ok`; the others are cancelled and waited for. If none
+    /// does, the last error; `None` at once if the group is empty.
+    ///
+    /// # Parks
+    ///
+    /// Until then. On a plain thread it blocks the thread.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a task that panicked before one returned `Ok`, having cancelled and waited for
+    /// the others; or with a message that names the last task, if none returned anything. And as
+    /// [`TaskGroup::join_all`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::task::TaskGroup;
+    ///
+    /// let group = TaskGroup::new();
+    /// group.spawn(|| Err("no route"));
+    /// group.spawn(|| Ok(4));
+    /// assert_eq!(group.first_ok(), Some(Ok(4)));
+    /// assert_eq!(TaskGroup::<Result<(), ()>>::new().first_ok(), None);
+    /// ```
+    #[track_caller]
+    pub fn first_ok(mut self) -> Option<Result<T, E>> {
+        self.refuse_own();
+        let (mut failed, mut none) = (None, None);
+        while let Next::Ended(_, result) = self.shared.next(Reason::Join, None) {
+            match result {
+                Ok(Ok(value)) => {
+                    self.end_quietly();
+                    return Some(Ok(value));
+                }
+                Ok(Err(error)) => failed = Some(error),
+                Err(error) if error.is_panic() => {
+                    self.end_quietly();
+                    resume_unwind(error.into_panic());
+                }
+                Err(error) => none = Some(error),
+            }
+        }
+        match (failed, none) {
+            (Some(error), _) => Some(Err(error)),
+            (None, Some(error)) => panic!("{error}"),
+            (None, None) => None,
+        }
+    }
+}
+
+impl<T> Drop for TaskGroup<T> {
+    fn drop(&mut self) {
+        if self.shared.counts() == (0, 0) {
+            return;
+        }
+        if thread::panicking() {
+            // A wait here might be one for the task that unwinds.
+            self.cancel(CauseKind::Group, self.made_at);
+            let mut results = self.shared.abandon();
+            while let Some((_, result)) = results.pop() {
+                match result {
+                    Ok(value) => unwind::drop_quietly(value),
+                    Err(error) => error.lose(),
+                }
+            }
+        } else if let Some(error) = self.end() {
+            resume_unwind(error.into_panic());
+        }
+    }
+}

@@ -62,7 +62,7 @@ fn options_reach_the_task() {
         assert_eq!(task.wait().as_deref(), Some("conn 1"));
         assert_eq!(go!(clone(shared), in s => length(&shared)).wait(), 2);
     });
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     go!(name = "member", in group => name());
     go!(in group => name());
     let names: Vec<_> = group.join_all().into_iter().map(Result::unwrap).collect();
@@ -107,7 +107,7 @@ fn the_place_is_evaluated_last() {
     });
     assert_eq!(*order.borrow(), ["size", "first", "second", "place"]);
 
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     go!(in group => { 0 });
     go!(in group => add(group.len(), 1));
     assert_eq!(group.join_all().pop().unwrap().unwrap(), 2);
@@ -115,7 +115,7 @@ fn the_place_is_evaluated_last() {
 
 #[test]
 fn an_option_that_cannot_be_met_panics_and_leaves_the_place_as_it_was() {
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     let result = catch_unwind(AssertUnwindSafe(|| {
         go!(in group, stack_size = usize::MAX => { 1 });
     }));

@@ -60,7 +60,7 @@ fn a_group_that_is_dropped_waits_for_its_members() {
     beside(|| {
         let ended = Arc::new(AtomicUsize::new(0));
         let begun = Arc::new(AtomicUsize::new(0));
-        let mut group = TaskGroup::new();
+        let group = TaskGroup::new();
         for _ in 0..5 {
             let (begun, ended) = (begun.clone(), ended.clone());
             group.spawn(move || {

@@ -81,7 +81,9 @@ fn a_closed_runtime_refuses_it_by_an_error_and_a_plain_spawn_by_its_result() {
     bounded(|| {
         let runtime = with_workers(1);
         let (send, receive) = std::sync::mpsc::channel();
+        let (begun, has_begun) = std::sync::mpsc::channel();
         let waiting = runtime.spawn(move || {
+            begun.send(()).unwrap();
             let _last = on_drop(move || {
                 let group = TaskGroup::new();
                 let error = group.builder().spawn(|| ()).unwrap_err();
@@ -91,6 +93,7 @@ fn a_closed_runtime_refuses_it_by_an_error_and_a_plain_spawn_by_its_result() {
             });
             task::park();
         });
+        has_begun.recv().unwrap();
         runtime.shutdown(Duration::MAX).unwrap();
         assert!(waiting.join().is_err());
         assert_eq!(receive.recv().unwrap(), (ErrorKind::Other, true, 0));

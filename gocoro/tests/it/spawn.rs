@@ -179,10 +179,11 @@ fn a_task_knows_its_name_and_its_spawn_site() {
 #[go_test]
 fn names_are_whatever_becomes_a_string_without_a_null_byte() {
     let named = |builder: Builder| builder.spawn(|| task::current().name().map(str::to_owned));
+    let kept = String::from("name");
     for builder in [
         Builder::new().name("name"),
         Builder::new().name(String::from("name")),
-        Builder::new().name(&String::from("name")),
+        Builder::new().name(&kept),
         Builder::new().name(std::borrow::Cow::Borrowed("name")),
         Builder::new().name(Box::<str>::from("name")),
     ] {

@@ -331,6 +331,39 @@ fn text_complaints(source: &Source) -> Vec<String> {
     complaints
 }
 
+/// Modules of gocoro that, without `gocoro::` in front, are no module of std's either.
+const OWN_MODULES: &[&str] =
+    &["blocking", "channel", "coroutine", "future", "net", "runtime", "task"];
+
+/// Paths between backticks, and links, in which a message or a page names an item of gocoro that the
+/// facade does not have.
+fn name_complaints(path: &str, text: &str, facade: &str) -> Vec<String> {
+    let code = facade.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let words: Vec<_> = code
+        .flat_map(|line| line.split(|char: char| !char.is_alphanumeric() && char != '_'))
+        .collect();
+    let mut complaints = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let quoted = line.split('`').skip(1).step_by(2);
+        let linked = line.split("docs.rs/gocoro/latest/").skip(1);
+        for named in quoted.chain(linked) {
+            let end = named.find(|char: char| !char.is_alphanumeric() && !"_:/.".contains(char));
+            let named = named[..end.unwrap_or(named.len())].trim_end_matches(".html");
+            let mut parts = named.split(['/', '.', ':']).filter(|part| !part.is_empty()).peekable();
+            let is_ours = parts.next_if_eq(&"gocoro").is_some();
+            let is_ours = is_ours || parts.peek().is_some_and(|part| OWN_MODULES.contains(part));
+            let kinds = ["enum", "fn", "index", "macro", "struct", "trait"];
+            // What follows a type is its method.
+            let items = parts.filter(|part| !kinds.contains(part)).take(2);
+            let unknown = |part: &str| !words.contains(&part);
+            if is_ours && named.contains([':', '/']) && items.into_iter().any(unknown) {
+                complaints.push(format!("{path}:{number}: there is no `{named}`"));
+            }
+        }
+    }
+    complaints
+}
+
 /// The lines of the first fenced Rust block.
 fn first_block(text: &str) -> Option<Vec<&str>> {
     let opens =
@@ -431,6 +464,16 @@ fn foreign_crates_are_named_in_one_place() {
 #[test]
 fn files_say_what_they_are_and_are_finished() {
     expect_none(text_complaints);
+}
+
+#[test]
+fn messages_and_pages_name_what_exists() {
+    let facade = read("gocoro/src/lib.rs") + &read("gocoro/src/macros.rs");
+    let pages = ["README.md", "gocoro/src/std_map.md", "gocoro/clippy-snippet.toml"];
+    let pages = pages.map(|page| (page.to_owned(), read(page)));
+    let sources = sources().into_iter().filter(Source::is_library);
+    let texts = sources.map(|source| (source.path, source.text)).chain(pages);
+    report(texts.flat_map(|(path, text)| name_complaints(&path, &text, &facade)).collect());
 }
 
 #[test]

@@ -106,3 +106,18 @@ fn documents_that_drifted_apart_are_seen() {
     assert_eq!(architecture_complaints(&"a\n".repeat(200)).len(), 1);
     assert_eq!(architecture_complaints(&"a\n".repeat(199)), [""; 0]);
 }
+
+#[test]
+fn names_of_what_does_not_exist_are_seen() {
+    let facade = "//! a future, fork, wait\npub mod task { pub use x::{Builder, spawn}; } pub mod sync { pub use x::Mutex; }";
+    let count = |text: &str| name_complaints("a.rs", text, facade).len();
+    let known = ["`task::spawn(…)`", "`gocoro::task::Builder::name`", "`gocoro::sync::Mutex`"];
+    for text in known.iter().chain(&["`io::Error`", "`gocoro`", "`net`", "`std::net::UdpSocket`"]) {
+        assert_eq!(count(text), 0, "{text}");
+    }
+    for text in ["write `future::wait(…)`", "a `task` and `gocoro::sync::Lock`", "`task::fork`"] {
+        assert_eq!(count(text), 1, "{text}");
+    }
+    assert_eq!(count("[x](https://docs.rs/gocoro/latest/gocoro/task/fn.spawn.html)"), 0);
+    assert_eq!(count("[x](https://docs.rs/gocoro/latest/gocoro/blocking/fn.unblock.html)."), 1);
+}

@@ -285,19 +285,29 @@ fn a_client_that_does_not_read_holds_up_nobody_else() {
 }
 
 #[test]
-fn running_out_of_descriptors_is_survived() {
+fn running_out_of_descriptors_is_survived_and_said_now_and_then() {
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 64; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_http_server")]);
-    let mut server = Server::run(&mut limited, &[]);
-    let crowd: Vec<_> = (0..100).map(|_| server.connect()).collect();
+    let mut server = Server::run(limited.env("GOCORO_WORKERS", "1"), &[]);
+    let started = Instant::now();
+    let mut crowd: Vec<_> = (0..100).map(|_| Some(server.connect())).collect();
     let mut report = String::new();
     let mut stderr = BufReader::new(server.process.stderr.take().expect("stderr is piped"));
     stderr.read_line(&mut report).unwrap();
     assert!(report.starts_with("accept: "), "{report}");
-    // Those who were accepted are served while the listener cannot go on.
-    let mut first = &crowd[0];
-    first.write_all(GET.as_bytes()).unwrap();
-    first.read_exact(&mut [0; 15]).unwrap();
+    // Those who were accepted are served while the listener cannot go on. The end of one lets the next in,
+    // and then there is no descriptor again.
+    for next in 40..90 {
+        let client = crowd[next].as_mut().unwrap();
+        client.write_all(GET.as_bytes()).unwrap();
+        client.read_exact(&mut [0; 15]).unwrap();
+        crowd[next - 40] = None;
+    }
     drop(crowd);
     assert_eq!(codes(&server.ask(GET.as_bytes())), ["200"]);
+    let reports_max = started.elapsed().as_secs() / 10;
+    drop(server);
+    stderr.read_to_string(&mut report).unwrap();
+    let reports = report.matches("accept: ").count() as u64;
+    assert!(reports <= 1 + reports_max, "{report}");
 }

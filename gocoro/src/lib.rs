@@ -30,7 +30,8 @@
 //!
 //! When the process has no descriptors left, [`incoming`](net::TcpListener::incoming) pauses between
 //! the errors that it returns, 5 ms to 1 s: the loop above reports them about once a second, does not
-//! spin, and serves again when there are descriptors.
+//! spin, and serves again when there are descriptors. How long a line is and how long a peer says
+//! nothing, it does not bound; the HTTP server in the repository's examples shows how that is done.
 //!
 //! # Where to look
 //!

@@ -50,5 +50,9 @@ pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most bytes thrown away while lingering. A body of permitted size gets through; a flood does not.
 pub(crate) const LINGER_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
 
+/// Between two reports that `accept` fails: clients can bring that about as often as they like, and a
+/// log has an end too.
+pub(crate) const REPORT_PAUSE: Duration = Duration::from_secs(10);
+
 const _: () = assert!(READ_BYTES <= HEAD_BYTES_MAX);
 const _: () = assert!(CHUNK_LINE_BYTES_MAX < READ_BYTES && TRAILER_BYTES_MAX <= HEAD_BYTES_MAX);

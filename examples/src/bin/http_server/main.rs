@@ -19,7 +19,7 @@ use gocoro::net::{Shutdown, TcpListener, TcpStream};
 use gocoro::{go, go_main};
 use std::io::{self, ErrorKind, Read, Write};
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn serve(stream: TcpStream, idle: Duration) {
     if let Err(e) = connection::serve(stream, idle) {
@@ -27,25 +27,22 @@ fn serve(stream: TcpStream, idle: Duration) {
     }
 }
 
-/// Accepts for ever. An error here must not end the server: it says so once, and goes on. That it
-/// does not spin meanwhile is seen to by `incoming`, which pauses after an error that lasts.
+/// Accepts for ever. An error here must not end the server: it says so now and then, and goes on. That
+/// it does not spin meanwhile is seen to by `incoming`, which pauses after an error that lasts.
 fn accept_loop(listener: TcpListener, idle: Duration) {
     let mut failures = 0_u64;
+    let mut reported: Option<Instant> = None;
     for stream in listener.incoming() {
         match stream {
-            Ok(stream) => {
-                if failures > 1 {
-                    eprintln!("accept: works again after {failures} failures");
-                }
-                failures = 0;
-                go!(serve(stream, idle));
-            }
+            Ok(stream) => drop(go!(serve(stream, idle))),
             // The client gave up while it was in the queue: nothing to do with the listener.
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
             Err(e) => {
                 failures += 1;
-                if failures == 1 {
-                    eprintln!("accept: {e}; trying again");
+                // At the limit a connection's end lets the next in, and then there is none again.
+                if reported.is_none_or(|at| at.elapsed() >= limits::REPORT_PAUSE) {
+                    eprintln!("accept: {e}; trying again (failures so far: {failures})");
+                    reported = Some(Instant::now());
                 }
             }
         }

@@ -6,6 +6,7 @@ mod watch;
 
 use std::any::Any;
 use std::fmt;
+use std::io;
 use std::panic;
 use std::time::{Duration, Instant};
 
@@ -429,3 +430,26 @@ impl fmt::Debug for JoinError {
 }
 
 impl std::error::Error for JoinError {}
+
+/// Of the kind `Other`, with the join error inside: so a function that returns [`io::Result`] may write
+/// `join()?`.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::{go, task::JoinError};
+/// use std::io;
+///
+/// fn checked() -> io::Result<u32> {
+///     Ok(go!({ "seven".parse::<u32>().unwrap() }).join()?)
+/// }
+///
+/// let error = checked().unwrap_err();
+/// assert!(error.to_string().contains("InvalidDigit"));
+/// assert!(error.get_ref().unwrap().is::<JoinError>());
+/// ```
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> io::Error {
+        io::Error::other(error)
+    }
+}

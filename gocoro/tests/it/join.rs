@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::error::Error;
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -9,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gocoro::task::{self, JoinHandle};
+use gocoro::task::{self, JoinError, JoinHandle};
 use gocoro::time::sleep;
 use gocoro::{go, go_test};
 
@@ -103,6 +104,30 @@ fn errors_tell_what_happened_and_to_whom() {
         assert_eq!(error.downcast_ref::<String>(), None);
         let error: Box<dyn Error + Send + Sync> = error.into();
         assert!(error.source().is_none());
+    });
+}
+
+#[test]
+fn an_io_error_carries_the_join_error() {
+    fn joined<T>(handle: JoinHandle<T>) -> io::Result<T> {
+        Ok(handle.join()?)
+    }
+    everywhere(|| {
+        assert_eq!(joined(go!({ 1 })).unwrap(), 1);
+        let error = joined::<()>(go!(name = "unlucky" => { panic!("oh no") })).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Other);
+        let text = error.to_string();
+        assert!(text.contains("'unlucky'") && text.contains("panicked: oh no"), "{text}");
+        let inner = error.get_ref().unwrap().downcast_ref::<JoinError>().unwrap();
+        assert_eq!(inner.downcast_ref(), Some(&"oh no"));
+        let inner = error.into_inner().unwrap().downcast::<JoinError>().unwrap();
+        assert_eq!(inner.into_panic().downcast_ref(), Some(&"oh no"));
+
+        let sleeper = go!({ sleep(NEVER) });
+        sleeper.cancel();
+        let error = joined(sleeper).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Other);
+        assert!(error.downcast::<JoinError>().unwrap().is_cancelled());
     });
 }
 

@@ -1,5 +1,6 @@
 //! Tasks that borrow: that their scope waits for all of them, whatever happens to it or to them.
 
+mod cancel;
 mod panics;
 mod select;
 

@@ -36,7 +36,8 @@ enum Owner {
 struct State {
     /// Those that have not ended.
     children: Slab<Member>,
-    cancelled: bool,
+    /// Why the children are cancelled, if they are.
+    cancelled: Option<(CauseKind, &'static Location<'static>)>,
     /// The first panic that nobody joined.
     panic: Option<Payload>,
     /// The first child that could not be started.
@@ -87,9 +88,9 @@ impl Data {
         let cancelled = state.cancelled;
         if let Some(member) = state.children.get_mut(slot).filter(|member| member.id == id) {
             member.task = Some(task.clone());
-            if cancelled {
+            if let Some((kind, at)) = cancelled {
                 drop(state);
-                task.cancel_for(self.kind, self.at);
+                task.cancel_for(kind, at);
             }
         }
     }
@@ -109,15 +110,21 @@ impl Data {
     }
 
     pub(super) fn cancel_children(&self) {
+        self.cancel_children_for(self.kind, self.at);
+    }
+
+    /// Cancels the children, and those that are spawned later; once.
+    pub(super) fn cancel_children_for(&self, kind: CauseKind, at: &'static Location<'static>) {
         let tasks: Vec<Task> = {
             let mut state = self.lock();
-            if std::mem::replace(&mut state.cancelled, true) {
+            if state.cancelled.is_some() {
                 return;
             }
+            state.cancelled = Some((kind, at));
             state.children.iter().filter_map(|(_, member)| member.task.clone()).collect()
         };
         for task in tasks {
-            task.cancel_for(self.kind, self.at);
+            task.cancel_for(kind, at);
         }
     }
 
@@ -142,7 +149,7 @@ impl Data {
             .and_then(|member| member.task.clone());
         let task = task.cloned().or(known);
         // Cancelled before its start, by whomever: then it is known, or this is its own task.
-        if state.cancelled
+        if state.cancelled.is_some()
             || task.as_ref().is_some_and(|task| task.inner.word.is_cancelled())
             || current::task().is_some_and(|(_, running)| running.word.is_cancelled())
         {
@@ -187,7 +194,9 @@ impl Data {
                 state.waiter = Some(unparker);
                 (target, state.cancelled)
             };
-            let watches = !cancelled && !thread::panicking();
+            // By whoever asked for it: that did not end the scope's own task.
+            let goes_on = cancelled.is_none_or(|(kind, _)| kind == CauseKind::Asked);
+            let watches = goes_on && !thread::panicking();
             if watches && park::is_interrupted_here() {
                 interrupted = true;
                 self.cancel_children();
@@ -204,9 +213,9 @@ impl Data {
     pub(super) fn describe(&self, f: &mut fmt::DebugStruct<'_, '_>) {
         f.field("opened_at", &format_args!("{}", self.at));
         match self.state.try_lock() {
-            Ok(state) => {
-                f.field("children", &state.children.len()).field("cancelled", &state.cancelled)
-            }
+            Ok(state) => f
+                .field("children", &state.children.len())
+                .field("cancelled", &state.cancelled.is_some()),
             Err(_) => f.field("children", &format_args!("<locked>")),
         };
     }

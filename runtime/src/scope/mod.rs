@@ -38,7 +38,8 @@ pub use race::{Racers, race};
 /// raised here once all have ended. So is the failure of one that could not be started.
 ///
 /// If `f` unwinds, by a panic, a cancel or a timeout around the scope, the children are cancelled and
-/// waited for first. A cancel or a timeout that comes while the scope waits cancels them too.
+/// waited for first. A cancel or a timeout that comes while the scope waits cancels them too, and so does
+/// [`Scope::cancel`].
 ///
 /// # Parks
 ///
@@ -237,6 +238,36 @@ impl<'scope> Scope<'scope, '_> {
         // not `Send` unless the value is.
         let task = unsafe { spawn::spawn_borrowing(move || child.run(), builder, local, at) }?;
         Ok(handle.of(task))
+    }
+
+    /// Cancels the children, as the failure of one does, but without one: those that there are, and those
+    /// that are spawned later, as soon as they are.
+    ///
+    /// The closure goes on, and [`scope`] returns its value, once the children have ended. Their handles'
+    /// joins give errors that say so, and a panic of a child that nobody joins is raised as ever. A child that
+    /// calls this is cancelled with the others.
+    ///
+    /// # Parks
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::task;
+    ///
+    /// let answer = task::scope(|s| {
+    ///     let ticker = s.spawn(|| task::park());
+    ///     let answer = s.spawn(|| 6 * 7).join().unwrap();
+    ///     s.cancel();
+    ///     assert!(ticker.join().unwrap_err().is_cancelled());
+    ///     answer
+    /// });
+    /// assert_eq!(answer, 42);
+    /// ```
+    #[track_caller]
+    pub fn cancel(&self) {
+        self.data.cancel_children_for(CauseKind::Asked, Location::caller());
     }
 
     fn cancel_children(&self) {

@@ -243,6 +243,10 @@ macro_rules! colorless {
 /// [`select_biased!`](crate::select_biased) chooses the first of them. An arm that was not chosen has
 /// taken nothing, and leaves nothing behind: no task is spawned for it.
 ///
+/// `default` is chosen only if there was a moment at which no other arm could be done: a message that is
+/// always in one of two channels is found, however it is moved. The exception are several sockets that
+/// others read from or write to meanwhile, each of which is looked at in its own moment.
+///
 /// # Parks
 ///
 /// Until an arm can be done, unless there is a `default`. On a plain thread it blocks the thread. A

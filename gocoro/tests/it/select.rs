@@ -5,4 +5,5 @@ mod arms;
 mod choice;
 mod code;
 mod io;
+mod linearizable;
 mod storm;

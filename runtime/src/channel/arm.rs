@@ -59,17 +59,17 @@ impl<'a, T> RecvArm<'a, T> {
     }
 
     fn looks_ready(state: &State<T>, own: Option<Place<'_>>) -> bool {
-        let watches = own.is_none_or(|place| place.watches);
+        let earnest = own.is_some_and(|place| place.waits && !place.watches);
         let own = own.map(|place| place.waiter);
         state.len() > 0
             || state.is_closed_for_receiving()
-            || state.is_rendezvous() && state.sending.has_other(own, |slot| counts(slot, watches))
+            || state.is_rendezvous() && state.sending.has_other(own, |slot| counts(slot, earnest))
     }
 }
 
-/// Watchers do not make each other ready; who waits in earnest tells them.
-fn counts<T>(slot: &Slot<T>, watches: bool) -> bool {
-    !watches || slot.role != Role::Watcher
+/// Watchers make nobody ready; who is going to wait in earnest tells them first, by an attempt.
+fn counts<T>(slot: &Slot<T>, earnest: bool) -> bool {
+    earnest || slot.role != Role::Watcher
 }
 
 // SAFETY: `link` puts the node into the channel's list, and does not unwind. `unlink` takes it out under
@@ -115,6 +115,11 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
         self.received.set(Some(received));
         true
     }
+
+    /// Whatever makes it ready chooses who waits in the same hold of the channel's lock.
+    fn has_turned(&self) -> bool {
+        false
+    }
 }
 
 impl<T> Arm for RecvArm<'_, T> {
@@ -136,11 +141,11 @@ impl<'a, T> SendArm<'a, T> {
     }
 
     fn looks_ready(state: &State<T>, own: Option<Place<'_>>) -> bool {
-        let watches = own.is_none_or(|place| place.watches);
+        let earnest = own.is_some_and(|place| place.waits && !place.watches);
         let own = own.map(|place| place.waiter);
         state.has_room()
             || state.is_closed_for_sending()
-            || state.is_rendezvous() && state.receiving.has_other(own, |slot| counts(slot, watches))
+            || state.is_rendezvous() && state.receiving.has_other(own, |slot| counts(slot, earnest))
     }
 }
 
@@ -203,6 +208,11 @@ unsafe impl<T> Choice for SendArm<'_, T> {
         };
         self.right.set(Some(right));
         true
+    }
+
+    /// Whatever makes it ready chooses who waits in the same hold of the channel's lock.
+    fn has_turned(&self) -> bool {
+        false
     }
 }
 

@@ -89,6 +89,10 @@ impl<T> Crowd for State<T> {
     fn waiting(&mut self) -> &mut List<u64> {
         &mut self.waiting
     }
+
+    fn news(&self) -> u64 {
+        if self.senders == 0 { u64::MAX } else { self.next }
+    }
 }
 
 impl<T> State<T> {
@@ -297,8 +301,7 @@ impl<T: Clone> Receiver<T> {
                 if late {
                     return None;
                 }
-                let seen = state.next;
-                late = !crowd::wait(&self.shared, state, seen, deadline);
+                late = !crowd::wait(&self.shared, state, deadline);
                 continue;
             };
             drop(state);
@@ -429,7 +432,7 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
     fn link(&self, place: Place<'_>) -> bool {
         let mut state = self.receiver.shared.lock();
         let next = state.next;
-        self.node.link(&mut *state, place, next);
+        self.node.link(&mut *state, place);
         state.senders == 0 || *state.position(self.receiver.number) < next
     }
 
@@ -440,6 +443,10 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
     fn settle(&self) -> bool {
         self.unlink();
         self.attempt()
+    }
+
+    fn has_turned(&self) -> bool {
+        self.node.has_news(&self.receiver.shared)
     }
 }
 

@@ -317,11 +317,8 @@ impl<T> Chan<T> {
     /// One sender less; after the last one receivers wait no longer.
     pub(super) fn remove_sender(&self) {
         if self.senders.fetch_sub(1, AcqRel) == 1 {
-            self.lock().close_sending();
-            // One at a time: no list of wakes is needed, and nobody new waits.
-            while let Some(wake) = { self.lock().tell_receiver() } {
-                wake.give();
-            }
+            let wakes = self.lock().close_sending();
+            wakes.into_iter().for_each(Wake::give);
         }
     }
 
@@ -329,10 +326,8 @@ impl<T> Chan<T> {
     /// dropped.
     pub(super) fn remove_receiver(&self) {
         if self.receivers.fetch_sub(1, AcqRel) == 1 {
-            let messages = self.lock().close_receiving();
-            while let Some(wake) = { self.lock().tell_sender() } {
-                wake.give();
-            }
+            let (wakes, messages) = self.lock().close_receiving();
+            wakes.into_iter().for_each(Wake::give);
             drop(messages);
         }
     }

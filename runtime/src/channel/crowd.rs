@@ -1,5 +1,6 @@
 //! Receivers that all wait for the same news.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use super::lock::{Guard, Lock};
@@ -11,6 +12,9 @@ use crate::waiters::{ArmNode, List, Node, Place, Waiter};
 /// A state with a list of those who wait for what is newer than the number that their node carries.
 pub(super) trait Crowd {
     fn waiting(&mut self) -> &mut List<u64>;
+
+    /// The number of the newest news. It only grows.
+    fn news(&self) -> u64;
 }
 
 /// Wakes all who wait for anything older than `news`.
@@ -34,11 +38,10 @@ pub(super) fn tell<S: Crowd>(lock: &Lock<S>, news: u64) {
 pub(super) fn wait<S: Crowd>(
     lock: &Lock<S>,
     mut state: Guard<'_, S>,
-    seen: u64,
     deadline: Option<Instant>,
 ) -> bool {
     let waiter = Waiter::solo();
-    let node = Node::new(&waiter, 0, seen);
+    let node = Node::new(&waiter, 0, state.news());
     // SAFETY: `stay` unlinks it before node and waiter go.
     unsafe { state.waiting().push_back(&node) };
     drop(state);
@@ -68,24 +71,35 @@ impl<S: Crowd> Drop for Stay<'_, S> {
 }
 
 /// The node of an arm that waits for news.
-pub(super) struct CrowdNode(ArmNode<Node<u64>>);
+pub(super) struct CrowdNode {
+    node: ArmNode<Node<u64>>,
+    /// The news when it was linked.
+    seen: Cell<u64>,
+}
 
 impl CrowdNode {
     pub(super) fn new() -> CrowdNode {
-        CrowdNode(ArmNode::new())
+        CrowdNode { node: ArmNode::new(), seen: Cell::new(0) }
     }
 
-    /// Links the arm. It does not unwind.
-    pub(super) fn link<S: Crowd>(&self, state: &mut S, place: Place<'_>, seen: u64) {
+    /// Whether there are news since the link: those who wait are told of them one by one, later.
+    pub(super) fn has_news<S: Crowd>(&self, lock: &Lock<S>) -> bool {
+        lock.lock().news() != self.seen.get()
+    }
+
+    /// Links the arm, for what is newer than the news now. It does not unwind.
+    pub(super) fn link<S: Crowd>(&self, state: &mut S, place: Place<'_>) {
+        let seen = state.news();
+        self.seen.set(seen);
         // SAFETY: an arm that is to be linked is linked nowhere.
-        let node = unsafe { self.0.make(Node::new(place.waiter, place.arm, seen)) };
+        let node = unsafe { self.node.make(Node::new(place.waiter, place.arm, seen)) };
         // SAFETY: whoever links arms unlinks them before they and the waiter go.
         unsafe { state.waiting().push_back(node) };
     }
 
     /// Takes the link back. After this nobody is at the node, also if it was chosen.
     pub(super) fn unlink<S: Crowd>(&self, lock: &Lock<S>) {
-        if let Some(node) = self.0.get() {
+        if let Some(node) = self.node.get() {
             // SAFETY: the node was linked to this list.
             unsafe { lock.lock().waiting().remove(node) };
         }

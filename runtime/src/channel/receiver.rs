@@ -388,6 +388,14 @@ unsafe impl<T> Choice for ReceiverArm<'_, T> {
         }
     }
 
+    fn has_turned(&self) -> bool {
+        match &self.0 {
+            FlavorArm::Timed(arm) => arm.has_turned(),
+            FlavorArm::Chan(arm) => arm.has_turned(),
+            FlavorArm::Never => false,
+        }
+    }
+
     fn deadline(&self) -> Option<Instant> {
         match &self.0 {
             FlavorArm::Timed(arm) => arm.deadline(),

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::iter;
 
 use super::slot::{Role, Slot, SlotNode, Stage};
 use crate::current;
@@ -225,20 +226,22 @@ impl<T> State<T> {
         self.feed()
     }
 
-    /// No sender is left. Those who wait are to be told by [`State::tell_receiver`].
-    pub(super) fn close_sending(&mut self) {
+    /// No sender is left: those who wait to receive are told in the same hold of the lock.
+    pub(super) fn close_sending(&mut self) -> Vec<Wake> {
         self.senders_gone = true;
+        iter::from_fn(|| self.tell_receiver()).collect()
     }
 
-    /// No receiver is left: the messages are the caller's to drop, without the lock. Those who wait
-    /// are to be told by [`State::tell_sender`].
-    pub(super) fn close_receiving(&mut self) -> VecDeque<T> {
+    /// No receiver is left: those who wait to send are told in the same hold of the lock, and the
+    /// messages are the caller's to drop, without the lock.
+    pub(super) fn close_receiving(&mut self) -> (Vec<Wake>, VecDeque<T>) {
         self.receivers_gone = true;
-        std::mem::take(&mut self.buffer)
+        let wakes = iter::from_fn(|| self.tell_sender()).collect();
+        (wakes, std::mem::take(&mut self.buffer))
     }
 
     /// Tells one receiver that no sender is left.
-    pub(super) fn tell_receiver(&mut self) -> Option<Wake> {
+    fn tell_receiver(&mut self) -> Option<Wake> {
         let (node, wake) = self.claim_receiver()?;
         // SAFETY: chosen and not settled; slots have their own way to be shared.
         unsafe { node.shared() }.settle(Stage::Closed);
@@ -246,7 +249,7 @@ impl<T> State<T> {
     }
 
     /// Tells one sender that no receiver is left.
-    pub(super) fn tell_sender(&mut self) -> Option<Wake> {
+    fn tell_sender(&mut self) -> Option<Wake> {
         let (node, wake) = self.claim_sender()?;
         // SAFETY: chosen and not settled; slots have their own way to be shared.
         unsafe { node.shared() }.settle(Stage::Closed);

@@ -28,6 +28,10 @@ impl Crowd for Schedule {
     fn waiting(&mut self) -> &mut List<u64> {
         &mut self.waiting
     }
+
+    fn news(&self) -> u64 {
+        self.returned
+    }
 }
 
 impl Schedule {
@@ -90,9 +94,8 @@ impl<T> Timed<T> {
             if limit.is_over() {
                 return Err(Failure::Time);
             }
-            let (due, seen) = (schedule.next, schedule.returned);
-            let deadline = due.into_iter().chain(limit.deadline()).min();
-            crowd::wait(&self.schedule, schedule, seen, deadline);
+            let deadline = schedule.next.into_iter().chain(limit.deadline()).min();
+            crowd::wait(&self.schedule, schedule, deadline);
             now = clock::now();
         }
     }
@@ -155,9 +158,7 @@ unsafe impl<T> Choice for TimedArm<'_, T> {
 
     /// What is due by now shows in the deadline, which is asked after this.
     fn link(&self, place: Place<'_>) -> bool {
-        let mut schedule = self.timed.schedule.lock();
-        let seen = schedule.returned;
-        self.node.link(&mut *schedule, place, seen);
+        self.node.link(&mut *self.timed.schedule.lock(), place);
         false
     }
 
@@ -168,6 +169,11 @@ unsafe impl<T> Choice for TimedArm<'_, T> {
     fn settle(&self) -> bool {
         self.unlink();
         self.attempt()
+    }
+
+    /// Nothing but what was given back: what has become due shows in the deadline.
+    fn has_turned(&self) -> bool {
+        self.node.has_news(&self.timed.schedule)
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -54,6 +54,10 @@ impl<T> Crowd for State<T> {
     fn waiting(&mut self) -> &mut List<u64> {
         &mut self.waiting
     }
+
+    fn news(&self) -> u64 {
+        if self.senders == 0 { u64::MAX } else { self.version }
+    }
 }
 
 /// The side that changes the value. It can be cloned and shared.
@@ -289,8 +293,7 @@ impl<T> Receiver<T> {
             if late {
                 return None;
             }
-            let seen = state.version;
-            late = !crowd::wait(&self.shared, state, seen, deadline);
+            late = !crowd::wait(&self.shared, state, deadline);
         }
     }
 
@@ -380,7 +383,7 @@ unsafe impl<T> Choice for ChangedArm<'_, T> {
     fn link(&self, place: Place<'_>) -> bool {
         let mut state = self.receiver.shared.lock();
         let version = state.version;
-        self.node.link(&mut *state, place, version);
+        self.node.link(&mut *state, place);
         state.senders == 0 || self.receiver.seen.load(Relaxed) < version
     }
 
@@ -391,6 +394,10 @@ unsafe impl<T> Choice for ChangedArm<'_, T> {
     fn settle(&self) -> bool {
         self.unlink();
         self.attempt()
+    }
+
+    fn has_turned(&self) -> bool {
+        self.node.has_news(&self.receiver.shared)
     }
 }
 

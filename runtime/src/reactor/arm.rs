@@ -101,6 +101,10 @@ unsafe impl Choice for ReadyArm<'_> {
         self.attempt()
     }
 
+    fn has_turned(&self) -> bool {
+        self.source.is_ready_after_all(self.direction)
+    }
+
     fn deadline(&self) -> Option<Instant> {
         park::io_deadline()
     }

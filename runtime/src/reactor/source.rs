@@ -144,6 +144,17 @@ impl Source {
         })
     }
 
+    /// Asks the kernel whether it is ready, also if it was found used up: an event that says otherwise may
+    /// be on its way to the driver.
+    pub(super) fn is_ready_after_all(&self, direction: Direction) -> bool {
+        // Of a failed poll the operation itself will say more.
+        let ready = thread::is_ready(self.fd(), direction).unwrap_or(true);
+        if ready && let Some((driver, index)) = self.placed() {
+            side(&driver.slots.borrow()[index], direction).used_up.set(false);
+        }
+        ready
+    }
+
     /// Where this thread's task waits on it, if one did before.
     #[inline]
     fn placed(&self) -> Option<(&'static Driver, usize)> {

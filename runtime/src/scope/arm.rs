@@ -48,6 +48,10 @@ unsafe impl<T> Choice for ScopedJoinArm<'_, T> {
     fn settle(&self) -> bool {
         self.ended.settle()
     }
+
+    fn has_turned(&self) -> bool {
+        self.ended.has_turned()
+    }
 }
 
 impl<T> Arm for ScopedJoinArm<'_, T> {

@@ -82,6 +82,12 @@ unsafe impl<T, S> Choice for QueueArm<'_, T, S> {
         self.found.set(grant.map(|grant| self.source.granted(grant)));
         grant.is_some()
     }
+
+    /// With the queue locked: whoever made it ready before has claimed its waits by then.
+    fn has_turned(&self) -> bool {
+        let _queue = self.source.queue().lock();
+        self.source.is_ready()
+    }
 }
 
 impl<T, S> Arm for QueueArm<'_, T, S> {

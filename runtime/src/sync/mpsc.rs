@@ -338,6 +338,10 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
     fn settle(&self) -> bool {
         self.0.settle()
     }
+
+    fn has_turned(&self) -> bool {
+        self.0.has_turned()
+    }
 }
 
 impl<T> Arm for RecvArm<'_, T> {

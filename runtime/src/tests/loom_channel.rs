@@ -5,7 +5,7 @@ use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
 use super::Probe;
-use crate::channel::{Receiver, Sender, Spin, bounded};
+use crate::channel::{Receiver, Sender, Spin, TryRecvError, bounded, unbounded};
 use crate::select::{self, Order, Time};
 
 /// `select! { send(sender, message) }`, or one whose message is never made.
@@ -204,5 +204,45 @@ fn loom_a_choice_receives_in_the_order_of_sending() {
             assert_eq!(choose_to_receive(&one, &other, Time::ENDLESS), Some(expected));
         }
         sending.join().unwrap();
+    });
+}
+
+/// Moves the message that is in the first channel to the second: at every moment it is in one.
+fn move_over(to: &Sender<u32>, from: &Receiver<u32>) {
+    to.send(2).unwrap();
+    let _ = from.try_recv();
+}
+
+#[test]
+fn loom_a_choice_that_does_not_wait_finds_a_message_that_moves() {
+    loom::model(|| {
+        let ((to, one), (too, other)) = (unbounded(), unbounded());
+        to.send(1).unwrap();
+        let theirs = one.clone();
+        let moving = spawn(move || move_over(&too, &theirs));
+        assert!(choose_to_receive(&other, &one, Time::NONE).is_some());
+        moving.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_a_choice_that_does_not_wait_sees_an_end_before_what_came_after_it() {
+    loom::model(|| {
+        let ((to, one), (too, other)) = (unbounded(), unbounded());
+        too.send(2).unwrap();
+        let theirs = other.clone();
+        let ended: Receiver<u32> = one.clone();
+        let dropping = spawn(move || drop(to));
+        let taking = spawn(move || {
+            if ended.try_recv() == Err(TryRecvError::Disconnected) {
+                let _ = theirs.try_recv();
+            }
+        });
+        let (ends, message) = (select::recv(&one), select::recv(&other));
+        assert!(select::run([&ends, &message], Order::Listed, Time::NONE) < 2);
+        drop((ends, message));
+        dropping.join().unwrap();
+        taking.join().unwrap();
+        drop(too);
     });
 }

@@ -1,6 +1,7 @@
 //! Sockets beside channels.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use gocoro::channel::{Sender, bounded, never};
@@ -225,5 +226,38 @@ fn a_loop_over_a_stream_and_a_channel() {
         stop.send(()).unwrap();
         assert_eq!(serving.wait(), 50);
         until(|| true);
+    });
+}
+
+/// Of a stream that was read to its end a task knows that it is used up, until its worker polls: a choice that
+/// does not wait asks the kernel.
+#[test]
+fn default_is_not_chosen_while_a_used_up_stream_has_more() {
+    matrix(|_| {
+        let (near, far) = pair();
+        let arrives = |byte: u8| {
+            (&far).write_all(&[byte]).unwrap();
+            let theirs = std::net::TcpStream::from(near.as_fd().try_clone_to_owned().unwrap());
+            assert_eq!(theirs.peek(&mut [0; 2]).unwrap(), 1);
+        };
+        for round in 0..3 {
+            arrives(round);
+            assert_eq!((&near).read(&mut [0; 8]).unwrap(), 1);
+            select! {
+                readable(near) => unreachable!("all was read"),
+                default => {}
+            }
+            arrives(round);
+            select! {
+                readable(near) -> ready => ready.unwrap(),
+                default => unreachable!("there is a byte"),
+            }
+            select! {
+                readable(near) -> ready => ready.unwrap(),
+                recv(never::<()>()) -> _ => unreachable!(),
+                default => unreachable!("there is a byte"),
+            }
+            assert_eq!((&near).read(&mut [0; 8]).unwrap(), 1);
+        }
     });
 }

@@ -11,7 +11,6 @@ use std::thread;
 use std::time::Instant;
 
 use crate::current::{self, Core};
-use crate::stack;
 use crate::task::boundary;
 use crate::task::{self, Flags, Header, Reason, Run, Target, Unparker, Wake};
 use crate::timer::{Alarm, TimerKey};
@@ -202,24 +201,30 @@ pub(crate) fn throw_if_pending() {
 /// Suspends the running task; its spans go with it.
 #[inline(always)]
 fn switch(task: &Header) {
-    let here = std::cell::Cell::new(0u8);
-    // SAFETY: on the owner's thread.
-    if let Some(stack) = unsafe { task.stack() } {
-        task.depth.set(stack.depth_of((&raw const here).addr()));
-    }
     if trace::is_on() {
-        switch_with_spans();
+        switch_with_spans(task);
     } else {
-        stack::suspend();
+        suspend(task);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn switch_with_spans() {
+fn switch_with_spans(task: &Header) {
     let spans = current::off_task(trace::take_off);
-    stack::suspend();
+    suspend(task);
     current::off_task(|| trace::put_back(&spans));
+}
+
+#[inline(always)]
+fn suspend(task: &Header) {
+    let here = std::cell::Cell::new(0u8);
+    let here = (&raw const here).addr();
+    // SAFETY: on the owner's thread.
+    let stack = unsafe { task.stack() }.expect("a task that runs has a stack");
+    task.depth.set(stack.depth_of(here));
+    // SAFETY: the task runs, on this stack.
+    unsafe { stack.suspend(task.class.get(), here) };
 }
 
 /// Goes to the end of the queue: other tasks, timers and I/O run first.

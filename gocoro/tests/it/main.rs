@@ -3,6 +3,7 @@
 mod cancel;
 mod channel;
 mod combinators;
+mod generators;
 mod group;
 mod join;
 mod macros;

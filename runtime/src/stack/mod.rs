@@ -1,7 +1,7 @@
 //! Stacks and the switch between them: the only place that names the `generator` crate.
 //!
 //! A [`Stack`] is a coroutine that runs one job after another: resumed while idle, it asks
-//! [`install`]'s `job` function what to do and does it; [`suspend`] inside a job goes back to the
+//! [`install`]'s `job` function what to do and does it; [`Stack::suspend`] inside a job goes back to the
 //! resumer. It is never re-made between jobs, and never dropped in the middle of one.
 //!
 //! What this module leaves out on purpose: `generator`'s cancellation, `done!`, and passing data
@@ -20,7 +20,7 @@ use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -138,8 +138,16 @@ impl Stack {
         let budget = budget::admit(class)?;
         let words = guard::bytes_with_guard(class) / size_of::<usize>();
         let colour = next_colour();
+        let told = AtomicPtr::<Own<'static>>::new(std::ptr::null_mut());
+        // The address of `told`, which outlives the first entry below.
+        let tell = (&raw const told).expose_provenance();
         // The kernel may still refuse, if memory went elsewhere since; generator then panics.
-        let made = unwind::catch(|| Gn::<()>::new_opt::<(), _>(words, move || enter(colour)));
+        let made = unwind::catch(|| {
+            // Made with an empty body first: only so does it get what `co_yield_with` needs.
+            let mut made = Gn::<()>::new_opt::<(), _>(words, || ());
+            made.scoped_init(move |own: Own<'_>| enter(colour, own, tell));
+            made
+        });
         let Ok(made) = made else {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
         };
@@ -157,6 +165,10 @@ impl Stack {
         }
         #[cfg(gocoro_asan)]
         sanitizer::mapped(stack.usable(class));
+        // Enters it for the first time: it tells what it suspends by, and does so.
+        // SAFETY: it is not running, and belongs to this thread from now on.
+        unsafe { stack.resume() };
+        stack.generator().set_local_data(told.into_inner().cast());
         Ok(stack)
     }
 
@@ -288,9 +300,45 @@ impl Stack {
     }
 }
 
-/// Suspends the running stack: its resumer goes on.
+/// By which a coroutine suspends itself, in its own frames.
+type Own<'scope> = generator::Scope<'scope, 'static, (), ()>;
+
+impl Stack {
+    /// Suspends this stack, which is the running one: its resumer goes on. `here` is an address in the
+    /// caller's frame.
+    ///
+    /// A coroutine is suspended by the handle that generator gave to its body: inlined, it costs no frame
+    /// that the switch returns through, whose mispredicted return costs as much as the switch itself.
+    /// That handle suspends whichever coroutine runs, which may be another one: the task may run a
+    /// generator of its own and wait in there. Its frames lie elsewhere, by which it is known.
+    ///
+    /// # Safety
+    ///
+    /// The stack is the one that runs a task now, of this class, and was made by [`Stack::new`].
+    #[inline(always)]
+    pub(crate) unsafe fn suspend(&self, class: SizeClass, here: usize) {
+        if self.record().wrapping_sub(here) >= class.bytes() {
+            return suspend_from_within();
+        }
+        let own = self.generator().get_local_data().cast::<Own<'static>>();
+        // SAFETY: the frame that holds it tells its address at the first entry, and lasts as long as the
+        // coroutine. Only this coroutine uses it, and it does nothing else meanwhile.
+        suspend_by(unsafe { &mut *own });
+    }
+}
+
 #[inline(always)]
-pub(crate) fn suspend() {
+fn suspend_by(own: &mut Own<'_>) {
+    #[cfg(gocoro_asan)]
+    return sanitizer::suspend(Some(|| own.yield_with(())));
+    #[cfg(not(gocoro_asan))]
+    own.yield_with(());
+}
+
+/// Suspends the running task from inside a generator that it runs: all that lies between goes with it.
+#[cold]
+#[inline(never)]
+fn suspend_from_within() {
     #[cfg(gocoro_asan)]
     return sanitizer::suspend(Some(|| generator::co_yield_with(())));
     #[cfg(not(gocoro_asan))]
@@ -301,13 +349,13 @@ pub(crate) fn suspend() {
 struct Bare(Stack);
 
 impl Bare {
-    fn new(body: impl FnOnce() + Send + 'static) -> Bare {
+    fn new(body: impl FnOnce(&mut Own<'_>) + Send + 'static) -> Bare {
         Bare::of(STACK_BYTES_MIN, body)
     }
 
-    fn of(bytes: usize, body: impl FnOnce() + Send + 'static) -> Bare {
+    fn of(bytes: usize, body: impl FnOnce(&mut Own<'_>) + Send + 'static) -> Bare {
         let words = bytes / size_of::<usize>();
-        let made = Gn::<()>::new_opt::<(), _>(words, move || whole(body));
+        let made = Gn::<()>::new_scoped_opt(words, move |mut own| whole(|| body(&mut own)));
         Bare(Stack::from_made(made, SizeClass::at(0)))
     }
 
@@ -331,9 +379,9 @@ impl Drop for Bare {
 pub fn switch_pairs(pairs: u64) -> Duration {
     let enough = Arc::new(AtomicBool::new(false));
     let theirs = enough.clone();
-    let mut bare = Bare::new(move || {
+    let mut bare = Bare::new(move |own| {
         while !theirs.load(Ordering::Relaxed) {
-            suspend();
+            suspend_by(own);
         }
     });
     let start = clock::now();
@@ -382,24 +430,24 @@ fn next_colour() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed) % COLOURS
 }
 
-fn enter(colour: u32) {
+fn enter(colour: u32, own: Own<'_>, tell: usize) {
     match colour {
-        0 => lowered::<0>(),
-        1 => lowered::<64>(),
-        2 => lowered::<128>(),
-        3 => lowered::<192>(),
-        4 => lowered::<256>(),
-        5 => lowered::<320>(),
-        6 => lowered::<384>(),
-        7 => lowered::<448>(),
-        8 => lowered::<512>(),
-        9 => lowered::<576>(),
-        10 => lowered::<640>(),
-        11 => lowered::<704>(),
-        12 => lowered::<768>(),
-        13 => lowered::<832>(),
-        14 => lowered::<896>(),
-        _ => lowered::<960>(),
+        0 => lowered::<0>(own, tell),
+        1 => lowered::<64>(own, tell),
+        2 => lowered::<128>(own, tell),
+        3 => lowered::<192>(own, tell),
+        4 => lowered::<256>(own, tell),
+        5 => lowered::<320>(own, tell),
+        6 => lowered::<384>(own, tell),
+        7 => lowered::<448>(own, tell),
+        8 => lowered::<512>(own, tell),
+        9 => lowered::<576>(own, tell),
+        10 => lowered::<640>(own, tell),
+        11 => lowered::<704>(own, tell),
+        12 => lowered::<768>(own, tell),
+        13 => lowered::<832>(own, tell),
+        14 => lowered::<896>(own, tell),
+        _ => lowered::<960>(own, tell),
     }
 }
 
@@ -414,11 +462,19 @@ fn whole(body: impl FnOnce()) {
 }
 
 #[inline(never)]
-fn lowered<const BYTES: usize>() {
+fn lowered<const BYTES: usize>(mut own: Own<'_>, tell: usize) {
     let pad = [MaybeUninit::<u8>::uninit(); BYTES];
     std::hint::black_box(&pad);
     let job = JOB.get().expect("installed before the first stack");
     whole(|| {
+        let own = &raw mut own;
+        let told = std::ptr::with_exposed_provenance::<AtomicPtr<Own<'static>>>(tell);
+        // SAFETY: `Stack::new` waits for this first entry, with the place still in its frame.
+        unsafe { (*told).store(own.cast(), Ordering::Relaxed) };
+        // SAFETY: this frame holds it, and between two suspensions nothing else uses it: the task that
+        // suspends by it is called from here.
+        let suspend = || suspend_by(unsafe { &mut *own });
+        suspend();
         while job() {
             suspend();
         }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::{self, AssertUnwindSafe};
+use std::thread;
 
 #[allow(unsafe_code)]
 pub(crate) mod count;
@@ -55,6 +56,24 @@ pub(crate) fn drop_quietly<T>(value: T) {
         }
     }
     std::mem::forget(caught);
+}
+
+/// Drops values, each of them also if the destructors of others panic. The first panic goes on when all are
+/// dropped, unless this thread unwinds already, where it would abort the process.
+pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
+    let mut first = None;
+    for value in values {
+        if let Err(payload) = catch(|| drop(value)) {
+            if first.is_none() && !thread::panicking() {
+                first = Some(payload);
+            } else {
+                drop_quietly(payload);
+            }
+        }
+    }
+    if let Some(payload) = first {
+        panic::resume_unwind(payload);
+    }
 }
 
 /// Runs a job whose panic has nowhere to go but the panic hook.

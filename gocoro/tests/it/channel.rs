@@ -10,6 +10,7 @@ mod dynamic;
 mod go;
 mod mpsc;
 mod oneshot;
+mod panics;
 mod rendezvous;
 mod storm;
 mod time;

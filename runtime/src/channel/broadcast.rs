@@ -16,6 +16,7 @@ use super::error::SendError;
 use super::lock::Lock;
 use crate::clock;
 use crate::park;
+use crate::unwind;
 use crate::waiters::{Arm, Choice, List, Place, Receive, Selectable};
 
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError};
@@ -369,7 +370,7 @@ impl<T> Drop for Receiver<T> {
             unread.extend(state.take(index));
         }
         drop(state);
-        drop(unread);
+        unwind::drop_each(unread);
     }
 }
 

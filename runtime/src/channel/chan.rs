@@ -13,6 +13,7 @@ use crate::current;
 use crate::loom::AtomicUsize;
 use crate::park;
 use crate::task::{Reason, Wake};
+use crate::unwind;
 use crate::waiters::{Limit, Node, Waiter};
 
 /// Why an operation has ended without a message's passing.
@@ -328,7 +329,7 @@ impl<T> Chan<T> {
         if self.receivers.fetch_sub(1, AcqRel) == 1 {
             let (wakes, messages) = self.lock().close_receiving();
             wakes.into_iter().for_each(Wake::give);
-            drop(messages);
+            unwind::drop_each(messages);
         }
     }
 }

@@ -233,11 +233,13 @@ impl<T> State<T> {
     }
 
     /// No receiver is left: those who wait to send are told in the same hold of the lock, and the
-    /// messages are the caller's to drop, without the lock.
+    /// messages are the caller's to drop, without the lock; also those of choices that were forgotten.
     pub(super) fn close_receiving(&mut self) -> (Vec<Wake>, VecDeque<T>) {
         self.receivers_gone = true;
         let wakes = iter::from_fn(|| self.tell_sender()).collect();
-        (wakes, std::mem::take(&mut self.buffer))
+        let mut messages = std::mem::take(&mut self.buffer);
+        messages.extend(std::mem::take(&mut self.held).into_iter().map(|(_, message)| message));
+        (wakes, messages)
     }
 
     /// Tells one receiver that no sender is left.

@@ -6,6 +6,7 @@ mod faults;
 mod hooks;
 mod limits;
 mod on_panic;
+mod polling;
 mod registered;
 mod refused;
 mod sizes;
@@ -102,6 +103,7 @@ fn child() {
         hooks::SCENARIOS,
         limits::SCENARIOS,
         on_panic::SCENARIOS,
+        polling::SCENARIOS,
         refused::SCENARIOS,
         registered::SCENARIOS,
         sizes::SCENARIOS,

@@ -229,8 +229,9 @@ macro_rules! colorless {
 ///
 /// The sources (`r`, `s`, `handle`, `x`, `io`, `timeout`) are evaluated once, in the order written,
 /// and borrowed; temporaries in them live as long as the `select!`, its bodies included. The value that
-/// an arm `send` sends is evaluated after the arm was chosen, and only then; the other side is waiting
-/// for it, so it should not take long. If it panics or leaves by `return`, `?` or `break`, or if the task
+/// an arm `send` sends is evaluated after the arm was chosen, and only then. On a channel of capacity zero
+/// a receiver is waiting for it meanwhile, which no timeout and no cancel of the receiver cuts short, so it
+/// should not take long: what does is made before the `select!`. If it panics or leaves by `return`, `?` or `break`, or if the task
 /// is cancelled meanwhile, nothing has been sent.
 ///
 /// The value of `select!` is that of the body that was run. Bodies are no closures: `?`, `break`,
@@ -256,6 +257,40 @@ macro_rules! colorless {
 /// is done with an error instead: with one that holds [`Cancelled`](crate::task::Cancelled) in a
 /// destructor of a task that unwinds and is cancelled, also if the cancel comes meanwhile; with
 /// `TimedOut` once an [`io_deadline`](crate::time::io_deadline) around it has passed.
+///
+/// `readable` asks the socket, and knows nothing of what a buffer around it has read ahead. A loop that waits
+/// for a socket and takes one line at a time out of a `BufReader` around it stalls when several lines come
+/// at once: the socket is empty, and the rest is in the buffer. So wait only when the buffer is empty:
+///
+/// ```
+/// use gocoro::net::{TcpListener, TcpStream};
+/// use gocoro::{channel, select};
+/// use std::io::{BufRead, BufReader, Write};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut far = TcpStream::connect(listener.local_addr()?)?;
+/// let mut reader = BufReader::new(listener.accept()?.0);
+/// let (_stop, stopped) = channel::bounded::<()>(0);
+/// far.write_all(b"three\nlines\nat once\n")?;
+///
+/// let mut lines = Vec::new();
+/// while lines.len() < 3 {
+///     if reader.buffer().is_empty() {
+///         select! {
+///             readable(reader.get_ref()) -> ready => ready?,
+///             recv(stopped) -> _ => break,
+///         }
+///     }
+///     let mut line = String::new();
+///     reader.read_line(&mut line)?;
+///     lines.push(line);
+/// }
+/// assert_eq!(lines, ["three\n", "lines\n", "at once\n"]);
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// The rest of a line that has come in part is waited for by `read_line`, whatever the other arms do. Where
+/// that matters, or where the buffer cannot be asked, let a task of its own read, and `recv` from it.
 ///
 /// # Panics
 ///

@@ -310,3 +310,31 @@ fn mistakes_are_named() {
     assert_eq!(text, "passed a receiver that wasn't selected");
     assert_eq!(channels[0].1.try_recv(), Ok(1), "and it is undone");
 }
+
+/// As crossbeam's: a set may be made in one place and used in another, and shared to be cloned.
+#[test]
+fn a_set_goes_to_another_task() {
+    matrix(|_| {
+        let ((quiet, none), (loud, some)) = (unbounded::<i32>(), unbounded());
+        let mut set = Select::new();
+        set.recv(&none);
+        let index = set.recv(&some);
+        loud.send(7).unwrap();
+        task::scope(|scope| {
+            let shared = &set;
+            let copy = scope.spawn(|| shared.clone().try_ready()).join().unwrap();
+            assert_eq!(copy, Ok(index));
+        });
+        let got = task::scope(|scope| {
+            let choosing = scope.spawn(|| {
+                let chosen = set.select();
+                assert_eq!(chosen.index(), index);
+                chosen.recv(&some)
+            });
+            choosing.join().unwrap()
+        });
+        assert_eq!(got, Ok(7));
+        drop(quiet);
+        assert_eq!(set.select().recv(&none), Err(RecvError));
+    });
+}

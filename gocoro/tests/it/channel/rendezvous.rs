@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Instant;
 
 use gocoro::channel::{SendTimeoutError, TryRecvError, TrySendError, bounded};
+use gocoro::{select, time};
 
 use super::{matrix, spawn};
 use crate::support::{SOON, until};
@@ -69,5 +71,32 @@ fn a_long_conversation() {
         drop(to);
         echo.wait();
         assert!(home.recv().is_err());
+    });
+}
+
+/// A receiver that has met a `send(…)` arm waits for its message however long that takes, as crossbeam's.
+#[test]
+fn a_message_that_is_being_made_is_waited_for_beyond_the_time() {
+    matrix(|peer| {
+        let (sender, receiver) = bounded(0);
+        let choosing = spawn(peer, move || {
+            select! {
+                send(sender, {
+                    let made = Instant::now() + 10 * SOON;
+                    time::sleep_until(made);
+                    made
+                }) -> sent => sent.unwrap(),
+            }
+        });
+        let made = loop {
+            // Until the two have met; then the time counts no more.
+            match time::timeout(SOON, || receiver.recv_timeout(SOON)) {
+                Ok(Ok(made)) => break made,
+                Ok(Err(error)) => assert!(error.is_timeout()),
+                Err(_) => {}
+            }
+        };
+        assert!(Instant::now() >= made);
+        choosing.wait();
     });
 }

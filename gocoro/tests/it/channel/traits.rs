@@ -27,6 +27,7 @@ fn sides_cross_threads_if_messages_do() {
     both::<mpsc::SyncSender<i32>>();
     send::<mpsc::Receiver<i32>>();
     send::<Iter<'_, i32>>();
+    both::<Select<'_>>();
     safe::<Sender<std::cell::Cell<i32>>>();
     safe::<Receiver<std::cell::Cell<i32>>>();
 }

@@ -92,7 +92,7 @@ impl Worker {
         if reported.contains(&task.spawned_at) {
             return None;
         }
-        let why = match Stack::new(task.class.get()) {
+        let why = match self.core.stacks.borrow_mut().make(task.class.get()) {
             Ok(stack) => return Some(stack),
             Err(error) => error,
         };

@@ -91,7 +91,7 @@ impl Worker {
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id, super::alone::attend)?;
         let warmed = core.stacks.borrow_mut().warm(shared.class, warm_stacks);
-        let kept_stack = match warmed.and_then(|()| Stack::new(shared.class)) {
+        let kept_stack = match warmed.and_then(|()| core.stacks.borrow_mut().make(shared.class)) {
             Ok(stack) => stack,
             Err(error) => {
                 super::stop::free_stacks(&core);

@@ -120,13 +120,13 @@ fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
     let record = Arc::new(AtomicUsize::new(0));
     let inside = Arc::new(Mutex::new(None));
     let (its_record, its_lines) = (record.clone(), inside.clone());
-    let mut bare = Bare::of(guard::bytes_with_guard(class), move |own| {
+    let mut bare = Bare::of(guard::bytes_with_guard(class), move |mut own| {
         let record = its_record.load(Ordering::Relaxed);
         if record != 0 {
             let lines = lines_of(record);
             *its_lines.lock().unwrap_or_else(PoisonError::into_inner) = Some(lines);
         }
-        super::suspend_by(own);
+        super::suspend_by(&mut own);
     });
     let lies_well = in_top_page(&bare.0);
     let at = bare.0.record();

@@ -15,12 +15,12 @@ mod pool;
 #[cfg(gocoro_asan)]
 mod sanitizer;
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -134,20 +134,19 @@ fn first_of_all() -> io::Result<()> {
 
 impl Stack {
     /// Makes a stack; an error if the kernel has none to give, or the guards' budget is used up.
-    pub(crate) fn new(class: SizeClass) -> io::Result<Stack> {
+    ///
+    /// # Safety
+    ///
+    /// `by` lasts as long as the stack, and belongs to its thread.
+    unsafe fn new(class: SizeClass, by: NonNull<Own<'static>>) -> io::Result<Stack> {
         let budget = budget::admit(class)?;
         let words = guard::bytes_with_guard(class) / size_of::<usize>();
         let colour = next_colour();
-        let told = AtomicPtr::<Own<'static>>::new(std::ptr::null_mut());
-        // The address of `told`, which outlives the first entry below.
-        let tell = (&raw const told).expose_provenance();
+        // What a body takes along has to be `Send`; this one stays on its thread.
+        let carried = by.as_ptr().expose_provenance();
         // The kernel may still refuse, if memory went elsewhere since; generator then panics.
-        let made = unwind::catch(|| {
-            // Made with an empty body first: only so does it get what `co_yield_with` needs.
-            let mut made = Gn::<()>::new_opt::<(), _>(words, || ());
-            made.scoped_init(move |own: Own<'_>| enter(colour, own, tell));
-            made
-        });
+        let made =
+            unwind::catch(|| Gn::<()>::new_opt::<(), _>(words, move || enter(colour, carried)));
         let Ok(made) = made else {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
         };
@@ -165,17 +164,13 @@ impl Stack {
         }
         #[cfg(gocoro_asan)]
         sanitizer::mapped(stack.usable(class));
-        // Enters it for the first time: it tells what it suspends by, and does so.
-        // SAFETY: it is not running, and belongs to this thread from now on.
-        unsafe { stack.resume() };
-        stack.generator().set_local_data(told.into_inner().cast());
+        // Where a suspension finds it. Anything but null marks the coroutine that `co_yield_with`
+        // suspends, also from inside a generator that the task itself runs.
+        stack.generator().set_local_data(by.as_ptr().cast());
         Ok(stack)
     }
 
-    fn from_made(mut made: Generator<'static, (), ()>, class: SizeClass) -> Stack {
-        // Marks it as the coroutine that `co_yield_with` suspends, also from inside a generator
-        // that the task itself runs.
-        made.set_local_data(NonNull::<u8>::dangling().as_ptr());
+    fn from_made(made: Generator<'static, (), ()>, class: SizeClass) -> Stack {
         let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
         #[cfg(not(gocoro_asan))]
         let _ = class;
@@ -300,31 +295,75 @@ impl Stack {
     }
 }
 
-/// By which a coroutine suspends itself, in its own frames.
+/// generator's handle to suspend by: whichever coroutine runs on this thread, not the one it was made for.
 type Own<'scope> = generator::Scope<'scope, 'static, (), ()>;
+
+/// What all stacks of a worker suspend by. It belongs to a coroutine that has ended, whose record takes
+/// what the suspensions yield: nothing, but written all the same.
+struct Hand {
+    by: Box<UnsafeCell<MaybeUninit<Own<'static>>>>,
+    _made_for: Bare,
+}
+
+impl Hand {
+    fn new() -> io::Result<Hand> {
+        budget::ask(STACK_BYTES_MIN)?;
+        let by = Box::new(UnsafeCell::new(MaybeUninit::uninit()));
+        let place = by.get().expose_provenance();
+        let mut made_for = Bare::new(move |own| {
+            let place = std::ptr::with_exposed_provenance_mut::<MaybeUninit<Own<'static>>>(place);
+            // SAFETY: the place is there until the end of `new` at least. Only a lifetime changes: what
+            // it refers to is the coroutine's record, which is kept beside it.
+            unsafe { (*place).write(std::mem::transmute::<Own<'_>, Own<'static>>(own)) };
+        });
+        made_for.resume();
+        Ok(Hand { by, _made_for: made_for })
+    }
+
+    fn pointer(&self) -> NonNull<Own<'static>> {
+        NonNull::new(self.by.get().cast()).expect("a box is never null")
+    }
+}
+
+impl std::fmt::Debug for Hand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hand").finish_non_exhaustive()
+    }
+}
 
 impl Stack {
     /// Suspends this stack, which is the running one: its resumer goes on. `here` is an address in the
     /// caller's frame.
     ///
-    /// A coroutine is suspended by the handle that generator gave to its body: inlined, it costs no frame
-    /// that the switch returns through, whose mispredicted return costs as much as the switch itself.
-    /// That handle suspends whichever coroutine runs, which may be another one: the task may run a
-    /// generator of its own and wait in there. Its frames lie elsewhere, by which it is known.
+    /// generator's handle is inlined and costs no frame that the switch returns through, whose mispredicted
+    /// return would cost as much as the switch itself. It suspends whichever coroutine runs, which may
+    /// be another one: the task may run a generator of its own and wait in there. The frames of that
+    /// lie elsewhere, by which it is known.
     ///
     /// # Safety
     ///
-    /// The stack is the one that runs a task now, of this class, and was made by [`Stack::new`].
+    /// The stack is the one that runs a task now, of this class, and came from a [`Pool`].
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self, class: SizeClass, here: usize) {
         if self.record().wrapping_sub(here) >= class.bytes() {
             return suspend_from_within();
         }
         let own = self.generator().get_local_data().cast::<Own<'static>>();
-        // SAFETY: the frame that holds it tells its address at the first entry, and lasts as long as the
-        // coroutine. Only this coroutine uses it, and it does nothing else meanwhile.
-        suspend_by(unsafe { &mut *own });
+        // SAFETY: the pool's, which outlives the stack.
+        suspend_by(&mut *unsafe { copy(own) });
     }
+}
+
+/// A copy for one suspension, so that no two of them borrow the same handle at once. That it refers to
+/// the same record as others is no matter: a suspension writes there, on this thread, and nobody reads.
+///
+/// # Safety
+///
+/// `own` came from [`Hand::pointer`], and that hand is alive, until the suspension is over.
+#[inline(always)]
+unsafe fn copy(own: *const Own<'static>) -> ManuallyDrop<Own<'static>> {
+    // SAFETY: the caller's promise; the copy is not dropped.
+    ManuallyDrop::new(unsafe { own.read() })
 }
 
 #[inline(always)]
@@ -349,13 +388,13 @@ fn suspend_from_within() {
 struct Bare(Stack);
 
 impl Bare {
-    fn new(body: impl FnOnce(&mut Own<'_>) + Send + 'static) -> Bare {
+    fn new(body: impl FnOnce(Own<'_>) + Send + 'static) -> Bare {
         Bare::of(STACK_BYTES_MIN, body)
     }
 
-    fn of(bytes: usize, body: impl FnOnce(&mut Own<'_>) + Send + 'static) -> Bare {
+    fn of(bytes: usize, body: impl FnOnce(Own<'_>) + Send + 'static) -> Bare {
         let words = bytes / size_of::<usize>();
-        let made = Gn::<()>::new_scoped_opt(words, move |mut own| whole(|| body(&mut own)));
+        let made = Gn::<()>::new_scoped_opt(words, move |own| whole(|| body(own)));
         Bare(Stack::from_made(made, SizeClass::at(0)))
     }
 
@@ -379,9 +418,9 @@ impl Drop for Bare {
 pub fn switch_pairs(pairs: u64) -> Duration {
     let enough = Arc::new(AtomicBool::new(false));
     let theirs = enough.clone();
-    let mut bare = Bare::new(move |own| {
+    let mut bare = Bare::new(move |mut own| {
         while !theirs.load(Ordering::Relaxed) {
-            suspend_by(own);
+            suspend_by(&mut own);
         }
     });
     let start = clock::now();
@@ -430,24 +469,24 @@ fn next_colour() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed) % COLOURS
 }
 
-fn enter(colour: u32, own: Own<'_>, tell: usize) {
+fn enter(colour: u32, own: usize) {
     match colour {
-        0 => lowered::<0>(own, tell),
-        1 => lowered::<64>(own, tell),
-        2 => lowered::<128>(own, tell),
-        3 => lowered::<192>(own, tell),
-        4 => lowered::<256>(own, tell),
-        5 => lowered::<320>(own, tell),
-        6 => lowered::<384>(own, tell),
-        7 => lowered::<448>(own, tell),
-        8 => lowered::<512>(own, tell),
-        9 => lowered::<576>(own, tell),
-        10 => lowered::<640>(own, tell),
-        11 => lowered::<704>(own, tell),
-        12 => lowered::<768>(own, tell),
-        13 => lowered::<832>(own, tell),
-        14 => lowered::<896>(own, tell),
-        _ => lowered::<960>(own, tell),
+        0 => lowered::<0>(own),
+        1 => lowered::<64>(own),
+        2 => lowered::<128>(own),
+        3 => lowered::<192>(own),
+        4 => lowered::<256>(own),
+        5 => lowered::<320>(own),
+        6 => lowered::<384>(own),
+        7 => lowered::<448>(own),
+        8 => lowered::<512>(own),
+        9 => lowered::<576>(own),
+        10 => lowered::<640>(own),
+        11 => lowered::<704>(own),
+        12 => lowered::<768>(own),
+        13 => lowered::<832>(own),
+        14 => lowered::<896>(own),
+        _ => lowered::<960>(own),
     }
 }
 
@@ -462,21 +501,15 @@ fn whole(body: impl FnOnce()) {
 }
 
 #[inline(never)]
-fn lowered<const BYTES: usize>(mut own: Own<'_>, tell: usize) {
+fn lowered<const BYTES: usize>(own: usize) {
     let pad = [MaybeUninit::<u8>::uninit(); BYTES];
     std::hint::black_box(&pad);
     let job = JOB.get().expect("installed before the first stack");
+    let own = std::ptr::with_exposed_provenance_mut::<Own<'static>>(own);
     whole(|| {
-        let own = &raw mut own;
-        let told = std::ptr::with_exposed_provenance::<AtomicPtr<Own<'static>>>(tell);
-        // SAFETY: `Stack::new` waits for this first entry, with the place still in its frame.
-        unsafe { (*told).store(own.cast(), Ordering::Relaxed) };
-        // SAFETY: this frame holds it, and between two suspensions nothing else uses it: the task that
-        // suspends by it is called from here.
-        let suspend = || suspend_by(unsafe { &mut *own });
-        suspend();
         while job() {
-            suspend();
+            // SAFETY: as in `Stack::suspend`.
+            suspend_by(&mut *unsafe { copy(own) });
         }
     });
     std::hint::black_box(&pad);

@@ -7,7 +7,7 @@
 use std::io;
 use std::time::Instant;
 
-use super::{CLASSES, SizeClass, Stack};
+use super::{CLASSES, Hand, SizeClass, Stack};
 use crate::limits::{POOL_LINGER, POOLED_STACKS_KEPT};
 
 /// What a stack keeps when its worker tidies up: enough for most tasks' next run.
@@ -17,6 +17,8 @@ const KEEP_BYTES: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     classes: [Class; CLASSES],
+    /// What its stacks suspend by; made for the first. The pool outlives them.
+    hand: Option<Hand>,
     /// When the surplus may go.
     surplus_at: Option<Instant>,
 }
@@ -35,11 +37,23 @@ impl Pool {
     #[inline]
     pub(crate) fn take(&mut self, class: SizeClass) -> io::Result<Stack> {
         let of_class = &mut self.classes[class.index()];
-        let Some(stack) = of_class.idle.pop() else { return Stack::new(class) };
+        let Some(stack) = of_class.idle.pop() else { return self.make(class) };
         let left = of_class.idle.len();
         of_class.trimmed = of_class.trimmed.min(left);
         of_class.unused = of_class.unused.min(left);
         Ok(stack)
+    }
+
+    /// A new stack.
+    #[cold]
+    pub(crate) fn make(&mut self, class: SizeClass) -> io::Result<Stack> {
+        let hand = match &mut self.hand {
+            Some(hand) => hand,
+            hand => hand.insert(Hand::new()?),
+        };
+        // SAFETY: a worker's pool, in which its stacks stay and which is dropped after them. A worker
+        // belongs to one thread.
+        unsafe { Stack::new(class, hand.pointer()) }
     }
 
     /// Takes an idle stack back.
@@ -105,7 +119,7 @@ impl Pool {
     /// Makes idle stacks until there are so many.
     pub(crate) fn warm(&mut self, class: SizeClass, count: usize) -> io::Result<()> {
         while self.classes[class.index()].idle.len() < count {
-            let stack = Stack::new(class)?;
+            let stack = self.make(class)?;
             self.put(stack, class);
         }
         Ok(())

@@ -146,6 +146,7 @@ pub fn shield<R>(f: impl FnOnce() -> R) -> R {
 /// assert!(handle.wait(), "a body that returns has its value, cancelled or not");
 /// ```
 pub fn is_cancelled() -> bool {
+    park::looked();
     current::task().is_some_and(|(_, task)| task.word.is_cancelled())
 }
 

@@ -4,6 +4,8 @@
 //! A task never leaves its worker's thread, so a [`Core`] that a task looked up stays right across
 //! its waits.
 
+mod pace;
+
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::thread;
@@ -16,6 +18,8 @@ use crate::task::word::Requests;
 use crate::task::{Flags, Header, Locals, ReadyQueue, TaskRef};
 use crate::timer::Timers;
 use crate::unwind::{Count, Counted};
+
+pub(crate) use pace::Pace;
 
 /// A worker, as its tasks see it. One thread's.
 #[derive(Debug)]
@@ -42,8 +46,14 @@ pub(crate) struct Core {
     pub(crate) panics: Option<Count>,
     /// Has the worker act on what comes, but run no task.
     pub(crate) attend: fn(&Core, Patience),
-    /// Operations left to the running task before it yields.
+    /// What is left to the running task before it gives way: see [`BUDGET`](crate::limits::BUDGET).
     pub(crate) budget: Cell<u32>,
+    /// How long the worker has run tasks without looking around.
+    pub(crate) pace: Pace,
+    /// Unstarted tasks in the worker's queue; not fewer than there are, for thieves do not count what they take.
+    pub(crate) unstarted: Cell<usize>,
+    /// Tasks that yielded while there were some: their places in `ready`, counted as [`ReadyQueue::end`] does.
+    pub(crate) yielded: RefCell<Vec<usize>>,
     /// Links of ended tasks that are still on their way here.
     pub(crate) links_due: Cell<usize>,
     /// The reactor's part of the worker, which only the reactor knows how to read.
@@ -82,6 +92,9 @@ impl Core {
             live: Cell::new(std::ptr::null()),
             live_count: Cell::new(0),
             budget: Cell::new(0),
+            pace: Pace::new(),
+            unstarted: Cell::new(0),
+            yielded: RefCell::default(),
             links_due: Cell::new(0),
             reactor: Cell::new(std::ptr::null()),
             worker: Cell::new(std::ptr::null()),

@@ -133,7 +133,8 @@ impl<T> JoinHandle<T> {
 
     /// Whether the task has ended. If so, [`JoinHandle::join`] returns at once.
     pub fn is_finished(&self) -> bool {
-        self.task().inner.word.is_done()
+        park::looked();
+        self.has_ended()
     }
 
     /// Cancels the task: it unwinds from where it waits, or from its next wait.
@@ -177,6 +178,11 @@ impl<T> JoinHandle<T> {
         self.task().id()
     }
 
+    /// As [`JoinHandle::is_finished`], and does not count: for a look in the middle of a wait.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task().inner.word.is_done()
+    }
+
     /// As [`JoinHandle::join`], with a wait that nothing cuts short.
     pub(crate) fn join_uncut(self) -> Result<T, JoinError> {
         wait_for_end_until(&self.task().inner, None, Reason::Children);
@@ -210,7 +216,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
             .field("task", self.task())
-            .field("finished", &self.is_finished())
+            .field("finished", &self.has_ended())
             .finish()
     }
 }

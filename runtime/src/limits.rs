@@ -27,6 +27,14 @@ pub(crate) const GUARD_PAGES: usize = 17;
 /// Tasks resumed before the worker looks at its inbox, timers and poll again.
 pub(crate) const BATCH_TASKS: u32 = 128;
 
+/// How long a worker resumes tasks before it does, whatever their number, as far as it looks at the clock: of the order
+/// of what a look around costs with a few hundred descriptors that are ready, so that it is a small part of all.
+pub(crate) const TURN_MAX: std::time::Duration = std::time::Duration::from_micros(100);
+
+/// How many tasks may be resumed before the clock is looked at, when those before were short: a reading takes 25 to 100
+/// nanoseconds, some switches' time. So many batches may be long when tasks become long.
+pub(crate) const LOOK_EVERY_MAX: u32 = 2 * BATCH_TASKS;
+
 /// Every so many picks the oldest unstarted task goes first, so that neither running tasks nor
 /// newer ones can keep it from starting; unless earlier ones hold it up, see [`EARLY_PAUSE`].
 pub(crate) const OLDEST_EVERY: u32 = 61;
@@ -35,14 +43,38 @@ pub(crate) const OLDEST_EVERY: u32 = 61;
 /// on: a tree of tasks takes memory by its depth, and a bit more the longer it takes.
 pub(crate) const EARLY_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// How many of them count, so that the pause is 64 ms at most.
-pub(crate) const EARLY_BRANCHES_MAX: usize = 7;
+/// How many of them count, so that the pause is 8 ms at most: old tasks start at a rate of a hundred a second at least,
+/// whatever those before them wait for. A tree that takes a second has some hundred stacks more for it.
+pub(crate) const EARLY_BRANCHES_MAX: usize = 4;
 
 /// Times in a row that the task just woken goes before the queue.
 pub(crate) const NEXT_STREAK_MAX: u32 = 16;
 
-/// Operations in a row that a task may complete without waiting before it yields.
-pub(crate) const BUDGET: u32 = 128;
+/// What a task may do in a row without waiting before it gives way, in units: 128 operations that might have waited.
+pub(crate) const BUDGET: u32 = 128 * UNITS_OPERATION;
+
+/// What an operation takes of it that might have waited: as much as eight looks.
+pub(crate) const UNITS_OPERATION: u32 = 8;
+
+/// What an operation takes that never waits: a look at something, a wake, a spawn.
+pub(crate) const UNITS_LOOK: u32 = 1;
+
+/// What an unwinding takes that was thrown before its task has waited: a microsecond or two, as many operations.
+pub(crate) const UNITS_THROW: u32 = 8 * UNITS_OPERATION;
+
+/// Of system calls the clock is looked at whenever so much of the budget has gone: each eighth, since one may take as
+/// long as a hundred other operations.
+pub(crate) const UNITS_PER_CLOCK_IO: u32 = 8 * UNITS_OPERATION;
+
+/// Likewise of looks, between which the program may compute: a clock costs as much as some dozens of them.
+pub(crate) const UNITS_PER_CLOCK_LOOKS: u32 = 256 * UNITS_LOOK;
+
+/// How long a task waits for a stack while its worker has other work: longer than a burst takes, and shorter than
+/// who waits for it gives up.
+pub(crate) const STACK_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How long a worker leaves the system alone that had no stack for it: what is asked for in vain costs a system call.
+pub(crate) const STACK_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Events taken from the poll at once.
 pub(crate) const EVENTS_MAX: usize = 1024;
@@ -83,6 +115,9 @@ pub(crate) const POOLED_STACKS_KEPT: usize = 64;
 
 /// How long more idle stacks than that are kept after the worker has fallen asleep.
 pub(crate) const POOL_LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How long a busy worker rests after it has given one back, which takes some microseconds.
+pub(crate) const POOL_STEP: std::time::Duration = std::time::Duration::from_micros(100);
 
 /// Ids taken from the process's counter at once by a worker.
 pub(crate) const ID_BLOCK: u64 = 1024;

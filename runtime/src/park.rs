@@ -18,6 +18,7 @@ use crate::trace;
 
 mod away;
 mod bounds;
+mod spend;
 mod throw;
 
 pub(crate) use bounds::{
@@ -25,6 +26,7 @@ pub(crate) use bounds::{
     not_thrown, park_std, scoped, shielded, throw_in_thread, throw_in_thread_or_stay, timeout,
     with_io_deadline, within_value,
 };
+pub(crate) use spend::{looked, spawned, spent, spent_io};
 
 /// Waits until it is woken, or until the deadline, or for no reason.
 ///
@@ -147,6 +149,9 @@ fn park_slow(
         return;
     }
     let unwinding = thread::panicking();
+    if reason != Reason::Children && spend::spent_by_throw(core, task, unwinding) {
+        return returned_slow(task, reason, unwinding, leave);
+    }
     throw_or_stay(task, reason, unwinding, leave);
     if task.has(Flags::TOKEN) {
         task.clear(Flags::TOKEN);
@@ -158,11 +163,7 @@ fn park_slow(
     let _timer = deadline.map(|at| Timer::set(core, at, task));
     task.reason.set(reason);
     task.run.set(Run::Parked);
-    if unwinding {
-        away::switch(core, task);
-    } else {
-        switch(task);
-    }
+    switch_with_count(core, task, unwinding);
     returned_slow(task, reason, unwinding, leave);
 }
 
@@ -216,6 +217,15 @@ fn switch_with_spans(task: &Header) {
     current::off_task(|| trace::put_back(&spans));
 }
 
+/// Suspends the running task; if it unwinds, the thread's count of panics goes with it.
+fn switch_with_count(core: &Core, task: &Header, unwinding: bool) {
+    if unwinding {
+        away::switch(core, task);
+    } else {
+        switch(task);
+    }
+}
+
 #[inline(always)]
 fn suspend(task: &Header) {
     let here = std::cell::Cell::new(0u8);
@@ -227,18 +237,34 @@ fn suspend(task: &Header) {
     unsafe { stack.suspend(task.class.get(), here) };
 }
 
-/// Goes to the end of the queue: other tasks, timers and I/O run first.
+/// Goes to the end of the queue: all tasks that are in it run first, or start.
 ///
 /// A cancel point.
 #[inline(always)]
 pub(crate) fn yield_now() {
     match current::task() {
-        Some((core, task)) => yield_task(core, task),
+        Some((core, task)) => {
+            yields_to_unstarted(core);
+            yield_task(core, task);
+        }
         None => {
             thread::yield_now();
             bounds::throw_in_thread();
         }
     }
+}
+
+/// Has the worker start those first that are to be started now: the running task is about to yield.
+#[inline(always)]
+fn yields_to_unstarted(core: &Core) {
+    if core.unstarted.get() > 0 {
+        keep_place(core);
+    }
+}
+
+#[cold]
+fn keep_place(core: &Core) {
+    core.yielded.borrow_mut().push(core.ready.end());
 }
 
 #[inline(always)]
@@ -258,28 +284,12 @@ fn yield_task(core: &Core, task: &Header) {
 #[inline(never)]
 fn yield_slow(core: &Core, task: &Header) {
     let unwinding = thread::panicking();
+    spend::spent_by_throw(core, task, unwinding);
     throw_pending(task, Reason::Park, unwinding);
     task.run.set(Run::Queued);
     core.ready.push(task);
-    if unwinding {
-        away::switch(core, task);
-    } else {
-        switch(task);
-    }
+    switch_with_count(core, task, unwinding);
     throw_pending(task, Reason::Park, unwinding);
-}
-
-/// Counts an operation that did not have to wait; the last of the budget yields.
-#[inline(always)]
-pub(crate) fn spent() {
-    if let Some((core, task)) = current::task() {
-        let left = core.budget.get();
-        if left > 1 {
-            core.budget.set(left - 1);
-        } else {
-            yield_task(core, task);
-        }
-    }
 }
 
 /// Whether a cancel or an expiry is pending for the task, and no shield hides it.

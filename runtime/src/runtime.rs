@@ -153,7 +153,7 @@ impl Runtime {
     ///
     /// # Parks
     ///
-    /// Never.
+    /// As [`task::spawn`](crate::spawn::spawn).
     ///
     /// # Examples
     ///

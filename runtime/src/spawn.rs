@@ -1,23 +1,23 @@
 //! Starting tasks, and what a task asks of itself.
 
 mod options;
+mod own;
 
 use std::fmt;
 use std::io;
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::clock;
-use crate::current;
 use crate::join::JoinHandle;
 use crate::park;
 use crate::scheduler::{self, Shared};
-use crate::stack::{self, SizeClass};
-use crate::task::{self, Created, Flags, Reason, Task};
+use crate::stack::SizeClass;
+use crate::task::{self, Created, Task};
 
 pub(crate) use options::Options;
 use options::Traits;
+pub(crate) use own::running;
+pub use own::{current, park, park_timeout, remaining_stack, try_current, yield_now};
 
 /// Spawns a task and returns the right to its result.
 ///
@@ -26,7 +26,7 @@ use options::Traits;
 ///
 /// # Parks
 ///
-/// Never.
+/// Not for this task. One that spawns a thousand without a wait lets them start, and goes on; that is no cancel point.
 ///
 /// # Examples
 ///
@@ -55,7 +55,7 @@ where
 ///
 /// # Parks
 ///
-/// Never.
+/// Not for this task. One that spawns a thousand without a wait lets them start, and goes on; that is no cancel point.
 ///
 /// # Panics
 ///
@@ -197,6 +197,7 @@ pub(crate) fn spawn_inner<F, T>(
 where
     F: FnOnce() -> T,
 {
+    park::spawned();
     scheduler::check_not_forked();
     match scheduler::current_worker() {
         Some(worker) => {
@@ -228,6 +229,7 @@ fn spawn_on<F, T>(
 where
     F: FnOnce() -> T,
 {
+    park::spawned();
     scheduler::check_not_forked();
     let id = scheduler::take_ids(1);
     let traits = options.resolve(false, shared, id, at)?;
@@ -321,141 +323,6 @@ where
     let Traits { class, kind, meta } = traits;
     let (task, spawned) = task::create(f, Created { id, home, kind, class, spawned_at: at, meta });
     (task, JoinHandle::new(spawned))
-}
-
-/// The task that runs this.
-///
-/// # Panics
-///
-/// On a plain thread: see [`try_current`].
-///
-/// # Examples
-///
-/// ```
-/// let handle = gocoro::go!({ gocoro::task::current().id() });
-/// let id = handle.id();
-/// assert_eq!(handle.wait(), id);
-/// ```
-pub fn current() -> Task {
-    match try_current() {
-        Some(task) => task,
-        None => panic!("task::current outside a task; try_current tells whether this is one"),
-    }
-}
-
-/// The task that runs this; `None` on a plain thread.
-///
-/// # Examples
-///
-/// ```
-/// assert!(gocoro::task::try_current().is_none());
-/// assert!(gocoro::go!({ gocoro::task::try_current().is_some() }).wait());
-/// ```
-pub fn try_current() -> Option<Task> {
-    let (_, task) = current::task()?;
-    // SAFETY: the task runs, so its worker holds a reference.
-    Some(Task::new(unsafe { task::TaskRef::retain(task) }))
-}
-
-/// How many bytes of its stack the running task has left, above the guard; `None` on a plain thread.
-///
-/// For recursion that can go deep, to stop in time or to go on in a task with a larger stack.
-///
-/// # Examples
-///
-/// ```
-/// assert_eq!(gocoro::task::remaining_stack(), None);
-///
-/// let small = gocoro::task::Builder::new().stack_size(64 * 1024);
-/// let left = small.spawn(|| gocoro::task::remaining_stack().unwrap()).unwrap().wait();
-/// assert!(left < 64 * 1024);
-/// ```
-pub fn remaining_stack() -> Option<usize> {
-    let (_, task) = current::task()?;
-    // SAFETY: on the thread of the task that runs.
-    let stack = unsafe { task.stack() }?;
-    stack::remaining(stack, task.class.get())
-}
-
-/// Lets other tasks, timers and I/O go first, then goes on.
-///
-/// # Parks
-///
-/// Always, for a moment: the task goes to the end of its worker's queue. On a plain thread it is
-/// [`std::thread::yield_now`]. A cancel point.
-///
-/// # Examples
-///
-/// ```
-/// gocoro::task::yield_now();
-/// ```
-#[inline(always)]
-pub fn yield_now() {
-    park::yield_now();
-}
-
-/// Waits until the task's token is there, and takes it.
-///
-/// The token is given by [`Task::unpark`]; there is at most one. As [`std::thread::park`], but
-/// without wakes for no reason.
-///
-/// # Parks
-///
-/// Unless the token is there. On a plain thread it is [`std::thread::park`].
-///
-/// # Examples
-///
-/// ```
-/// let handle = gocoro::go!({ gocoro::task::park() });
-/// handle.task().unpark();
-/// handle.wait();
-/// ```
-#[inline(always)]
-pub fn park() {
-    let Some((core, task)) = current::task() else {
-        return park::park_std(None);
-    };
-    if task.has(Flags::PERMIT) {
-        park::spent();
-    } else {
-        loop {
-            park::park_task(core, task, Reason::Park, None);
-            if task.has(Flags::PERMIT) {
-                break;
-            }
-        }
-    }
-    task.clear(Flags::PERMIT);
-}
-
-/// Waits until the task's token is there, and takes it, but not longer than `timeout`.
-///
-/// # Parks
-///
-/// As [`park()`].
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-///
-/// gocoro::go!({ gocoro::task::park_timeout(Duration::from_millis(1)) }).wait();
-/// ```
-pub fn park_timeout(timeout: Duration) {
-    let Some((core, task)) = current::task() else {
-        return park::park_std(clock::after(timeout));
-    };
-    let deadline = clock::after(timeout);
-    loop {
-        if task.has(Flags::PERMIT) {
-            park::spent();
-            return task.clear(Flags::PERMIT);
-        }
-        if deadline.is_some_and(|at| clock::now() >= at) {
-            return;
-        }
-        park::park_task(core, task, Reason::Park, deadline);
-    }
 }
 
 impl fmt::Display for Task {

@@ -1,5 +1,8 @@
 //! Fairness and placement: whatever one task does, the others go on.
 
+mod loops;
+mod turns;
+
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};

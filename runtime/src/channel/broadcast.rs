@@ -206,11 +206,13 @@ impl<T> Sender<T> {
 
     /// How many receivers there are.
     pub fn receiver_count(&self) -> usize {
+        park::looked();
         self.shared.lock().receivers
     }
 
     /// How many messages are kept for receivers.
     pub fn len(&self) -> usize {
+        park::looked();
         self.shared.lock().kept.len()
     }
 
@@ -324,6 +326,11 @@ impl<T> Receiver<T> {
 
     /// How many messages there are to receive, with those that are lost.
     pub fn len(&self) -> usize {
+        park::looked();
+        self.unread()
+    }
+
+    fn unread(&self) -> usize {
         let mut state = self.shared.lock();
         (state.next - *state.position(self.number)) as usize
     }
@@ -382,7 +389,7 @@ impl<T> fmt::Debug for Sender<T> {
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unread = self.len();
+        let unread = self.unread();
         describe(&self.shared, f.debug_struct("Receiver").field("unread", &unread))
     }
 }
@@ -427,7 +434,7 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
     }
 
     fn is_ready(&self) -> bool {
-        !self.receiver.is_empty() || self.receiver.shared.lock().senders == 0
+        self.receiver.unread() > 0 || self.receiver.shared.lock().senders == 0
     }
 
     fn link(&self, place: Place<'_>) -> bool {

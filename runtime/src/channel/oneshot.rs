@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::arm::RecvArm;
 use super::chan::{Chan, Failure};
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::park;
 use crate::waiters::{Limit, Receive, Selectable};
 
 /// Makes a channel for one message.
@@ -60,6 +61,7 @@ impl<T> Sender<T> {
 
     /// Whether the receiver is gone.
     pub fn is_closed(&self) -> bool {
+        park::looked();
         self.chan.lock().is_closed_for_sending()
     }
 }

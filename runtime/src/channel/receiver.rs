@@ -185,6 +185,7 @@ impl<T> Receiver<T> {
 
     /// Whether a send would have to wait for room. A channel of capacity zero is always full.
     pub fn is_full(&self) -> bool {
+        park::looked();
         match &self.flavor {
             Flavor::Chan(chan) => !chan.lock().has_room(),
             Flavor::Timed(timed) => timed.is_due(),
@@ -195,6 +196,7 @@ impl<T> Receiver<T> {
     /// How many messages the channel holds; what a [`SelectedOperation`](super::SelectedOperation) had
     /// received and gave back counts beyond the capacity.
     pub fn len(&self) -> usize {
+        park::looked();
         match &self.flavor {
             Flavor::Chan(chan) => chan.lock().len(),
             Flavor::Timed(timed) => usize::from(timed.is_due()),

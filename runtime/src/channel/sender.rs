@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::arm::SendArm;
 use super::chan::{Chan, Failure};
 use super::error::{SendError, SendTimeoutError, TrySendError};
+use crate::park;
 use crate::waiters::Limit;
 
 /// The sending side of a channel. It can be cloned and shared.
@@ -171,12 +172,14 @@ impl<T> Sender<T> {
 
     /// Whether a send would have to wait for room. A channel of capacity zero is always full.
     pub fn is_full(&self) -> bool {
+        park::looked();
         !self.chan.lock().has_room()
     }
 
     /// How many messages the channel holds; what a [`SelectedOperation`](super::SelectedOperation) had
     /// received and gave back counts beyond the capacity.
     pub fn len(&self) -> usize {
+        park::looked();
         self.chan.lock().len()
     }
 

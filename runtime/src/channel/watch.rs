@@ -145,6 +145,7 @@ impl<T> Sender<T> {
 
     /// The value now.
     pub fn borrow(&self) -> Ref<T> {
+        park::looked();
         Ref(self.shared.lock().value.clone())
     }
 
@@ -159,6 +160,7 @@ impl<T> Sender<T> {
 
     /// How many receivers there are.
     pub fn receiver_count(&self) -> usize {
+        park::looked();
         self.shared.lock().receivers
     }
 
@@ -171,11 +173,13 @@ impl<T> Sender<T> {
 impl<T> Receiver<T> {
     /// The value now. It counts as seen only by [`Receiver::borrow_and_update`].
     pub fn borrow(&self) -> Ref<T> {
+        park::looked();
         Ref(self.shared.lock().value.clone())
     }
 
     /// The value now, which is no change any more.
     pub fn borrow_and_update(&self) -> Ref<T> {
+        park::looked();
         let state = self.shared.lock();
         self.seen.store(state.version, Relaxed);
         Ref(state.value.clone())
@@ -266,6 +270,11 @@ impl<T> Receiver<T> {
     ///
     /// No sender is left.
     pub fn has_changed(&self) -> Result<bool, RecvError> {
+        park::looked();
+        self.changes()
+    }
+
+    fn changes(&self) -> Result<bool, RecvError> {
         let state = self.shared.lock();
         match state.senders {
             0 => Err(RecvError),
@@ -346,7 +355,7 @@ impl<T: fmt::Debug> fmt::Debug for Sender<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (value, changed) = (self.borrow(), self.has_changed());
+        let (value, changed) = (self.borrow(), self.changes());
         f.debug_struct("Receiver").field("value", &value).field("changed", &changed).finish()
     }
 }
@@ -377,7 +386,7 @@ unsafe impl<T> Choice for ChangedArm<'_, T> {
     }
 
     fn is_ready(&self) -> bool {
-        self.receiver.has_changed() != Ok(false)
+        self.receiver.changes() != Ok(false)
     }
 
     fn link(&self, place: Place<'_>) -> bool {

@@ -337,7 +337,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// As any operation that does not wait: it yields once in a while.
     pub fn len(&self) -> usize {
-        park::spent();
+        park::looked();
         let (running, ended) = self.shared.counts();
         running + ended
     }

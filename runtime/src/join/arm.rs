@@ -58,7 +58,7 @@ unsafe impl<T> Choice for JoinArm<'_, T> {
     }
 
     fn is_ready(&self) -> bool {
-        self.handle.is_finished()
+        self.handle.has_ended()
     }
 
     fn link(&self, place: Place<'_>) -> bool {

@@ -28,6 +28,7 @@ use crate::waiters::{JoinNode, Waiter};
 /// assert_eq!(squares.unwrap(), [0, 1, 4]);
 /// ```
 pub fn wait_all<T>(tasks: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<Result<T, JoinError>> {
+    park::looked();
     let tasks: Vec<_> = tasks.into_iter().collect();
     tasks.into_iter().map(JoinHandle::join).collect()
 }
@@ -65,6 +66,7 @@ pub fn wait_any<T>(
     mut tasks: Vec<JoinHandle<T>>,
 ) -> Option<(usize, Result<T, JoinError>, Vec<JoinHandle<T>>)> {
     if tasks.is_empty() {
+        park::looked();
         return None;
     }
     let at = first_ended(&tasks);
@@ -74,7 +76,7 @@ pub fn wait_any<T>(
 
 fn first_ended<T>(tasks: &[JoinHandle<T>]) -> usize {
     park::spent();
-    if let Some(at) = tasks.iter().position(JoinHandle::is_finished) {
+    if let Some(at) = tasks.iter().position(JoinHandle::has_ended) {
         return at;
     }
     tasks.iter().for_each(|handle| refuse_own(&handle.task().inner));

@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Type};
 
 use super::io::Socket;
 use super::options::Options;
+use crate::park;
 use crate::reactor::Direction;
 
 /// Connections that may wait to be accepted: what Linux itself allows by default
@@ -18,6 +19,8 @@ const BACKLOG_MAX: i32 = 4096;
 
 /// Connects to one address, waiting no longer than until `deadline`.
 pub(super) fn connect(addr: SocketAddr, deadline: Option<Instant>) -> io::Result<Socket> {
+    // On loopback it is refused at once.
+    park::spent_io();
     let socket = nonblocking(addr)?;
     let pending = match socket.connect(&addr.into()) {
         Ok(()) => false,
@@ -38,6 +41,7 @@ pub(super) fn connect(addr: SocketAddr, deadline: Option<Instant>) -> io::Result
 
 /// Binds to one address and listens. The descriptor is non-blocking.
 pub(super) fn listen(addr: SocketAddr) -> io::Result<Socket> {
+    park::looked();
     let socket = nonblocking(addr)?;
     // As std: a server must be able to restart while connections of its predecessor linger.
     socket.set_reuse_address(true)?;

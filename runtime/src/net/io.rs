@@ -57,8 +57,9 @@ impl Socket {
         &self.options
     }
 
-    /// For the options that live in the kernel.
+    /// For what the kernel is told or asked that never waits.
     pub(super) fn kernel(&self) -> SockRef<'_> {
+        park::looked();
         SockRef::from(self)
     }
 
@@ -73,7 +74,7 @@ impl Socket {
     ) -> io::Result<T> {
         if self.options.nonblocking() {
             // The readiness is not asked: nobody may ever poll for the caller, who may be spinning.
-            park::spent();
+            park::spent_io();
             return attempt(self.fd());
         }
         self.io_until(direction, || self.deadline(direction), attempt)
@@ -90,7 +91,7 @@ impl Socket {
         deadline: impl FnOnce() -> Option<Instant>,
         mut attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        park::spent();
+        park::spent_io();
         if !self.source.is_used_up(direction) {
             match attempt(self.fd()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -189,21 +190,25 @@ impl Socket {
     }
 
     pub(super) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        park::spent_io();
         let count = sys::recv(self.fd(), buf, 0)?;
         Ok(self.transferred(Direction::Read, count, buf.len()))
     }
 
     pub(super) fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        park::spent_io();
         let count = sys::recv_vectored(self.fd(), bufs)?;
         Ok(self.transferred(Direction::Read, count, sys::taken(bufs)))
     }
 
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        park::spent_io();
         let count = sys::send(self.fd(), buf)?;
         Ok(self.transferred(Direction::Write, count, buf.len()))
     }
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        park::spent_io();
         let count = sys::send_vectored(self.fd(), bufs)?;
         Ok(self.transferred(Direction::Write, count, sys::taken(bufs)))
     }

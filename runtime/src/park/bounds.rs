@@ -9,8 +9,9 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
+use super::spend::{spent, spent_by_throw};
 use super::throw::throw_now;
-use super::{interrupt_local, is_interrupted, spent, throw_pending};
+use super::{interrupt_local, is_interrupted, throw_pending};
 use crate::clock;
 use crate::current::{self, Core};
 use crate::parker::Parker;
@@ -223,7 +224,7 @@ pub(crate) fn is_interrupted_here() -> bool {
 ///
 /// Sees what the worker has not been told yet: that waits until the task lets it run.
 pub(crate) fn checkpoint() {
-    let Some((_, task)) = current::task() else { return throw_in_thread() };
+    let Some((core, task)) = current::task() else { return throw_in_thread() };
     if task.word.is_cancelled() {
         task.set(Flags::CANCEL);
     }
@@ -232,7 +233,9 @@ pub(crate) fn checkpoint() {
     if !first.is_null() && unsafe { boundary::expire(first, clock::now()) } {
         task.set(Flags::EXPIRED);
     }
-    throw_pending(task, Reason::Park, thread::panicking());
+    let unwinding = thread::panicking();
+    spent_by_throw(core, task, unwinding);
+    throw_pending(task, Reason::Park, unwinding);
     spent();
 }
 

@@ -8,6 +8,7 @@ mod default;
 mod early;
 pub(crate) mod idle;
 mod job;
+mod owed;
 mod pick;
 mod panics;
 mod shared;

@@ -2,7 +2,7 @@
 
 use super::worker::Worker;
 use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
-use crate::stack::{self, SizeClass};
+use crate::stack::{SizeClass, Stack};
 use crate::task::{Flags, Header, TaskRef};
 
 /// How many switches ahead a task's header is fetched, and its stack, for which the header must have come.
@@ -50,9 +50,8 @@ impl Worker {
         }
         self.streak.set(0);
         // Those that go on and those that start take turns, so that neither keep the other waiting.
-        if !self.unstarted.is_empty()
-            && self.starts_next.replace(!self.starts_next.get())
-            && let Some(task) = self.start_newest()
+        if !self.unstarted.is_empty(&self.core)
+            && let Some(task) = self.start_in_turn()
         {
             return Some(task);
         }
@@ -99,10 +98,18 @@ impl Worker {
             .for_each(prefetch_stack::<FRAME_LINES_MANY>);
     }
 
+    #[inline(always)]
+    fn start_in_turn(&self) -> Option<*const Header> {
+        if self.owes_starts() {
+            return self.start_owed();
+        }
+        if self.starts_next.replace(!self.starts_next.get()) { self.start_newest() } else { None }
+    }
+
     /// Starts this task if it is the newest here.
     #[inline]
     pub(super) fn start_wanted(&self, wanted: *const Header) -> Option<*const Header> {
-        let newest = self.unstarted.pop()?;
+        let newest = self.unstarted.pop(&self.core)?;
         if newest.as_ptr() == wanted {
             return self.start(newest);
         }
@@ -112,39 +119,43 @@ impl Worker {
 
     /// Queues an unstarted task again that was taken out.
     pub(super) fn push_back(&self, task: TaskRef) {
-        self.unstarted.push(task);
+        self.unstarted.push(&self.core, task);
         // A worker that looked meanwhile has not seen it, and this one may be busy for long.
         self.owes_look.set(true);
     }
 
     #[cold]
     pub(super) fn start_oldest(&self) -> Option<*const Header> {
-        if self.starved.get() || self.unstarted.is_empty() {
+        if self.unstarted.is_empty(&self.core) || !self.early.is_free(self.core.mailbox.id()) {
             return None;
         }
-        if !self.early.is_free(self.core.mailbox.id()) {
-            return None;
-        }
-        let task = self.unstarted.pop_oldest(self.seat())?;
+        let task = self.unstarted.pop_oldest(&self.core, self.seat())?;
         self.early.start(&task);
         self.start(task)
     }
 
     pub(super) fn start_newest(&self) -> Option<*const Header> {
-        if self.starved.get() {
-            return None;
-        }
-        let task = self.unstarted.pop()?;
+        let task = self.unstarted.pop(&self.core)?;
         self.start(task)
     }
 
-    /// Gives an unstarted task a stack and claims it. `None`: there is no stack, so it is queued again.
+    /// Gives an unstarted task a stack and claims it. `None`: there is no stack, so it waits for one.
     #[inline]
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
         let class = task.class.get();
+        // Those that wait for such a stack go first.
+        if !self.starved.is_empty() && self.starved.is_short(class) {
+            return self.start_later(task);
+        }
         let Ok(stack) = self.core.stacks.borrow_mut().take(class) else {
             return self.start_later(task);
         };
+        Some(self.start_on(task, stack))
+    }
+
+    /// Claims an unstarted task for this stack of its class.
+    #[inline(always)]
+    pub(super) fn start_on(&self, task: TaskRef, stack: Stack) -> *const Header {
         let requests = task.word.claim(self.core.mailbox.id());
         let raw = self.core.adopt(task, requests);
         // SAFETY: claimed by this worker just now, so alive, and its fields are this thread's.
@@ -155,19 +166,15 @@ impl Worker {
         }
         // SAFETY: as above.
         unsafe { header.give_stack(stack) };
-        Some(raw)
+        raw
     }
 
-    /// Queues a task again for which there is no stack now.
-    #[cold]
-    fn start_later(&self, task: TaskRef) -> Option<*const Header> {
-        self.starved.set(true);
-        self.push_back(task);
-        None
-    }
-
-    pub(super) fn put_stack(&self, stack: stack::Stack, class: SizeClass) {
-        self.starved.set(false);
+    /// Takes the stack of a task that ended back.
+    #[inline]
+    pub(super) fn put_stack(&self, stack: Stack, class: SizeClass) {
+        if !self.starved.is_empty() {
+            return self.put_stack_for_starved(stack, class);
+        }
         self.core.stacks.borrow_mut().put(stack, class);
     }
 }

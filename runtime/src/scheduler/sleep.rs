@@ -56,7 +56,7 @@ impl Worker {
     ///
     /// The last to look may have been counted on by spawns that woke nobody.
     pub(super) fn search(&self) -> bool {
-        if self.shared.seats.len() == 1 || self.starved.get() {
+        if self.shared.seats.len() == 1 {
             return false;
         }
         // Plainly nothing: the counter, which all workers share, is left alone. What this worker owes
@@ -88,7 +88,7 @@ impl Worker {
             task = shared.steal(self.index, 1);
         }
         let Some(task) = task else { return false };
-        self.unstarted.push(task);
+        self.unstarted.push(&self.core, task);
         true
     }
 
@@ -103,6 +103,17 @@ impl Worker {
             unsafe { stack.free(class) };
         }
         Some(stacks.surplus_at(now)?.saturating_duration_since(now))
+    }
+
+    /// Likewise a worker that has much to do, one of them at a time.
+    #[inline]
+    pub(super) fn tidy_a_bit(&self) {
+        let Some(now) = self.core.pace.seen() else { return };
+        let surplus = self.core.stacks.borrow_mut().step(now);
+        if let Some((stack, class)) = surplus {
+            // SAFETY: idle, and with no current task the job function returns `false`.
+            unsafe { stack.free(class) };
+        }
     }
 
     /// Looks at the inbox for a while, if that has paid lately; whether something is there.
@@ -152,7 +163,7 @@ impl Worker {
                 return true;
             }
             self.shared.idle.announce(self.index);
-            if !self.starved.get() && self.shared.has_stealable(self.index) {
+            if self.shared.has_stealable(self.index) {
                 // It goes round once more, to search; or has another do so, if own work comes first.
                 self.shared.idle.retract(self.index);
                 self.owes_look.set(true);

@@ -1,37 +1,151 @@
 //! Tasks for which no stack can be had.
+//!
+//! It is a size that there are no stacks of: a task of another size starts all the same. A task that its worker has no
+//! stack for is handed to each other worker once, for those keep idle ones. The last of them lets it wait for a stack of
+//! its size, and refuses it when the worker would sleep, and so nothing is about to be given back; or at the latest after
+//! [`STACK_WAIT_MAX`].
 
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io::Write;
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use super::worker::Worker;
-use crate::stack::{self, Stack};
+use crate::clock;
+use crate::limits::{BATCH_TASKS, STACK_RETRY, STACK_WAIT_MAX};
+use crate::stack::{self, SizeClass, Stack};
 use crate::task::{Flags, Header, Reason, TaskRef};
 
+/// Unstarted tasks of a worker that wait for stacks.
+#[derive(Debug, Default)]
+pub(super) struct Starved {
+    /// By their stacks' size; none of the queues is empty.
+    sizes: RefCell<Vec<Short>>,
+    /// How many sizes those are.
+    count: Cell<usize>,
+    /// When the system was last asked.
+    asked: Cell<Option<Instant>>,
+}
+
+/// Those that wait for stacks of one size, the longest first, and since when.
+#[derive(Debug)]
+struct Short {
+    class: SizeClass,
+    waiting: VecDeque<(TaskRef, Instant)>,
+}
+
+impl Starved {
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.count.get() == 0
+    }
+
+    pub(super) fn is_short(&self, class: SizeClass) -> bool {
+        self.sizes.borrow().iter().any(|short| short.class == class)
+    }
+
+    fn push(&self, task: TaskRef) {
+        let (class, entry) = (task.class.get(), (task, clock::now()));
+        let mut sizes = self.sizes.borrow_mut();
+        match sizes.iter_mut().find(|short| short.class == class) {
+            Some(short) => short.waiting.push_back(entry),
+            None => sizes.push(Short { class, waiting: VecDeque::from([entry]) }),
+        }
+        self.count.set(sizes.len());
+    }
+
+    /// Takes the one that has waited longest of those that `which` selects, by size and time.
+    fn take(&self, which: impl Fn(SizeClass, Instant) -> bool) -> Option<TaskRef> {
+        let mut sizes = self.sizes.borrow_mut();
+        let longest = sizes.iter().enumerate().filter_map(|(at, short)| {
+            let (_, since) = short.waiting.front()?;
+            which(short.class, *since).then_some((*since, at))
+        });
+        let (_, at) = longest.min()?;
+        let (task, _) = sizes[at].waiting.pop_front()?;
+        if sizes[at].waiting.is_empty() {
+            sizes.remove(at);
+        }
+        self.count.set(sizes.len());
+        Some(task)
+    }
+}
+
 impl Worker {
-    /// Tasks for which there is no stack, and nothing to wait for that would give one back soon.
+    /// There is no stack for this task now.
     #[cold]
-    pub(super) fn refuse_starved(&self) -> bool {
-        if !self.starved.replace(false) || self.unstarted.is_empty() {
-            return false;
+    pub(super) fn start_later(&self, task: TaskRef) -> Option<*const Header> {
+        let (asked, workers) = (task.depth.get() + 1, self.shared.seats.len());
+        task.depth.set(asked);
+        if task.kind.local || asked as usize >= workers {
+            self.starved.push(task);
+        } else {
+            let next = (self.index + 1) % workers;
+            self.shared.place_at(&self.shared.seats[next], task);
         }
-        // Once more: another worker may have given memory back.
-        if let Some(task) = self.start_newest() {
-            self.core.ready.push(task);
-            return true;
+        None
+    }
+
+    /// A stack of this size is free again: the task that has waited longest for one gets it.
+    #[cold]
+    pub(super) fn put_stack_for_starved(&self, stack: Stack, class: SizeClass) {
+        match self.starved.take(|size, _| size == class) {
+            Some(task) => self.core.ready.push(self.start_on(task, stack)),
+            None => self.core.stacks.borrow_mut().put(stack, class),
         }
-        if let Some(task) = self.unstarted.pop() {
-            if let Some(stack) = self.report_refused(&task) {
-                // Had after all.
-                self.put_stack(stack, task.class.get());
-                self.push_back(task);
-            } else if task.kind.local {
-                self.refuse_local(task);
-            } else {
-                self.shared.refuse(task);
+    }
+
+    /// Once a turn: starts those for which memory has come back, from wherever; refuses those that have waited too
+    /// long.
+    #[cold]
+    pub(super) fn serve_starved(&self) {
+        let now = clock::now();
+        if self.starved.asked.get().is_some_and(|at| now < at + STACK_RETRY) {
+            return;
+        }
+        self.starved.asked.set(Some(now));
+        let sizes: Vec<_> = self.starved.sizes.borrow().iter().map(|short| short.class).collect();
+        for class in sizes {
+            for _ in 0..BATCH_TASKS {
+                if !self.starved.is_short(class) {
+                    break;
+                }
+                let Ok(stack) = self.core.stacks.borrow_mut().take(class) else { break };
+                self.put_stack_for_starved(stack, class);
             }
         }
+        for _ in 0..BATCH_TASKS {
+            let Some(task) = self.starved.take(|_, since| now >= since + STACK_WAIT_MAX) else {
+                break;
+            };
+            self.refuse_starved(task);
+        }
+    }
+
+    /// With nothing else to do, and so nothing to wait for that would give a stack back soon: refuses a task.
+    #[cold]
+    pub(super) fn refuse_one_starved(&self) -> bool {
+        let Some(task) = self.starved.take(|_, _| true) else { return false };
+        // Once more: another worker may have given memory back.
+        let stack = self.core.stacks.borrow_mut().take(task.class.get());
+        match stack {
+            Ok(stack) => self.core.ready.push(self.start_on(task, stack)),
+            Err(_) => self.refuse_starved(task),
+        }
         true
+    }
+
+    fn refuse_starved(&self, task: TaskRef) {
+        if let Some(stack) = self.report_refused(&task) {
+            // Had after all.
+            self.core.ready.push(self.start_on(task, stack));
+        } else if task.kind.local {
+            self.refuse_local(task);
+        } else {
+            self.shared.refuse(task);
+        }
     }
 
     /// Ends a counted task of this worker's that will not be started. Its closure is dropped later, on a

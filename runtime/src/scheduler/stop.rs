@@ -40,14 +40,15 @@ impl Worker {
     /// Whether this worker alone has nothing to run and nothing to wait for but the outside.
     pub(crate) fn is_idle(&self) -> bool {
         self.core.live_count.get() == 0
-            && self.unstarted.is_empty()
+            && self.unstarted.is_empty(&self.core)
+            && self.starved.is_empty()
             && self.refused.borrow().is_empty()
     }
 
     /// Of a closed runtime: turns until all of its tasks have started, which is to say that they are cancelled
     /// and dropped.
     pub(crate) fn start_all(&self) {
-        while (!self.unstarted.is_empty()
+        while (!self.unstarted.is_empty(&self.core)
             || !self.refused.borrow().is_empty()
             || self.seat().has_placed())
             && self.turn(Wait::No)

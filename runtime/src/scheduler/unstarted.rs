@@ -6,16 +6,15 @@ use std::collections::VecDeque;
 use crossbeam_deque::Worker as Deque;
 
 use super::Seat;
+use crate::current::Core;
 use crate::task::TaskRef;
 
-/// The queue of one worker.
+/// The queue of one worker. How many there are at most is in its core.
 pub(super) struct Unstarted {
     /// Those that other workers may take.
     deque: Deque<TaskRef>,
     /// Those that only this worker may start, or that no other is there to start.
     local: RefCell<VecDeque<TaskRef>>,
-    /// Not fewer than there are: thieves do not count what they take.
-    count: Cell<usize>,
     /// No other worker is there.
     alone: bool,
     /// Of which kind the next oldest one is.
@@ -24,18 +23,12 @@ pub(super) struct Unstarted {
 
 impl Unstarted {
     pub(super) fn new(deque: Deque<TaskRef>, alone: bool) -> Unstarted {
-        Unstarted {
-            deque,
-            local: RefCell::default(),
-            count: Cell::new(0),
-            alone,
-            locals_turn: Cell::new(true),
-        }
+        Unstarted { deque, local: RefCell::default(), alone, locals_turn: Cell::new(true) }
     }
 
     #[inline]
-    pub(super) fn push(&self, task: TaskRef) {
-        self.count.set(self.count.get() + 1);
+    pub(super) fn push(&self, core: &Core, task: TaskRef) {
+        core.unstarted.set(core.unstarted.get() + 1);
         if self.alone || task.kind.local {
             self.local.borrow_mut().push_back(task);
         } else {
@@ -45,34 +38,52 @@ impl Unstarted {
 
     /// Takes the newest.
     #[inline]
-    pub(super) fn pop(&self) -> Option<TaskRef> {
-        if self.count.get() == 0 {
+    pub(super) fn pop(&self, core: &Core) -> Option<TaskRef> {
+        if core.unstarted.get() == 0 {
             return None;
         }
         let local = self.local.borrow_mut().pop_back();
         let task = local.or_else(|| self.deque.pop());
-        self.count.set(if task.is_some() { self.count.get() - 1 } else { 0 });
+        core.unstarted.set(if task.is_some() { core.unstarted.get() - 1 } else { 0 });
         task
     }
 
     /// Takes the oldest; `seat` is this worker's own.
-    pub(super) fn pop_oldest(&self, seat: &Seat) -> Option<TaskRef> {
-        if self.count.get() == 0 {
+    pub(super) fn pop_oldest(&self, core: &Core, seat: &Seat) -> Option<TaskRef> {
+        if core.unstarted.get() == 0 {
             return None;
         }
         let local = || self.local.borrow_mut().pop_front();
+        if self.alone {
+            let task = local()?;
+            core.unstarted.set(core.unstarted.get() - 1);
+            return Some(task);
+        }
         // In turn, so that neither kind keeps the other from starting.
         let task = if self.locals_turn.replace(!self.locals_turn.get()) {
             local().or_else(|| seat.steal_oldest())
         } else {
             seat.steal_oldest().or_else(local)
         }?;
-        self.count.set(self.count.get() - 1);
+        core.unstarted.set(core.unstarted.get() - 1);
         Some(task)
     }
 
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.count.get() == 0 || (self.deque.is_empty() && self.local.borrow().is_empty())
+    pub(super) fn is_empty(&self, core: &Core) -> bool {
+        if core.unstarted.get() == 0 {
+            return true;
+        }
+        let empty = self.local.borrow().is_empty() && (self.alone || self.deque.is_empty());
+        if empty {
+            // This worker alone adds to them.
+            core.unstarted.set(0);
+        }
+        empty
+    }
+
+    /// How many there are now.
+    pub(super) fn len(&self) -> usize {
+        self.deque.len() + self.local.borrow().len()
     }
 }

@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 
 use super::early::Early;
 use super::job::{self, LINK_DUE, ON_KEPT};
+use super::owed::Owed;
 use super::sleep::Spins;
 use super::start::WorkerSeed;
+use super::starved::Starved;
 use super::unstarted::Unstarted;
 use super::{Seat, Shared};
 use crate::clock;
 use crate::current::{self, Core};
-use crate::limits::{BATCH_TASKS, BUDGET, ID_BLOCK, PLACEMENT_SLACK};
+use crate::limits::{BUDGET, ID_BLOCK, PLACEMENT_SLACK};
 use crate::park;
 use crate::reactor::Driver;
 use crate::stack::{AltStack, Stack};
@@ -50,8 +52,10 @@ pub(crate) struct Worker {
     pub(super) fetched: Cell<usize>,
     /// Whether looking before sleeping pays.
     pub(super) spins: Spins,
-    /// A stack was asked for and not had, since the last one was given back.
-    pub(super) starved: Cell<bool>,
+    /// Tasks that no stack was to be had for.
+    pub(super) starved: Starved,
+    /// The starts of unstarted tasks that come before tasks that yielded.
+    pub(super) owed: Owed,
     /// Of the task that just ended: some of [`job::LINK_DUE`] and [`job::ON_KEPT`].
     pub(super) ended_with: Cell<u8>,
     /// Local tasks that are refused, and whose closures are still to be dropped.
@@ -112,7 +116,8 @@ impl Worker {
             streak: Cell::new(0),
             fetched: Cell::new(0),
             spins: Spins::default(),
-            starved: Cell::new(false),
+            starved: Starved::default(),
+            owed: Owed::default(),
             ended_with: Cell::new(0),
             refused: RefCell::default(),
             kept_stack: Cell::new(Some(kept_stack)),
@@ -158,7 +163,7 @@ impl Worker {
             self.shared.count_spawned(self.seat());
         }
         if task.kind.local || self.shared.seats.len() == 1 {
-            return self.unstarted.push(task);
+            return self.unstarted.push(&self.core, task);
         }
         let (lightest, load) = self.lightest.get();
         if self.core.live_count.get() > 2 * load + PLACEMENT_SLACK && lightest != self.index {
@@ -166,7 +171,7 @@ impl Worker {
             self.shared.place_at(&self.shared.seats[lightest], task);
             return;
         }
-        self.unstarted.push(task);
+        self.unstarted.push(&self.core, task);
         self.shared.wake_thief();
     }
 
@@ -190,11 +195,19 @@ impl Worker {
             // First, so that what has not started never runs.
             self.cancel_all();
         }
-        for _ in 0..BATCH_TASKS {
-            let Some(task) = self.pick() else { break };
+        let pace = &self.core.pace;
+        pace.begin();
+        loop {
+            let Some(task) = self.pick() else {
+                pace.pause();
+                break;
+            };
             self.resume(task);
             super::check_not_forked();
             ran = true;
+            if !pace.goes_on() {
+                break;
+            }
         }
         if !self.core.mailbox.is_empty() {
             self.drain();
@@ -218,8 +231,12 @@ impl Worker {
         if !self.refused.borrow().is_empty() {
             self.start_refused(false);
         }
+        if !self.starved.is_empty() {
+            self.serve_starved();
+        }
         if self.has_work() {
             self.pass_look_on();
+            self.tidy_a_bit();
             if self.driver.len() > 0 {
                 self.poll(Some(Duration::ZERO));
             }
@@ -230,7 +247,7 @@ impl Worker {
             return true;
         }
         self.shared.check_quiet();
-        if self.refuse_starved() || self.start_refused(true) {
+        if self.refuse_one_starved() || self.start_refused(true) {
             return true;
         }
         if ran {
@@ -248,7 +265,7 @@ impl Worker {
     pub(super) fn has_work(&self) -> bool {
         !self.core.next.get().is_null()
             || !self.core.ready.is_empty()
-            || (!self.starved.get() && !self.unstarted.is_empty())
+            || !self.unstarted.is_empty(&self.core)
     }
 
     /// Runs a task until it suspends or ends.
@@ -335,7 +352,7 @@ impl Worker {
 
     fn take_placed(&self) {
         while let Some(task) = self.seat().take_placed() {
-            self.unstarted.push(task);
+            self.unstarted.push(&self.core, task);
         }
     }
 

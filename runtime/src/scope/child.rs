@@ -284,7 +284,7 @@ impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScopedJoinHandle")
             .field("task", self.task())
-            .field("finished", &self.is_finished())
+            .field("finished", &self.task.has_ended())
             .finish()
     }
 }

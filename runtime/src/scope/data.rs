@@ -62,7 +62,7 @@ pub(super) struct Ended {
 
 impl Data {
     pub(super) fn new(kind: CauseKind, at: &'static Location<'static>) -> Data {
-        let owner = match (current::here(), spawn::try_current()) {
+        let owner = match (current::here(), spawn::running()) {
             (Some(worker), Some(task)) => Owner::Task(task.inner, worker),
             _ => Owner::Thread(current::parker(), thread::current()),
         };

@@ -74,6 +74,7 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
+    park::looked();
     run(f, CauseKind::Scope, Location::caller())
 }
 
@@ -138,7 +139,7 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// # Parks
     ///
-    /// Never.
+    /// As [`task::spawn`](crate::spawn::spawn).
     ///
     /// # Panics
     ///
@@ -172,7 +173,7 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// # Parks
     ///
-    /// Never.
+    /// As [`task::spawn`](crate::spawn::spawn).
     ///
     /// # Panics
     ///

@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
 use super::run;
+use crate::park;
 use crate::spawn::Builder;
 use crate::task::CauseKind;
 use crate::unwind::Unwinds;
@@ -113,6 +114,7 @@ impl<T> Unwinds<T> {
 pub fn race<T: Send>(arms: impl Racers<T>) -> Option<T> {
     let () = Unwinds::<T>::RACE;
     let arms = arms.into_arms();
+    park::looked();
     if arms.is_empty() {
         return None;
     }

@@ -1,14 +1,14 @@
 //! Idle stacks of one worker, by size class.
 //!
-//! The pool grows with use and keeps what it has while the worker is busy: giving a stack back to the
-//! kernel costs as much as making one. A worker that sleeps gives deep pages back at once, and the
-//! stacks that nobody needed for [`POOL_LINGER`] after that.
+//! The pool grows with use and keeps what is used: giving a stack back to the kernel costs as much as making
+//! one. A worker that sleeps gives deep pages back at once, and the stacks that nobody needed for [`POOL_LINGER`]
+//! after that. One that is busy gives back what nobody needed for so long, pages and stacks, one at a time.
 
 use std::io;
 use std::time::Instant;
 
 use super::{CLASSES, Hand, SizeClass, Stack};
-use crate::limits::{POOL_LINGER, POOLED_STACKS_KEPT};
+use crate::limits::{POOL_LINGER, POOL_STEP, POOLED_STACKS_KEPT};
 
 /// What a stack keeps when its worker tidies up: enough for most tasks' next run.
 const KEEP_BYTES: usize = 16 * 1024;
@@ -21,6 +21,8 @@ pub(crate) struct Pool {
     hand: Option<Hand>,
     /// When the surplus may go.
     surplus_at: Option<Instant>,
+    /// When a busy worker has something to do here.
+    step_at: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +32,17 @@ struct Class {
     trimmed: usize,
     /// How many at the bottom were not used since the surplus was last looked at.
     unused: usize,
+    /// How many were left when the fewest were, since those two were last brought up to date.
+    fewest: usize,
+}
+
+impl Class {
+    /// Brings up to date what is known of those at the bottom.
+    fn look(&mut self) {
+        self.trimmed = self.trimmed.min(self.fewest);
+        self.unused = self.unused.min(self.fewest);
+        self.fewest = self.idle.len();
+    }
 }
 
 impl Pool {
@@ -38,9 +51,7 @@ impl Pool {
     pub(crate) fn take(&mut self, class: SizeClass) -> io::Result<Stack> {
         let of_class = &mut self.classes[class.index()];
         let Some(stack) = of_class.idle.pop() else { return self.make(class) };
-        let left = of_class.idle.len();
-        of_class.trimmed = of_class.trimmed.min(left);
-        of_class.unused = of_class.unused.min(left);
+        of_class.fewest = of_class.fewest.min(of_class.idle.len());
         Ok(stack)
     }
 
@@ -68,6 +79,7 @@ impl Pool {
     pub(crate) fn trim(&mut self, most: usize) {
         let mut left = most;
         for (index, of_class) in self.classes.iter_mut().enumerate() {
+            of_class.look();
             while of_class.trimmed < of_class.idle.len() && left > 0 {
                 of_class.idle[of_class.trimmed].trim(SizeClass::at(index), KEEP_BYTES);
                 of_class.trimmed += 1;
@@ -81,12 +93,44 @@ impl Pool {
         if self.classes.iter().all(|of_class| of_class.idle.len() <= POOLED_STACKS_KEPT) {
             self.surplus_at = None;
         } else if self.surplus_at.is_none() {
-            self.surplus_at = now.checked_add(POOL_LINGER);
-            for of_class in &mut self.classes {
-                of_class.unused = of_class.idle.len();
-            }
+            self.watch_surplus(now);
         }
         self.surplus_at
+    }
+
+    /// From now on it shows what nobody needs.
+    fn watch_surplus(&mut self, now: Instant) {
+        self.surplus_at = now.checked_add(POOL_LINGER);
+        for of_class in &mut self.classes {
+            of_class.look();
+            of_class.unused = of_class.idle.len();
+        }
+    }
+
+    /// For a worker that is busy, once a turn: gives back what nobody needed for [`POOL_LINGER`], a step at a time: one
+    /// stack's deep pages, or a stack, which is to be freed.
+    #[inline]
+    pub(crate) fn step(&mut self, now: Instant) -> Option<(Stack, SizeClass)> {
+        if self.step_at.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.step_at = now.checked_add(POOL_STEP);
+        if self.surplus_at.is_none() {
+            self.watch_surplus(now);
+        }
+        if self.surplus_at.is_some_and(|at| now < at) {
+            self.step_at = self.surplus_at;
+            return None;
+        }
+        for (index, of_class) in self.classes.iter_mut().enumerate() {
+            of_class.look();
+            if of_class.trimmed < of_class.unused {
+                of_class.idle[of_class.trimmed].trim(SizeClass::at(index), KEEP_BYTES);
+                of_class.trimmed += 1;
+                return None;
+            }
+        }
+        self.pop_surplus(now)
     }
 
     /// Takes one stack that nobody needed for long enough, to be freed.
@@ -95,10 +139,11 @@ impl Pool {
             return None;
         }
         for (index, of_class) in self.classes.iter_mut().enumerate() {
+            of_class.look();
             if of_class.unused > POOLED_STACKS_KEPT {
                 of_class.unused -= 1;
                 let stack = of_class.idle.pop()?;
-                of_class.trimmed = of_class.trimmed.min(of_class.idle.len());
+                of_class.fewest = of_class.fewest.min(of_class.idle.len());
                 return Some((stack, SizeClass::at(index)));
             }
         }
@@ -218,6 +263,49 @@ mod tests {
         let seen = unsafe { libc::mincore(first, usable.len(), pages.as_mut_ptr()) };
         assert_eq!(seen, 0, "{}", io::Error::last_os_error());
         pages.iter().filter(|&page| page & 1 != 0).count()
+    }
+
+    #[test]
+    fn a_busy_worker_gives_back_what_nobody_needed() {
+        let class = SizeClass::holding(1 << 20).unwrap();
+        let kept = KEEP_BYTES / guard::page_bytes();
+        let mut pool = filled_with(class, POOLED_STACKS_KEPT + 2);
+        pool.classes[class.index()].idle.iter().for_each(|stack| dig(stack, class));
+        let deep = |pool: &Pool| {
+            let idle = &pool.classes[class.index()].idle;
+            idle.iter().filter(|stack| resident_pages(stack, class) > kept).count()
+        };
+        let mut now = clock::now();
+        // What is used is kept, however often it is looked at.
+        for _ in 0..2 {
+            assert!(pool.step(now).is_none());
+            let used: Vec<_> =
+                (0..POOLED_STACKS_KEPT + 2).map(|_| pool.take(class).unwrap()).collect();
+            used.into_iter().for_each(|stack| pool.put(stack, class));
+            now += POOL_LINGER;
+        }
+        assert!(pool.step(now).is_none());
+        assert_eq!(deep(&pool), POOLED_STACKS_KEPT + 2);
+        // Then one is used, and the rest is not.
+        now += POOL_LINGER;
+        assert!(pool.step(now).is_none());
+        let used = pool.take(class).unwrap();
+        pool.put(used, class);
+        let (mut freed, mut steps) = (0, 0);
+        now += POOL_LINGER;
+        while deep(&pool) > 1 || freed == 0 {
+            steps += 1;
+            assert!(steps < 2 * POOLED_STACKS_KEPT, "{} deep, {freed} freed", deep(&pool));
+            if let Some((stack, class)) = pool.step(now) {
+                // SAFETY: idle, and the job function returns `false`.
+                unsafe { stack.free(class) };
+                freed += 1;
+            }
+            assert!(pool.step(now).is_none(), "one at a time");
+            now += POOL_STEP;
+        }
+        assert!(steps >= POOLED_STACKS_KEPT);
+        empty(pool);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::queue::Queue;
 use super::raw_mutex::RawMutex;
 use crate::clock;
 use crate::loom::{AtomicU32, const_fn};
+use crate::park;
 use crate::task::Reason;
 
 /// Waits for what a [`Mutex`](super::Mutex) guards to become as it should; as [`std::sync::Condvar`].
@@ -266,6 +267,7 @@ impl Condvar {
     /// Nothing happens if nobody waits. The mutex may be locked or not.
     #[inline]
     pub fn notify_one(&self) {
+        park::looked();
         if self.waited_for.load(Relaxed) != 0 {
             self.wake_one();
         }
@@ -287,6 +289,7 @@ impl Condvar {
     /// Wakes all that wait.
     #[inline]
     pub fn notify_all(&self) {
+        park::looked();
         if self.waited_for.load(Relaxed) != 0 {
             self.wake_all();
         }

@@ -90,6 +90,7 @@ impl Event {
     /// opener.wait();
     /// ```
     pub fn set(&self) {
+        park::looked();
         let mut word = self.word.load(Relaxed);
         while word & WAITERS == 0 {
             // A write also if it is set: whoever resets it next sees what was done before this.
@@ -131,11 +132,18 @@ impl Event {
 
     /// Takes it back: those who come wait.
     pub fn reset(&self) {
+        park::looked();
         self.word.fetch_and(!SET, AcqRel);
     }
 
     /// Whether it is set.
     pub fn is_set(&self) -> bool {
+        park::looked();
+        self.lets_through()
+    }
+
+    #[inline]
+    fn lets_through(&self) -> bool {
         self.word.load(Acquire) & SET != 0
     }
 
@@ -179,7 +187,7 @@ impl Event {
     #[inline]
     fn pass(&self) -> bool {
         if !self.auto {
-            return self.is_set();
+            return self.lets_through();
         }
         self.word.compare_exchange(SET, 0, AcqRel, Relaxed).is_ok()
     }

@@ -159,6 +159,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Whether a holder panicked.
     #[inline]
     pub fn is_poisoned(&self) -> bool {
+        park::looked();
         self.poison.get()
     }
 
@@ -187,6 +188,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     pub fn clear_poison(&self) {
+        park::looked();
         self.poison.clear();
     }
 

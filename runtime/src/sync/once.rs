@@ -87,7 +87,7 @@ impl Once {
     #[inline]
     #[track_caller]
     pub(super) fn call_once_of<F: FnOnce()>(&self, owner: &str, f: F) {
-        if !self.is_completed() {
+        if !self.is_done() {
             let mut f = Some(f);
             self.call(Some(owner), &mut |_| f.take().expect("it runs once")());
         }
@@ -117,7 +117,7 @@ impl Once {
     #[inline]
     #[track_caller]
     pub fn call_once_force<F: FnOnce(&OnceState)>(&self, f: F) {
-        if !self.is_completed() {
+        if !self.is_done() {
             let mut f = Some(f);
             self.call(None, &mut |state| f.take().expect("it runs once")(state));
         }
@@ -126,6 +126,15 @@ impl Once {
     /// Whether a run has ended well.
     #[inline]
     pub fn is_completed(&self) -> bool {
+        self.is_done() || {
+            // It may be asked until it is.
+            park::looked();
+            self.is_done()
+        }
+    }
+
+    #[inline(always)]
+    fn is_done(&self) -> bool {
         self.word.load(Acquire) == COMPLETE
     }
 
@@ -202,6 +211,7 @@ impl Once {
 
     #[track_caller]
     fn wait_for(&self, force: bool) {
+        park::looked();
         loop {
             let word = self.word.load(Acquire);
             if word == COMPLETE {

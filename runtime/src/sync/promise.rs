@@ -191,11 +191,13 @@ impl<T> Deferred<T> {
 
     /// The value, if it has come.
     pub fn get(&self) -> Option<&T> {
+        park::looked();
         self.shared.settled()?.ok()
     }
 
     /// Whether the promise was dropped without being set.
     pub fn is_abandoned(&self) -> bool {
+        park::looked();
         matches!(self.shared.settled(), Some(Err(Abandoned)))
     }
 }

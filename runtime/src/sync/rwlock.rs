@@ -202,12 +202,14 @@ impl<T: ?Sized> RwLock<T> {
     /// Whether a writer panicked.
     #[inline]
     pub fn is_poisoned(&self) -> bool {
+        park::looked();
         self.poison.get()
     }
 
     /// Takes the poison off, once what was damaged has been put right.
     #[inline]
     pub fn clear_poison(&self) {
+        park::looked();
         self.poison.clear();
     }
 

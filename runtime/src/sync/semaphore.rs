@@ -166,6 +166,7 @@ impl Semaphore {
     ///
     /// If there would be more than [`Semaphore::MAX_PERMITS`].
     pub fn add_permits(&self, n: usize) {
+        park::looked();
         if n > 0 {
             self.give(n);
         }
@@ -174,6 +175,7 @@ impl Semaphore {
     /// Lends no more permits: those who wait, and who come, get [`Closed`]. Permits that are out stay
     /// good.
     pub fn close(&self) {
+        park::looked();
         let mut queue = self.queue.lock();
         self.word.fetch_or(CLOSED, Release);
         let wakes = queue.claim_all(|grant| *grant = Grant::Closed);
@@ -184,11 +186,13 @@ impl Semaphore {
 
     /// Whether it is closed.
     pub fn is_closed(&self) -> bool {
+        park::looked();
         self.word.load(Acquire) & CLOSED != 0
     }
 
     /// How many permits are free now.
     pub fn available_permits(&self) -> usize {
+        park::looked();
         self.word.load(Acquire) / PERMIT
     }
 

@@ -54,6 +54,7 @@ impl WaitGroup {
     ///
     /// If the count is more than half a `usize`.
     pub fn add(&self, n: usize) {
+        park::looked();
         let mut word = self.word.load(Relaxed);
         loop {
             let Some(next) = n.checked_mul(ONE).and_then(|more| word.checked_add(more)) else {
@@ -72,6 +73,7 @@ impl WaitGroup {
     ///
     /// If it is called more often than has been added.
     pub fn done(&self) {
+        park::looked();
         let mut word = self.word.load(Relaxed);
         loop {
             assert!(word >= ONE, "WaitGroup::done: called more often than was added");

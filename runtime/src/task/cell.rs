@@ -81,7 +81,8 @@ pub(crate) struct Header {
     pub(crate) reason: Cell<Reason>,
     /// Of its stack; asked for, until it has one.
     pub(crate) class: Cell<SizeClass>,
-    /// How far below its stack's record the task suspended last; only a hint.
+    /// How far below its stack's record the task suspended last; only a hint. Before it has one: how many workers
+    /// had none for it.
     pub(crate) depth: Cell<u32>,
     stack: UnsafeCell<Option<Stack>>,
     pub(super) vtable: &'static VTable,

@@ -24,7 +24,7 @@
 //! | `run`, `flags`, `reason`, `stack`, `boundary`, `live` links, `timers` | the owner's thread; before the claim nobody |
 //! | `link` | whoever set LINK on a STARTED task, until the owner has drained it; then the owner |
 //! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
-//! | `class` | whoever holds the queue's reference, then as `run` |
+//! | `class`, `depth` | whoever holds the queue's reference, then as `run` |
 //! | the closure | whoever claimed the task |
 //! | the result | written by whoever completes the task, before DONE; after that the join handle's holder, or who found HANDLE clear |
 //! | `cold` | its cause: whoever cancels the task, once; its span: whoever claimed the task; its locals, its last throw: as `run` |

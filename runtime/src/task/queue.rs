@@ -1,6 +1,6 @@
 //! Tasks that are ready to go on, of one worker.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 
 use super::Header;
@@ -8,33 +8,49 @@ use super::Header;
 /// A first-in, first-out queue of one thread. The entries stand for a reference that the worker
 /// holds anyway, so they are bare pointers.
 #[derive(Debug, Default)]
-pub(crate) struct ReadyQueue(UnsafeCell<VecDeque<*const Header>>);
+pub(crate) struct ReadyQueue {
+    entries: UnsafeCell<VecDeque<*const Header>>,
+    /// How many have been taken out, as far as a number goes.
+    taken: Cell<usize>,
+}
 
 impl ReadyQueue {
     #[inline(always)]
     pub(crate) fn push(&self, task: *const Header) {
         // SAFETY: `ReadyQueue` is not `Sync`, and nothing in these methods runs foreign code, so no
         // second borrow can exist.
-        unsafe { (*self.0.get()).push_back(task) };
+        unsafe { (*self.entries.get()).push_back(task) };
     }
 
     /// Takes the entry back that was pushed last.
     pub(crate) fn unpush(&self) {
         // SAFETY: as in `push`.
-        unsafe { (*self.0.get()).pop_back() };
+        unsafe { (*self.entries.get()).pop_back() };
     }
 
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<*const Header> {
         // SAFETY: as in `push`.
-        unsafe { (*self.0.get()).pop_front() }
+        let task = unsafe { (*self.entries.get()).pop_front() };
+        self.taken.set(self.taken.get().wrapping_add(usize::from(task.is_some())));
+        task
+    }
+
+    /// The place of the entry that is pushed next: places are numbered for ever, and begin again after the last.
+    pub(crate) fn end(&self) -> usize {
+        self.taken.get().wrapping_add(self.len())
+    }
+
+    /// How many pops there are before the entry at this place comes first; negative once it has been taken.
+    pub(crate) fn distance(&self, place: usize) -> isize {
+        place.wrapping_sub(self.taken.get()) as isize
     }
 
     /// The entry that is `distance` pops away.
     #[inline(always)]
     pub(crate) fn peek(&self, distance: usize) -> Option<*const Header> {
         // SAFETY: as in `push`.
-        unsafe { (*self.0.get()).get(distance).copied() }
+        unsafe { (*self.entries.get()).get(distance).copied() }
     }
 
     #[inline(always)]
@@ -45,6 +61,6 @@ impl ReadyQueue {
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         // SAFETY: as in `push`.
-        unsafe { (*self.0.get()).len() }
+        unsafe { (*self.entries.get()).len() }
     }
 }

@@ -101,6 +101,7 @@ impl<T> Unwinds<T> {
 /// ```
 #[inline]
 pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    park::looked();
     let () = Unwinds::<T>::TIMEOUT;
     let deadline = clock::after(duration);
     park::timeout(deadline, duration.is_zero(), f).ok_or(Elapsed { _private: () })
@@ -135,6 +136,7 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
 /// ```
 #[inline]
 pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    park::looked();
     let () = Unwinds::<T>::TIMEOUT;
     let expired = clock::now() >= deadline;
     park::timeout(Some(deadline), expired, f).ok_or(Elapsed { _private: () })

@@ -22,7 +22,7 @@ scenarios! {
 }
 
 /// Leaves the process this much more address space than it has now.
-fn limit_memory(more: u64) {
+pub(super) fn limit_memory(more: u64) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let now = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
     let now: u64 = now.trim().trim_end_matches(" kB").parse().unwrap();

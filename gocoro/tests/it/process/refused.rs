@@ -10,12 +10,13 @@ use gocoro::task::{self, JoinHandle, Scope, ScopedJoinHandle};
 use gocoro::time::sleep;
 use gocoro::{channel, go};
 
-use super::{IntoCode, run, scenarios};
-use crate::support::{NEVER, SOON, on_drop, until};
+use super::{IntoCode, limits, run, scenarios};
+use crate::support::{NEVER, SOON, on_drop, until, with_workers};
 
 scenarios! {
     refused_children,
     refused_locals,
+    short_of_one_size,
 }
 
 /// A stack that no memory is left for.
@@ -155,4 +156,59 @@ fn a_local_task_without_a_stack_is_dropped_on_one() {
         return println!("skipped: a sanitizer needs more address space than this leaves it");
     }
     run("refused_locals").code(0).printed("dropped\nwent on");
+}
+
+/// One such stack can be had, and no second one.
+const LARGE: usize = 1 << 29;
+
+fn short_of_one_size() {
+    let runtime = with_workers(1);
+    runtime.run(|| {
+        limits::limit_memory(LARGE as u64 * 3 / 2);
+        // The worker is never idle.
+        let _busy: JoinHandle<()> = go!(local, daemon => loop {
+            task::yield_now();
+        });
+        for local in [false, true] {
+            let large = |f: fn()| {
+                let builder = task::Builder::new().stack_size(LARGE);
+                if local { builder.spawn_local(f) } else { builder.spawn(f) }.unwrap()
+            };
+            let first = large(task::park);
+            task::yield_now();
+            let begun = Rc::new(Cell::new(0));
+            let rest: Vec<_> = (0..3).map(|_| large(task::yield_now)).collect();
+            // Those of other sizes start meanwhile, local or not, new or not.
+            for n in 0..100 {
+                assert_eq!(go!({ n }).wait(), n);
+                let count = begun.clone();
+                go!(local => count.set(count.get() + 1)).wait();
+                assert_eq!(go!(stack_size = 64 * 1024 => { n }).wait(), n);
+            }
+            assert_eq!(begun.get(), 100);
+            assert!(rest.iter().all(|task| !task.is_finished()));
+            // One after another they have the stack that is given back.
+            first.task().unpark();
+            first.wait();
+            rest.into_iter().for_each(JoinHandle::wait);
+
+            // And if none is: not for ever.
+            let first = large(task::park);
+            task::yield_now();
+            let second = large(|| unreachable!("it has no stack"));
+            until(|| second.is_finished());
+            assert!(second.join().unwrap_err().is_refused());
+            first.task().unpark();
+            first.wait();
+        }
+    });
+    println!("went on");
+}
+
+#[test]
+fn a_size_without_stacks_keeps_no_other_from_starting() {
+    if std::env::var_os("GOCORO_SANITIZER").is_some() {
+        return println!("skipped: a sanitizer needs more address space than this leaves it");
+    }
+    run("short_of_one_size").code(0).printed("went on");
 }

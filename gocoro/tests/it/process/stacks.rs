@@ -18,6 +18,7 @@ scenarios! {
     deep_pages_go,
     ends_well::main,
     first_stack_of_a_panicking_thread,
+    deep_pages_go_from_a_busy_worker,
     overflow_in_locked_memory,
     overflow_once_memory_is_locked,
     stacks_run_out_once_memory_is_locked,
@@ -104,6 +105,35 @@ fn deep_pages_go() {
         assert!(begun.elapsed() < HANG, "deep pages are kept");
         task::yield_now();
     }
+}
+
+fn deep_pages_go_from_a_busy_worker() {
+    const DEPTH: usize = 16 << 20;
+    with_workers(1).run(|| {
+        // What runs once is there.
+        go!({ dig(4096) }).wait();
+        let before = bytes("smaps_rollup", "Rss:");
+        let digger = go!(stack_size = 4 * DEPTH => {
+            dig(DEPTH);
+            bytes("smaps_rollup", "Rss:")
+        });
+        let most = digger.wait();
+        assert!(most >= before + DEPTH, "{before} bytes, and {most} on a deep stack");
+        let begun = Instant::now();
+        while bytes("smaps_rollup", "Rss:") > before + DEPTH / 4 {
+            assert!(begun.elapsed() < HANG, "deep pages are kept");
+            // All the time there is something to run.
+            (0..10_000).for_each(|_| task::yield_now());
+        }
+    });
+}
+
+#[test]
+fn a_worker_that_is_busy_gives_deep_pages_back() {
+    if std::env::var_os("GOCORO_SANITIZER").is_some() {
+        return println!("skipped: a sanitizer's record of the pages stays");
+    }
+    run_with("deep_pages_go_from_a_busy_worker", &[]).code(0).says(0, &["panicked"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::stream::inet;
 use crate::net::addr::{self, ToSocketAddrs};
 use crate::net::connect;
 use crate::net::io::Socket;
+use crate::park;
 use crate::reactor::Direction;
 
 /// A TCP socket server, listening for connections.
@@ -181,6 +182,7 @@ impl TcpListener {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        park::spent_io();
         self.accepted(accept(self.socket.fd())?)
     }
 

@@ -1,0 +1,107 @@
+//! What a task that yields is owed: all that was queued before it goes first, also what has not started.
+//!
+//! A worker starts its newest task first, so that those it has do not tell how long one has waited. So many starts of
+//! the oldest one are owed, at the latest before the task that yielded goes on; those that come later are not meant.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use super::worker::Worker;
+use crate::task::{Header, ReadyQueue};
+
+/// The starts that a worker owes, in the order of those that yielded.
+#[derive(Debug, Default)]
+pub(super) struct Owed {
+    before: RefCell<VecDeque<Starts>>,
+    /// The sum of all of them.
+    total: Cell<usize>,
+}
+
+/// As many starts of the oldest unstarted task, before the ready one at this place.
+#[derive(Debug)]
+struct Starts {
+    place: usize,
+    count: usize,
+}
+
+impl Owed {
+    /// Those that have yielded at these places are owed the start of all `unstarted` tasks.
+    fn add(&self, places: impl Iterator<Item = usize>, unstarted: usize, ready: &ReadyQueue) {
+        for place in places {
+            // What is owed to those before it goes first as well.
+            let Some(count) = unstarted.checked_sub(self.total.get()).filter(|&count| count > 0)
+            else {
+                return;
+            };
+            if ready.distance(place) >= 0 {
+                self.total.set(self.total.get() + count);
+                self.before.borrow_mut().push_back(Starts { place, count });
+            }
+        }
+    }
+
+    /// Takes one start that has to be made now.
+    #[inline]
+    fn take(&self, ready: &ReadyQueue) -> bool {
+        let mut before = self.before.borrow_mut();
+        let Some(first) = before.front_mut() else { return false };
+        let distance = ready.distance(first.place);
+        if distance < 0 {
+            drop(before);
+            self.forget_late(ready);
+            return self.take(ready);
+        }
+        if distance > 0 {
+            return false;
+        }
+        self.total.set(self.total.get() - 1);
+        first.count -= 1;
+        if first.count == 0 {
+            before.pop_front();
+        }
+        true
+    }
+
+    /// Forgets those that went on while there was nothing to start.
+    #[cold]
+    fn forget_late(&self, ready: &ReadyQueue) {
+        let mut before = self.before.borrow_mut();
+        while before.front().is_some_and(|first| ready.distance(first.place) < 0) {
+            let late = before.pop_front().map_or(0, |late| late.count);
+            self.total.set(self.total.get() - late);
+        }
+    }
+}
+
+impl Worker {
+    /// Whether starts are owed. Then none is made out of turn: one more for each that yields would let tasks that
+    /// spawn and yield become ever more.
+    ///
+    /// While there are unstarted tasks: without any, nothing is owed.
+    #[inline(always)]
+    pub(super) fn owes_starts(&self) -> bool {
+        if !self.core.yielded.borrow().is_empty() {
+            self.note_yields();
+        }
+        self.owed.total.get() > 0
+    }
+
+    #[cold]
+    fn note_yields(&self) {
+        // Those of before may have gone on while there were none.
+        self.owed.forget_late(&self.core.ready);
+        let mut places = self.core.yielded.borrow_mut();
+        self.owed.add(places.drain(..), self.unstarted.len(), &self.core.ready);
+    }
+
+    /// Starts a task that has to start before the next ready one goes on.
+    pub(super) fn start_owed(&self) -> Option<*const Header> {
+        while self.owed.take(&self.core.ready) {
+            let Some(task) = self.unstarted.pop_oldest(&self.core, self.seat()) else { continue };
+            if let Some(task) = self.start(task) {
+                return Some(task);
+            }
+        }
+        None
+    }
+}

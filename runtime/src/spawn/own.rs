@@ -1,0 +1,158 @@
+//! What a task asks of itself.
+
+use std::time::Duration;
+
+use crate::clock;
+use crate::current;
+use crate::park;
+use crate::stack;
+use crate::task::{self, Flags, Reason, Task};
+
+/// The task that runs this.
+///
+/// # Panics
+///
+/// On a plain thread: see [`try_current`].
+///
+/// # Examples
+///
+/// ```
+/// let handle = gocoro::go!({ gocoro::task::current().id() });
+/// let id = handle.id();
+/// assert_eq!(handle.wait(), id);
+/// ```
+pub fn current() -> Task {
+    match try_current() {
+        Some(task) => task,
+        None => panic!("task::current outside a task; try_current tells whether this is one"),
+    }
+}
+
+/// The task that runs this; `None` on a plain thread.
+///
+/// # Examples
+///
+/// ```
+/// assert!(gocoro::task::try_current().is_none());
+/// assert!(gocoro::go!({ gocoro::task::try_current().is_some() }).wait());
+/// ```
+pub fn try_current() -> Option<Task> {
+    park::looked();
+    running()
+}
+
+/// As [`try_current`], and does not count: for who has begun something.
+pub(crate) fn running() -> Option<Task> {
+    let (_, task) = current::task()?;
+    // SAFETY: the task runs, so its worker holds a reference.
+    Some(Task::new(unsafe { task::TaskRef::retain(task) }))
+}
+
+/// How many bytes of its stack the running task has left, above the guard; `None` on a plain thread.
+///
+/// For recursion that can go deep, to stop in time or to go on in a task with a larger stack.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(gocoro::task::remaining_stack(), None);
+///
+/// let small = gocoro::task::Builder::new().stack_size(64 * 1024);
+/// let left = small.spawn(|| gocoro::task::remaining_stack().unwrap()).unwrap().wait();
+/// assert!(left < 64 * 1024);
+/// ```
+pub fn remaining_stack() -> Option<usize> {
+    let (_, task) = current::task()?;
+    // SAFETY: on the thread of the task that runs.
+    let stack = unsafe { task.stack() }?;
+    stack::remaining(stack, task.class.get())
+}
+
+/// Lets all tasks go first that are queued on this worker, then goes on.
+///
+/// Each of them runs once, up to its next wait; those that have not started start, also what was spawned just
+/// before. Timers and I/O come in between, as often as the worker looks at them.
+///
+/// # Parks
+///
+/// Always, for a moment: the task goes to the end of its worker's queue. On a plain thread it is
+/// [`std::thread::yield_now`]. A cancel point.
+///
+/// # Examples
+///
+/// ```
+/// gocoro::task::yield_now();
+/// ```
+#[inline(always)]
+pub fn yield_now() {
+    park::yield_now();
+}
+
+/// Waits until the task's token is there, and takes it.
+///
+/// The token is given by [`Task::unpark`]; there is at most one. As [`std::thread::park`], but
+/// without wakes for no reason.
+///
+/// # Parks
+///
+/// Unless the token is there. On a plain thread it is [`std::thread::park`].
+///
+/// # Examples
+///
+/// ```
+/// let handle = gocoro::go!({ gocoro::task::park() });
+/// handle.task().unpark();
+/// handle.wait();
+/// ```
+#[inline(always)]
+pub fn park() {
+    let Some((core, task)) = current::task() else {
+        return park::park_std(None);
+    };
+    if task.has(Flags::PERMIT) {
+        park::spent();
+    } else {
+        loop {
+            park::park_task(core, task, Reason::Park, None);
+            if task.has(Flags::PERMIT) {
+                break;
+            }
+        }
+    }
+    task.clear(Flags::PERMIT);
+}
+
+/// Waits until the task's token is there, and takes it, but not longer than `timeout`.
+///
+/// # Parks
+///
+/// As [`park()`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// gocoro::go!({ gocoro::task::park_timeout(Duration::from_millis(1)) }).wait();
+/// ```
+pub fn park_timeout(timeout: Duration) {
+    let Some((core, task)) = current::task() else {
+        return park::park_std(clock::after(timeout));
+    };
+    let deadline = clock::after(timeout);
+    let mut waited = false;
+    loop {
+        if task.has(Flags::PERMIT) {
+            park::spent();
+            return task.clear(Flags::PERMIT);
+        }
+        if deadline.is_some_and(|at| clock::now() >= at) {
+            if !waited {
+                park::spent();
+            }
+            return;
+        }
+        waited = true;
+        park::park_task(core, task, Reason::Park, deadline);
+    }
+}

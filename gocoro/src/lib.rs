@@ -146,9 +146,8 @@ pub use gocoro_macros::{go_main, go_test};
 pub mod __private {
     pub use gocoro_macros::{colorless_impl, go_impl, select_biased_impl, select_impl};
     pub use gocoro_runtime::export::private::{
-        MainOptions, NotAFuture, ScopeForLocal, ScopeOrGroup, SpawnIn, SpawnLocalIn, TestOptions,
-        not_a_future, run_main, run_test, spawn_local_with, spawn_with, switch_pairs, used,
-        value_of,
+        MainOptions, NotAFuture, ScopeForLocal, ScopeOrGroup, TestOptions, not_a_future, place,
+        run_main, run_test, spawn_local_with, spawn_with, switch_pairs, used, value_of,
     };
     pub use gocoro_runtime::export::select;
 }

@@ -93,7 +93,8 @@
 /// `in` names where the task belongs: a [`task::scope`](crate::task::scope), whose tasks may borrow,
 /// or a [`TaskGroup`](crate::task::TaskGroup). What `go!` returns then is what `spawn` returns there:
 /// a [`ScopedJoinHandle`](crate::task::ScopedJoinHandle), or nothing. `local` is for scopes alone, and
-/// `daemon` for neither, since both wait for their tasks. The expression behind `in` is evaluated last.
+/// `daemon` for neither, since both wait for their tasks. The expression behind `in` is evaluated first,
+/// and borrowed.
 ///
 /// ```
 /// use gocoro::go;
@@ -111,7 +112,7 @@
 /// });
 /// assert_eq!(counted, 3);
 ///
-/// let mut group = TaskGroup::new();
+/// let group = TaskGroup::new();
 /// for what in text.chars() {
 ///     go!(in group, clone(text) => count(&text, what));
 /// }

@@ -13,10 +13,11 @@
 //! a future. [`not_a_future`] asks for that, and says in its message what it means.
 
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::group::TaskGroup;
 use crate::join::JoinHandle;
@@ -173,30 +174,50 @@ impl<T: Send + 'static> TaskGroup<T> {
     }
 }
 
-/// What `go!(in x => ..)` finds where `x` has no method of its own, so that the compiler says why.
-/// Nothing implements [`ScopeOrGroup`].
-pub trait SpawnIn {
-    /// Hidden by the methods above.
-    fn spawn_with<F>(&self, builder: Builder, f: F) -> (Infallible, Infallible);
-}
-
-/// As [`SpawnIn`], for local tasks.
-pub trait SpawnLocalIn {
-    /// Hidden by the method above.
-    fn spawn_local_with<F>(&self, builder: Builder, f: F) -> (Infallible, Infallible);
-}
-
-/// See [`SpawnIn`].
+/// What `go!(in x => ..)` takes for `x`.
 #[diagnostic::on_unimplemented(
     message = "`go!(in …)` cannot spawn in a `{Self}`",
     label = "neither a `task::Scope` nor a `task::TaskGroup`"
 )]
 pub trait ScopeOrGroup {
-    /// There is none.
-    fn nowhere(&self) -> !;
+    /// The type itself: of another one there is none, so the compiler complains once.
+    type Itself: ?Sized;
+
+    /// Itself.
+    fn itself(&self) -> &Self::Itself;
 }
 
-/// See [`SpawnLocalIn`].
+macro_rules! places {
+    ($([$($generics:tt)*] $place:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$($generics)*> ScopeOrGroup for $place {
+            type Itself = Self;
+
+            #[inline(always)]
+            fn itself(&self) -> &Self {
+                self
+            }
+        }
+    )*};
+}
+
+places! {
+    ['scope, 'env] Scope<'scope, 'env>;
+    [T] TaskGroup<T>;
+    [P: ScopeOrGroup + ?Sized] &P;
+    [P: ScopeOrGroup + ?Sized] &mut P;
+    [P: ScopeOrGroup + ?Sized] Box<P>;
+    [P: ScopeOrGroup + ?Sized] Rc<P>;
+    [P: ScopeOrGroup + ?Sized] Arc<P>;
+}
+
+/// What stands behind `in`; a method of it is called next.
+#[inline(always)]
+pub fn place<P: ScopeOrGroup + ?Sized>(place: &P) -> &P::Itself {
+    place.itself()
+}
+
+/// What has local tasks besides a [`Scope`]: nothing.
 #[diagnostic::on_unimplemented(
     message = "`go!(in …, local)` cannot spawn in a `{Self}`",
     label = "not a `task::Scope`, which alone has local tasks that are waited for"
@@ -204,16 +225,4 @@ pub trait ScopeOrGroup {
 pub trait ScopeForLocal {
     /// There is none.
     fn nowhere(&self) -> !;
-}
-
-impl<P: ScopeOrGroup + ?Sized> SpawnIn for P {
-    fn spawn_with<F>(&self, _: Builder, _: F) -> (Infallible, Infallible) {
-        self.nowhere()
-    }
-}
-
-impl<P: ScopeForLocal + ?Sized> SpawnLocalIn for P {
-    fn spawn_local_with<F>(&self, _: Builder, _: F) -> (Infallible, Infallible) {
-        self.nowhere()
-    }
 }

@@ -43,9 +43,9 @@ mod channel;
 mod select;
 mod time;
 mod group;
-mod go;
 #[allow(unsafe_code)]
 mod net;
+mod go;
 #[allow(unsafe_code)]
 mod runtime;
 #[cfg(all(test, loom))]
@@ -116,8 +116,8 @@ pub mod export {
         pub use crate::channel::watch::ChangedArm;
         pub use crate::channel::{Chosen, ReceiverArm, RecvArm, SendArm};
         pub use crate::go::{
-            NotAFuture, ScopeForLocal, ScopeOrGroup, SpawnIn, SpawnLocalIn, Used, Value,
-            not_a_future, spawn_local_with, spawn_with, used, value_of,
+            NotAFuture, ScopeForLocal, ScopeOrGroup, Used, Value, not_a_future, place,
+            spawn_local_with, spawn_with, used, value_of,
         };
         pub use crate::group::State as GroupState;
         pub use crate::join::{Join, JoinArm};

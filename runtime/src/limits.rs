@@ -18,6 +18,10 @@ pub(crate) const STACK_BYTES_DEFAULT: usize = 256 * 1024;
 /// The stack of `main` under `#[go_main]`: what a process's first thread usually has.
 pub(crate) const STACK_BYTES_MAIN: usize = 8 * 1024 * 1024;
 
+/// How long a thread that panics waits for the process's first stack, which another thread makes for it:
+/// longer than that takes on a loaded machine. Inside a panic hook it would be waited for in vain.
+pub(crate) const FIRST_STACK_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// The guard below a stack: compiled Rust probes each page, C does not, so one page can be jumped; 16
 /// are enough for what C does. The odd one more shifts the tops of neighbouring stacks by a page, so
 /// that they don't all fall into the same sets of a cache (1 000 live tasks: 54 ns a switch with 16

@@ -26,9 +26,9 @@ const LAYERS: &[&[&str]] = &[
     &["channel"],
     &["sync", "select", "time"],
     &["group"],
-    &["go"],
     &["net", "io", "fs", "process", "signal"],
     &["coroutine", "future"],
+    &["go"],
     &["runtime", "observe"],
 ];
 

@@ -51,31 +51,33 @@ pub(crate) fn spawn(task: Task) -> TokenStream {
     };
     let (task, value) = (Ident::new("task", site), Ident::new("value", site));
     let builder = needs_builder.then(|| quote_spanned!(site=> #builder,));
-    let spawn = match place {
-        None => quote_spanned! {site=>
-            let #task = #spawn(#builder move || #body);
-            let #value = #facade::__private::value_of(&#task);
-        },
-        Some(place) => {
-            let (finder, method) = match local {
-                false => ("SpawnIn", "spawn_with"),
-                true => ("SpawnLocalIn", "spawn_local_with"),
-            };
-            let finder = Ident::new(finder, site);
-            let method = Ident::new(method, Span::mixed_site().located_at(place.span()));
-            let place = operand(place);
-            quote_spanned! {site=>
-                use #facade::__private::#finder as _;
-                let (#task, #value) = #place.#method(#builder move || #body);
-            }
-        }
-    };
-    quote_spanned! {site=> {
-        #before
-        #spawn
+    let checked = quote_spanned! {site=>
         #facade::__private::not_a_future(|| #facade::__private::used(#value));
         #task
-    }}
+    };
+    let Some(place) = place else {
+        return quote_spanned! {site=> {
+            #before
+            let #task = #spawn(#builder move || #body);
+            let #value = #facade::__private::value_of(&#task);
+            #checked
+        }};
+    };
+    let at = Span::mixed_site().located_at(place.span());
+    let method = Ident::new(if local { "spawn_local_with" } else { "spawn_with" }, at);
+    let bound = Ident::new("place", at);
+    let place = quote_spanned!(at=> #facade::__private::place(&#place));
+    // Evaluated before the clones, one of which may be of a group that is shared. A `match` keeps what
+    // is temporary in it.
+    quote_spanned! {site=>
+        match #place {
+            #bound => {
+                #before
+                let (#task, #value) = #bound.#method(#builder move || #body);
+                #checked
+            }
+        }
+    }
 }
 
 /// The name of the clone that the step makes.

@@ -22,14 +22,14 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use generator::{Generator, Gn};
 
 use crate::clock;
-use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
+use crate::limits::{FIRST_STACK_MAX, STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
 pub(crate) use guard::kind as guard_kind;
@@ -123,15 +123,31 @@ pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result
 
 /// Makes and ends the process's first coroutine, by which `generator` installs its fault handler, and
 /// wraps the panic hook, which std permits only to a thread that does not panic.
+///
+/// Nor can the hook be changed while one runs, on any thread. A thread that panics may be in there, so
+/// the one that helps it out is not waited for without a limit.
 fn first_of_all() -> io::Result<()> {
-    if thread::panicking() {
-        let helper = thread::Builder::new().name("gocoro-first".into()).spawn(layout::detect)?;
-        return match helper.join() {
-            Ok(detected) => detected,
-            Err(_) => Err(io::Error::other("the first stack cannot be made")),
-        };
+    if !thread::panicking() {
+        return layout::detect();
     }
-    layout::detect()
+    let news = Arc::new((Mutex::new(None), Condvar::new()));
+    let theirs = news.clone();
+    let help = move || {
+        let detected = layout::detect();
+        *theirs.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(detected);
+        theirs.1.notify_one();
+    };
+    thread::Builder::new().name("gocoro-first".into()).spawn(help)?;
+    let (detected, has) = &*news;
+    let waiting = detected.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = has.wait_timeout_while(waiting, FIRST_STACK_MAX, |detected| detected.is_none());
+    let (mut detected, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    detected.take().unwrap_or_else(|| {
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the process's first runtime cannot be made while a panic hook runs; make one before",
+        ))
+    })
 }
 
 impl Stack {

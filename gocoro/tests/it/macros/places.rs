@@ -87,7 +87,26 @@ fn a_group_is_named_by_a_place_or_a_reference() {
 }
 
 #[test]
-fn the_place_is_evaluated_last() {
+fn a_group_that_is_shared_is_filled_from_everywhere() {
+    fn visit(depth: u32, group: &Arc<TaskGroup<u32>>) -> u32 {
+        if depth > 0 {
+            for _ in 0..2 {
+                go!(in group, clone(group) => visit(depth - 1, &group));
+            }
+        }
+        1
+    }
+    let group = Arc::new(TaskGroup::new());
+    go!(in group, clone(group) => visit(3, &group));
+    let mut count = 0;
+    while let Some(one) = group.next() {
+        count += one.unwrap();
+    }
+    assert_eq!(count, 15);
+}
+
+#[test]
+fn the_place_is_evaluated_first() {
     let order = RefCell::new(Vec::new());
     let list = |item| {
         order.borrow_mut().push(item);
@@ -105,7 +124,7 @@ fn the_place_is_evaluated_last() {
             add(list("first"), list("second")));
         assert_eq!(task.wait(), 2);
     });
-    assert_eq!(*order.borrow(), ["size", "first", "second", "place"]);
+    assert_eq!(*order.borrow(), ["place", "size", "first", "second"]);
 
     let group = TaskGroup::new();
     go!(in group => { 0 });

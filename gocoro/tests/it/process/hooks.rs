@@ -21,6 +21,7 @@ scenarios! {
     backtrace::main,
     on_the_main_thread::main,
     first_runtime_in_a_destructor,
+    first_runtime_in_a_hook,
 }
 
 /// A hook that sends on a channel and sleeps, while other tasks of the worker panic, and are cancelled.
@@ -188,4 +189,25 @@ fn first_runtime_in_a_destructor() {
 #[test]
 fn the_first_runtime_may_be_made_in_a_destructor() {
     run("first_runtime_in_a_destructor").code(0).printed("ended");
+}
+
+/// The first runtime of the process is asked for by a panic hook, and the second when that is over.
+fn first_runtime_in_a_hook() {
+    panic::set_hook(Box::new(|_| {
+        let error = LocalRuntime::new().unwrap_err();
+        println!("{error}");
+    }));
+    assert!(panic::catch_unwind(|| panic!("expected")).is_err());
+    let mut runtime = LocalRuntime::new().unwrap();
+    println!("{}", runtime.run(|| go!(local => { 5 }).wait()));
+}
+
+#[test]
+fn the_first_runtime_is_refused_inside_of_a_hook() {
+    let seen = run("first_runtime_in_a_hook");
+    seen.code(0);
+    assert!(
+        seen.out.contains("cannot be made while a panic hook runs; make one before\n5"),
+        "{seen}"
+    );
 }

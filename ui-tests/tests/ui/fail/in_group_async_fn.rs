@@ -5,6 +5,6 @@ async fn fetch(n: u32) -> u32 {
 }
 
 fn main() {
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     go!(in group => fetch(1));
 }

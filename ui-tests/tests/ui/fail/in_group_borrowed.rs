@@ -8,6 +8,6 @@ fn print(text: &str) {
 
 fn main() {
     let text = String::from("borrowed");
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     go!(in group => print(&text));
 }

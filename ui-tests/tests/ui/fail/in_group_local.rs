@@ -1,7 +1,7 @@
 use gocoro::{go, task::TaskGroup};
 
 fn main() {
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     go!(in group, local => { println!("here") });
     group.join_all();
 }

@@ -4,6 +4,6 @@ use gocoro::{go, task::TaskGroup};
 
 fn main() {
     let shared = Rc::new(1);
-    let mut group = TaskGroup::new();
+    let group = TaskGroup::new();
     go!(in group => { println!("{shared}") });
 }

@@ -3,6 +3,6 @@
 use gocoro::{go, task::TaskGroup};
 
 fn main() {
-    let mut group = TaskGroup::<u32>::new();
+    let group = TaskGroup::<u32>::new();
     go!(in group => { String::new() });
 }

@@ -70,7 +70,12 @@ fn main() {
     let lengths: Vec<_> = group.join_all().into_iter().map(Result::unwrap).collect();
     assert_eq!(lengths, [1, 2, 3, 3, 0]);
 
-    let mut pool = Pool { group: TaskGroup::new() };
+    let shared_group = Arc::new(TaskGroup::new());
+    go!(in shared_group, clone(shared_group) => { shared_group.len() });
+    go!(in shared_group.clone() => { 1 });
+    assert!(shared_group.next().is_some() && shared_group.next().is_some());
+
+    let pool = Pool { group: TaskGroup::new() };
     go!(in pool.group => { 5 });
     assert_eq!(pool.group.next().unwrap().unwrap(), 5);
 }

@@ -1,0 +1,7 @@
+use gocoro::go;
+
+struct Pool;
+
+fn main() {
+    go!(in Pool => { println!("where?") });
+}

@@ -163,8 +163,8 @@ impl<T> Shared<T> {
             found => return found,
         }
         match self.results.wait(locked, Grant::Had, reason, deadline) {
-            Some(Grant::Had) => self.take_granted(),
             Some(Grant::Closed) => Next::NoneLeft,
+            Some(_) => self.take_granted(),
             None => Next::NotYet,
         }
     }
@@ -314,16 +314,16 @@ impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Shared<T> {
 
     fn granted(&'a self, grant: Grant) -> Option<Result<T, JoinError>> {
         match grant {
-            Grant::Had => match self.take_granted() {
+            Grant::Closed => None,
+            Grant::Had | Grant::Many(_) => match self.take_granted() {
                 Next::Ended(_, result) => Some(result),
                 Next::NotYet | Next::NoneLeft => None,
             },
-            Grant::Closed => None,
         }
     }
 
     fn undo(&self, grant: Grant) {
-        if grant == Grant::Had {
+        if grant != Grant::Closed {
             let mut locked = self.results.lock();
             // It stays granted if somebody else waits for it.
             let wake = locked.claim_first(|_| ());

@@ -11,8 +11,21 @@ use crate::waiters::{Arm, Choice, Place};
 pub(crate) enum Grant {
     /// What it waited for.
     Had,
+    /// So many of what it waited for.
+    Many(usize),
     /// That it waits in vain.
     Closed,
+}
+
+impl Grant {
+    /// Of how many this is.
+    pub(super) fn count(self) -> usize {
+        match self {
+            Grant::Had => 1,
+            Grant::Many(count) => count,
+            Grant::Closed => 0,
+        }
+    }
 }
 
 /// Something that is had at once, or waited for in a queue, beside which a state `S` may lie.

@@ -175,6 +175,11 @@ impl<P: Copy, S> Locked<'_, P, S> {
         self.0.list.claim_first(current::here(), grant)
     }
 
+    /// Ends the oldest wait if what it asked for is `such`, and grants it that.
+    pub(super) fn claim_first_if(&mut self, such: impl FnMut(&P) -> bool) -> Option<Wake> {
+        self.0.list.claim_first_if(current::here(), such)
+    }
+
     /// Ends all waits.
     pub(crate) fn claim_all(&mut self, mut grant: impl FnMut(&mut P)) -> Wakes {
         let mut wakes = Wakes::default();

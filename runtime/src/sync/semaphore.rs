@@ -1,9 +1,10 @@
 //! Permits that are lent out.
 
+mod permit;
+
 use std::fmt;
-use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::arm::{Grant, QueueArm, Queued};
 use super::queue::{Locked, Queue, Wakes};
@@ -12,14 +13,18 @@ use crate::park;
 use crate::task::Reason;
 use crate::waiters::Selectable;
 
+pub use self::permit::{OwnedPermit, Permit};
+
 const CLOSED: usize = 1 << 0;
-/// Somebody may be in the queue, and no permit is free.
+/// Somebody may be in the queue. While it is set, permits change under the queue's lock only, and those
+/// that are free are too few for the first who waits.
 const WAITERS: usize = 1 << 1;
 const PERMIT: usize = 1 << 2;
 
 /// A number of permits, which bounds how many tasks and threads do something at once.
 ///
-/// First come, first served. A [`Permit`] gives itself back when it is dropped.
+/// First come, first served: also one that asks for many permits, which are saved for it as they become
+/// free, while those that came later wait behind it. A [`Permit`] gives itself back when it is dropped.
 ///
 /// # Examples
 ///
@@ -46,19 +51,6 @@ pub struct Semaphore {
     queue: Queue<Grant>,
 }
 
-/// A permit of a [`Semaphore`], which is given back when this is dropped.
-#[must_use = "if unused the permit is given back at once"]
-pub struct Permit<'a> {
-    semaphore: &'a Semaphore,
-}
-
-/// As a [`Permit`], one that keeps its semaphore alive; from [`Semaphore::acquire_owned`].
-#[must_use = "if unused the permit is given back at once"]
-pub struct OwnedPermit {
-    semaphore: Arc<Semaphore>,
-    forgotten: bool,
-}
-
 /// The semaphore is closed: it lends no more permits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closed;
@@ -66,7 +58,7 @@ pub struct Closed;
 /// Why [`Semaphore::try_acquire`] got no permit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TryAcquireError {
-    /// None is free now.
+    /// None is free now, or too few.
     NoPermits,
     /// The semaphore is closed.
     Closed,
@@ -99,8 +91,42 @@ impl Semaphore {
     ///
     /// [`Closed`] if the semaphore is closed, or becomes so meanwhile.
     pub fn acquire(&self) -> Result<Permit<'_>, Closed> {
-        self.take()?;
-        Ok(Permit { semaphore: self })
+        self.acquire_many(1)
+    }
+
+    /// Takes `n` permits at once, waiting until so many are free.
+    ///
+    /// # Parks
+    ///
+    /// As [`Semaphore::acquire`]. Permits that become free meanwhile are saved for whoever has waited
+    /// longest, so those that ask for one do not starve those that ask for many. A wait for more than
+    /// there are lasts until more are added.
+    ///
+    /// # Errors
+    ///
+    /// As [`Semaphore::acquire`].
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than [`Semaphore::MAX_PERMITS`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::sync::Semaphore;
+    ///
+    /// // Readers take one, whoever wants it alone takes all.
+    /// let slots = Semaphore::new(3);
+    /// let reading = slots.acquire()?;
+    /// assert!(slots.try_acquire_many(3).is_err());
+    /// drop(reading);
+    /// let alone = slots.acquire_many(3)?;
+    /// assert_eq!((alone.num_permits(), slots.available_permits()), (3, 0));
+    /// # Ok::<(), gocoro::sync::Closed>(())
+    /// ```
+    pub fn acquire_many(&self, n: usize) -> Result<Permit<'_>, Closed> {
+        self.take(n)?;
+        Ok(Permit { semaphore: self, count: n })
     }
 
     /// Takes a permit if one is free.
@@ -115,9 +141,27 @@ impl Semaphore {
     /// [`TryAcquireError::NoPermits`] if [`Semaphore::acquire`] would wait, [`TryAcquireError::Closed`]
     /// if the semaphore is closed.
     pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes `n` permits at once if so many are free.
+    ///
+    /// # Parks
+    ///
+    /// As [`Semaphore::try_acquire`].
+    ///
+    /// # Errors
+    ///
+    /// [`TryAcquireError::NoPermits`] if [`Semaphore::acquire_many`] would wait,
+    /// [`TryAcquireError::Closed`] if the semaphore is closed.
+    ///
+    /// # Panics
+    ///
+    /// As [`Semaphore::acquire_many`].
+    pub fn try_acquire_many(&self, n: usize) -> Result<Permit<'_>, TryAcquireError> {
         park::spent();
-        self.try_take()?;
-        Ok(Permit { semaphore: self })
+        self.try_take(n)?;
+        Ok(Permit { semaphore: self, count: n })
     }
 
     /// As [`Semaphore::acquire`], a permit that may outlive the borrow of the semaphore.
@@ -141,8 +185,25 @@ impl Semaphore {
     /// assert_eq!(slots.available_permits(), 1);
     /// ```
     pub fn acquire_owned(self: &Arc<Self>) -> Result<OwnedPermit, Closed> {
-        self.take()?;
-        Ok(OwnedPermit { semaphore: self.clone(), forgotten: false })
+        self.acquire_many_owned(1)
+    }
+
+    /// As [`Semaphore::acquire_many`], permits that may outlive the borrow of the semaphore.
+    ///
+    /// # Parks
+    ///
+    /// As [`Semaphore::acquire_many`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Semaphore::acquire`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Semaphore::acquire_many`].
+    pub fn acquire_many_owned(self: &Arc<Self>, n: usize) -> Result<OwnedPermit, Closed> {
+        self.take(n)?;
+        Ok(OwnedPermit { semaphore: self.clone(), count: n })
     }
 
     /// As [`Semaphore::try_acquire`], a permit that may outlive the borrow of the semaphore.
@@ -155,9 +216,29 @@ impl Semaphore {
     ///
     /// As [`Semaphore::try_acquire`].
     pub fn try_acquire_owned(self: &Arc<Self>) -> Result<OwnedPermit, TryAcquireError> {
+        self.try_acquire_many_owned(1)
+    }
+
+    /// As [`Semaphore::try_acquire_many`], permits that may outlive the borrow of the semaphore.
+    ///
+    /// # Parks
+    ///
+    /// As [`Semaphore::try_acquire`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Semaphore::try_acquire_many`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Semaphore::acquire_many`].
+    pub fn try_acquire_many_owned(
+        self: &Arc<Self>,
+        n: usize,
+    ) -> Result<OwnedPermit, TryAcquireError> {
         park::spent();
-        self.try_take()?;
-        Ok(OwnedPermit { semaphore: self.clone(), forgotten: false })
+        self.try_take(n)?;
+        Ok(OwnedPermit { semaphore: self.clone(), count: n })
     }
 
     /// Adds permits, which go to those who wait first.
@@ -167,9 +248,7 @@ impl Semaphore {
     /// If there would be more than [`Semaphore::MAX_PERMITS`].
     pub fn add_permits(&self, n: usize) {
         park::looked();
-        if n > 0 {
-            self.give(n);
-        }
+        self.give(n);
     }
 
     /// Lends no more permits: those who wait, and who come, get [`Closed`]. Permits that are out stay
@@ -190,33 +269,35 @@ impl Semaphore {
         self.word.load(Acquire) & CLOSED != 0
     }
 
-    /// How many permits are free now.
+    /// How many permits are free now, with those that are being saved for one who waits for many.
     pub fn available_permits(&self) -> usize {
         park::looked();
         self.word.load(Acquire) / PERMIT
     }
 
     #[inline]
-    fn take(&self) -> Result<(), Closed> {
+    fn take(&self, n: usize) -> Result<(), Closed> {
         park::spent();
-        match self.try_take() {
+        match self.try_take(n) {
             Ok(()) => Ok(()),
             Err(TryAcquireError::Closed) => Err(Closed),
-            Err(TryAcquireError::NoPermits) => self.wait(),
+            Err(TryAcquireError::NoPermits) => self.wait(n),
         }
     }
 
+    /// Nothing is had at once, whoever waits.
     #[inline]
-    fn try_take(&self) -> Result<(), TryAcquireError> {
+    fn try_take(&self, n: usize) -> Result<(), TryAcquireError> {
+        assert!(n <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
         let mut word = self.word.load(Relaxed);
         loop {
             if word & CLOSED != 0 {
                 return Err(TryAcquireError::Closed);
             }
-            if word & WAITERS != 0 || word < PERMIT {
+            if !has(word, n) {
                 return Err(TryAcquireError::NoPermits);
             }
-            match self.word.compare_exchange_weak(word, word - PERMIT, Acquire, Relaxed) {
+            match self.word.compare_exchange_weak(word, word - n * PERMIT, Acquire, Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(seen) => word = seen,
             }
@@ -224,25 +305,47 @@ impl Semaphore {
     }
 
     #[cold]
-    fn wait(&self) -> Result<(), Closed> {
+    fn wait(&self, n: usize) -> Result<(), Closed> {
         let queue = loop {
             let queue = self.queue.lock();
-            if self.announce(&queue) {
+            if self.announce_wait(n) {
                 break queue;
             }
             drop(queue);
-            match self.try_take() {
+            match self.try_take(n) {
                 Ok(()) => return Ok(()),
                 Err(TryAcquireError::Closed) => return Err(Closed),
                 Err(TryAcquireError::NoPermits) => {}
             }
         };
-        let granted = self.queue.wait(queue, Grant::Had, Reason::Semaphore, None);
+        let asked = if n == 1 { Grant::Had } else { Grant::Many(n) };
+        // What was saved for one who leaves may be enough for those behind it.
+        let leave = |mut queue: Locked<'_, Grant>| {
+            let wakes = self.serve(&mut queue);
+            drop(queue);
+            wakes.give();
+        };
+        let granted = self.queue.wait_with(queue, asked, Reason::Semaphore, None, || (), leave);
         if granted == Some(Grant::Closed) { Err(Closed) } else { Ok(()) }
+    }
+
+    /// Says that somebody is going to wait for so many, with the queue locked; `false`: no need to.
+    fn announce_wait(&self, n: usize) -> bool {
+        let mut word = self.word.load(Relaxed);
+        while word & CLOSED == 0 && !has(word, n) {
+            match self.word.compare_exchange_weak(word, word | WAITERS, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(seen) => word = seen,
+            }
+        }
+        false
     }
 
     #[inline]
     fn give(&self, n: usize) {
+        if n == 0 {
+            return;
+        }
         let mut word = self.word.load(Relaxed);
         while word & WAITERS == 0 {
             let next = word + self.more(word, n);
@@ -257,22 +360,36 @@ impl Semaphore {
     #[cold]
     fn hand_over(&self, n: usize) {
         let mut queue = self.queue.lock();
-        let mut wakes = Wakes::default();
-        let mut left = n;
-        while left > 0
-            && let Some(wake) = queue.claim_first(|_| ())
+        // The last who waited may have left, and then others come without the lock.
+        let mut word = self.word.load(Relaxed);
+        while let Err(seen) =
+            self.word.compare_exchange_weak(word, word + self.more(word, n), AcqRel, Relaxed)
         {
+            word = seen;
+        }
+        let wakes = self.serve(&mut queue);
+        drop(queue);
+        wakes.give();
+    }
+
+    /// Grants what is free, oldest first, until there is too little for the first who waits.
+    fn serve(&self, queue: &mut Locked<'_, Grant>) -> Wakes {
+        let mut wakes = Wakes::default();
+        let mut word = self.word.load(Acquire);
+        while word & WAITERS != 0 {
+            let mut asked = 0;
+            let wake = queue.claim_first_if(|grant| {
+                asked = grant.count();
+                asked <= word / PERMIT
+            });
+            let Some(wake) = wake else { break };
             wakes.push(wake);
-            left -= 1;
+            word = self.word.fetch_sub(asked * PERMIT, AcqRel) - asked * PERMIT;
         }
         if queue.is_empty() {
             self.word.fetch_and(!WAITERS, Release);
         }
-        drop(queue);
-        wakes.give();
-        if left > 0 {
-            self.give(left);
-        }
+        wakes
     }
 
     fn more(&self, word: usize, n: usize) -> usize {
@@ -290,7 +407,7 @@ impl<'a> Queued<'a, Result<Permit<'a>, Closed>> for Semaphore {
     }
 
     fn attempt(&'a self) -> Option<Result<Permit<'a>, Closed>> {
-        match self.try_take() {
+        match self.try_take(1) {
             Ok(()) => Some(self.granted(Grant::Had)),
             Err(TryAcquireError::Closed) => Some(Err(Closed)),
             Err(TryAcquireError::NoPermits) => None,
@@ -299,32 +416,29 @@ impl<'a> Queued<'a, Result<Permit<'a>, Closed>> for Semaphore {
 
     fn is_ready(&self) -> bool {
         let word = self.word.load(Acquire);
-        word & CLOSED != 0 || word & WAITERS == 0 && word >= PERMIT
+        word & CLOSED != 0 || has(word, 1)
     }
 
     fn announce(&self, _queue: &Locked<'_, Grant>) -> bool {
-        let mut word = self.word.load(Relaxed);
-        while word & CLOSED == 0 && (word & WAITERS != 0 || word < PERMIT) {
-            match self.word.compare_exchange_weak(word, word | WAITERS, Acquire, Relaxed) {
-                Ok(_) => return true,
-                Err(seen) => word = seen,
-            }
-        }
-        false
+        self.announce_wait(1)
     }
 
     fn granted(&'a self, grant: Grant) -> Result<Permit<'a>, Closed> {
         match grant {
-            Grant::Had => Ok(Permit { semaphore: self }),
             Grant::Closed => Err(Closed),
+            _ => Ok(Permit { semaphore: self, count: grant.count() }),
         }
     }
 
     fn undo(&self, grant: Grant) {
-        if grant == Grant::Had {
-            self.give(1);
-        }
+        self.give(grant.count());
     }
+}
+
+/// Whether so many are to be had at once.
+#[inline]
+fn has(word: usize, n: usize) -> bool {
+    n == 0 || word & WAITERS == 0 && word >= n * PERMIT
 }
 
 /// In `select!`, `wait(&semaphore)` gives what [`Semaphore::acquire`] returns.
@@ -334,39 +448,6 @@ impl<'a> Selectable for &'a Semaphore {
 
     fn arm(self) -> QueueArm<'a, Result<Permit<'a>, Closed>> {
         QueueArm::new(self)
-    }
-}
-
-impl Permit<'_> {
-    /// Takes the permit out of its semaphore for good.
-    pub fn forget(self) {
-        let _ = ManuallyDrop::new(self);
-    }
-}
-
-impl OwnedPermit {
-    /// Takes the permit out of its semaphore for good.
-    pub fn forget(mut self) {
-        self.forgotten = true;
-    }
-
-    /// The semaphore it is from.
-    pub fn semaphore(&self) -> &Arc<Semaphore> {
-        &self.semaphore
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.semaphore.give(1);
-    }
-}
-
-impl Drop for OwnedPermit {
-    fn drop(&mut self) {
-        if !self.forgotten {
-            self.semaphore.give(1);
-        }
     }
 }
 
@@ -400,17 +481,5 @@ impl fmt::Debug for Semaphore {
             .field("available_permits", &self.available_permits())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Permit<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("semaphore", self.semaphore).finish()
-    }
-}
-
-impl fmt::Debug for OwnedPermit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnedPermit").field("semaphore", &self.semaphore).finish()
     }
 }

@@ -353,3 +353,18 @@ fn loom_a_writer_that_leaves_lets_in_those_behind_it() {
         assert!(shared.0.try_write().is_ok());
     });
 }
+
+#[test]
+fn loom_who_asks_for_many_permits_gets_them_before_one_who_came_later() {
+    loom::model(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let asking = [2, 1].map(|n| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || drop(semaphore.acquire_many(n).unwrap()))
+        });
+        semaphore.add_permits(1);
+        asking.into_iter().for_each(|asking| asking.join().unwrap());
+        assert_eq!(semaphore.available_permits(), 2);
+        assert!(semaphore.try_acquire_many(2).is_ok());
+    });
+}

@@ -175,6 +175,33 @@ impl<P> List<P> {
         Some(wake)
     }
 
+    /// Ends the oldest wait that nothing else has ended, if its node carries `such` a payload.
+    pub(crate) fn claim_first_if(
+        &mut self,
+        here: Option<u16>,
+        mut such: impl FnMut(&P) -> bool,
+    ) -> Option<Wake> {
+        loop {
+            // SAFETY: linked nodes are valid, and so are their waiters.
+            let node = unsafe { self.first.as_ref() }?;
+            // SAFETY: as above.
+            let waiter = unsafe { &*node.waiter };
+            // SAFETY: under the lock, which the caller holds.
+            if waiter.claimed().is_none() && !such(unsafe { &*node.payload.get() }) {
+                return None;
+            }
+            // SAFETY: the node is linked to this list.
+            unsafe { self.remove(node) };
+            // SAFETY: a waiter does not leave before its nodes are unlinked under the lock, which
+            // the caller holds, or before it has taken the lock of the arm that claimed it.
+            let wake = unsafe { waiter.wake(here) };
+            if waiter.claim(node.arm) {
+                return Some(wake);
+            }
+            drop(wake);
+        }
+    }
+
     /// Ends the oldest wait that nothing else has ended; `None`: there is none.
     ///
     /// The node is valid until the lock is let go of, or until the waiter learns by the payload that

@@ -496,3 +496,13 @@ fn a_timeout_that_does_not_expire_keeps_no_timer() {
         }
     });
 }
+
+#[test]
+fn the_error_is_a_statement() {
+    let late = timeout(Duration::ZERO, task::park).unwrap_err();
+    let text = "the time was up before the closure returned";
+    assert_eq!(
+        (late.to_string(), std::io::Error::from(late).to_string()),
+        (text.into(), text.into())
+    );
+}

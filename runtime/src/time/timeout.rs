@@ -35,7 +35,7 @@ impl fmt::Debug for Elapsed {
 
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time was up; give it longer, or retry")
+        f.write_str("the time was up before the closure returned")
     }
 }
 

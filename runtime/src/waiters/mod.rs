@@ -14,7 +14,7 @@
 //! right as long as the rule is kept. To give wakes, to unlock and to cancel are none of the three:
 //! they queue tasks, and nothing that they let go of has a destructor of a user's. A
 //! [`Choice`]'s `link` and `deadline` keep the rule too, and `unlink` and `settle` need not: they come
-//! after the claim.
+//! after the claim. Nor need `has_turned`, after which nothing parks.
 //!
 //! Code that cannot keep it looks at its own record once more, right before each park, as
 //! [`crate::blocking`] does.

@@ -10,7 +10,7 @@ use gocoro::select;
 use gocoro::time::timeout;
 
 use super::{IntoCode, run, scenarios};
-use crate::support::{NEVER, SOON};
+use crate::support::{self, NEVER, SOON};
 
 scenarios! {
     more_sockets_than_allowed,
@@ -50,6 +50,10 @@ fn choose(pairs: &[(TcpStream, TcpStream)], message: &Receiver<()>, time: Durati
 
 /// On a thread that has waited for sockets before, and on one that has not.
 pub(super) fn more_sockets_than_allowed() {
+    support::bounded(waits);
+}
+
+fn waits() {
     let (known, new) = (pairs(), pairs());
     let (_sender, silent) = bounded(0);
     assert_eq!(choose(&known, &silent, SOON), SOCKETS + 1);
@@ -75,10 +79,12 @@ fn tour(pairs: &[(TcpStream, TcpStream)]) {
 
 /// The operation itself is left to say what is wrong.
 pub(super) fn no_sockets_allowed() {
-    let pairs = pairs();
-    let (_sender, message) = bounded(0);
-    allow(0);
-    assert!(choose(&pairs, &message, NEVER) < SOCKETS);
+    support::bounded(|| {
+        let pairs = pairs();
+        let (_sender, message) = bounded(0);
+        allow(0);
+        assert!(choose(&pairs, &message, NEVER) < SOCKETS);
+    });
 }
 
 #[test]

@@ -34,12 +34,6 @@ impl<'a, T: Send + 'static> GroupBuilder<'a, T> {
         GroupBuilder { group, builder: Builder::new() }
     }
 
-    /// For `go!(in group => ..)`: all that the header says at once.
-    #[doc(hidden)]
-    pub fn with(self, builder: Builder) -> GroupBuilder<'a, T> {
-        GroupBuilder { builder, ..self }
-    }
-
     /// Names the task, as [`Builder::name`].
     pub fn name(self, name: impl Into<String>) -> GroupBuilder<'a, T> {
         GroupBuilder { builder: self.builder.name(name), ..self }

@@ -70,7 +70,7 @@ pub(crate) const UNITS_THROW: u32 = 8 * UNITS_OPERATION;
 /// long as a hundred other operations.
 pub(crate) const UNITS_PER_CLOCK_IO: u32 = 8 * UNITS_OPERATION;
 
-/// Likewise of looks, between which the program may compute: a clock costs as much as some dozens of them.
+/// Likewise of looks and checkpoints, between which the program may compute: a clock costs as much as some dozens of them.
 pub(crate) const UNITS_PER_CLOCK_LOOKS: u32 = 256 * UNITS_LOOK;
 
 /// How long a task waits for a stack while its worker has other work: longer than a burst takes, and shorter than

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
-use super::spend::{spent, spent_by_throw};
+use super::spend::{spent_by_throw, spent_computing};
 use super::throw::throw_now;
 use super::{interrupt_local, is_interrupted, throw_pending};
 use crate::clock;
@@ -236,7 +236,7 @@ pub(crate) fn checkpoint() {
     let unwinding = thread::panicking();
     spent_by_throw(core, task, unwinding);
     throw_pending(task, Reason::Park, unwinding);
-    spent();
+    spent_computing();
 }
 
 /// Throws what is pending for this plain thread, unless it unwinds already.

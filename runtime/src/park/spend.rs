@@ -32,12 +32,23 @@ pub(crate) fn spent() {
 /// As [`spent`], of one that is a system call.
 #[inline(always)]
 pub(crate) fn spent_io() {
+    spent_beside_clock(UNITS_PER_CLOCK_IO);
+}
+
+/// As [`spent`], of one between which the program computes.
+#[inline]
+pub(super) fn spent_computing() {
+    spent_beside_clock(UNITS_PER_CLOCK_LOOKS);
+}
+
+#[inline(always)]
+fn spent_beside_clock(units: u32) {
     if let Some((core, task)) = current::task() {
         let left = core.budget.get();
         if left > UNITS_OPERATION {
             let next = left - UNITS_OPERATION;
             core.budget.set(next);
-            if next & (UNITS_PER_CLOCK_IO - UNITS_OPERATION) != 0 || !core.pace.is_over() {
+            if next & (units - UNITS_OPERATION) != 0 || !core.pace.is_over() {
                 return;
             }
         }

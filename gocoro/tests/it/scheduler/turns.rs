@@ -98,6 +98,20 @@ fn a_task_that_computes_between_questions_keeps_no_timer_waiting() {
 }
 
 #[test]
+fn a_task_that_computes_between_checkpoints_keeps_no_timer_waiting() {
+    bounded(|| {
+        with_workers(1).run(|| {
+            let most = steps_until_told(&mut || {
+                compute_past(Instant::now() + LONG / 4);
+                task::checkpoint();
+            });
+            // Likewise in each 32nd; there are 128 times 128 in a batch of budgets that are used up.
+            assert!(most <= 100, "{most} checkpoints after the end of a sleep");
+        });
+    });
+}
+
+#[test]
 fn a_yield_lets_all_start_that_were_queued() {
     bounded(|| {
         for tasks in [1, 2, 10, 1_000] {

@@ -167,6 +167,10 @@ impl TcpListener {
 
     /// Accepts a connection that is pending already, and never waits. Beyond std.
     ///
+    /// # Parks
+    ///
+    /// In a loop, once in a while for a moment, which is a cancel point.
+    ///
     /// # Errors
     ///
     /// `WouldBlock` if there is none, else as [`accept`](Self::accept).

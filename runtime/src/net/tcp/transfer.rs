@@ -104,6 +104,10 @@ impl TcpStream {
     /// A task that calls this in a loop holds its worker: let it call
     /// [`wait_readable`](Self::wait_readable) in between.
     ///
+    /// # Parks
+    ///
+    /// In a loop, once in a while for a moment, which is a cancel point.
+    ///
     /// # Errors
     ///
     /// `WouldBlock` if there is nothing, else as [`read`](std::io::Read::read).
@@ -151,6 +155,10 @@ impl TcpStream {
     }
 
     /// Writes as much as there is room for, and never waits. Beyond std.
+    ///
+    /// # Parks
+    ///
+    /// In a loop, once in a while for a moment, which is a cancel point.
     ///
     /// # Errors
     ///

@@ -106,7 +106,7 @@ fn none_goes_on_while_its_task_unwinds() {
                 let _both = make(&inner);
                 panic!("the task's own");
             });
-            let error = task.join().map(|()| ()).unwrap_err();
+            let error = task.join().unwrap_err();
             assert_eq!(error.downcast_ref(), Some(&"the task's own"), "kind {kind}");
             assert_eq!(live.load(SeqCst), 0, "kind {kind}");
         }

@@ -49,8 +49,9 @@ use proc_macro::TokenStream;
 /// | `grace` | how long cancelled tasks may take, such as `"500ms"`, `"5s"` or `"1m"` | `"5s"` |
 /// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
 ///
-/// The environment variables `GOCORO_WORKERS`, `GOCORO_STACK_SIZE` and `GOCORO_MAIN_STACK_SIZE` win over the
-/// first three. A stack and its guard may not be larger than the hard limit of `RLIMIT_STACK` (`ulimit -H -s`).
+/// The environment variables `GOCORO_WORKERS`, `GOCORO_STACK_SIZE` and `GOCORO_MAIN_STACK_SIZE` win
+/// over the first three. A stack and its guard may not be larger than the hard limit of
+/// `RLIMIT_STACK` (`ulimit -H -s`).
 ///
 /// ```
 /// #[gocoro::go_main(workers = 2, stack_size = 64 * 1024, on_exit = "cancel", grace = "500ms")]
@@ -75,7 +76,8 @@ pub fn go_main(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Refuses to be the attribute of a program's entry, which is called [`go_main`](macro@go_main).
 ///
-/// There is no such `test`: a crate that imports all of gocoro's names would lose its own `#[test]`.
+/// There is no such `test`: a crate that imports all of gocoro's names would lose its own
+/// `#[test]`.
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn main(_: TokenStream, item: TokenStream) -> TokenStream {

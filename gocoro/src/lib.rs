@@ -28,10 +28,11 @@
 //! suspends the task, at any call depth, and its worker thread runs other tasks. On a plain thread the
 //! same call blocks that thread. Nothing in a function's signature tells, and nothing needs to.
 //!
-//! When the process has no descriptors left, [`incoming`](net::TcpListener::incoming) pauses between
-//! the errors that it returns, 5 ms to 1 s: the loop above reports them about once a second, does not
-//! spin, and serves again when there are descriptors. How long a line is and how long a peer says
-//! nothing, it does not bound; the HTTP server in the repository's examples shows how that is done.
+//! When the process has no descriptors left, [`incoming`](net::TcpListener::incoming) pauses
+//! between the errors that it returns, 5 ms to 1 s: the loop above reports them about once a
+//! second, does not spin, and serves again when there are descriptors. It bounds neither the length
+//! of a line nor how long a peer may say nothing; the HTTP server in the repository's examples
+//! shows how that is done.
 //!
 //! # Where to look
 //!
@@ -49,21 +50,26 @@
 //!
 //! # What a task may not do
 //!
-//! A task may call anything, but **only gocoro's operations suspend it**. Whatever else waits blocks the
-//! worker thread, and with it every task that is pinned there; std and the kernel give no sign of it.
-//! So, in a task:
+//! A task may call anything, but **only gocoro's operations suspend it**. Whatever else waits
+//! blocks the worker thread, and with it every task that is pinned there; std and the kernel give
+//! no sign of it. So, in a task:
 //!
-//! - Do not wait in std's own calls: [`std::thread::sleep`], [`std::net`], [`std::sync::mpsc`], the join
-//!   of a [`std::thread`], a child process, a terminal, a C library that does I/O. Take gocoro's
-//!   operation of the same name, or do it on a thread of its own and wait for a [`channel`].
-//! - Do not hold a [`std::sync::Mutex`] across a wait: the next task of the worker that wants it blocks
-//!   the thread on which its holder would go on, for ever. Let go of it first, or use [`sync::Mutex`].
+//! - Do not wait in std's own calls: [`std::thread::sleep`], [`std::net`], [`std::sync::mpsc`], the
+//!   join of a [`std::thread`], a child process, a terminal, a C library that does I/O. Take
+//!   gocoro's operation of the same name, or do it on a thread of its own and wait for a
+//!   [`channel`].
+//! - Do not hold a [`std::sync::Mutex`] across a wait: the next task of the worker that wants it
+//!   blocks the thread on which its holder would go on, for ever. Let go of it first, or use
+//!   [`sync::Mutex`]. Operations that have not to wait, and questions, give way now and then, so
+//!   they count as waits here; spawns and wakes do not.
 //! - Do not wait in the initialiser of a [`std::sync::LazyLock`], [`std::sync::OnceLock`] or
-//!   [`std::sync::Once`]: the next task of the worker that asks for the value blocks the thread in the
-//!   same way. Those in [`sync`] suspend it.
-//! - Do not wait inside a `std::thread_local!`'s `with` or initialiser unless any other task may use it
-//!   meanwhile: the value is the worker's, and all of its tasks share it. [`task_local!`] is a task's own.
-//! - Do not compute for long without a wait: call [`task::yield_now`] now and then, or use a thread.
+//!   [`std::sync::Once`]: the next task of the worker that asks for the value blocks the thread in
+//!   the same way. Those in [`sync`] suspend it.
+//! - Do not wait inside a `std::thread_local!`'s `with` or initialiser unless any other task may
+//!   use it meanwhile: the value is the worker's, and all of its tasks share it. [`task_local!`] is
+//!   a task's own.
+//! - Do not compute for long without a wait: call [`task::yield_now`] now and then, or use a
+//!   thread.
 //!
 //! # Cancellation unwinds
 //!
@@ -75,10 +81,13 @@
 //! - a [`std::sync::LazyLock`] or [`std::sync::Once`] that is being initialised is poisoned for good;
 //! - it aborts the process at an `extern "C"` frame, as every unwinding does.
 //!
-//! Every operation says under *Parks* when it may suspend, which is also where it may unwind.
+//! Every operation that waits says under *Parks* when, which is also where it may unwind.
+//! Questions that a loop may ask, such as [`is_finished`](task::JoinHandle::is_finished), give way
+//! once in a while; they do not unwind there. Spawns and wakes never do. [`std_map`] has the list.
 //!
-//! What was unwound has lost what it had half done: after [`time::timeout`] ended a `read_line`, its
-//! stream is not to be read from again. [`time::io_deadline`] ends I/O by an error in place of that.
+//! What was unwound has lost what it had half done: after [`time::timeout`] ended a `read_line`,
+//! its stream is not to be read from again. [`time::io_deadline`] ends I/O by an error in place of
+//! that.
 
 mod macros;
 

@@ -27,8 +27,9 @@
 ///
 /// Arguments are evaluated from left to right. A receiver that is a variable or a part of one moves
 /// after them, so that they may still use it: `go!(conn.serve(conn.id()))`; a static or a constant
-/// stays where it is. A closure or an `async` block written as an argument becomes `move`. A path that is called stays as it is; any other function value is
-/// evaluated here: `go!((self.handler)(request))`.
+/// stays where it is. A closure or an `async` block written as an argument becomes `move`. A path
+/// that is called stays as it is; any other function value is evaluated here:
+/// `go!((self.handler)(request))`.
 ///
 /// # Anything else
 ///
@@ -90,11 +91,11 @@
 ///
 /// # In scopes and groups
 ///
-/// `in` names where the task belongs: a [`task::scope`](crate::task::scope), whose tasks may borrow,
-/// or a [`TaskGroup`](crate::task::TaskGroup). What `go!` returns then is what `spawn` returns there:
-/// a [`ScopedJoinHandle`](crate::task::ScopedJoinHandle), or nothing. `local` is for scopes alone, and
-/// `daemon` for neither, since both wait for their tasks. The expression behind `in` is evaluated first,
-/// and borrowed.
+/// `in` names where the task belongs: a [`task::scope`](crate::task::scope), whose tasks may
+/// borrow, or a [`TaskGroup`](crate::task::TaskGroup). What `go!` returns then is what `spawn`
+/// returns there: a [`ScopedJoinHandle`](crate::task::ScopedJoinHandle), or nothing. `local` is for
+/// scopes alone, and `daemon` for neither, since both wait for their tasks. The expression behind
+/// `in` is evaluated first, and borrowed.
 ///
 /// ```
 /// use gocoro::go;
@@ -119,25 +120,28 @@
 /// assert_eq!(group.join_all().len(), 5);
 /// ```
 ///
-/// A block takes what it captures by value in a scope, too; to borrow there, name a reference before:
-/// `let text = &text;`.
+/// A block takes what it captures by value in a scope, too; to borrow there, name a reference
+/// before: `let text = &text;`.
 ///
 /// # What is refused
 ///
 /// - `go!(fetch(url).unwrap())` and its like, of which only `unwrap()` would run in the task. Write
 ///   `go!({ fetch(url).unwrap() })`.
 /// - An operator expression such as `go!(a() + b())` or `go!(f()?)`: write `go!({ a() + b() })`.
-/// - `.await` and `async` bodies, and a body whose value is a future, such as a call of an `async fn`:
-///   the task would make the future, and nothing would run it. There is nothing to await in a task,
-///   where plain functions may wait; a future needs an executor, on a thread of its own. A future that
-///   is to be handed over unrun is made by [`task::spawn`](crate::task::spawn), which asks no questions.
+/// - `.await` and `async` bodies, and a body whose value is a future, such as a call of an `async
+///   fn`: the task would make the future, and nothing would run it. There is nothing to await in a
+///   task, where plain functions may wait; a future needs an executor, on a thread of its own. A
+///   future that is to be handed over unrun is made by [`task::spawn`](crate::task::spawn), which
+///   asks no questions.
 /// - What is borrowed from the spawner, which may return before the task ends: move it, clone it,
 ///   or spawn in a `task::scope`.
 /// - What is not [`Send`], without `local`.
 ///
 /// # Panics
 ///
-/// Panics if an option's value cannot be met. `local` outside a runtime panics too.
+/// Panics if an option's value cannot be met: a stack size that is too large, a name with a null
+/// byte. `local` outside a runtime panics too; with `in`, so does whatever makes the `spawn` of
+/// that scope or group panic.
 #[macro_export]
 macro_rules! go {
     ($($input:tt)*) => {
@@ -229,11 +233,12 @@ macro_rules! colorless {
 /// A handle whose arm `join` was done has given its result: joining it again panics.
 ///
 /// The sources (`r`, `s`, `handle`, `x`, `io`, `timeout`) are evaluated once, in the order written,
-/// and borrowed; temporaries in them live as long as the `select!`, its bodies included. The value that
-/// an arm `send` sends is evaluated after the arm was chosen, and only then. On a channel of capacity zero
-/// a receiver is waiting for it meanwhile, which no timeout and no cancel of the receiver cuts short, so it
-/// should not take long: what does is made before the `select!`. If it panics or leaves by `return`, `?` or `break`, or if the task
-/// is cancelled meanwhile, nothing has been sent.
+/// and borrowed; temporaries in them live as long as the `select!`, its bodies included. The value
+/// that an arm `send` sends is evaluated after the arm was chosen, and only then. On a channel of
+/// capacity zero a receiver is waiting for it meanwhile, which no timeout and no cancel of the
+/// receiver cuts short, so it should not take long: what does is made before the `select!`. If it
+/// panics or leaves by `return`, `?` or `break`, or if the task is cancelled meanwhile, nothing has
+/// been sent.
 ///
 /// The value of `select!` is that of the body that was run. Bodies are no closures: `?`, `break`,
 /// `continue` and `return` in them work as everywhere else. A pattern has to match whatever comes, as
@@ -245,23 +250,26 @@ macro_rules! colorless {
 /// [`select_biased!`](crate::select_biased) chooses the first of them. An arm that was not chosen has
 /// taken nothing, and leaves nothing behind: no task is spawned for it.
 ///
-/// `default` is chosen only if there was a moment at which no other arm could be done: a message that is
-/// always in one of two channels is found, however it is moved. The exception are several sockets that
-/// others read from or write to meanwhile, each of which is looked at in its own moment.
+/// `default` is chosen only if there was a moment at which no other arm could be done: a message
+/// that is always in one of two channels is found, however it is moved. There is one exception: of
+/// several sockets that others read from or write to meanwhile, each is looked at in a moment of
+/// its own.
 ///
 /// # Parks
 ///
-/// Until an arm can be done, unless there is a `default`. On a plain thread it blocks the thread. A
-/// cancel point: if it unwinds, no arm was done.
+/// Until an arm can be done, unless there is a `default`: then only to let others run once in a
+/// while, or while a partner makes a message that this choice has met on a channel of capacity
+/// zero. On a plain thread it blocks the thread. A cancel point: if it unwinds, no arm was done.
 ///
 /// Arms `readable` and `writable` keep the rules of I/O. Where the choice would have to wait, such an arm
 /// is done with an error instead: with one that holds [`Cancelled`](crate::task::Cancelled) in a
 /// destructor of a task that unwinds and is cancelled, also if the cancel comes meanwhile; with
 /// `TimedOut` once an [`io_deadline`](crate::time::io_deadline) around it has passed.
 ///
-/// `readable` asks the socket, and knows nothing of what a buffer around it has read ahead. A loop that waits
-/// for a socket and takes one line at a time out of a `BufReader` around it stalls when several lines come
-/// at once: the socket is empty, and the rest is in the buffer. So wait only when the buffer is empty:
+/// `readable` asks the socket, and knows nothing of what a buffer around it has read ahead. A loop
+/// that waits for a socket and takes one line at a time out of a `BufReader` around it stalls when
+/// several lines come at once: the socket is empty, and the rest is in the buffer. So wait only
+/// when the buffer is empty:
 ///
 /// ```
 /// use gocoro::net::{TcpListener, TcpStream};
@@ -290,8 +298,9 @@ macro_rules! colorless {
 /// # std::io::Result::Ok(())
 /// ```
 ///
-/// The rest of a line that has come in part is waited for by `read_line`, whatever the other arms do. Where
-/// that matters, or where the buffer cannot be asked, let a task of its own read, and `recv` from it.
+/// The rest of a line that has come in part is waited for by `read_line`, whatever the other arms
+/// do. Where that matters, or where the buffer cannot be asked, let a task of its own read, and
+/// `recv` from it.
 ///
 /// # Panics
 ///

@@ -41,8 +41,8 @@ pub(crate) struct Core {
     /// Started and not ended, newest first.
     pub(crate) live: Cell<*const Header>,
     pub(crate) live_count: Cell<usize>,
-    /// The thread's count of panics, zero between tasks. `None`: it cannot be found, and no other task
-    /// runs while one waits in the middle of its unwinding.
+    /// The thread's count of panics, zero between tasks. `None`: it cannot be found, and no other
+    /// task runs while one waits in the middle of its unwinding.
     pub(crate) panics: Option<Count>,
     /// Has the worker act on what comes, but run no task.
     pub(crate) attend: fn(&Core, Patience),
@@ -50,9 +50,11 @@ pub(crate) struct Core {
     pub(crate) budget: Cell<u32>,
     /// How long the worker has run tasks without looking around.
     pub(crate) pace: Pace,
-    /// Unstarted tasks in the worker's queue; not fewer than there are, for thieves do not count what they take.
+    /// Unstarted tasks in the worker's queue; not fewer than there are, for thieves do not count
+    /// what they take.
     pub(crate) unstarted: Cell<usize>,
-    /// Tasks that yielded while there were some: their places in `ready`, counted as [`ReadyQueue::end`] does.
+    /// Tasks that yielded while there were some: their places in `ready`, counted as
+    /// [`ReadyQueue::end`] does.
     pub(crate) yielded: RefCell<Vec<usize>>,
     /// Links of ended tasks that are still on their way here.
     pub(crate) links_due: Cell<usize>,
@@ -349,10 +351,11 @@ impl Drop for AtEnd {
     }
 }
 
-/// Lets this thread call `f` when its thread-locals are destroyed, which is also when the process exits from it.
+/// Lets this thread call `f` when its thread-locals are destroyed, which is also when the process
+/// exits from it.
 ///
-/// Destructors run in the order opposite to the first uses of their thread-locals, on the systems that we know:
-/// so those that were used before this call still stand then.
+/// Destructors run in the order opposite to the first uses of their thread-locals, on the systems
+/// that we know: so those that were used before this call still stand then.
 pub(crate) fn at_thread_end(f: fn()) {
     // Where it has been destroyed, it has been called.
     let _ = AT_END.try_with(|at_end| at_end.0.set(Some(f)));

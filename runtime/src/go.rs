@@ -4,13 +4,13 @@
 //!
 //! A call of an `async fn` makes a future, which a task would return without running it, so `go!`
 //! refuses a body whose value is a future. No bound can ask for a type that does *not* implement a
-//! trait, and a method that only futures have would be looked up where `go!` stands, when the value's
-//! type may not be known yet: code that compiles would stop compiling.
+//! trait, and a method that only futures have would be looked up where `go!` stands, when the
+//! value's type may not be known yet: code that compiles would stop compiling.
 //!
-//! What a closure captures is decided after all types are known. A variable that the closure uses is
-//! captured by reference if its type is `Copy`, and moved otherwise. [`Value<T>`] is `Copy` if `T` is
-//! a future, it is `Send`, and it is never `Sync`: so a closure that uses one is `Send` unless `T` is
-//! a future. [`not_a_future`] asks for that, and says in its message what it means.
+//! What a closure captures is decided after all types are known. A variable that the closure uses
+//! is captured by reference if its type is `Copy`, and moved otherwise. [`Value<T>`] is `Copy` if
+//! `T` is a future, it is `Send`, and it is never `Sync`: so a closure that uses one is `Send`
+//! unless `T` is a future. [`not_a_future`] asks for that, and says in its message what it means.
 
 use std::cell::Cell;
 use std::io;
@@ -49,8 +49,8 @@ pub fn value_of<T>(_: &JoinHandle<T>) -> Value<T> {
     Value::new()
 }
 
-/// What the closure in [`not_a_future`] returns: nothing that would be a `NotAFuture` itself, for then
-/// the compiler would propose to call the closure.
+/// What the closure in [`not_a_future`] returns: nothing that would be a `NotAFuture` itself, for
+/// then the compiler would propose to call the closure.
 #[derive(Debug)]
 pub struct Used(PhantomData<*const ()>);
 

@@ -1,13 +1,12 @@
 //! The panic hook that stands around the program's.
 //!
-//! It reports nothing itself. It notes of a task that its panic was reported, so that the task's end can
-//! add which task that was; and it shows, once, where std keeps the flag of a running hook (see
-//! [`crate::unwind::count`]). A hook that the program sets later replaces it, and then nothing is added
-//! to what that hook says.
+//! It reports nothing itself. It notes of a task that its panic was reported, so that the task's
+//! end can add which task that was; and it shows, once, where std keeps the flag of a running hook
+//! (see [`crate::unwind::count`]). A hook that the program sets later replaces it, and then nothing
+//! is added to what that hook says.
 
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
-use std::thread;
 
 use crate::current;
 use crate::task::Flags;
@@ -16,17 +15,10 @@ use crate::unwind::count::{self, Probe};
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync + 'static>;
 
-/// Installs it, once in the process.
+/// Installs it, once in the process. On a thread that does not panic.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        if !thread::panicking() {
-            return install_now();
-        }
-        // std lets no thread that panics change the hook. Not waited for: this may be inside of a hook,
-        // which has to end before it can be changed.
-        let _ = thread::Builder::new().name("gocoro-hook".into()).spawn(install_now);
-    });
+    ONCE.call_once(install_now);
 }
 
 fn install_now() {
@@ -46,8 +38,8 @@ fn install_now() {
 
 /// Whether a hook passes panics on to std's own, as far as that can be told.
 ///
-/// It is std's; or it is large enough to hold another hook, as that of the test harness does. One that
-/// holds less has been set to say something else than std does, or nothing.
+/// It is std's; or it is large enough to hold another hook, as that of the test harness does. One
+/// that holds less has been set to say something else than std does, or nothing.
 fn speaks(hook: &Hook) -> bool {
     // With none set, std hands out its own, which holds nothing: what tells it is its code.
     let own = panic::take_hook();

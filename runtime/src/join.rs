@@ -152,10 +152,6 @@ impl<T> JoinHandle<T> {
     /// Under `panic = "abort"` nothing unwinds: a cancel is then only a flag for
     /// [`task::is_cancelled`](crate::cancel::is_cancelled).
     ///
-    /// While another task of the same worker waits in a destructor in the middle of its own unwinding,
-    /// Rust's count of panics does not tell which of the two unwinds. A task that began to wait
-    /// meanwhile is cancelled once that is over, and not before.
-    ///
     /// # Examples
     ///
     /// ```
@@ -437,8 +433,8 @@ impl fmt::Debug for JoinError {
 
 impl std::error::Error for JoinError {}
 
-/// Of the kind `Other`, with the join error inside: so a function that returns [`io::Result`] may write
-/// `join()?`.
+/// Of the kind `Other`, with the join error inside: so a function that returns [`io::Result`] may
+/// write `join()?`.
 ///
 /// # Examples
 ///

@@ -1,10 +1,10 @@
 //! The waist: the one function that suspends a task, and the one that makes it runnable.
 //!
 //! Everything that waits is written on these. A return from [`park`] is a hint: the caller looks at
-//! its own record, and parks again. What a wait must know of cancellation happens here, by the rules
-//! on [`crate::task`]'s contract page: nothing is thrown into a task that unwinds, and whether it
-//! does is sampled once, at the entry, since Rust's count of panics belongs to the thread and not to
-//! the task.
+//! its own record, and parks again. What a wait must know of cancellation happens here, by the
+//! rules on [`crate::task`]'s contract page: nothing is thrown into a task that unwinds. Whether it
+//! does is asked of `thread::panicking()`, which answers for the running task: the count of panics
+//! leaves the thread with a task that waits while it unwinds (`away`).
 
 use std::ptr::NonNull;
 use std::thread;
@@ -26,7 +26,7 @@ pub(crate) use bounds::{
     not_thrown, park_std, scoped, shielded, throw_in_thread, throw_in_thread_or_stay, timeout,
     with_io_deadline, within_value,
 };
-pub(crate) use spend::{looked, spawned, spent, spent_io};
+pub(crate) use spend::{looked, spent, spent_io};
 
 /// Waits until it is woken, or until the deadline, or for no reason.
 ///
@@ -264,7 +264,11 @@ fn yields_to_unstarted(core: &Core) {
 
 #[cold]
 fn keep_place(core: &Core) {
-    core.yielded.borrow_mut().push(core.ready.end());
+    let place = core.ready.end();
+    let mut places = core.yielded.borrow_mut();
+    if places.last() != Some(&place) {
+        places.push(place);
+    }
 }
 
 #[inline(always)]

@@ -70,7 +70,8 @@ impl Builder {
     /// # Errors
     ///
     /// `InvalidInput` for a number of workers or a stack size that cannot be, in the builder or the
-    /// environment; what the system says if a thread or a poll cannot be had.
+    /// environment; what the system says if a thread, a poll or a stack cannot be had. `TimedOut`
+    /// for the first runtime of the process, if it is made inside a panic hook: make one before.
     pub fn build(self) -> io::Result<Runtime> {
         let (shared, threads) = self.plan.start()?;
         Ok(Runtime { shared, threads })
@@ -194,6 +195,7 @@ impl Runtime {
     /// ```
     pub fn wait_idle(&self) {
         assert!(!self.is_own(), "wait_idle in a task of the same runtime would wait for itself");
+        park::spent();
         self.wait_for(Reason::Join, None, Shared::is_quiet);
     }
 
@@ -284,11 +286,11 @@ impl fmt::Debug for Runtime {
 /// Its tasks need not be `Send`, and it fits into a loop that somebody else owns. It blocks the
 /// thread while it runs, also inside a task of another runtime.
 ///
-/// Dropping it cancels its tasks and runs them until all have ended. Under `panic = "abort"` nothing can
-/// unwind those that have started: they stay suspended for ever, with their memory, and so does the thread
-/// that dropped it. It goes on, but when it should end, it says so and waits, for its tasks may have lent
-/// what is destroyed then. So nobody should join it. A program still ends when `main` does, or by
-/// [`process::exit`](std::process::exit).
+/// Dropping it cancels its tasks and runs them until all have ended. Under `panic = "abort"`
+/// nothing can unwind those that have started: they stay suspended for ever, with their memory, and
+/// so does the thread that dropped it. It goes on, but when it should end, it says so and waits,
+/// for its tasks may have lent what is destroyed then. So nobody should join it. A program still
+/// ends when `main` does, or by [`process::exit`](std::process::exit).
 ///
 /// # Examples
 ///

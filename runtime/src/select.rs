@@ -7,7 +7,8 @@ use crate::join::Join;
 use crate::reactor::{Readiness, ReadyArm};
 use crate::waiters::{Aim, Arm, Choice, Limit, Receive, Selectable, choose};
 
-/// The source of an arm that needs it for itself: lent for the choice, and the user's again after it.
+/// Identity on `&mut T`: reborrows an arm's source for the choice, after which it is the user's
+/// again.
 pub fn unique<T: ?Sized>(source: &mut T) -> &mut T {
     source
 }

@@ -9,7 +9,6 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::join::JoinHandle;
-use crate::park;
 use crate::scheduler::{self, Shared};
 use crate::stack::SizeClass;
 use crate::task::{self, Created, Task};
@@ -26,7 +25,7 @@ pub use own::{current, park, park_timeout, remaining_stack, try_current, yield_n
 ///
 /// # Parks
 ///
-/// Not for this task. One that spawns a thousand without a wait lets them start, and goes on; that is no cancel point.
+/// Never: tasks may be spawned with a lock of std's in hand.
 ///
 /// # Examples
 ///
@@ -55,7 +54,7 @@ where
 ///
 /// # Parks
 ///
-/// Not for this task. One that spawns a thousand without a wait lets them start, and goes on; that is no cancel point.
+/// Never: tasks may be spawned with a lock of std's in hand.
 ///
 /// # Panics
 ///
@@ -197,7 +196,6 @@ pub(crate) fn spawn_inner<F, T>(
 where
     F: FnOnce() -> T,
 {
-    park::spawned();
     scheduler::check_not_forked();
     match scheduler::current_worker() {
         Some(worker) => {
@@ -229,7 +227,6 @@ fn spawn_on<F, T>(
 where
     F: FnOnce() -> T,
 {
-    park::spawned();
     scheduler::check_not_forked();
     let id = scheduler::take_ids(1);
     let traits = options.resolve(false, shared, id, at)?;

@@ -18,10 +18,11 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
     panic::catch_unwind(AssertUnwindSafe(f))
 }
 
-/// Runs a user's code: a backtrace that is printed short ends here, before the runtime's own frames.
+/// Runs a user's code: a backtrace that is printed short ends here, before the runtime's own
+/// frames.
 ///
-/// std's printer, and that of the `backtrace` crate, know the name; it is that of std's own function for
-/// this.
+/// std's printer, and that of the `backtrace` crate, know the name; it is that of std's own
+/// function for this.
 #[inline(never)]
 pub(crate) fn __rust_begin_short_backtrace<T>(f: impl FnOnce() -> T) -> T {
     let result = f();
@@ -58,8 +59,8 @@ pub(crate) fn drop_quietly<T>(value: T) {
     std::mem::forget(caught);
 }
 
-/// Drops values, each of them also if the destructors of others panic. The first panic goes on when all are
-/// dropped, unless this thread unwinds already, where it would abort the process.
+/// Drops values, each of them also if the destructors of others panic. The first panic goes on when
+/// all are dropped, unless this thread unwinds already, where it would abort the process.
 pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
     let mut first = None;
     for value in values {

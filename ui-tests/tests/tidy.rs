@@ -335,8 +335,8 @@ fn text_complaints(source: &Source) -> Vec<String> {
 const OWN_MODULES: &[&str] =
     &["blocking", "channel", "coroutine", "future", "net", "runtime", "task"];
 
-/// Paths between backticks, and links, in which a message or a page names an item of gocoro that the
-/// facade does not have.
+/// Paths between backticks, and links, in which a message or a page names an item of gocoro that
+/// the facade does not have.
 fn name_complaints(path: &str, text: &str, facade: &str) -> Vec<String> {
     let code = facade.lines().filter(|line| !line.trim_start().starts_with("//"));
     let words: Vec<_> = code
@@ -405,8 +405,8 @@ fn architecture_complaints(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Addresses of the project's own on the network, of which there are none yet, and links in a Markdown text to
-/// files that are not there.
+/// Addresses of the project's own on the network, of which there are none yet, and links in a
+/// Markdown text to files that are not there.
 fn link_complaints(path: &str, text: &str, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut complaints = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {

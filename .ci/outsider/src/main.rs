@@ -1,4 +1,5 @@
-//! Tasks, a timeout, a panic, a cancel, sockets and deep stacks; and then the end, where stacks are freed.
+//! Tasks, a timeout, a panic, a cancel, sockets and deep stacks; and then the end, where stacks are
+//! freed.
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -22,6 +23,45 @@ fn echo_once(listener: &TcpListener) -> std::io::Result<()> {
     stream.write_all(&bytes)
 }
 
+/// Waits in the middle of an unwinding, if it is dropped by one.
+struct Waits;
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        let unwinding = std::thread::panicking();
+        for _ in 0..20 {
+            time::sleep(Duration::from_micros(100));
+            assert_eq!(std::thread::panicking(), unwinding);
+        }
+    }
+}
+
+/// Tasks that unwind beside tasks that don't: each finds its own.
+fn unwindings() {
+    let unwind: Vec<_> = (0..200)
+        .map(|n| {
+            go!(stack_size = 32 * 1024 => {
+                let _waits = Waits;
+                task::yield_now();
+                if n % 2 == 0 {
+                    std::panic::resume_unwind(Box::new(n));
+                }
+                task::park();
+            })
+        })
+        .collect();
+    for task in &unwind {
+        task.cancel();
+    }
+    for _ in 0..20 {
+        assert!(time::timeout(Duration::from_micros(50), task::park).is_err());
+        assert!(!std::thread::panicking());
+    }
+    for task in unwind {
+        assert!(task.join().is_err());
+    }
+}
+
 #[go_main]
 fn main() -> std::io::Result<()> {
     let sums: Vec<_> = (0..200).map(|n| go!(sum(n))).collect();
@@ -36,6 +76,8 @@ fn main() -> std::io::Result<()> {
     let panics = go!(name = "panics", stack_size = 32 * 1024 => panic!("as it should")).join();
     let _: Result<(), _> = panics;
     assert!(panics.unwrap_err().is_panic());
+
+    unwindings();
 
     let waits = go!({ task::park() });
     waits.cancel();

@@ -67,8 +67,8 @@ pub(crate) fn spawn(task: Task) -> TokenStream {
     let method = Ident::new(if local { "spawn_local_with" } else { "spawn_with" }, at);
     let bound = Ident::new("place", at);
     let place = quote_spanned!(at=> #facade::__private::place(&#place));
-    // Evaluated before the clones, one of which may be of a group that is shared. A `match` keeps what
-    // is temporary in it.
+    // Evaluated before the clones, one of which may be of a group that is shared. A `match` keeps
+    // what is temporary in it.
     quote_spanned! {site=>
         match #place {
             #bound => {

@@ -184,7 +184,7 @@ fn a_cancelled_task_cancels_its_children_before_it_ends() {
                         _ => {}
                     }
                 });
-                unreachable!("R6: the scope throws what it cancelled its children for");
+                unreachable!("the scope throws what it cancelled its children for");
             });
             until(|| has_begun.try_recv().is_ok());
             settle();
@@ -213,7 +213,7 @@ fn a_timeout_around_a_scope_cancels_its_children() {
                     }
                 });
             });
-            assert!(ended.is_err(), "R6, in the closure: {in_closure}");
+            assert!(ended.is_err(), "in the closure: {in_closure}");
             assert_eq!(alive.count(), 0);
         }
     });

@@ -358,9 +358,9 @@ fn a_tree_of_tasks_needs_stacks_by_its_depth() {
             assert_eq!(leaves(DEPTH, &live, by_join), FAN_OUT.pow(DEPTH));
             let most = live.1.load(SeqCst);
             println!("{most} at most");
-            // A worker has its branch, one more that went before its turn, and those that did so because it
-            // took long: at most four after 1, 2, 4 and 8 ms, and another after each 8 ms. What several have
-            // besides depends on what they take from each other.
+            // A worker has its branch, one more that went before its turn, and those that did so
+            // because it took long: at most four after 1, 2, 4 and 8 ms, and another after each 8
+            // ms. What several have besides depends on what they take from each other.
             let branches = 2 + 4 + begun.elapsed().as_millis() as usize / 8;
             let enough = if workers == 1 {
                 branches * (DEPTH as usize + 1)

@@ -169,7 +169,8 @@ impl<T> Receive for &Receiver<T> {}
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("closed", &self.is_closed()).finish()
+        let closed = self.chan.lock().is_closed_for_sending();
+        f.debug_struct("Sender").field("closed", &closed).finish()
     }
 }
 

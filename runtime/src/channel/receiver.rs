@@ -100,8 +100,8 @@ impl<T> Receiver<T> {
     /// # Parks
     ///
     /// Never for a message, but on a channel of capacity zero while an arm `send(…)` of a `select!`
-    /// elsewhere, which this receive has met, makes its message. As every operation, it gives way when many
-    /// have been done in a row, which is a cancel point.
+    /// elsewhere, which this receive has met, makes its message. As every operation, it gives way
+    /// when many have been done in a row, which is a cancel point.
     ///
     /// # Errors
     ///
@@ -132,10 +132,11 @@ impl<T> Receiver<T> {
     ///
     /// # Parks
     ///
-    /// As [`Receiver::recv`], up to `timeout`. On a channel of capacity zero also beyond it: if the partner
-    /// is an arm `send(…)` of a `select!`, it makes its message after the two have met, and this receive
-    /// waits for it however long that takes, as crossbeam's does. So does every receive, and no cancel or
-    /// [`timeout`](crate::time::timeout()) cuts that short: to leave would take back the partner's choice.
+    /// As [`Receiver::recv`], up to `timeout`. On a channel of capacity zero also beyond it: if the
+    /// partner is an arm `send(…)` of a `select!`, it makes its message after the two have met, and
+    /// this receive waits for it however long that takes, as crossbeam's does. So does every
+    /// receive, and no cancel or [`timeout`](crate::time::timeout()) cuts that short: to leave
+    /// would take back the partner's choice.
     ///
     /// # Errors
     ///

@@ -59,10 +59,10 @@ struct Operation<'a> {
     arm: Box<dyn Held + 'a>,
 }
 
-// SAFETY: arms are touched by `&mut self` only, and between two calls they are linked nowhere and hold
-// nothing. The ends are channels, which many threads may use at once. Their messages need not be `Send`: a
-// choice moves one from place to place inside its channel, and neither looks at it nor drops it. Who takes it out
-// needs the end itself, which is shared only if messages are `Send`.
+// SAFETY: arms are touched by `&mut self` only, and between two calls they are linked nowhere and
+// hold nothing. The ends are channels, which many threads may use at once. Their messages need not
+// be `Send`: a choice moves one from place to place inside its channel, and neither looks at it nor
+// drops it. Who takes it out needs the end itself, which is shared only if messages are `Send`.
 unsafe impl Send for Select<'_> {}
 // SAFETY: by `&self` the set is cloned and shown, which reads the ends and the order and no arm.
 unsafe impl Sync for Select<'_> {}

@@ -233,7 +233,8 @@ impl<T> State<T> {
     }
 
     /// No receiver is left: those who wait to send are told in the same hold of the lock, and the
-    /// messages are the caller's to drop, without the lock; also those of choices that were forgotten.
+    /// messages are the caller's to drop, without the lock; also those of choices that were
+    /// forgotten.
     pub(super) fn close_receiving(&mut self) -> (Vec<Wake>, VecDeque<T>) {
         self.receivers_gone = true;
         let wakes = iter::from_fn(|| self.tell_sender()).collect();

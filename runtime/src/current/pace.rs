@@ -1,8 +1,8 @@
 //! How long a worker has been running tasks without looking at its inbox, timers and poll.
 //!
-//! A count of tasks does not bound that: one may take a nanosecond or a millisecond. The clock costs more than a switch
-//! between two tasks, so it is looked at once in some batches while tasks are short, and more often the longer they
-//! take.
+//! A count of tasks does not bound that: one may take a nanosecond or a millisecond. The clock
+//! costs more than a switch between two tasks, so it is looked at once in some batches while tasks
+//! are short, and more often the longer they take.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -19,7 +19,8 @@ pub(crate) struct Pace {
     chunk: Cell<u32>,
     /// Tasks of the batch after those.
     rest: Cell<u32>,
-    /// Tasks to resume before the clock is looked at, in this batch or a later one, as of the chunk's beginning.
+    /// Tasks to resume before the clock is looked at, in this batch or a later one, as of the
+    /// chunk's beginning.
     ahead: Cell<u32>,
     /// What that was at first.
     interval: Cell<u32>,
@@ -213,9 +214,12 @@ mod tests {
             for _ in 0..200 {
                 turn(&pace, BATCH_TASKS, Duration::ZERO);
             }
-            for _ in 0..20 {
+            // That they are long is learned from the first looks at the clock, and not forgotten while
+            // they stay so: a thread that loses its processor makes them longer still.
+            assert!((0..10_000).any(|_| {
                 turn(&pace, most, TURN_MAX / 4);
-            }
+                pace.every.get() == 1
+            }));
             for _ in 0..10 {
                 assert!(turn(&pace, most, TURN_MAX / 4) <= 8);
             }
@@ -235,7 +239,8 @@ mod tests {
         assert_eq!(most, Some(BATCH_TASKS));
     }
 
-    /// What takes long outside of tasks is not theirs, and the clock is looked at seldom all the same.
+    /// What takes long outside of tasks is not theirs, and the clock is looked at seldom all the
+    /// same.
     #[test]
     fn a_worker_that_pauses_after_each_task_looks_seldom() {
         let pace = Pace::new();

@@ -66,10 +66,11 @@ impl<T> TaskGroup<T> {
 }
 
 impl<T: Send + 'static> TaskGroup<T> {
-    /// Waits for all tasks, and returns the results that were not taken in the order of their spawns.
+    /// Waits for all tasks, and returns the results that were not taken in the order of their
+    /// spawns.
     ///
-    /// Values without a size are only counted, so there it is not known any more whose were taken before:
-    /// each error then stands where it would if those had been spawned first.
+    /// Values without a size are only counted, so there it is not known any more whose were taken
+    /// before: each error then stands where it would if those had been spawned first.
     ///
     /// # Parks
     ///
@@ -94,8 +95,8 @@ impl<T: Send + 'static> TaskGroup<T> {
         results.in_order(gone)
     }
 
-    /// Waits for all tasks, and returns their values in the order of their spawns; or the first error,
-    /// having cancelled the others and waited for them.
+    /// Waits for all tasks, and returns their values in the order of their spawns; or the first
+    /// error, having cancelled the others and waited for them.
     ///
     /// # Parks
     ///
@@ -103,8 +104,8 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// # Errors
     ///
-    /// That of the task that failed first: it panicked, was cancelled or was refused. A value is a value,
-    /// also if it is an `Err`; [`TaskGroup::next`] shows how to stop at the first of those.
+    /// That of the task that failed first: it panicked, was cancelled or was refused. A value is a
+    /// value, also if it is an `Err`; [`TaskGroup::next`] shows how to stop at the first of those.
     ///
     /// # Panics
     ///
@@ -135,8 +136,8 @@ impl<T: Send + 'static> TaskGroup<T> {
         values.in_order(0).into_iter().collect()
     }
 
-    /// Waits for the tasks to end, but not longer than `grace`: cancels those that are left, waits for
-    /// them, and returns all results in the order of the spawns, as [`TaskGroup::join_all`].
+    /// Waits for the tasks to end, but not longer than `grace`: cancels those that are left, waits
+    /// for them, and returns all results in the order of the spawns, as [`TaskGroup::join_all`].
     ///
     /// # Parks
     ///
@@ -181,9 +182,9 @@ impl<T: Send + 'static, E: Send + 'static> TaskGroup<Result<T, E>> {
     ///
     /// # Panics
     ///
-    /// With the panic of a task that panicked before one returned `Ok`, having cancelled and waited for
-    /// the others; or with a message that names the last task, if none returned anything. And as
-    /// [`TaskGroup::join_all`].
+    /// With the panic of a task that panicked before one returned `Ok`, having cancelled and waited
+    /// for the others; or with a message that names the last task, if none returned anything. And
+    /// as [`TaskGroup::join_all`].
     ///
     /// # Examples
     ///

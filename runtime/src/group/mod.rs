@@ -2,10 +2,10 @@
 //!
 //! # The protocol
 //!
-//! A group and its tasks share one [`Shared`], whose queue's lock guards the state: which tasks are running,
-//! the results of those that have ended, and the waits for results. A group with a limit has a second
-//! lock, for the places and the waits for them. Nobody holds both, and under neither is anything waited for,
-//! dropped that is a user's, or woken.
+//! A group and its tasks share one [`Shared`], whose queue's lock guards the state: which tasks are
+//! running, the results of those that have ended, and the waits for results. A group with a limit
+//! has a second lock, for the places and the waits for them. Nobody holds both, and under neither
+//! is anything waited for, dropped that is a user's, or woken.
 //!
 //! | who | does what, under which lock |
 //! |---|---|
@@ -15,20 +15,21 @@
 //! | `cancel_all` | copies the references to the running tasks (state); cancels them (no lock) |
 //! | whatever takes the group by value, its drop | as `next`, and alone: nobody else can reach the group any more, but the ends of its tasks |
 //!
-//! - *A task that ends while it is being taken in*: the notice is given under the state's lock. Either it is in
-//!   the slot before DONE, and the end waits for that lock; or DONE was first, the spawn is told so, and notes
-//!   the end itself. So each end is noted once, and after its entry was made.
-//! - *A spawn beside `next`*: the task is the group's from when it is taken in, which is before `spawn`
-//!   returns. A `next` that looked before has answered that nothing is left, or waits for other tasks, and then
-//!   for this one too.
-//! - *Several waits*: a result is granted to one of them, and counted as granted until that one takes a
-//!   result; others see what is left. When the last task has ended, those that were not granted anything are
-//!   told that nothing will come.
-//! - *A spawn beside `cancel_all`*: a task that was taken in before is cancelled, and one that is taken in after
-//!   that is not.
-//! - *A group that an unwinding drops*: it takes out all entries, and with them the handles, which detaches the
-//!   tasks. An end that is noted after that finds no entry, and leaves the result to the handle's end.
-//!   The same goes for the entry of a task that itself drops its group.
+//! - *A task that ends while it is being taken in*: the notice is given under the state's lock.
+//!   Either it is in the slot before DONE, and the end waits for that lock; or DONE was first, the
+//!   spawn is told so, and notes the end itself. So each end is noted once, and after its entry was
+//!   made.
+//! - *A spawn beside `next`*: the task is the group's from when it is taken in, which is before
+//!   `spawn` returns. A `next` that looked before has answered that nothing is left, or waits for
+//!   other tasks, and then for this one too.
+//! - *Several waits*: a result is granted to one of them, and counted as granted until that one
+//!   takes a result; others see what is left. When the last task has ended, those that were not
+//!   granted anything are told that nothing will come.
+//! - *A spawn beside `cancel_all`*: a task that was taken in before is cancelled, and one that is
+//!   taken in after that is not.
+//! - *A group that an unwinding drops*: it takes out all entries, and with them the handles, which
+//!   detaches the tasks. An end that is noted after that finds no entry, and leaves the result to
+//!   the handle's end. The same goes for the entry of a task that itself drops its group.
 
 mod builder;
 mod end;
@@ -58,21 +59,21 @@ use shared::{Next, Shared};
 /// by an unwinding: a group does not outlive what it was made for. A task may be in a group only; for
 /// tasks that borrow there is [`scope`](crate::scope::scope).
 ///
-/// A shared reference is enough to spawn, to take results and to cancel, so several tasks and threads may
-/// share a group, also those that are in it: by borrowing it in a scope, or in an [`Arc`]. One of the
-/// group's own tasks that drops it, as the last to hold it, is cancelled with the others, and not waited
-/// for.
+/// A shared reference is enough to spawn, to take results and to cancel, so several tasks and
+/// threads may share a group, also those that are in it: by borrowing it in a scope, or in an
+/// [`Arc`]. One of the group's own tasks that drops it, as the last to hold it, is cancelled with
+/// the others, and not waited for.
 ///
-/// Results are kept until they are taken. Values without a size, as `()`, are only counted and need no
-/// memory: a server that spawns into a group for as long as it runs, and takes no results, does not grow
-/// by the tasks that have ended. Errors are kept whole, for whoever takes the results.
+/// Results are kept until they are taken. Values without a size, as `()`, are only counted and need
+/// no memory: a server that spawns into a group for as long as it runs, and takes no results, does
+/// not grow by the tasks that have ended. Errors are kept whole, for whoever takes the results.
 ///
 /// A task's panic is given to whoever takes its result. Of those whose results nobody takes, the first
 /// is raised at the end of the group, unless there is something else to return or raise; the others
 /// are as those of tasks that nobody joins: `#[go_main(on_panic = …)]` says what they do.
 ///
-/// In `select!`, `wait(group)` gives what [`TaskGroup::next`] returns, and so is chosen at once if the group
-/// is empty; an arm that is not chosen takes nothing.
+/// In `select!`, `wait(group)` gives what [`TaskGroup::next`] returns, and so is chosen at once if
+/// the group is empty; an arm that is not chosen takes nothing.
 ///
 /// # Parks
 ///
@@ -183,14 +184,14 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// # Parks
     ///
-    /// Only at the limit of [`TaskGroup::with_limit`], until a task has ended, in the order of the spawns
-    /// that wait. If the spawning task is cancelled meanwhile, `f` is dropped. A task of the group that waits
-    /// here does not end meanwhile: when all of them do, none goes on.
+    /// Only at the limit of [`TaskGroup::with_limit`], until a task has ended, in the order of the
+    /// spawns that wait. If the spawning task is cancelled meanwhile, `f` is dropped. A task of the
+    /// group that waits here does not end meanwhile: when all of them do, none goes on.
     ///
     /// # Panics
     ///
-    /// If the default runtime is needed and cannot start; or if the group's only task, by its limit, spawns
-    /// into it.
+    /// If the default runtime is needed and cannot start; or if the group's only task, by its
+    /// limit, spawns into it.
     #[track_caller]
     #[rustfmt::skip]
     pub fn spawn<F>(&self, f: F)
@@ -238,16 +239,16 @@ impl<T: Send + 'static> TaskGroup<T> {
         Ok(())
     }
 
-    /// Waits for the next task to end, whichever that is, and returns its result; `None` if there is no
-    /// task, and no result that was not taken.
+    /// Waits for the next task to end, whichever that is, and returns its result; `None` if there
+    /// is no task, and no result that was not taken.
     ///
-    /// Several may wait: each result is given to one of them, and those that are left get `None` when
-    /// the last task has ended. A task of the group may wait for the others.
+    /// Several may wait: each result is given to one of them, and those that are left get `None`
+    /// when the last task has ended. A task of the group may wait for the others.
     ///
     /// # Parks
     ///
-    /// Until one has ended. On a plain thread it blocks the thread. A cancel point: whoever is cancelled has
-    /// taken nothing.
+    /// Until one has ended. On a plain thread it blocks the thread. A cancel point: whoever is
+    /// cancelled has taken nothing.
     ///
     /// # Examples
     ///
@@ -286,7 +287,8 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// # Parks
     ///
-    /// As any operation that does not wait: it yields once in a while.
+    /// Never for a result; as every operation, it gives way when many have been done in a row,
+    /// which is a cancel point.
     ///
     /// # Examples
     ///
@@ -315,8 +317,8 @@ impl<T: Send + 'static> TaskGroup<T> {
 
     /// Cancels all tasks that have not ended. Returns at once: their results come as the others' do.
     ///
-    /// Those are the tasks whose spawns have returned. One that is spawned meanwhile, by another task or thread,
-    /// may be cancelled or not; one that is spawned later is not.
+    /// Those are the tasks whose spawns have returned. One that is spawned meanwhile, by another
+    /// task or thread, may be cancelled or not; one that is spawned later is not.
     ///
     /// # Examples
     ///
@@ -335,7 +337,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// # Parks
     ///
-    /// As any operation that does not wait: it yields once in a while.
+    /// Only to let others run once in a while, which is no cancel point.
     pub fn len(&self) -> usize {
         park::looked();
         let (running, ended) = self.shared.counts();

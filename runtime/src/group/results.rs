@@ -6,9 +6,9 @@ use crate::join::JoinError;
 
 /// Results in the order of the ends, each with the number of its spawn.
 ///
-/// Values without a size are alike, so they are only counted: a `VecDeque` of them has no memory, and
-/// which spawns they are of is not kept. So a group whose tasks return `()` does not grow by those
-/// that have ended.
+/// Values without a size are alike, so they are only counted: a `VecDeque` of them has no memory,
+/// and which spawns they are of is not kept. So a group whose tasks return `()` does not grow by
+/// those that have ended.
 pub(crate) struct Results<T> {
     values: VecDeque<T>,
     /// The spawns that `values` are of; empty if those have no size.
@@ -69,8 +69,8 @@ impl<T> Results<T> {
 
     /// All of them in the order of the spawns, of which `gone` others were taken before.
     ///
-    /// Values that were only counted get the numbers that no error has, from `gone` on: as if what was
-    /// taken had been spawned first.
+    /// Values that were only counted get the numbers that no error has, from `gone` on: as if what
+    /// was taken had been spawned first.
     pub(crate) fn in_order(self, gone: usize) -> Vec<Result<T, JoinError>> {
         let mut failed: Vec<_> = self.failures.iter().map(|failure| failure.spawn).collect();
         failed.sort_unstable();

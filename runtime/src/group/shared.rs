@@ -304,8 +304,8 @@ impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Shared<T> {
         }
     }
 
-    fn is_ready(&self) -> bool {
-        self.results.lock().is_ready()
+    fn is_ready(&self, queue: &Locked<'_, Grant, State<T>>) -> bool {
+        queue.is_ready()
     }
 
     fn announce(&self, queue: &Locked<'_, Grant, State<T>>) -> bool {

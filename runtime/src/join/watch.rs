@@ -14,8 +14,9 @@ pub(crate) trait Watcher: Send + Sync {
     fn ended(&self, number: usize);
 }
 
-/// A handle whose task tells a [`Watcher`] of its end. So nobody may join by it: the result is taken once
-/// the watcher has been told. Dropping it detaches the task, whose end is told all the same.
+/// A handle whose task tells a [`Watcher`] of its end. So nobody may join by it: the result is
+/// taken once the watcher has been told. Dropping it detaches the task, whose end is told all the
+/// same.
 #[derive(Debug)]
 pub(crate) struct Watched<T>(JoinHandle<T>);
 
@@ -31,13 +32,13 @@ const NOTICE: usize = 1;
 const _: () = assert!(align_of::<Notice>() > NOTICE && align_of::<super::JoinNode>() > NOTICE);
 
 impl<T> JoinHandle<T> {
-    /// Has the watcher told of the task's end, by this number. `false`: the task is done already, and the
-    /// watcher is not told.
+    /// Has the watcher told of the task's end, by this number. `false`: the task is done already,
+    /// and the watcher is not told.
     pub(crate) fn watched(self, by: Arc<dyn Watcher>, number: usize) -> (Watched<T>, bool) {
         let task = &self.task().inner;
         let notice = Box::into_raw(Box::new(Notice { to: by, number }));
-        // The slot is the handle's while nobody is announced in it, and from here on nobody has the handle
-        // who could announce himself.
+        // The slot is the handle's while nobody is announced in it, and from here on nobody has the
+        // handle who could announce himself.
         task.joiner.set(notice.map_addr(|address| address | NOTICE).cast_const().cast());
         let told = task.word.announce_joiner();
         if !told {
@@ -71,7 +72,8 @@ pub(super) unsafe fn tell(task: &Header) -> bool {
         return false;
     }
     let notice = slot.map_addr(|address| address & !NOTICE).cast::<Notice>().cast_mut();
-    // SAFETY: a marked pointer is from `watched`, which leaves the notice to whoever completes the task.
+    // SAFETY: a marked pointer is from `watched`, which leaves the notice to whoever completes the
+    // task.
     give(unsafe { Box::from_raw(notice) });
     true
 }

@@ -59,7 +59,6 @@ impl Socket {
 
     /// For what the kernel is told or asked that never waits.
     pub(super) fn kernel(&self) -> SockRef<'_> {
-        park::looked();
         SockRef::from(self)
     }
 
@@ -129,8 +128,8 @@ impl Socket {
         })
     }
 
-    /// Waits until `at` as an operation in `direction` waits for readiness: cancelled, bounded by an
-    /// enclosing `io_deadline`, and not at all in non-blocking mode.
+    /// Waits until `at` as an operation in `direction` waits for readiness: cancelled, bounded by
+    /// an enclosing `io_deadline`, and not at all in non-blocking mode.
     pub(super) fn pause(&self, direction: Direction, at: Instant) {
         if self.options.nonblocking() {
             return;

@@ -1,9 +1,9 @@
 //! A switch out of a task that unwinds.
 //!
-//! The thread's count of panics goes with the task, so that the tasks that run meanwhile are not taken
-//! for unwinding. Where the count cannot be had, none runs meanwhile: the worker waits on this task's
-//! stack until what the task waits for has come. A task that waits, in the middle of its unwinding, for
-//! another task of its worker then waits for ever.
+//! The thread's count of panics goes with the task, so that the tasks that run meanwhile are not
+//! taken for unwinding. Where the count cannot be had, none runs meanwhile: the worker waits on
+//! this task's stack until what the task waits for has come. A task that waits, in the middle of
+//! its unwinding, for another task of its worker then waits for ever.
 
 use crate::current::{self, Core, Patience};
 use crate::task::{Flags, Header, Reason, Run};
@@ -25,7 +25,8 @@ pub(super) fn switch(core: &Core, task: &Header) {
 #[cold]
 fn wait_alone(core: &Core, task: &Header) {
     if task.run.get() == Run::Queued {
-        // A yield: inbox, timers and I/O go first, and no task. The entry just queued is the last one.
+        // A yield: inbox, timers and I/O go first, and no task. The entry just queued is the last
+        // one.
         core.ready.unpush();
         task.run.set(Run::Running);
         return current::off_task(|| (core.attend)(core, Patience::None));

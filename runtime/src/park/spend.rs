@@ -1,8 +1,9 @@
 //! The budget: what a task does without waiting is counted, so that no loop keeps its worker.
 //!
-//! What might have waited takes eight units and is a cancel point, as its wait would be. What never waits takes one, and
-//! gives way without being a cancel point: nobody expects a question to unwind. Where the program may compute between
-//! the operations, or the kernel does, the clock is looked at as well.
+//! What might have waited takes eight units and is a cancel point, as its wait would be. What never
+//! waits takes one, and gives way without being a cancel point: nobody expects a question to
+//! unwind. Where the program may compute between the operations, or the kernel does, the clock is
+//! looked at as well.
 
 use std::thread;
 
@@ -56,7 +57,8 @@ fn spent_beside_clock(units: u32) {
     }
 }
 
-/// Counts an operation that never waits, before it has an effect: a loop may do nothing else. Nothing is thrown.
+/// Counts an operation that never waits, before it has an effect: a loop may do nothing else.
+/// Nothing is thrown.
 #[inline(always)]
 pub(crate) fn looked() {
     if let Some((core, task)) = current::task() {
@@ -66,20 +68,6 @@ pub(crate) fn looked() {
             core.budget.set(next);
         } else {
             looked_slow(core, task, next);
-        }
-    }
-}
-
-/// As [`looked`], of what makes a task: without the clock, so that a few hundred that are spawned at once are queued when
-/// the first of them runs.
-#[inline(always)]
-pub(crate) fn spawned() {
-    if let Some((core, task)) = current::task() {
-        let next = core.budget.get() - UNITS_LOOK;
-        if next > 0 {
-            core.budget.set(next);
-        } else {
-            go_round(core, task);
         }
     }
 }
@@ -94,8 +82,9 @@ fn looked_slow(core: &Core, task: &Header, next: u32) {
     }
 }
 
-/// Counts what is about to be thrown at a task that may not have waited since it was thrown at before. The last of the
-/// budget goes through the queue first; `true`: it has, and whatever the task was going to wait for may have come.
+/// Counts what is about to be thrown at a task that may not have waited since it was thrown at
+/// before. The last of the budget goes through the queue first; `true`: it has, and whatever the
+/// task was going to wait for may have come.
 #[cold]
 pub(super) fn spent_by_throw(core: &Core, task: &Header, unwinding: bool) -> bool {
     if unwinding || !is_interrupted(task) {
@@ -110,8 +99,8 @@ pub(super) fn spent_by_throw(core: &Core, task: &Header, unwinding: bool) -> boo
     true
 }
 
-/// To the end of the queue and back, behind what has not started too, which may be what the loop waits for, or makes.
-/// Nothing is thrown.
+/// To the end of the queue and back, behind what has not started too, which may be what the loop
+/// waits for, or makes. Nothing is thrown.
 fn go_round(core: &Core, task: &Header) {
     yields_to_unstarted(core);
     task.run.set(Run::Queued);

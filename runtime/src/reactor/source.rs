@@ -144,8 +144,8 @@ impl Source {
         })
     }
 
-    /// Asks the kernel whether it is ready, also if it was found used up: an event that says otherwise may
-    /// be on its way to the driver.
+    /// Asks the kernel whether it is ready, also if it was found used up: an event that says
+    /// otherwise may be on its way to the driver.
     pub(super) fn is_ready_after_all(&self, direction: Direction) -> bool {
         // Of a failed poll the operation itself will say more.
         let ready = thread::is_ready(self.fd(), direction).unwrap_or(true);

@@ -1,5 +1,5 @@
-//! A worker that runs no task but one, which waits in the middle of its unwinding: where the thread's count
-//! of panics cannot travel with it.
+//! A worker that runs no task but one, which waits in the middle of its unwinding: where the
+//! thread's count of panics cannot travel with it.
 
 use std::io::Write;
 use std::sync::Once;

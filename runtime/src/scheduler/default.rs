@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
+use super::job::prepare_process;
 use super::start::{Threads, WorkerSeed, note_process};
 use super::{Shared, Worker, current_worker};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
@@ -47,6 +48,7 @@ impl Plan {
             Some(bytes) => bytes,
             None => env_number("GOCORO_STACK_SIZE")?.unwrap_or(STACK_BYTES_DEFAULT),
         };
+        prepare_process()?;
         note_process();
         let (shared, deques) = Shared::new(workers, SizeClass::holding(bytes)?);
         let seeds = deques.into_iter().enumerate();
@@ -92,6 +94,8 @@ pub(crate) fn default_shared() -> io::Result<&'static Arc<Shared>> {
     if let Some(shared) = DEFAULT.get() {
         return Ok(shared);
     }
+    // Before the lock, which others may wait for.
+    prepare_process()?;
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if DEFAULT.get().is_none() {
         let (shared, threads) = Plan::default().start()?;

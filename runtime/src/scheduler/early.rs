@@ -1,9 +1,8 @@
 //! Unstarted tasks that go before newer ones, so that those cannot keep them from starting.
 //!
-//! In a tree of tasks that wait for their children, the oldest is the root of a whole subtree, which would have come
-//! later by itself: each one that is started early is another branch under way, with its stacks. So the next may go
-//! when those before it have ended, or wait for what no task brings; else after a pause, which is longer the more
-//! branches there are.
+//! Starting the oldest task of a tree of tasks that wait for their children opens another subtree,
+//! which needs stacks of its own. So the next one is started early when those before it have ended,
+//! or wait for what no task brings; else after a pause, which is longer the more subtrees are open.
 
 use std::cell::{Cell, RefCell};
 use std::time::Instant;

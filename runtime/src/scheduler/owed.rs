@@ -1,7 +1,9 @@
-//! What a task that yields is owed: all that was queued before it goes first, also what has not started.
+//! What a task that yields is owed: all that was queued before it goes first, also what has not
+//! started.
 //!
-//! A worker starts its newest task first, so that those it has do not tell how long one has waited. So many starts of
-//! the oldest one are owed, at the latest before the task that yielded goes on; those that come later are not meant.
+//! A worker starts its newest task first, so that those it has do not tell how long one has waited.
+//! So many starts of the oldest one are owed, at the latest before the task that yielded goes on;
+//! those that come later are not meant.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -74,8 +76,8 @@ impl Owed {
 }
 
 impl Worker {
-    /// Whether starts are owed. Then none is made out of turn: one more for each that yields would let tasks that
-    /// spawn and yield become ever more.
+    /// Whether starts are owed. Then none is made out of turn: one more for each that yields would
+    /// let tasks that spawn and yield become ever more.
     ///
     /// While there are unstarted tasks: without any, nothing is owed.
     #[inline(always)]

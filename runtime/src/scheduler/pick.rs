@@ -139,7 +139,8 @@ impl Worker {
         self.start(task)
     }
 
-    /// Gives an unstarted task a stack and claims it. `None`: there is no stack, so it waits for one.
+    /// Gives an unstarted task a stack and claims it. `None`: there is no stack, so it waits for
+    /// one.
     #[inline]
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
         let class = task.class.get();

@@ -83,8 +83,8 @@ impl Threads {
         }
     }
 
-    /// Waits for the threads but this one, which may be dropping what it keeps in thread-locals, and those that
-    /// will never end: blocks it.
+    /// Waits for the threads but this one, which may be dropping what it keeps in thread-locals,
+    /// and those that will never end: blocks it.
     pub(crate) fn join(&self) {
         let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let own = thread::current().id();

@@ -1,9 +1,9 @@
 //! Tasks for which no stack can be had.
 //!
-//! It is a size that there are no stacks of: a task of another size starts all the same. A task that its worker has no
-//! stack for is handed to each other worker once, for those keep idle ones. The last of them lets it wait for a stack of
-//! its size, and refuses it when the worker would sleep, and so nothing is about to be given back; or at the latest after
-//! [`STACK_WAIT_MAX`].
+//! Stacks are short of one size: a task that asks for another size starts all the same. A task for
+//! which its worker has no stack is handed to each other worker once, for those keep idle ones. The
+//! last of them lets it wait for a stack of its size. It refuses the task when the worker would
+//! sleep, since nothing is about to be given back then; or at the latest after [`STACK_WAIT_MAX`].
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use super::worker::Worker;
 use crate::clock;
-use crate::limits::{BATCH_TASKS, STACK_RETRY, STACK_WAIT_MAX};
+use crate::limits::{BATCH_TASKS, HAND_OVER_PATIENCE, STACK_RETRY, STACK_WAIT_MAX};
 use crate::stack::{self, SizeClass, Stack};
 use crate::task::{Flags, Header, Reason, TaskRef};
 
@@ -77,15 +77,32 @@ impl Worker {
     /// There is no stack for this task now.
     #[cold]
     pub(super) fn start_later(&self, task: TaskRef) -> Option<*const Header> {
-        let (asked, workers) = (task.depth.get() + 1, self.shared.seats.len());
+        // While it has no stack, the bits of `depth` are the workers that had none for it; of more
+        // workers than bits some are not asked.
+        let bit = |worker: usize| 1 << (worker % u32::BITS as usize);
+        let asked = task.depth.get() | bit(self.index);
         task.depth.set(asked);
-        if task.kind.local || asked as usize >= workers {
-            self.starved.push(task);
-        } else {
-            let next = (self.index + 1) % workers;
-            self.shared.place_at(&self.shared.seats[next], task);
+        let workers = self.shared.seats.len();
+        let others = (1..workers).map(|step| (self.index + step) % workers);
+        match others.into_iter().find(|&worker| asked & bit(worker) == 0) {
+            Some(next) if !task.kind.local => {
+                // Before it can be stolen back.
+                self.handed_over.set(Some(clock::now()));
+                self.shared.place_at(&self.shared.seats[next], task);
+            }
+            _ => self.starved.push(task),
         }
         None
+    }
+
+    /// Whether this worker has just handed over a task that it had no stack for, and leaves it to the other.
+    pub(super) fn has_handed_over(&self) -> bool {
+        let Some(at) = self.handed_over.get() else { return false };
+        let recent = clock::now() < at + HAND_OVER_PATIENCE;
+        if !recent {
+            self.handed_over.set(None);
+        }
+        recent
     }
 
     /// A stack of this size is free again: the task that has waited longest for one gets it.
@@ -97,8 +114,8 @@ impl Worker {
         }
     }
 
-    /// Once a turn: starts those for which memory has come back, from wherever; refuses those that have waited too
-    /// long.
+    /// Once a turn: starts those for which memory has come back, from wherever; refuses those that
+    /// have waited too long.
     #[cold]
     pub(super) fn serve_starved(&self) {
         let now = clock::now();
@@ -124,7 +141,8 @@ impl Worker {
         }
     }
 
-    /// With nothing else to do, and so nothing to wait for that would give a stack back soon: refuses a task.
+    /// With nothing else to do, and so nothing to wait for that would give a stack back soon:
+    /// refuses a task.
     #[cold]
     pub(super) fn refuse_one_starved(&self) -> bool {
         let Some(task) = self.starved.take(|_, _| true) else { return false };

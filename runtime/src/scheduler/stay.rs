@@ -1,8 +1,9 @@
-//! Where panics abort: a worker that is given up with tasks that have started, which nothing can unwind.
+//! Where panics abort: a worker that is given up with tasks that have started, which nothing can
+//! unwind.
 //!
-//! Those tasks may have borrowed from each other's stacks, and may have lent a thread-local of their thread
-//! to another thread. So the worker and its stacks are leaked, and the thread goes on, but never gets to the
-//! end where its thread-locals are destroyed: there it waits for ever.
+//! Those tasks may have borrowed from each other's stacks, and may have lent a thread-local of
+//! their thread to another thread. So the worker and its stacks are leaked, and the thread goes on,
+//! but never gets to the end where its thread-locals are destroyed: there it waits for ever.
 
 use std::ffi::{c_int, c_void};
 use std::io::Write;
@@ -59,12 +60,13 @@ unsafe extern "C" {
     fn _Unwind_FindEnclosingFunction(code: *mut c_void) -> *mut c_void;
 }
 
-/// Whether this runs below `exit`, which destroys the thread-locals of the thread that called it, and to which
-/// the end of `main` leads too.
+/// Whether this runs below `exit`, which destroys the thread-locals of the thread that called it,
+/// and to which the end of `main` leads too.
 fn is_exiting() -> bool {
     extern "C" fn visit(frame: *mut c_void, found: *mut c_void) -> c_int {
-        // SAFETY: the unwinder passes a frame that is valid during this call. The second function only looks
-        // the address up. A return address may be the next function's first, so that before it is taken.
+        // SAFETY: the unwinder passes a frame that is valid during this call. The second function
+        // only looks the address up. A return address may be the next function's first, so that
+        // before it is taken.
         let function = unsafe {
             let inside = _Unwind_GetIP(frame).wrapping_sub(1);
             _Unwind_FindEnclosingFunction(std::ptr::without_provenance_mut(inside))

@@ -45,10 +45,11 @@ impl Worker {
             && self.refused.borrow().is_empty()
     }
 
-    /// Of a closed runtime: turns until all of its tasks have started, which is to say that they are cancelled
-    /// and dropped.
+    /// Of a closed runtime: turns until all of its tasks have started, which is to say that they
+    /// are cancelled and dropped.
     pub(crate) fn start_all(&self) {
         while (!self.unstarted.is_empty(&self.core)
+            || !self.starved.is_empty()
             || !self.refused.borrow().is_empty()
             || self.seat().has_placed())
             && self.turn(Wait::No)

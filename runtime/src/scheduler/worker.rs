@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::early::Early;
-use super::job::{self, LINK_DUE, ON_KEPT};
+use super::job::{LINK_DUE, ON_KEPT};
 use super::owed::Owed;
 use super::sleep::Spins;
 use super::start::WorkerSeed;
@@ -54,6 +54,8 @@ pub(crate) struct Worker {
     pub(super) spins: Spins,
     /// Tasks that no stack was to be had for.
     pub(super) starved: Starved,
+    /// When one of them was last handed over to another worker.
+    pub(super) handed_over: Cell<Option<Instant>>,
     /// The starts of unstarted tasks that come before tasks that yielded.
     pub(super) owed: Owed,
     /// Of the task that just ended: some of [`job::LINK_DUE`] and [`job::ON_KEPT`].
@@ -90,7 +92,6 @@ pub(crate) fn current() -> Option<&'static Worker> {
 impl Worker {
     /// Makes this thread's worker out of its seed. It is boxed, for its core points back to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
-        job::prepare_process()?;
         let WorkerSeed { shared, index, deque, warm_stacks } = seed;
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id, super::alone::attend)?;
@@ -117,6 +118,7 @@ impl Worker {
             fetched: Cell::new(0),
             spins: Spins::default(),
             starved: Starved::default(),
+            handed_over: Cell::new(None),
             owed: Owed::default(),
             ended_with: Cell::new(0),
             refused: RefCell::default(),
@@ -175,8 +177,8 @@ impl Worker {
         self.shared.wake_thief();
     }
 
-    /// Makes this the thread's worker, and takes the thread's own spans, and its count of panics if it is
-    /// unwinding, off until it is left.
+    /// Makes this the thread's worker, and takes the thread's own spans, and its count of panics if
+    /// it is unwinding, off until it is left.
     pub(crate) fn enter(&self) -> InWorker<'_> {
         let spans = trace::is_on().then(|| current::off_task(trace::take_off));
         // SAFETY: the core lives in the worker, which the answer borrows; it is not `Send`.

@@ -37,17 +37,14 @@ pub use race::{Racers, race};
 /// of one whose handle is gone cancels the other children, unwinds `f` from its next wait, and is
 /// raised here once all have ended. So is the failure of one that could not be started.
 ///
-/// If `f` unwinds, by a panic, a cancel or a timeout around the scope, the children are cancelled and
-/// waited for first. A cancel or a timeout that comes while the scope waits cancels them too, and so does
-/// [`Scope::cancel`].
+/// If `f` unwinds, by a panic, a cancel or a timeout around the scope, the children are cancelled
+/// and waited for first. A cancel or a timeout that comes while the scope waits cancels them too,
+/// and so does [`Scope::cancel`].
 ///
 /// # Parks
 ///
 /// As `f` does, then until the children have ended: that wait cannot be cut short. On a plain thread
 /// it blocks the thread, and a wait of `f` for I/O ends before a child's panic unwinds it.
-///
-/// In a destructor that runs because its task unwinds, children on the same worker can be cancelled
-/// only before they start: they end by themselves.
 ///
 /// # Panics
 ///
@@ -241,12 +238,12 @@ impl<'scope> Scope<'scope, '_> {
         Ok(handle.of(task))
     }
 
-    /// Cancels the children, as the failure of one does, but without one: those that there are, and those
-    /// that are spawned later, as soon as they are.
+    /// Cancels the children, as the failure of one does, but without one: those that there are, and
+    /// those that are spawned later, as soon as they are.
     ///
-    /// The closure goes on, and [`scope`] returns its value, once the children have ended. Their handles'
-    /// joins give errors that say so, and a panic of a child that nobody joins is raised as ever. A child that
-    /// calls this is cancelled with the others.
+    /// The closure goes on, and [`scope`] returns its value, once the children have ended. Their
+    /// handles' joins give errors that say so, and a panic of a child that nobody joins is raised
+    /// as ever. A child that calls this is cancelled with the others.
     ///
     /// # Parks
     ///

@@ -88,7 +88,6 @@ impl<T> Unwinds<T> {
 ///
 /// Until one arm has returned and the others have ended. On a plain thread the arms run on the default
 /// runtime. If the waiting task is cancelled, all arms are.
-/// In a destructor that runs because its task unwinds, arms on the same worker end by themselves.
 ///
 /// # Panics
 ///

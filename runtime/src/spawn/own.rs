@@ -37,7 +37,6 @@ pub fn current() -> Task {
 /// assert!(gocoro::go!({ gocoro::task::try_current().is_some() }).wait());
 /// ```
 pub fn try_current() -> Option<Task> {
-    park::looked();
     running()
 }
 
@@ -48,7 +47,8 @@ pub(crate) fn running() -> Option<Task> {
     Some(Task::new(unsafe { task::TaskRef::retain(task) }))
 }
 
-/// How many bytes of its stack the running task has left, above the guard; `None` on a plain thread.
+/// How many bytes of its stack the running task has left, above the guard; `None` on a plain
+/// thread.
 ///
 /// For recursion that can go deep, to stop in time or to go on in a task with a larger stack.
 ///
@@ -70,8 +70,8 @@ pub fn remaining_stack() -> Option<usize> {
 
 /// Lets all tasks go first that are queued on this worker, then goes on.
 ///
-/// Each of them runs once, up to its next wait; those that have not started start, also what was spawned just
-/// before. Timers and I/O come in between, as often as the worker looks at them.
+/// Each of them runs once, up to its next wait; those that have not started start, also what was
+/// spawned just before. Timers and I/O come in between, as often as the worker looks at them.
 ///
 /// # Parks
 ///

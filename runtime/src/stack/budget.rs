@@ -1,14 +1,15 @@
 //! Whether one more stack can be had.
 //!
-//! `generator` answers a refusal of the kernel with a panic: the program's panic hook runs, and where
-//! panics abort that is the end. Up to 0.8.11 it also leaves the memory mapped if its guard could not be
-//! made. So each stack is asked for first: whether it fits under RLIMIT_STACK, which `generator` takes
-//! for a bound on the size, and whether as much memory can be mapped and a page of it protected. Between
-//! the question and the answer no other stack is made, and there is some room for what else the process
-//! does meanwhile.
+//! `generator` answers a refusal of the kernel with a panic: the program's panic hook runs, and
+//! where panics abort that is the end. Up to 0.8.11 it also leaves the memory mapped if its guard
+//! could not be made. So each stack is asked for first: whether it fits under RLIMIT_STACK, which
+//! `generator` takes for a bound on the size, and whether as much memory can be mapped and a page
+//! of it protected. Between the question and the answer no other stack is made, and there is some
+//! room for what else the process does meanwhile.
 //!
-//! Guards that are mappings of their own are counted, so that stacks are refused with a reason before
-//! the kernel's limit of mappings is reached, which would take the rest of the program by surprise.
+//! Guards that are mappings of their own are counted, so that stacks are refused with a reason
+//! before the kernel's limit of mappings is reached, which would take the rest of the program by
+//! surprise.
 
 use std::ffi::c_void;
 use std::io;

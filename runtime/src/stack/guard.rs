@@ -5,8 +5,9 @@
 //! the pages themselves can be marked instead (`MADV_GUARD_INSTALL`): the protection is turned
 //! back, the mapping merges with its neighbours, and a million stacks are a handful of mappings.
 //! Elsewhere, and when marking fails (memory locked by `mlockall`), the `mprotect` guard is widened
-//! and counted, and stacks are refused before the kernel's limit is reached. Where `layout` does not
-//! know how `generator` lays stacks out, its own page stays, and is counted. None is ever without.
+//! and counted, and stacks are refused before the kernel's limit is reached. Where `layout` does
+//! not know how `generator` lays stacks out, its own page stays, and is counted. None is ever
+//! without.
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -39,8 +40,9 @@ struct System {
     page_bytes: usize,
 }
 
-/// Guards, by their addresses, that cost other than the rest, and the mappings that each costs: those
-/// that are protected where guards can be marked, but these could not be, and those of three mappings.
+/// Guards, by their addresses, that cost other than the rest, and the mappings that each costs:
+/// those that are protected where guards can be marked, but these could not be, and those of three
+/// mappings.
 static EXCEPTIONS: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
 
 fn exceptions() -> MutexGuard<'static, BTreeMap<usize, usize>> {
@@ -152,15 +154,16 @@ fn protect(guard: &Range<usize>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a protected guard is a single mapping. Its first page was opened together with what lies below
-/// the stack, if that is open as well; then it may have become part of that one, and the guard is two.
+/// Whether a protected guard is a single mapping. Its first page was opened together with what lies
+/// below the stack, if that is open as well; then it may have become part of that one, and the
+/// guard is two.
 fn is_one_mapping(guard: &Range<usize>) -> bool {
     #[cfg(target_os = "linux")]
     {
         let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-        // Asks for more than can be had, since the stack follows the guard. That the range is not of
-        // one mapping is what the kernel looks at first.
-        // SAFETY: it cannot grow in its place, and may not move.
+        // Asks for more than can be had, since the stack follows the guard. That the range is not
+        // of one mapping is what the kernel looks at first. SAFETY: it cannot grow in its place,
+        // and may not move.
         let grown = unsafe { libc::mremap(first, guard.len(), guard.len() + page_bytes(), 0) };
         let error = io::Error::last_os_error();
         grown == libc::MAP_FAILED && error.raw_os_error() != Some(libc::EFAULT)
@@ -218,7 +221,8 @@ pub(super) fn discard(start: usize, bytes: usize) {
     unsafe { libc::madvise(first, bytes, libc::MADV_DONTNEED) };
 }
 
-/// Whether this byte can be read: asked of the kernel, which answers where the processor would fault.
+/// Whether this byte can be read: asked of the kernel, which answers where the processor would
+/// fault.
 pub(super) fn is_readable(address: usize) -> bool {
     let mut ends = [-1; 2];
     // SAFETY: a place for two descriptors.

@@ -1,14 +1,15 @@
 //! What gocoro assumes of the memory that `generator` gives to a coroutine, tested before anything
 //! relies on it.
 //!
-//! `generator` says of a stack how large it is and where its record lies, and nothing else. A dense guard
-//! (see `guard`) needs more: that the record lies in the stack's top page, that a page of guard lies at
-//! the stack's bottom, and that all that stands in the pages above that one is a short run of words, by
-//! which `generator` sees when it frees a stack whether an overflow wrote there. Marking pages wipes
-//! those words out. They are read here, and [`restore`] puts them back; what they mean is not known.
+//! `generator` says of a stack how large it is and where its record lies, and nothing else. A dense
+//! guard (see `guard`) needs more: that the record lies in the stack's top page, that a page of
+//! guard lies at the stack's bottom, and that all that stands in the pages above that one is a
+//! short run of words, by which `generator` sees when it frees a stack whether an overflow wrote
+//! there. Marking pages wipes those words out. They are read here, and [`restore`] puts them back;
+//! what they mean is not known.
 //!
-//! All of this is tried on stacks that are made for it when the first coroutine is. Where one thing is
-//! otherwise, each stack keeps the guard that `generator` gave it.
+//! All of this is tried on stacks that are made for it when the first coroutine is. Where one thing
+//! is otherwise, each stack keeps the guard that `generator` gave it.
 
 use std::io;
 use std::ops::Range;
@@ -23,8 +24,8 @@ use crate::limits::STACK_BYTES_MIN;
 /// So many words at the bottom of a stack are kept and put back.
 const PAINT_WORDS: usize = 64;
 
-/// What stands at the bottom of each new stack: in `generator` 0.8.11 and 0.8.12 eight words that are
-/// the same for all stacks.
+/// What stands at the bottom of each new stack: in `generator` 0.8.11 and 0.8.12 eight words that
+/// are the same for all stacks.
 type Paint = [usize; PAINT_WORDS];
 
 /// `None`: the layout is not the one that is known.
@@ -36,8 +37,8 @@ pub(super) fn is_known() -> bool {
     matches!(PAINT.get(), Some(Some(_)))
 }
 
-/// Looks once at how `generator` lays stacks out. This is its first coroutine if the program makes none
-/// by itself.
+/// Looks once at how `generator` lays stacks out. This is its first coroutine if the program makes
+/// none by itself.
 pub(super) fn detect() -> io::Result<()> {
     if PAINT.get().is_some() {
         return Ok(());
@@ -57,7 +58,8 @@ pub(super) fn detect() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a new stack, of which `generator` says that it has so many bytes, is laid out as the first was.
+/// Whether a new stack, of which `generator` says that it has so many bytes, is laid out as the
+/// first was.
 pub(super) fn is_as_tested(stack: &Stack, class: SizeClass, bytes: usize) -> bool {
     let Some(Some(paint)) = PAINT.get() else { return false };
     bytes == guard::bytes_with_guard(class)
@@ -75,7 +77,8 @@ fn write_paint(guard: &Range<usize>, paint: &Paint) {
     let used = paint.iter().rposition(|&word| word != 0).map_or(0, |last| last + 1);
     let bottom = std::ptr::without_provenance_mut::<usize>(guard.start + page_bytes());
     for (offset, &word) in paint[..used].iter().enumerate() {
-        // SAFETY: the words lie in the guard's pages, which the caller opened and nothing else uses.
+        // SAFETY: the words lie in the guard's pages, which the caller opened and nothing else
+        // uses.
         unsafe { bottom.add(offset).write_volatile(word) };
     }
 }
@@ -178,7 +181,8 @@ fn test_memory(bare: Bare, class: SizeClass) -> Result<Paint, &'static str> {
     if (first_blank..guard.end).step_by(size_of::<usize>()).any(|address| read(address) != 0) {
         return Err("there is more at a stack's bottom than gocoro would put back");
     }
-    // And now what becomes of each stack. What `generator` thinks of it shows whether it may be freed.
+    // And now what becomes of each stack. What `generator` thinks of it shows whether it may be
+    // freed.
     let guarded = guard::put(&guard).and_then(|kind| guard::take_away(&guard, kind));
     if guarded.is_err() {
         std::mem::forget(bare);

@@ -1,8 +1,8 @@
 //! Stacks and the switch between them: the only place that names the `generator` crate.
 //!
 //! A [`Stack`] is a coroutine that runs one job after another: resumed while idle, it asks
-//! [`install`]'s `job` function what to do and does it; [`Stack::suspend`] inside a job goes back to the
-//! resumer. It is never re-made between jobs, and never dropped in the middle of one.
+//! [`install`]'s `job` function what to do and does it; [`Stack::suspend`] inside a job goes back
+//! to the resumer. It is never re-made between jobs, and never dropped in the middle of one.
 //!
 //! What this module leaves out on purpose: `generator`'s cancellation, `done!`, and passing data
 //! through it (`para`, `ret`). All data goes through the task.
@@ -22,14 +22,13 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use generator::{Generator, Gn};
 
 use crate::clock;
-use crate::limits::{FIRST_STACK_MAX, STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
+use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
 pub(crate) use guard::kind as guard_kind;
@@ -105,7 +104,13 @@ pub(crate) type Job = fn() -> bool;
 
 static JOB: OnceLock<Job> = OnceLock::new();
 
-/// Prepares the process: what idle stacks run, the layout of stacks, the fault handler.
+/// Whether [`install`] has been called, with success.
+pub(crate) fn is_installed() -> bool {
+    JOB.get().is_some()
+}
+
+/// Prepares the process: what idle stacks run, the layout of stacks, the fault handler. On a thread that does
+/// not panic: `generator` changes the panic hook, which std refuses to others.
 ///
 /// `fault` tells of an address what is to be reported if it lies in the guard of the running stack.
 pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result<()> {
@@ -115,39 +120,10 @@ pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result
     }
     let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     if JOB.get().is_none() {
-        overflow::install(fault, first_of_all)?;
+        overflow::install(fault, layout::detect)?;
         let _ = JOB.set(job);
     }
     Ok(())
-}
-
-/// Makes and ends the process's first coroutine, by which `generator` installs its fault handler, and
-/// wraps the panic hook, which std permits only to a thread that does not panic.
-///
-/// Nor can the hook be changed while one runs, on any thread. A thread that panics may be in there, so
-/// the one that helps it out is not waited for without a limit.
-fn first_of_all() -> io::Result<()> {
-    if !thread::panicking() {
-        return layout::detect();
-    }
-    let news = Arc::new((Mutex::new(None), Condvar::new()));
-    let theirs = news.clone();
-    let help = move || {
-        let detected = layout::detect();
-        *theirs.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(detected);
-        theirs.1.notify_one();
-    };
-    thread::Builder::new().name("gocoro-first".into()).spawn(help)?;
-    let (detected, has) = &*news;
-    let waiting = detected.lock().unwrap_or_else(PoisonError::into_inner);
-    let waited = has.wait_timeout_while(waiting, FIRST_STACK_MAX, |detected| detected.is_none());
-    let (mut detected, _) = waited.unwrap_or_else(PoisonError::into_inner);
-    detected.take().unwrap_or_else(|| {
-        Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the process's first runtime cannot be made while a panic hook runs; make one before",
-        ))
-    })
 }
 
 impl Stack {
@@ -204,7 +180,8 @@ impl Stack {
         !layout::is_known() || layout::is_as_tested(self, class, self.usage().0)
     }
 
-    /// Bytes of the stack as `generator` counts them, its guard left out, and how many it thinks were used.
+    /// Bytes of the stack as `generator` counts them, its guard left out, and how many it thinks
+    /// were used.
     fn usage(&self) -> (usize, usize) {
         let generator = self.generator();
         let (words, used) = generator.stack_usage();

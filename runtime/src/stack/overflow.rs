@@ -8,6 +8,7 @@
 //! The handler runs on the thread's alternate signal stack and does what a signal handler may: read
 //! memory, `write(2)`, `abort`; and, where another thread is about to abort, `pause(2)`.
 
+use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
@@ -103,8 +104,8 @@ pub(crate) fn set_main(id: u64) {
     MAIN.store(id, Ordering::Relaxed);
 }
 
-/// Reports the process's first overflow. A thread that has another one waits here for the end, so that
-/// the first is reported whole.
+/// Reports the process's first overflow. A thread that has another one waits here for the end, so
+/// that the first is reported whole.
 fn report_alone(fault: &Fault) {
     static REPORTING: AtomicBool = AtomicBool::new(false);
     if REPORTING.swap(true, Ordering::Relaxed) {
@@ -113,13 +114,22 @@ fn report_alone(fault: &Fault) {
             unsafe { libc::pause() };
         }
     }
-    let mut report = Report { bytes: [0; REPORT_BYTES], used: 0 };
+    // SAFETY: the flag lets one thread of the process come here, once, so nobody else has a reference.
+    let report = unsafe { &mut *REPORT.0.get() };
     report.fill(fault);
     report.flush();
 }
 
-/// Enough for the usual report, so that it is written at once; and little for a signal's stack.
+/// Enough for the usual report, so that it is written at once.
 const REPORT_BYTES: usize = 1024;
+
+/// The report that is written. It does not lie on the signal's stack, which may have only a few KiB left.
+static REPORT: Single = Single(UnsafeCell::new(Report { bytes: [0; REPORT_BYTES], used: 0 }));
+
+struct Single(UnsafeCell<Report>);
+
+// SAFETY: `report_alone` lets one thread use it.
+unsafe impl Sync for Single {}
 
 /// A text that is put together without memory of its own.
 struct Report {

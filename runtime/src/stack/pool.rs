@@ -1,8 +1,9 @@
 //! Idle stacks of one worker, by size class.
 //!
-//! The pool grows with use and keeps what is used: giving a stack back to the kernel costs as much as making
-//! one. A worker that sleeps gives deep pages back at once, and the stacks that nobody needed for [`POOL_LINGER`]
-//! after that. One that is busy gives back what nobody needed for so long, pages and stacks, one at a time.
+//! The pool grows with use and keeps what is used: giving a stack back to the kernel costs as much
+//! as making one. A worker that sleeps gives deep pages back at once, and the stacks that nobody
+//! needed for [`POOL_LINGER`] after that. One that is busy gives back what nobody needed for so
+//! long, pages and stacks, one at a time.
 
 use std::io;
 use std::time::Instant;
@@ -62,8 +63,8 @@ impl Pool {
             Some(hand) => hand,
             hand => hand.insert(Hand::new()?),
         };
-        // SAFETY: a worker's pool, in which its stacks stay and which is dropped after them. A worker
-        // belongs to one thread.
+        // SAFETY: a worker's pool, in which its stacks stay and which is dropped after them. A
+        // worker belongs to one thread.
         unsafe { Stack::new(class, hand.pointer()) }
     }
 
@@ -107,8 +108,8 @@ impl Pool {
         }
     }
 
-    /// For a worker that is busy, once a turn: gives back what nobody needed for [`POOL_LINGER`], a step at a time: one
-    /// stack's deep pages, or a stack, which is to be freed.
+    /// For a worker that is busy, once a turn: gives back what nobody needed for [`POOL_LINGER`], a
+    /// step at a time: one stack's deep pages, or a stack, which is to be freed.
     #[inline]
     pub(crate) fn step(&mut self, now: Instant) -> Option<(Stack, SizeClass)> {
         if self.step_at.is_some_and(|at| now < at) {

@@ -13,7 +13,8 @@ pub(crate) enum Grant {
     Had,
     /// So many of what it waited for.
     Many(usize),
-    /// That it waits in vain.
+    /// Nothing, and it will never come: the semaphore was closed, or the group's last task has
+    /// ended.
     Closed,
 }
 
@@ -35,7 +36,8 @@ pub(crate) trait Queued<'a, T, S = ()> {
     /// Has it now, if that takes no waiting.
     fn attempt(&'a self) -> Option<T>;
 
-    fn is_ready(&self) -> bool;
+    /// Whether it can be had now, with the queue locked: what made it so has claimed its waits by then.
+    fn is_ready(&self, queue: &Locked<'_, Grant, S>) -> bool;
 
     /// Says that somebody is going to wait, with the queue locked; `false`: no need to.
     fn announce(&self, queue: &Locked<'_, Grant, S>) -> bool;
@@ -72,7 +74,7 @@ unsafe impl<T, S> Choice for QueueArm<'_, T, S> {
     }
 
     fn is_ready(&self) -> bool {
-        self.source.is_ready()
+        self.source.is_ready(&self.source.queue().lock())
     }
 
     fn link(&self, place: Place<'_>) -> bool {
@@ -94,12 +96,6 @@ unsafe impl<T, S> Choice for QueueArm<'_, T, S> {
         let grant = self.source.queue().unlink(&self.seat);
         self.found.set(grant.map(|grant| self.source.granted(grant)));
         grant.is_some()
-    }
-
-    /// With the queue locked: whoever made it ready before has claimed its waits by then.
-    fn has_turned(&self) -> bool {
-        let _queue = self.source.queue().lock();
-        self.source.is_ready()
     }
 }
 

@@ -11,7 +11,6 @@ use super::queue::Queue;
 use super::raw_mutex::RawMutex;
 use crate::clock;
 use crate::loom::{AtomicU32, const_fn};
-use crate::park;
 use crate::task::Reason;
 
 /// Waits for what a [`Mutex`](super::Mutex) guards to become as it should; as [`std::sync::Condvar`].
@@ -267,7 +266,6 @@ impl Condvar {
     /// Nothing happens if nobody waits. The mutex may be locked or not.
     #[inline]
     pub fn notify_one(&self) {
-        park::looked();
         if self.waited_for.load(Relaxed) != 0 {
             self.wake_one();
         }
@@ -289,7 +287,6 @@ impl Condvar {
     /// Wakes all that wait.
     #[inline]
     pub fn notify_all(&self) {
-        park::looked();
         if self.waited_for.load(Relaxed) != 0 {
             self.wake_all();
         }

@@ -90,7 +90,6 @@ impl Event {
     /// opener.wait();
     /// ```
     pub fn set(&self) {
-        park::looked();
         let mut word = self.word.load(Relaxed);
         while word & WAITERS == 0 {
             // A write also if it is set: whoever resets it next sees what was done before this.
@@ -132,7 +131,6 @@ impl Event {
 
     /// Takes it back: those who come wait.
     pub fn reset(&self) {
-        park::looked();
         self.word.fetch_and(!SET, AcqRel);
     }
 
@@ -229,8 +227,8 @@ impl<'a> Queued<'a, ()> for Event {
         self.pass().then_some(())
     }
 
-    fn is_ready(&self) -> bool {
-        self.is_set()
+    fn is_ready(&self, _queue: &Locked<'_, Grant>) -> bool {
+        self.lets_through()
     }
 
     fn announce(&self, queue: &Locked<'_, Grant>) -> bool {
@@ -265,7 +263,7 @@ impl Default for Event {
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
-            .field("set", &self.is_set())
+            .field("set", &self.lets_through())
             .field("auto", &self.auto)
             .finish_non_exhaustive()
     }

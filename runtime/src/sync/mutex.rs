@@ -188,7 +188,6 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     pub fn clear_poison(&self) {
-        park::looked();
         self.poison.clear();
     }
 

@@ -1,10 +1,10 @@
 //! Poisoning: what a panic leaves behind it is marked.
 //!
-//! As in std, a guard that is dropped by a panic marks its lock, unless it was made while that panic
-//! was under way. Cancels and timeouts unwind a task too, and are no panics: they leave no mark. Nor does
-//! a panic on a lock that was held already when `catch_unwind` caught a cancel or a timeout, if the
-//! program keeps what it caught, and the panic comes before the task next takes a lock or unwinds to
-//! where it was meant to.
+//! As in std, a guard that is dropped by a panic marks its lock, unless it was made while that
+//! panic was under way. Cancels and timeouts unwind a task too, and are no panics: they leave no
+//! mark. Nor does a panic on a lock that was held already when `catch_unwind` caught a cancel or a
+//! timeout, if the program keeps what it caught, and the panic comes before the task next takes a
+//! lock or unwinds to where it was meant to.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

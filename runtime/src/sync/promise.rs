@@ -144,12 +144,12 @@ impl<'a, T> Queued<'a, Result<&'a T, Abandoned>> for Shared<T> {
         self.settled()
     }
 
-    fn is_ready(&self) -> bool {
+    fn is_ready(&self, _queue: &Locked<'_, Grant>) -> bool {
         self.state.load(Acquire) != PENDING
     }
 
-    fn announce(&self, _queue: &Locked<'_, Grant>) -> bool {
-        !self.is_ready()
+    fn announce(&self, queue: &Locked<'_, Grant>) -> bool {
+        !self.is_ready(queue)
     }
 
     fn granted(&'a self, _: Grant) -> Result<&'a T, Abandoned> {

@@ -16,15 +16,16 @@ use crate::waiters::Selectable;
 pub use self::permit::{OwnedPermit, Permit};
 
 const CLOSED: usize = 1 << 0;
-/// Somebody may be in the queue. While it is set, permits change under the queue's lock only, and those
-/// that are free are too few for the first who waits.
+/// Somebody may be in the queue. While it is set, permits change under the queue's lock only, and
+/// those that are free are too few for the first who waits.
 const WAITERS: usize = 1 << 1;
 const PERMIT: usize = 1 << 2;
 
 /// A number of permits, which bounds how many tasks and threads do something at once.
 ///
-/// First come, first served: also one that asks for many permits, which are saved for it as they become
-/// free, while those that came later wait behind it. A [`Permit`] gives itself back when it is dropped.
+/// First come, first served: also one that asks for many permits, which are saved for it as they
+/// become free, while those that came later wait behind it. A [`Permit`] gives itself back when it
+/// is dropped.
 ///
 /// # Examples
 ///
@@ -98,9 +99,9 @@ impl Semaphore {
     ///
     /// # Parks
     ///
-    /// As [`Semaphore::acquire`]. Permits that become free meanwhile are saved for whoever has waited
-    /// longest, so those that ask for one do not starve those that ask for many. A wait for more than
-    /// there are lasts until more are added.
+    /// As [`Semaphore::acquire`]. Permits that become free meanwhile are saved for whoever has
+    /// waited longest, so those that ask for one do not starve those that ask for many. A wait for
+    /// more than there are lasts until more are added.
     ///
     /// # Errors
     ///
@@ -247,14 +248,12 @@ impl Semaphore {
     ///
     /// If there would be more than [`Semaphore::MAX_PERMITS`].
     pub fn add_permits(&self, n: usize) {
-        park::looked();
         self.give(n);
     }
 
     /// Lends no more permits: those who wait, and who come, get [`Closed`]. Permits that are out stay
     /// good.
     pub fn close(&self) {
-        park::looked();
         let mut queue = self.queue.lock();
         self.word.fetch_or(CLOSED, Release);
         let wakes = queue.claim_all(|grant| *grant = Grant::Closed);
@@ -414,7 +413,7 @@ impl<'a> Queued<'a, Result<Permit<'a>, Closed>> for Semaphore {
         }
     }
 
-    fn is_ready(&self) -> bool {
+    fn is_ready(&self, _queue: &Locked<'_, Grant>) -> bool {
         let word = self.word.load(Acquire);
         word & CLOSED != 0 || has(word, 1)
     }
@@ -478,8 +477,8 @@ impl std::error::Error for TryAcquireError {}
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Semaphore")
-            .field("available_permits", &self.available_permits())
-            .field("closed", &self.is_closed())
+            .field("available_permits", &(self.word.load(Relaxed) / PERMIT))
+            .field("closed", &(self.word.load(Relaxed) & CLOSED != 0))
             .finish_non_exhaustive()
     }
 }

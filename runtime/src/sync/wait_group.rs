@@ -54,7 +54,6 @@ impl WaitGroup {
     ///
     /// If the count is more than half a `usize`.
     pub fn add(&self, n: usize) {
-        park::looked();
         let mut word = self.word.load(Relaxed);
         loop {
             let Some(next) = n.checked_mul(ONE).and_then(|more| word.checked_add(more)) else {
@@ -73,7 +72,6 @@ impl WaitGroup {
     ///
     /// If it is called more often than has been added.
     pub fn done(&self) {
-        park::looked();
         let mut word = self.word.load(Relaxed);
         loop {
             assert!(word >= ONE, "WaitGroup::done: called more often than was added");
@@ -132,10 +130,10 @@ impl<'a> Queued<'a, ()> for WaitGroup {
     }
 
     fn attempt(&'a self) -> Option<()> {
-        self.is_ready().then_some(())
+        (self.word.load(Acquire) < ONE).then_some(())
     }
 
-    fn is_ready(&self) -> bool {
+    fn is_ready(&self, _queue: &Locked<'_, Grant>) -> bool {
         self.word.load(Acquire) < ONE
     }
 

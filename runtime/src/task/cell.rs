@@ -79,10 +79,10 @@ pub(crate) struct Header {
     pub(crate) run: Cell<Run>,
     pub(crate) flags: Cell<u8>,
     pub(crate) reason: Cell<Reason>,
-    /// Of its stack; asked for, until it has one.
+    /// Stack size class: requested before the start, actual after.
     pub(crate) class: Cell<SizeClass>,
-    /// How far below its stack's record the task suspended last; only a hint. Before it has one: how many workers
-    /// had none for it.
+    /// How far below its stack's record the task suspended last; only a hint. Before it has one:
+    /// how many workers had none for it.
     pub(crate) depth: Cell<u32>,
     stack: UnsafeCell<Option<Stack>>,
     pub(super) vtable: &'static VTable,

@@ -109,10 +109,11 @@ impl fmt::Display for Naming<'_> {
     }
 }
 
-/// Says once, on stderr, that a task ended by a panic, if the panic hook has said where it came from.
+/// Says once, on stderr, that a task ended by a panic, if the panic hook has said where it came
+/// from.
 ///
-/// A program that has set a hook of its own decides by it what is said. What is written is what `eprint!`
-/// writes, so a test harness captures it with the panic's own message.
+/// A program that has set a hook of its own decides by it what is said. What is written is what
+/// `eprint!` writes, so a test harness captures it with the panic's own message.
 pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
     if !task.has(Flags::REPORTED) {
         return;
@@ -128,8 +129,8 @@ pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
     };
     let message = unwind::message(payload);
     let report = format!("gocoro: {}{parent}{place} panicked: {message}\n", Naming(task));
-    // In one piece, for others write too. `eprint` panics when stderr is broken: the panic of the task is
-    // what counts.
+    // In one piece, for others write too. `eprint` panics when stderr is broken: the panic of the
+    // task is what counts.
     if let Err(payload) = unwind::catch(|| eprint!("{report}")) {
         unwind::drop_quietly(payload);
     }

@@ -36,12 +36,14 @@ impl ReadyQueue {
         task
     }
 
-    /// The place of the entry that is pushed next: places are numbered for ever, and begin again after the last.
+    /// The place of the entry that is pushed next: places are numbered for ever, and begin again
+    /// after the last.
     pub(crate) fn end(&self) -> usize {
         self.taken.get().wrapping_add(self.len())
     }
 
-    /// How many pops there are before the entry at this place comes first; negative once it has been taken.
+    /// How many pops there are before the entry at this place comes first; negative once it has
+    /// been taken.
     pub(crate) fn distance(&self, place: usize) -> isize {
         place.wrapping_sub(self.taken.get()) as isize
     }

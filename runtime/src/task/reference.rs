@@ -43,7 +43,7 @@ impl TaskRef {
     ///
     /// # Safety
     ///
-    /// It was, and is taken over once.
+    /// `task` came from `into_raw`, and this is the only `from_raw` for it.
     #[inline(always)]
     pub(crate) unsafe fn from_raw(task: *const Header) -> TaskRef {
         // SAFETY: the caller's promise.

@@ -67,14 +67,15 @@ impl<T> Unwinds<T> {
 /// task unwinds a timeout never ends what it bounds. Unwinding has hazards: see
 /// [`JoinHandle::cancel`](crate::join::JoinHandle::cancel).
 ///
-/// The time runs from now; with a duration of zero `f` runs up to its first wait.
+/// The time runs from now; with a duration of zero `f` runs up to its first wait. Questions, wakes
+/// and spawns are no waits.
 ///
 /// **After [`Elapsed`], do not try the same again on the same stream** if what was unwound reads or
-/// writes in several steps, such as `BufRead::read_line`, `Read::read_exact`, `Write::write_all` or a
-/// WebSocket's `read`. The bytes of the steps that were made are gone with its locals, and the next call
-/// begins in the middle of a line or of a message. Either drop the stream, or bound its I/O by
-/// [`io_deadline`] or by a read timeout: these return an error, and `read_line` and most protocol
-/// libraries keep what they have when they get one.
+/// writes in several steps, such as `BufRead::read_line`, `Read::read_exact`, `Write::write_all` or
+/// a WebSocket's `read`. The bytes of the steps that were made are gone with its locals, and the
+/// next call begins in the middle of a line or of a message. Either drop the stream, or bound its
+/// I/O by [`io_deadline`] or by a read timeout: these return an error, and `read_line` and most
+/// protocol libraries keep what they have when they get one.
 ///
 /// # Parks
 ///
@@ -107,7 +108,8 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
     park::timeout(deadline, duration.is_zero(), f).ok_or(Elapsed { _private: () })
 }
 
-/// Runs `f`, but not after `deadline`; as [`timeout`], and with the same care for what is tried again.
+/// Runs `f`, but not after `deadline`; as [`timeout`], and with the same care for what is tried
+/// again.
 ///
 /// # Parks
 ///
@@ -150,10 +152,10 @@ pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elap
 /// channels and sleeps are not bounded. What can be done without waiting is done, however late.
 ///
 /// This is the form for code that is tried again on the same stream, such as a loop that looks at
-/// something else every second: a reader that keeps what it has when it gets an error goes on where it
-/// was. `BufRead::read_line` and `read_until` do, if they are given the same buffer again, and so do
-/// most protocol libraries. `BufRead::lines` and `Read::read_exact` do not: they drop what they had,
-/// and after an error the stream is of no more use to them.
+/// something else every second: a reader that keeps what it has when it gets an error goes on where
+/// it was. `BufRead::read_line` and `read_until` do, if they are given the same buffer again, and
+/// so do most protocol libraries. `BufRead::lines` and `Read::read_exact` do not: they drop what
+/// they had, and after an error the stream is of no more use to them.
 ///
 /// Deadlines nest: the earliest holds. One that was set outside of a [`shield`](crate::cancel::shield)
 /// does not hold inside.

@@ -5,7 +5,8 @@
 //! crates. Many tasks share a thread, though. While one of them waits in a destructor in the middle
 //! of its unwinding, the count of its thread would say of all the others that they unwind. So a
 //! switch out of a task that unwinds takes the count along: it puts zero in its place and writes it
-//! back when the task goes on. Between tasks a worker's count is zero, and every task finds its own.
+//! back when the task goes on. Between tasks a worker's count is zero, and every task finds its
+//! own.
 //!
 //! # How the count is found
 //!
@@ -24,20 +25,20 @@
 //! # Why that is sound
 //!
 //! - *Whose memory it is.* The block is this thread's and lives until the thread ends. A [`Count`]
-//!   is neither `Send` nor `Sync`, and no other thread has a reason to touch the word: std reads and
-//!   writes it through its `thread_local!` alone.
-//! - *Provenance.* The pointer comes from the C library, which the compiler knows nothing about, so it
-//!   may point to any memory whose address has been handed out. std hands the variable's address to
-//!   the closures of `LocalKey::with` only. A compiler that saw all of std (fat LTO with its code
-//!   in the same module) might conclude that nobody else has it, and keep the count in a register
-//!   from one read to the next. It cannot across a switch: a switch calls code that it does not see
-//!   through and that may panic, and a panic writes the count. The writes here are made right
-//!   before and after a switch, in functions that are not inlined. Builds with thin and fat LTO
-//!   are tested, and every process tests the word by its behaviour before it relies on it.
+//!   is neither `Send` nor `Sync`, and no other thread has a reason to touch the word: std reads
+//!   and writes it through its `thread_local!` alone.
+//! - *Provenance.* The pointer comes from the C library, which the compiler knows nothing about, so
+//!   it may point to any memory whose address has been handed out. std hands the variable's address
+//!   to the closures of `LocalKey::with` only. A compiler that saw all of std (fat LTO with its
+//!   code in the same module) might conclude that nobody else has it, and keep the count in a
+//!   register from one read to the next. It cannot across a switch: a switch calls code that it
+//!   does not see through and that may panic, and a panic writes the count. The writes here are
+//!   made right before and after a switch, in functions that are not inlined. Every process tests
+//!   the word by its behaviour before it relies on it.
 //! - *std's own sum.* `thread::panicking()` first looks at a count of all threads, which is written
 //!   with each panic and is not touched here: it stays the sum of what all tasks and threads have.
-//! - *Signal handlers.* One that runs between two instructions here finds a count of this thread that
-//!   is zero or right. It must not panic anyway.
+//! - *Signal handlers.* One that runs between two instructions here finds a count of this thread
+//!   that is zero or right. It must not panic anyway.
 //!
 //! What would break it: a std that keeps the count elsewhere than in thread-local memory, or twice.
 //! The test by behaviour then finds no word.
@@ -60,7 +61,8 @@ pub(crate) struct Count {
 #[must_use = "a count that is not put back is lost"]
 pub(crate) struct Counted {
     panics: usize,
-    in_hook: u8,
+    /// `None` if it was not known then where that lies.
+    in_hook: Option<u8>,
 }
 
 /// Where the flag of the panic hook lies, in bytes from the count; zero: that is not known.
@@ -80,7 +82,8 @@ fn is_refused() -> bool {
 impl Count {
     /// This thread's count; `None` where it cannot be found.
     ///
-    /// It is looked for once a thread. That unwinds a destructor, so there is none where panics abort.
+    /// It is looked for once a thread. That unwinds a destructor, so there is none where panics
+    /// abort.
     pub(crate) fn find() -> Option<Count> {
         if cfg!(panic = "abort") || is_refused() {
             return None;
@@ -97,7 +100,7 @@ impl Count {
     #[inline(never)]
     pub(crate) fn take(self) -> Counted {
         let panics = self.count().swap(0, Relaxed);
-        let in_hook = self.hook_flag().map_or(0, |flag| flag.swap(0, Relaxed));
+        let in_hook = self.hook_flag().map(|flag| flag.swap(0, Relaxed));
         Counted { panics, in_hook }
     }
 
@@ -106,15 +109,15 @@ impl Count {
     #[inline(never)]
     pub(crate) fn put(self, counted: Counted) {
         self.count().store(counted.panics, Relaxed);
-        if let Some(flag) = self.hook_flag() {
-            flag.store(counted.in_hook, Relaxed);
+        if let (Some(flag), Some(in_hook)) = (self.hook_flag(), counted.in_hook) {
+            flag.store(in_hook, Relaxed);
         }
     }
 
     fn count(&self) -> &AtomicUsize {
-        // SAFETY: `search` found the word in this thread's own thread-local memory, which stays mapped
-        // until the thread ends, and a `Count` does not leave its thread. Accesses that are not atomic
-        // are std's, on this thread, and so never at the same time.
+        // SAFETY: `search` found the word in this thread's own thread-local memory, which stays
+        // mapped until the thread ends, and a `Count` does not leave its thread. Accesses that are
+        // not atomic are std's, on this thread, and so never at the same time.
         unsafe { AtomicUsize::from_ptr(self.word.as_ptr()) }
     }
 
@@ -123,9 +126,9 @@ impl Count {
         if offset == 0 {
             return None;
         }
-        // SAFETY: std declares count and flag as one variable, so where the flag lies beside the count
-        // on one thread, as `learn_hook_flag` has seen, it does on every other. The rest is as in
-        // `Count::count`.
+        // SAFETY: std declares count and flag as one variable, so where the flag lies beside the
+        // count on one thread, as `learn_hook_flag` has seen, it does on every other. The rest is
+        // as in `Count::count`.
         Some(unsafe { AtomicU8::from_ptr(self.word.as_ptr().cast::<u8>().offset(offset)) })
     }
 
@@ -137,14 +140,14 @@ impl Count {
         (-WORD..0).chain(WORD..2 * WORD).filter_map(move |offset| {
             let byte = self.word.as_ptr().cast::<u8>().wrapping_offset(offset);
             let inside = blocks.iter().any(|block| block.contains(byte.addr()));
-            // SAFETY: the byte lies in a block of this thread's thread-local memory, so it is mapped,
-            // and only this thread writes to it.
+            // SAFETY: the byte lies in a block of this thread's thread-local memory, so it is
+            // mapped, and only this thread writes to it.
             inside.then(|| (offset, unsafe { byte.read_volatile() }))
         })
     }
 
-    /// Finds the flag of the panic hook, by a panic that is caught. The hook that is installed calls
-    /// [`in_hook`] for it.
+    /// Finds the flag of the panic hook, by a panic that is caught. The hook that is installed
+    /// calls [`in_hook`] for it.
     pub(crate) fn learn_hook_flag() {
         let Some(count) = Count::find() else { return };
         if HOOK_FLAG.load(Relaxed) != 0 {
@@ -180,7 +183,8 @@ pub(crate) fn in_hook() {
     }
 }
 
-/// A block of this thread's thread-local memory: its first address, aligned to words, and its words.
+/// A block of this thread's thread-local memory: its first address, aligned to words, and its
+/// words.
 #[derive(Clone, Copy, Debug)]
 struct Block {
     start: NonNull<usize>,
@@ -199,8 +203,8 @@ impl Block {
     }
 }
 
-/// The blocks of thread-local memory that this thread has: one for each module (the program, its shared
-/// libraries) that has any and that the thread has used.
+/// The blocks of thread-local memory that this thread has: one for each module (the program, its
+/// shared libraries) that has any and that the thread has used.
 #[cfg(target_os = "linux")]
 fn blocks() -> Vec<Block> {
     unsafe extern "C" fn add(
@@ -212,8 +216,8 @@ fn blocks() -> Vec<Block> {
             // A C library without the fields that are read here.
             return 0;
         }
-        // SAFETY: `dl_iterate_phdr` passes a description that is valid during this call, as large as
-        // was just checked, and the pointer that it was given, which is to the vector below.
+        // SAFETY: `dl_iterate_phdr` passes a description that is valid during this call, as large
+        // as was just checked, and the pointer that it was given, which is to the vector below.
         let (info, blocks) = unsafe { (&*info, &mut *blocks.cast::<Vec<Block>>()) };
         let data = info.dlpi_tls_data.cast::<u8>();
         if data.is_null() {
@@ -248,8 +252,8 @@ fn blocks() -> Vec<Block> {
 ///
 /// The word lies in a block of this thread's thread-local memory.
 unsafe fn read(word: NonNull<usize>) -> usize {
-    // SAFETY: the caller's promise, so the word is mapped and aligned; what it means is not known, so
-    // it is read as a volatile one.
+    // SAFETY: the caller's promise, so the word is mapped and aligned; what it means is not known,
+    // so it is read as a volatile one.
     unsafe { word.read_volatile() }
 }
 
@@ -279,8 +283,8 @@ fn search() -> Option<Count> {
 }
 
 impl Count {
-    /// Whether the word is the count, in the middle of an unwinding: asked of `thread::panicking()`, with
-    /// zero in the word and with its value.
+    /// Whether the word is the count, in the middle of an unwinding: asked of
+    /// `thread::panicking()`, with zero in the word and with its value.
     #[inline(never)]
     fn behaves(&self) -> bool {
         let panics = self.count().swap(0, Relaxed);

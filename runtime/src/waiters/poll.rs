@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::parker::Parker;
 
-/// How often a thread looks for a wake that no pipe could be had for, and at descriptors that are too many
-/// to be waited for.
+/// How often a thread looks for a wake that no pipe could be had for, and at descriptors that are
+/// too many to be waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// Waits for the parker's token, an event of a descriptor, the deadline, or for no reason; `true`:
@@ -31,7 +31,8 @@ pub(super) fn park(parker: &Parker, polled: &[(RawFd, i16)], deadline: Option<In
     let events = match poll(&mut polled, millis) {
         Ok(events) => events,
         Err(error) if error.kind() == io::ErrorKind::Interrupted => false,
-        // More than the process may have open (RLIMIT_NOFILE), or more than the kernel has memory for.
+        // More than the process may have open (RLIMIT_NOFILE), or more than the kernel has memory
+        // for.
         Err(_) => look_in_parts(&mut polled) || nap(left),
     };
     drop(listening);
@@ -41,8 +42,8 @@ pub(super) fn park(parker: &Parker, polled: &[(RawFd, i16)], deadline: Option<In
     events && polled.iter().any(|fd| fd.revents != 0)
 }
 
-/// Looks at so few at a time that the system takes them; one that it does not take alone counts as ready:
-/// the operation itself will say more.
+/// Looks at so few at a time that the system takes them; one that it does not take alone counts as
+/// ready: the operation itself will say more.
 fn look_in_parts(polled: &mut [libc::pollfd]) -> bool {
     match (poll(polled, 0), &mut *polled) {
         (Ok(events), _) => events,

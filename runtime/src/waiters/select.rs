@@ -9,39 +9,42 @@
 //!
 //! # Giving up
 //!
-//! A choice that does not wait, or no longer, may say that no arm was ready only if there was one moment in
-//! the call at which none was. The tries do not show that: while the second arm is tried, the first may
-//! become ready, and cease to be so when the second becomes ready. So [`give_up`] links all arms, looks
-//! at them again, and claims the wait for itself. The moment is **L**, when the last arm was linked. If the
-//! claim is won and the second look found nothing, no arm was ready at L:
+//! A choice that does not wait, or no longer, may say that no arm was ready only if there was one
+//! moment in the call at which none was. The tries do not show that: while the second arm is tried,
+//! the first may become ready, and cease to be so when the second becomes ready. So [`give_up`]
+//! links all arms, looks at them again, and claims the wait for itself. The moment is **L**, when
+//! the last arm was linked. If the claim is won and the second look found nothing, no arm was ready
+//! at L:
 //!
-//! - *Messages and room, partners at a rendezvous, closed channels, events, permits.* The link looks at the
-//!   arm and puts the node into its list in one hold of its lock, so the arm was not ready when it was
-//!   linked. Whoever makes it ready after that claims those who wait in the same hold, before the hold
-//!   ends. Had it happened before L, the wait had been claimed before our own claim, which would have lost.
-//! - *Queues whose word changes before their waits are claimed* (a wait group at zero, a promise that is
-//!   settled, a semaphore that is closed): both are in one hold of the queue's lock, and the second look
-//!   takes that lock. So it comes after the claims, or before the change.
-//! - *News of `broadcast` and `watch`, an instant given back.* Those who wait are told one by one, later. But
-//!   news have numbers that only grow, and the second look compares them with the link's: equal numbers
-//!   mean that there were none in between.
-//! - *Time.* An arm that becomes ready by the clock says when, right after its link. The clock is read after
-//!   L, so what is due later was not due at L; and nobody takes what is not due.
+//! - *Messages and room, partners at a rendezvous, closed channels, events, permits.* The link
+//!   looks at the arm and puts the node into its list in one hold of its lock, so the arm was not
+//!   ready when it was linked. Whoever makes it ready after that claims those who wait in the same
+//!   hold, before the hold ends. Had it happened before L, the wait had been claimed before our own
+//!   claim, which would have lost.
+//! - *Queues whose word changes before their waits are claimed* (a wait group at zero, a promise
+//!   that is settled, a semaphore that is closed): both are in one hold of the queue's lock, and
+//!   the second look takes that lock. So it comes after the claims, or before the change.
+//! - *News of `broadcast` and `watch`, an instant given back.* Those who wait are told one by one,
+//!   later. But news have numbers that only grow, and the second look compares them with the
+//!   link's: equal numbers mean that there were none in between.
+//! - *Time.* An arm that becomes ready by the clock says when, right after its link. The clock is
+//!   read after L, so what is due later was not due at L; and nobody takes what is not due.
 //! - *Ends of tasks.* A task that has ended stays so, and the second look comes after L.
-//! - *I/O.* The kernel tells nobody before the next poll, so these arms are only looked at, after L, past
-//!   what the driver believes. A descriptor stays ready until somebody reads or writes. If others do
-//!   that meanwhile, it may have been ready at L and not at the look: no system call shows several
-//!   descriptors at one moment. This is the one case that is not covered.
+//! - *I/O.* The kernel tells nobody before the next poll, so these arms are only looked at, after
+//!   L, past what the driver believes. A descriptor stays ready until somebody reads or writes. If
+//!   others do that meanwhile, it may have been ready at L and not at the look: no system call
+//!   shows several descriptors at one moment. This is the one case that is not covered.
 //!
-//! A claim by an arm between its link and our claim is a choice like any other: its grant is taken by
-//! `settle`, be it a message, a permit or a partner at a rendezvous. So two choices that do not wait may
-//! meet there, if both are linked at once. Who only watches takes nothing and looks again.
+//! A claim by an arm between its link and our claim is a choice like any other: its grant is taken
+//! by `settle`, be it a message, a permit or a partner at a rendezvous. So two choices that do not
+//! wait may meet there, if both are linked at once. Who only watches takes nothing and looks again.
 //!
-//! To look again means that somebody else has got on: an arm that links as ready was made so by an operation
-//! that has ended, and one that is ready no longer was used by another. The other way, a counter of changes
-//! in every source that is read before and after the tries, would cost each operation of each source an
-//! increment; this costs those alone that find nothing: two empty channels took 22 ns and take 95 ns.
-//! A single arm is not linked, since one look at it tells the truth.
+//! To look again means that somebody else has got on: an arm that links as ready was made so by an
+//! operation that has ended, and one that is ready no longer was used by another. The other way, a
+//! counter of changes in every source that is read before and after the tries, would cost each
+//! operation of each source an increment; this costs those alone that find nothing: two empty
+//! channels took 22 ns and take 95 ns. A single arm is not linked, since one look at it tells the
+//! truth.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -165,9 +168,9 @@ pub unsafe trait Choice {
     /// side gave up, and nothing is chosen.
     fn settle(&self) -> bool;
 
-    /// Whether the arm has become ready since its link without a claim of the wait, so far. Asked of
-    /// every arm once all are linked, before the choice says that none was ready; also of an arm for
-    /// I/O that was not linked, since the choice does not wait.
+    /// Whether the arm has become ready since its link without a claim of the wait, so far. Asked
+    /// of every arm once all are linked, before the choice says that none was ready; also of an arm
+    /// for I/O that was not linked, since the choice does not wait.
     ///
     /// `false` is right for an arm that claims its waits in the same hold of a lock in which it
     /// becomes ready.
@@ -203,7 +206,8 @@ pub struct Place<'a> {
     pub(crate) arm: u32,
     /// The wait wants to know, and takes nothing.
     pub(crate) watches: bool,
-    /// The wait goes on until something claims it. Otherwise its links only show that no arm is ready.
+    /// The wait goes on until something claims it. Otherwise its links only show that no arm is
+    /// ready.
     pub(crate) waits: bool,
 }
 
@@ -382,8 +386,8 @@ enum Verdict {
     NoneWasReady,
 }
 
-/// Ends a choice whose time is up and whose arms were not ready, each in its own moment: finds one moment
-/// for all of them, as the head of this file explains, or an arm that is ready.
+/// Ends a choice whose time is up and whose arms were not ready, each in its own moment: finds one
+/// moment for all of them, as the head of this file explains, or an arm that is ready.
 #[inline(never)]
 fn give_up(arms: Arms<'_>, order: &[usize], aim: Aim) -> Verdict {
     let waiter = Waiter::many();
@@ -432,7 +436,8 @@ struct Links<'a, 'o> {
 }
 
 impl Links<'_, '_> {
-    /// Takes the links back and completes the choice of a claimed arm; `None`: nothing is chosen after all.
+    /// Takes the links back and completes the choice of a claimed arm; `None`: nothing is chosen
+    /// after all.
     #[inline]
     fn complete(mut self, chosen: usize, aim: Aim) -> Option<usize> {
         let arms = self.arms;

@@ -79,8 +79,8 @@ struct Connection {
     output: Vec<u8>,
     /// How long it may stay without a request.
     idle: Duration,
-    /// When what is being received has to be there: the next request's first byte, its head, its body.
-    /// `None` until a wait for that first byte begins.
+    /// When what is being received has to be there: the next request's first byte, its head, its
+    /// body. `None` until a wait for that first byte begins.
     deadline: Option<Instant>,
     /// The first byte is there; before it, only line ends came since the last request.
     begun: bool,

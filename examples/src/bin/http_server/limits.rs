@@ -28,9 +28,10 @@ pub(crate) const TRAILER_BYTES_MAX: usize = 4 * 1024;
 /// memory of a client that pipelines without end.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
-/// How long a connection may stay without a request, from the last answer on; the command line may say
-/// otherwise. Line ends between requests do not extend it. Longer than a proxy's or browser's usual
-/// pause between two; what waits costs a descriptor and a few KiB. Then it is closed without a word.
+/// How long a connection may stay without a request, from the last answer on; the command line may
+/// say otherwise. Line ends between requests do not extend it. Longer than a proxy's or browser's
+/// usual pause between two; what waits costs a descriptor and a few KiB. Then it is closed without
+/// a word.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// From the first byte of a request to the end of its head. One deadline for all of it, so sending a
@@ -50,8 +51,8 @@ pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most bytes thrown away while lingering. A body of permitted size gets through; a flood does not.
 pub(crate) const LINGER_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
 
-/// Between two reports that `accept` fails: clients can bring that about as often as they like, and a
-/// log has an end too.
+/// Between two reports that `accept` fails: clients can bring that about as often as they like, and
+/// a log has an end too.
 pub(crate) const REPORT_PAUSE: Duration = Duration::from_secs(10);
 
 const _: () = assert!(READ_BYTES <= HEAD_BYTES_MAX);

@@ -4,9 +4,9 @@
 //! `GET /` greets, `POST /echo` returns the body (fixed length or chunked). Bad, slow, huge and
 //! truncated requests are answered with a status that says so; every bound is in `limits`.
 //!
-//! Run it: `cargo run --release -p gocoro-examples --bin http_server [ADDRESS [IDLE_SECONDS]]`, then
-//! `curl http://127.0.0.1:8080/` or `wrk -c64 http://127.0.0.1:8080/`.
-//! With `--self-test` in place of an address it is its own client and ends.
+//! Run it: `cargo run --release -p gocoro-examples --bin http_server [ADDRESS [IDLE_SECONDS]]`,
+//! then `curl http://127.0.0.1:8080/` or `wrk -c64 http://127.0.0.1:8080/`. With `--self-test` in
+//! place of an address it is its own client and ends.
 //!
 //! Read next: `connection` (the flow), `request` and `response` (bytes, no I/O), `limits`.
 
@@ -27,8 +27,9 @@ fn serve(stream: TcpStream, idle: Duration) {
     }
 }
 
-/// Accepts for ever. An error here must not end the server: it says so now and then, and goes on. That
-/// it does not spin meanwhile is seen to by `incoming`, which pauses after an error that lasts.
+/// Accepts for ever. An error here must not end the server: it says so now and then, and goes on.
+/// That it does not spin meanwhile is seen to by `incoming`, which pauses after an error that
+/// lasts.
 fn accept_loop(listener: TcpListener, idle: Duration) {
     let mut failures = 0_u64;
     let mut reported: Option<Instant> = None;

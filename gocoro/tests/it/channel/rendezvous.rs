@@ -74,7 +74,8 @@ fn a_long_conversation() {
     });
 }
 
-/// A receiver that has met a `send(…)` arm waits for its message however long that takes, as crossbeam's.
+/// A receiver that has met a `send(…)` arm waits for its message however long that takes, as
+/// crossbeam's.
 #[test]
 fn a_message_that_is_being_made_is_waited_for_beyond_the_time() {
     matrix(|peer| {

@@ -41,6 +41,17 @@ fn an_arm_that_loses_takes_nothing() {
         let task = parked(&group, 1);
         select! { wait(group) -> _ => unreachable!("it waits"), default => {} }
         select! { wait(group) -> _ => unreachable!("it waits"), default(SOON) => {} }
+        // With several arms a choice that gives up has looked at all of them once more.
+        select! {
+            wait(group) -> _ => unreachable!("it waits"),
+            recv(receiver) -> _ => unreachable!("nothing was sent"),
+            default => {}
+        }
+        select! {
+            wait(group) -> _ => unreachable!("it waits"),
+            recv(receiver) -> _ => unreachable!("nothing was sent"),
+            default(SOON) => {}
+        }
         // Both are ready: the message is taken, and the result stays.
         task.unpark();
         settle();

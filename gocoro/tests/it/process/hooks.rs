@@ -22,9 +22,11 @@ scenarios! {
     on_the_main_thread::main,
     first_runtime_in_a_destructor,
     first_runtime_in_a_hook,
+    first_spawn_in_a_hook,
 }
 
-/// A hook that sends on a channel and sleeps, while other tasks of the worker panic, and are cancelled.
+/// A hook that sends on a channel and sleeps, while other tasks of the worker panic, and are
+/// cancelled.
 fn waiting_hook() {
     static REPORTS: Mutex<Option<Sender<String>>> = Mutex::new(None);
     let (reports, reported) = bounded(1);
@@ -152,7 +154,9 @@ mod backtrace {
 #[test]
 fn a_backtrace_shows_the_users_frames() {
     let seen = run_with("backtrace", &[("RUST_BACKTRACE", "1")]);
-    seen.code(0).says(2, &["stack backtrace"]).says(6, &["backtrace::of_the_user"]);
+    seen.code(0).says(2, &["stack backtrace"]);
+    // Optimised, a frame may stand for several calls.
+    assert!(seen.err.matches("of_the_user").count() >= 2, "{seen}");
     // The frame that runs the closure is the runtime's last word.
     for name in ["gocoro_runtime::scheduler", "gocoro_runtime::stack", "generator::", "lowered"] {
         seen.says(0, &[name]);
@@ -208,6 +212,26 @@ fn the_first_runtime_is_refused_inside_of_a_hook() {
     seen.code(0);
     assert!(
         seen.out.contains("cannot be made while a panic hook runs; make one before\n5"),
+        "{seen}"
+    );
+}
+
+/// The first use of gocoro in the process is a spawn by a panic hook, on the default runtime.
+fn first_spawn_in_a_hook() {
+    panic::set_hook(Box::new(|_| {
+        let runtime = gocoro::runtime::Builder::new().workers(1).build();
+        println!("{}", runtime.unwrap_err());
+    }));
+    assert!(panic::catch_unwind(|| panic!("expected")).is_err());
+    println!("{}", go!({ 6 }).wait());
+}
+
+#[test]
+fn workers_are_not_started_for_a_hook_that_they_would_wait_for() {
+    let seen = run("first_spawn_in_a_hook");
+    seen.code(0);
+    assert!(
+        seen.out.contains("cannot be made while a panic hook runs; make one before\n6"),
         "{seen}"
     );
 }

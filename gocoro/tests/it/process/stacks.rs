@@ -177,7 +177,8 @@ fn first_stack_of_a_panicking_thread() {
     assert!(unwound.is_err());
 }
 
-/// Std lets no thread that panics change the panic hook, which `generator` does at its first resume.
+/// Std lets no thread that panics change the panic hook, which `generator` does at its first
+/// resume.
 #[test]
 fn the_first_stack_may_be_made_while_a_thread_panics() {
     run("first_stack_of_a_panicking_thread").code(0).printed("7").says(1, &["panicked"]);

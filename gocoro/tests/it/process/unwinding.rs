@@ -1,5 +1,5 @@
-//! Where std's count of panics cannot travel with its task: a worker runs no other task while one waits
-//! in the middle of its unwinding.
+//! Where std's count of panics cannot travel with its task: a worker runs no other task while one
+//! waits in the middle of its unwinding.
 
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};

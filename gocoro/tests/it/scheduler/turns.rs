@@ -15,8 +15,8 @@ use crate::support::{NEVER, bounded, compute_past, until, with_workers};
 /// More than a worker runs tasks without looking around.
 const LONG: Duration = Duration::from_micros(200);
 
-/// Runs `step` over and over beside a task that sleeps for a while, and again; how many steps were begun between the
-/// end of a sleep and the time when the sleeper was told, at most.
+/// Runs `step` over and over beside a task that sleeps for a while, and again; how many steps were
+/// begun between the end of a sleep and the time when the sleeper was told, at most.
 ///
 /// The first sleeps do not count: the worker has to see first how long its tasks take.
 fn steps_until_told(step: &mut dyn FnMut()) -> usize {
@@ -105,7 +105,8 @@ fn a_task_that_computes_between_checkpoints_keeps_no_timer_waiting() {
                 compute_past(Instant::now() + LONG / 4);
                 task::checkpoint();
             });
-            // Likewise in each 32nd; there are 128 times 128 in a batch of budgets that are used up.
+            // Likewise in each 32nd; there are 128 times 128 in a batch of budgets that are used
+            // up.
             assert!(most <= 100, "{most} checkpoints after the end of a sleep");
         });
     });
@@ -196,7 +197,8 @@ fn a_yield_returns_beside_tasks_that_spawn_tasks_and_yield() {
     });
 }
 
-/// The oldest go before newer ones, at a rate that is bounded below, whatever those before them wait for.
+/// The oldest go before newer ones, at a rate that is bounded below, whatever those before them
+/// wait for.
 #[test]
 fn old_tasks_start_beside_newer_ones_at_a_rate() {
     const OLD: usize = 200;

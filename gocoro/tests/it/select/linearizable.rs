@@ -1,5 +1,6 @@
-//! A choice that does not wait, or no longer, says so only if there was a moment at which none of its arms
-//! could be done: here a message is in one of two channels at every moment, moved to and fro by a peer.
+//! A choice that does not wait, or no longer, says so only if there was a moment at which none of
+//! its arms could be done: here a message is in one of two channels at every moment, moved to and
+//! fro by a peer.
 
 use std::hint;
 use std::sync::Arc;

@@ -81,8 +81,9 @@ pub(super) fn step(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
     }
 }
 
-/// Waits for this and that, on the normal path or in the middle of an unwinding, which the task itself can
-/// tell at any time. No wait here rests on a timeout: in the middle of an unwinding none goes off.
+/// Waits for this and that, on the normal path or in the middle of an unwinding, which the task
+/// itself can tell at any time. No wait here rests on a timeout: in the middle of an unwinding none
+/// goes off.
 fn wait_in_a_destructor(cell: &Arc<Cell>, mut random: Random) {
     let unwinding = thread::panicking();
     for _ in 0..random.below(4) {

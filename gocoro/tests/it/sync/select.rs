@@ -33,6 +33,43 @@ fn what_is_there_is_had_at_once() {
     });
 }
 
+/// A choice that gives up has looked at all arms with their queues locked: nothing gives way there, though it is
+/// asked for so often that the budget runs out at each place.
+#[test]
+fn one_that_gives_up_again_and_again_leaves_the_primitives_free() {
+    on_one_worker(|| {
+        type All = (Event, Event, Event, Semaphore, WaitGroup);
+        let all: All =
+            (Event::new(), Event::auto(), Event::new(), Semaphore::new(0), WaitGroup::new());
+        let all = Arc::new(all);
+        all.4.add(1);
+        let (_promise, deferred) = promise::<()>();
+        let setter = go!(clone(all) => {
+            for _ in 0..2000 {
+                all.0.set();
+                all.0.reset();
+                assert!(!all.2.is_set() && !all.3.is_closed());
+                task::yield_now();
+            }
+        });
+        while !setter.is_finished() {
+            select! {
+                wait(&all.0) -> () => {}
+                wait(&all.1) -> () => unreachable!(),
+                wait(&all.2) -> () => unreachable!(),
+                default => {}
+            }
+            select! {
+                wait(&all.3) -> _ => unreachable!(),
+                wait(&all.4) -> () => unreachable!(),
+                wait(&deferred) -> _ => unreachable!(),
+                default => {}
+            }
+        }
+        setter.wait();
+    });
+}
+
 #[test]
 fn what_comes_ends_the_wait() {
     matrix(|peer| {

@@ -190,8 +190,8 @@ fn many_are_had_at_once_or_not_at_all() {
     });
 }
 
-/// Permits are saved for whoever waits longest: those that ask for one do not pass by, nor does one that
-/// asks for fewer than there are.
+/// Permits are saved for whoever waits longest: those that ask for one do not pass by, nor does one
+/// that asks for fewer than there are.
 #[test]
 fn one_who_asks_for_many_is_not_starved() {
     on_one_worker(|| {

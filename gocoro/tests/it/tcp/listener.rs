@@ -137,7 +137,8 @@ fn debug_tells_address_and_descriptor() {
 /// Tells the process that it is the child of the test below.
 const CHILD: &str = "GOCORO_TEST_NO_DESCRIPTORS";
 
-/// Runs `scenario` in both colours, in a process of its own: the limit hits every test that runs beside it.
+/// Runs `scenario` in both colours, in a process of its own: the limit hits every test that runs
+/// beside it.
 fn in_child(test: &str, scenario: fn() -> io::Result<()>) {
     if env::var_os(CHILD).is_some() {
         both(scenario);

@@ -13,8 +13,8 @@ use gocoro::time::{sleep, timeout};
 use super::{Unwinder, assert_cancelled};
 use crate::support::{NEVER, SOON, on_drop, on_workers, settle, until};
 
-/// Runs `check` beside no, one, and many tasks that wait in the middle of their unwinding; those end
-/// oldest first, newest first, or from the middle.
+/// Runs `check` beside no, one, and many tasks that wait in the middle of their unwinding; those
+/// end oldest first, newest first, or from the middle.
 #[track_caller]
 fn beside(check: impl Fn() + Copy + Send + 'static) {
     on_workers(move |_| {

@@ -16,8 +16,8 @@ use gocoro::time::{sleep, timeout};
 use super::assert_cancelled;
 use crate::support::{NEVER, SOON, bounded as in_time, on_drop, on_workers, settle, until};
 
-/// Has a writer and a ticker, and stops them when it goes: it flushes, waits for the acknowledgement,
-/// cancels the ticker, joins both.
+/// Has a writer and a ticker, and stops them when it goes: it flushes, waits for the
+/// acknowledgement, cancels the ticker, joins both.
 struct Supervisor {
     requests: Option<Sender<u32>>,
     acknowledged: Receiver<u32>,

@@ -12,24 +12,24 @@ use crate::reactor::Direction;
 impl TcpListener {
     /// Returns an iterator over the connections being received on this listener.
     ///
-    /// It never returns `None`, and is the same as calling [`accept`](Self::accept) in a loop, but for
-    /// a pause after errors that last.
+    /// It never returns `None`, and is the same as calling [`accept`](Self::accept) in a loop, but
+    /// for a pause after errors that last.
     ///
     /// A process that has no descriptors left (`EMFILE`, `ENFILE`) or no memory for a connection
     /// (`ENOBUFS`, `ENOMEM`) gets the same error from `accept` again and again, at once, so that a
-    /// loop over std's iterator spins and fills its log. This one hands out each error as std's does,
-    /// and lets the *next* call wait before it tries again: 5 ms, doubling with each such error in a
-    /// row up to 1 s; a connection resets that. The wait is counted from the error, so a caller who
-    /// pauses too does not wait twice. It happens after every error of the listener, the process or
-    /// the system. An error that is the pending connection's own (`ConnectionAborted`, say) is no
-    /// reason to pause, nor is a time that was up, nor are `WouldBlock` and anything else in
-    /// non-blocking mode.
+    /// loop over std's iterator spins and fills its log. This one hands out each error as std's
+    /// does, and lets the *next* call wait before it tries again: 5 ms, doubling with each such
+    /// error in a row up to 1 s; a connection resets that. The wait is counted from the error, so a
+    /// caller who pauses too does not wait twice. It happens after every error of the listener, the
+    /// process or the system. An error that is the pending connection's own (`ConnectionAborted`,
+    /// say) is no reason to pause, nor is a time that was up, nor are `WouldBlock` and anything
+    /// else in non-blocking mode.
     ///
     /// # Parks
     ///
     /// Its `next` parks as [`accept`](Self::accept) does, and to pause. The pause is a wait for I/O
-    /// like any other: it blocks the thread outside a task, is a cancel point, and ends early when a
-    /// [`timeout`](crate::time::timeout) or an [`io_deadline`](crate::time::io_deadline) does.
+    /// like any other: it blocks the thread outside a task, is a cancel point, and ends early when
+    /// a [`timeout`](crate::time::timeout) or an [`io_deadline`](crate::time::io_deadline) does.
     ///
     /// # Examples
     ///

@@ -14,9 +14,10 @@ impl TcpStream {
     /// learns of it only when the stream is converted to a std type or a descriptor.
     ///
     /// It bounds each single wait, so that a peer that sends a byte now and then is never late:
-    /// [`io_deadline`](crate::time::io_deadline) bounds all of a request. After `TimedOut`, code that
-    /// keeps what it has read may be called again, as `BufRead::read_line` with the same buffer; `lines`
-    /// and `read_exact` drop it. [`timeout`](crate::time::timeout), which unwinds, drops it always.
+    /// [`io_deadline`](crate::time::io_deadline) bounds all of a request. After `TimedOut`, code
+    /// that keeps what it has read may be called again, as `BufRead::read_line` with the same
+    /// buffer; `lines` and `read_exact` drop it. [`timeout`](crate::time::timeout), which unwinds,
+    /// drops it always.
     ///
     /// # Errors
     ///

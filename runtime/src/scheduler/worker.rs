@@ -58,7 +58,7 @@ pub(crate) struct Worker {
     pub(super) handed_over: Cell<Option<Instant>>,
     /// The starts of unstarted tasks that come before tasks that yielded.
     pub(super) owed: Owed,
-    /// Of the task that just ended: some of [`job::LINK_DUE`] and [`job::ON_KEPT`].
+    /// Of the task that just ended: some of [`LINK_DUE`] and [`ON_KEPT`].
     pub(super) ended_with: Cell<u8>,
     /// Local tasks that are refused, and whose closures are still to be dropped.
     pub(super) refused: RefCell<VecDeque<TaskRef>>,

@@ -79,6 +79,7 @@ impl Core {
         notifier: Arc<dyn Notifier>,
         home: u32,
         attend: fn(&Core, Patience),
+        stacks: Pool,
     ) -> std::io::Result<Core> {
         Ok(Core {
             mailbox: Mailbox::acquire(notifier)?,
@@ -90,7 +91,7 @@ impl Core {
             wanted: Cell::new(std::ptr::null()),
             ready: ReadyQueue::default(),
             timers: RefCell::new(Timers::new()),
-            stacks: RefCell::default(),
+            stacks: RefCell::new(stacks),
             live: Cell::new(std::ptr::null()),
             live_count: Cell::new(0),
             budget: Cell::new(0),

@@ -263,6 +263,7 @@ fn yields_to_unstarted(core: &Core) {
 }
 
 #[cold]
+#[inline(never)]
 fn keep_place(core: &Core) {
     let place = core.ready.end();
     let mut places = core.yielded.borrow_mut();

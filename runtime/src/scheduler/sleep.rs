@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::worker::{Wait, Worker};
 use crate::clock;
-use crate::limits::{HAND_OVER_PATIENCE, SPIN, STEAL_PATIENCE};
+use crate::limits::{SPIN, STEAL_PATIENCE};
 
 /// Failures in a row after which a worker that had success sleeps without looking first.
 const SPINS_AFTER_SUCCESS: u32 = 4;
@@ -56,7 +56,7 @@ impl Worker {
     ///
     /// The last to look may have been counted on by spawns that woke nobody.
     pub(super) fn search(&self) -> bool {
-        if self.shared.seats.len() == 1 || self.has_handed_over() {
+        if self.shared.seats.len() == 1 || self.starved.has_handed_over() {
             return false;
         }
         // Plainly nothing: the counter, which all workers share, is left alone. What this worker owes
@@ -163,14 +163,14 @@ impl Worker {
                 return true;
             }
             self.shared.idle.announce(self.index);
-            if !self.has_handed_over() && self.shared.has_stealable(self.index) {
+            if !self.starved.has_handed_over() && self.shared.has_stealable(self.index) {
                 // It goes round once more, to search; or has another do so, if own work comes first.
                 self.shared.idle.retract(self.index);
                 self.owes_look.set(true);
                 return true;
             }
             // Of what it has handed over it keeps off for a while, and looks after that.
-            self.owes_look.set(self.handed_over.get().is_some());
+            self.owes_look.set(self.starved.patience().is_some());
         }
         if self.core.mailbox.announce_sleep() {
             let now = clock::now();
@@ -179,7 +179,7 @@ impl Worker {
                 Wait::Until(at) => Some(at.saturating_duration_since(now)),
                 Wait::Yes | Wait::No => None,
             };
-            let patience = self.handed_over.get().map(|_| HAND_OVER_PATIENCE);
+            let patience = self.starved.patience();
             let timeout = timer.into_iter().chain(limit).chain(patience).min();
             let tidy = if timeout.is_none_or(|t| t > Duration::from_millis(1)) {
                 self.tidy_stacks(now)

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::worker::Worker;
 use crate::clock;
@@ -25,6 +25,8 @@ pub(super) struct Starved {
     sizes: RefCell<Vec<Short>>,
     /// How many sizes those are.
     count: Cell<usize>,
+    /// When a task was last handed over to another worker.
+    handed_over: Cell<Option<Instant>>,
     /// When the system was last asked.
     asked: Cell<Option<Instant>>,
 }
@@ -71,6 +73,21 @@ impl Starved {
         self.count.set(sizes.len());
         Some(task)
     }
+
+    /// Whether this worker has just handed over a task that it had no stack for, and leaves it to the other.
+    pub(super) fn has_handed_over(&self) -> bool {
+        let Some(at) = self.handed_over.get() else { return false };
+        let recent = clock::now() < at + HAND_OVER_PATIENCE;
+        if !recent {
+            self.handed_over.set(None);
+        }
+        recent
+    }
+
+    /// How long such a worker keeps off what it has handed over.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.handed_over.get().map(|_| HAND_OVER_PATIENCE)
+    }
 }
 
 impl Worker {
@@ -87,22 +104,12 @@ impl Worker {
         match others.into_iter().find(|&worker| asked & bit(worker) == 0) {
             Some(next) if !task.kind.local => {
                 // Before it can be stolen back.
-                self.handed_over.set(Some(clock::now()));
+                self.starved.handed_over.set(Some(clock::now()));
                 self.shared.place_at(&self.shared.seats[next], task);
             }
             _ => self.starved.push(task),
         }
         None
-    }
-
-    /// Whether this worker has just handed over a task that it had no stack for, and leaves it to the other.
-    pub(super) fn has_handed_over(&self) -> bool {
-        let Some(at) = self.handed_over.get() else { return false };
-        let recent = clock::now() < at + HAND_OVER_PATIENCE;
-        if !recent {
-            self.handed_over.set(None);
-        }
-        recent
     }
 
     /// A stack of this size is free again: the task that has waited longest for one gets it.

@@ -20,7 +20,7 @@ use crate::current::{self, Core};
 use crate::limits::{BUDGET, ID_BLOCK, PLACEMENT_SLACK};
 use crate::park;
 use crate::reactor::Driver;
-use crate::stack::{AltStack, Stack};
+use crate::stack::{AltStack, Pool, Stack};
 use crate::task::{Flags, Header, Reason, Run, TaskRef};
 use crate::timer::Alarm;
 use crate::trace;
@@ -54,8 +54,6 @@ pub(crate) struct Worker {
     pub(super) spins: Spins,
     /// Tasks that no stack was to be had for.
     pub(super) starved: Starved,
-    /// When one of them was last handed over to another worker.
-    pub(super) handed_over: Cell<Option<Instant>>,
     /// The starts of unstarted tasks that come before tasks that yielded.
     pub(super) owed: Owed,
     /// Of the task that just ended: some of [`LINK_DUE`] and [`ON_KEPT`].
@@ -93,8 +91,10 @@ impl Worker {
     /// Makes this thread's worker out of its seed. It is boxed, for its core points back to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
         let WorkerSeed { shared, index, deque, warm_stacks } = seed;
+        // First: what a switch touches of this thread lies together then.
+        let stacks = Pool::new()?;
         let (driver, notifier) = Driver::new()?;
-        let core = Core::new(notifier, shared.id, super::alone::attend)?;
+        let core = Core::new(notifier, shared.id, super::alone::attend, stacks)?;
         let warmed = core.stacks.borrow_mut().warm(shared.class, warm_stacks);
         let kept_stack = match warmed.and_then(|()| core.stacks.borrow_mut().make(shared.class)) {
             Ok(stack) => stack,
@@ -118,7 +118,6 @@ impl Worker {
             fetched: Cell::new(0),
             spins: Spins::default(),
             starved: Starved::default(),
-            handed_over: Cell::new(None),
             owed: Owed::default(),
             ended_with: Cell::new(0),
             refused: RefCell::default(),

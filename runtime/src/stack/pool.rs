@@ -15,11 +15,11 @@ use crate::limits::{POOL_LINGER, POOL_STEP, POOLED_STACKS_KEPT};
 const KEEP_BYTES: usize = 16 * 1024;
 
 /// A worker's idle stacks, the last used on top.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pool {
     classes: [Class; CLASSES],
-    /// What its stacks suspend by; made for the first. The pool outlives them.
-    hand: Option<Hand>,
+    /// What its stacks suspend by. The pool outlives them.
+    hand: Hand,
     /// When the surplus may go.
     surplus_at: Option<Instant>,
     /// When a busy worker has something to do here.
@@ -47,6 +47,17 @@ impl Class {
 }
 
 impl Pool {
+    /// A pool without stacks, for this thread's worker; an error if the kernel has no memory for what
+    /// they suspend by.
+    pub(crate) fn new() -> io::Result<Pool> {
+        Ok(Pool {
+            classes: Default::default(),
+            hand: Hand::new()?,
+            surplus_at: None,
+            step_at: None,
+        })
+    }
+
     /// A stack of this class, idle, from the pool or new.
     #[inline]
     pub(crate) fn take(&mut self, class: SizeClass) -> io::Result<Stack> {
@@ -59,13 +70,9 @@ impl Pool {
     /// A new stack.
     #[cold]
     pub(crate) fn make(&mut self, class: SizeClass) -> io::Result<Stack> {
-        let hand = match &mut self.hand {
-            Some(hand) => hand,
-            hand => hand.insert(Hand::new()?),
-        };
         // SAFETY: a worker's pool, in which its stacks stay and which is dropped after them. A
         // worker belongs to one thread.
-        unsafe { Stack::new(class, hand.pointer()) }
+        unsafe { Stack::new(class, self.hand.pointer()) }
     }
 
     /// Takes an idle stack back.
@@ -189,7 +196,7 @@ mod tests {
 
     fn filled_with(class: SizeClass, count: usize) -> Pool {
         super::super::install(|| false, |_| None).unwrap();
-        let mut pool = Pool::default();
+        let mut pool = Pool::new().unwrap();
         pool.warm(class, count).unwrap();
         pool
     }

@@ -5,7 +5,8 @@
 //! could not be made. So each stack is asked for first: whether it fits under RLIMIT_STACK, which
 //! `generator` takes for a bound on the size, and whether as much memory can be mapped and a page
 //! of it protected. Between the question and the answer no other stack is made, and there is some
-//! room for what else the process does meanwhile.
+//! room for what else the process does meanwhile. The question costs as much as half a stack, so
+//! where memory is refused for its size only, one is asked for several stacks.
 //!
 //! Guards that are mappings of their own are counted, so that stacks are refused with a reason
 //! before the kernel's limit of mappings is reached, which would take the rest of the program by
@@ -35,6 +36,19 @@ struct Limits {
     mappings: usize,
     /// What a stack and its guard may have, if there is a limit.
     stack_bytes: Option<usize>,
+    /// The kernel refuses what goes beyond the memory that there is (`vm.overcommit_memory`).
+    strict: bool,
+}
+
+/// Stacks that are asked for at once.
+const ASKED_AT_ONCE: usize = 16;
+
+/// What the last question has found, beyond the stack that it was for.
+#[derive(Debug)]
+struct Credit {
+    stacks: usize,
+    /// The most that each of them may have.
+    bytes: usize,
 }
 
 /// Read once, and before `generator` reads its own: it does so once.
@@ -49,7 +63,15 @@ fn limits() -> &'static Limits {
             unsafe { libc::getrlimit(libc::RLIMIT_STACK, place) }
         })
         .and_then(|limit| bounded(limit.rlim_max)),
+        strict: guard::read_number("/proc/sys/vm/overcommit_memory").is_none_or(|mode| mode == 2),
     })
+}
+
+/// RLIMIT_AS, if it is limited.
+fn address_space() -> Option<usize> {
+    // SAFETY: a valid place for the answer.
+    limit_of(|place| unsafe { libc::getrlimit(libc::RLIMIT_AS, place) })
+        .and_then(|limit| bounded(limit.rlim_cur))
 }
 
 /// The right to make one more stack; what it took is given back when it is dropped unused.
@@ -57,7 +79,7 @@ fn limits() -> &'static Limits {
 pub(super) struct Budget {
     mappings: usize,
     /// No other stack is made meanwhile.
-    _alone: MutexGuard<'static, ()>,
+    _alone: MutexGuard<'static, Credit>,
 }
 
 impl Budget {
@@ -100,13 +122,26 @@ pub(super) fn any_mappings() -> bool {
 
 /// Asks for one more stack.
 pub(super) fn admit(class: SizeClass) -> io::Result<Budget> {
-    static MAKING: Mutex<()> = Mutex::new(());
-    let alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut budget = Budget { mappings: 0, _alone: alone };
+    static MAKING: Mutex<Credit> = Mutex::new(Credit { stacks: 0, bytes: 0 });
+    let mut credit = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = guard::bytes_with_guard(class);
+    if credit.stacks > 0 && bytes <= credit.bytes {
+        credit.stacks -= 1;
+    } else {
+        // Each is asked for by itself where others may take what was found for it.
+        let by_itself = limits().strict || address_space().is_some();
+        fits(bytes)?;
+        credit.stacks = 0;
+        if !by_itself && probe(ASKED_AT_ONCE * (bytes + page_bytes()) + PROBE_MARGIN).is_ok() {
+            *credit = Credit { stacks: ASKED_AT_ONCE - 1, bytes };
+        } else {
+            ask(bytes)?;
+        }
+    }
+    let mut budget = Budget { mappings: 0, _alone: credit };
     if guard::kind() != Kind::Marked {
         budget.take(MAPPINGS_EACH)?;
     }
-    ask(guard::bytes_with_guard(class))?;
     Ok(budget)
 }
 
@@ -115,22 +150,26 @@ pub(super) fn check(class: SizeClass) -> io::Result<()> {
     admit(class).map(drop)
 }
 
-/// Asks whether `generator` could make a stack of so many bytes, for which it maps one page more.
-pub(super) fn ask(bytes: usize) -> io::Result<()> {
+/// Whether `generator` would make a stack of so many bytes, for which it maps one page more.
+fn fits(bytes: usize) -> io::Result<()> {
     let bytes = bytes + page_bytes();
-    if let Some(max) = limits().stack_bytes
-        && bytes > max
-    {
-        let why = format!(
-            "with its guard it has {bytes} bytes, and RLIMIT_STACK allows {max}; raise the hard limit \
-             (`ulimit -H -s`)"
-        );
-        return Err(io::Error::new(io::ErrorKind::OutOfMemory, why));
+    match limits().stack_bytes {
+        Some(max) if bytes > max => Err(io::Error::new(
+            io::ErrorKind::OutOfMemory,
+            format!(
+                "with its guard it has {bytes} bytes, and RLIMIT_STACK allows {max}; raise the hard \
+                 limit (`ulimit -H -s`)"
+            ),
+        )),
+        _ => Ok(()),
     }
-    probe(bytes + PROBE_MARGIN).map_err(|error| {
-        // SAFETY: a valid place for the answer.
-        let limit = limit_of(|place| unsafe { libc::getrlimit(libc::RLIMIT_AS, place) });
-        let why = match limit.and_then(|limit| bounded(limit.rlim_cur)) {
+}
+
+/// Asks whether `generator` could make a stack of so many bytes.
+pub(super) fn ask(bytes: usize) -> io::Result<()> {
+    fits(bytes)?;
+    probe(bytes + page_bytes() + PROBE_MARGIN).map_err(|error| {
+        let why = match address_space() {
             Some(max) => {
                 format!("{error}, where RLIMIT_AS (`ulimit -v`) allows {max} bytes in all")
             }

@@ -11,6 +11,7 @@ scenarios! {
     larger_than_memory,
     larger_than_addresses,
     larger_than_the_limit,
+    beyond_the_mappings,
     main_as_usual::main,
     main_as_it_says::main,
     main_below_a_limit,
@@ -130,4 +131,45 @@ fn mains_stack_is_what_was_asked_for_or_what_can_be_had() {
     }
     let seen = run("main_as_usual", Some("plenty"));
     seen.code(1).says(1, &["GOCORO_MAIN_STACK_SIZE is \"plenty\"; it has to be a whole number"]);
+}
+
+/// So many mappings does the process have.
+fn mappings() -> usize {
+    std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
+}
+
+/// Takes all mappings that the kernel allows: pages that neighbours are not merged with.
+fn use_up_mappings() {
+    let page = 4096;
+    for round in 0.. {
+        let protection = [libc::PROT_READ, libc::PROT_NONE][round % 2];
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping, of an address of the kernel's choice.
+        let first = unsafe { libc::mmap(std::ptr::null_mut(), page, protection, flags, -1, 0) };
+        if first == libc::MAP_FAILED {
+            return;
+        }
+    }
+}
+
+/// A stack for which there is no mapping left. `generator` up to 0.8.11 left its memory mapped when it could
+/// not make its guard.
+fn beyond_the_mappings() {
+    gocoro::runtime::LocalRuntime::new().unwrap().run(|| {
+        go!(local => {}).wait();
+        use_up_mappings();
+        let before = mappings();
+        for _ in 0..20 {
+            let task = go!(local, stack_size = MIB => {});
+            assert!(task.join().unwrap_err().is_refused());
+        }
+        let after = mappings();
+        assert!(after <= before + 2, "{before} mappings became {after}");
+    });
+    println!("refused");
+}
+
+#[test]
+fn a_stack_that_is_refused_leaves_nothing_mapped() {
+    run_with("beyond_the_mappings", &[]).code(0).printed("refused").says(0, &["panicked"]);
 }

@@ -82,6 +82,37 @@ fn a_task_that_polls_a_socket_keeps_no_timer_waiting() {
 }
 
 #[test]
+fn many_tasks_that_poll_sockets_keep_no_timer_waiting() {
+    bounded(|| {
+        with_workers(1).run(|| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let connect = || {
+                let client = TcpStream::connect(address).unwrap();
+                client.set_nonblocking(true).unwrap();
+                client
+            };
+            let mut own = connect();
+            let stop = Arc::new(AtomicBool::new(false));
+            let others: Vec<_> = (0..16)
+                .map(|_| {
+                    let mut client = connect();
+                    go!(local, clone(stop) => {
+                        while !stop.load(SeqCst) {
+                            assert!(client.read(&mut [0]).is_err());
+                        }
+                    })
+                })
+                .collect();
+            let most = steps_until_told(&mut || assert!(own.read(&mut [0]).is_err()));
+            assert!(most <= 4_000, "{most} reads after the end of a sleep");
+            stop.store(true, SeqCst);
+            others.into_iter().for_each(JoinHandle::wait);
+        });
+    });
+}
+
+#[test]
 fn a_task_that_computes_between_questions_keeps_no_timer_waiting() {
     bounded(|| {
         with_workers(1).run(|| {

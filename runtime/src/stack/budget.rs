@@ -5,9 +5,9 @@
 //! could not be made. So each stack is asked for first: whether it fits under RLIMIT_STACK, which
 //! `generator` takes for a bound on the size, and whether as much memory can be mapped and a page
 //! of it protected. Between the question and the answer no other stack is made, and there is some
-//! room for what else the process does meanwhile. Mapping as much memory costs
-//! as much as half a stack, so where nothing but a lack of mappings can refuse a usual stack, that alone
-//! is asked for.
+//! room for what else the process does meanwhile. The question costs as much as half a stack. So
+//! where memory is refused for its size only, one is for the next stacks too, as long as little can
+//! have changed.
 //!
 //! Guards that are mappings of their own are counted, so that stacks are refused with a reason
 //! before the kernel's limit of mappings is reached, which would take the rest of the program by
@@ -17,9 +17,11 @@ use std::ffi::c_void;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::SizeClass;
 use super::guard::{self, Kind, page_bytes};
+use crate::clock;
 use crate::limits::MAPPINGS_RESERVED;
 
 /// What a guarded stack costs at least if its guard is a mapping: that, and the rest of the stack.
@@ -41,8 +43,20 @@ struct Limits {
     strict: bool,
 }
 
-/// The kernel refuses larger ones than this by a rule of thumb, too (`vm.overcommit_memory` of zero).
-const USUAL_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Stacks that are asked for at once.
+const ASKED_AT_ONCE: usize = 16;
+
+/// For how long that is answered: in a millisecond others can hardly use up what there was.
+const ANSWERED_FOR: Duration = Duration::from_millis(1);
+
+/// What the last question has found beyond the stack that it was for.
+#[derive(Debug)]
+struct Credit {
+    stacks: usize,
+    /// The most that each of them may have.
+    bytes: usize,
+    until: Option<Instant>,
+}
 
 /// Read once, and before `generator` reads its own: it does so once.
 fn limits() -> &'static Limits {
@@ -72,7 +86,7 @@ fn address_space() -> Option<usize> {
 pub(super) struct Budget {
     mappings: usize,
     /// No other stack is made meanwhile.
-    _alone: MutexGuard<'static, ()>,
+    _alone: MutexGuard<'static, Credit>,
 }
 
 impl Budget {
@@ -115,42 +129,30 @@ pub(super) fn any_mappings() -> bool {
 
 /// Asks for one more stack.
 pub(super) fn admit(class: SizeClass) -> io::Result<Budget> {
-    static MAKING: Mutex<()> = Mutex::new(());
-    let alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    static MAKING: Mutex<Credit> = Mutex::new(Credit { stacks: 0, bytes: 0, until: None });
+    let mut credit = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let bytes = guard::bytes_with_guard(class);
-    let usual = bytes <= USUAL_BYTES_MAX && !limits().strict && address_space().is_none();
-    if usual && has_mappings() {
-        fits(bytes)?;
+    let now = clock::now();
+    let lasts = credit.until.is_some_and(|until| now < until);
+    if lasts && credit.stacks > 0 && bytes <= credit.bytes {
+        credit.stacks -= 1;
     } else {
-        ask(bytes)?;
+        *credit = Credit { stacks: 0, bytes, until: None };
+        fits(bytes)?;
+        // Each by itself where others may take what was found for it.
+        let by_itself = limits().strict || address_space().is_some();
+        if !by_itself && probe(ASKED_AT_ONCE * (bytes + page_bytes()) + PROBE_MARGIN).is_ok() {
+            credit.stacks = ASKED_AT_ONCE - 1;
+            credit.until = now.checked_add(ANSWERED_FOR);
+        } else {
+            ask(bytes)?;
+        }
     }
-    let mut budget = Budget { mappings: 0, _alone: alone };
+    let mut budget = Budget { mappings: 0, _alone: credit };
     if guard::kind() != Kind::Marked {
         budget.take(MAPPINGS_EACH)?;
     }
     Ok(budget)
-}
-
-/// Whether the process may have as many more mappings as a stack takes while it is made; `false` also if that
-/// cannot be told. Under the lock of [`admit`].
-///
-/// It is tried on a few pages that are kept for this: each page among them that is protected by itself
-/// makes two mappings more, until they are all alike again.
-fn has_mappings() -> bool {
-    const PAGES: usize = 5;
-    static KEPT: OnceLock<Option<usize>> = OnceLock::new();
-    let Some(kept) =
-        KEPT.get_or_init(|| guard::map(PAGES * page_bytes()).ok().map(|first| first.addr()))
-    else {
-        return false;
-    };
-    let protect = |page: usize, pages: usize, protection| {
-        let first = std::ptr::without_provenance_mut::<c_void>(kept + page * page_bytes());
-        // SAFETY: pages of the mapping that is kept for this, which nothing uses.
-        unsafe { libc::mprotect(first, pages * page_bytes(), protection) == 0 }
-    };
-    let had = protect(1, 1, libc::PROT_NONE) && protect(3, 1, libc::PROT_NONE);
-    protect(0, PAGES, libc::PROT_READ | libc::PROT_WRITE) && had
 }
 
 /// Whether a stack of this class can be had now.

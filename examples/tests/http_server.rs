@@ -295,8 +295,8 @@ fn running_out_of_descriptors_is_survived_and_said_now_and_then() {
     let mut stderr = BufReader::new(server.process.stderr.take().expect("stderr is piped"));
     stderr.read_line(&mut report).unwrap();
     assert!(report.starts_with("accept: "), "{report}");
-    // Those who were accepted are served while the listener cannot go on. The end of one lets the
-    // next in, and then there is no descriptor again.
+    // Accepted clients are served while the listener has no descriptor. When one of them ends, the
+    // next client is accepted, and then there is no descriptor again.
     for next in 40..90 {
         let client = crowd[next].as_mut().unwrap();
         client.write_all(GET.as_bytes()).unwrap();

@@ -218,6 +218,7 @@ fn switch_with_spans(task: &Header) {
 }
 
 /// Suspends the running task; if it unwinds, the thread's count of panics goes with it.
+#[inline(always)]
 fn switch_with_count(core: &Core, task: &Header, unwinding: bool) {
     if unwinding {
         away::switch(core, task);

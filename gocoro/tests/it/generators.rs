@@ -23,7 +23,7 @@ fn doubles(numbers: Receiver<u32>) -> Generator<'static, (), u32> {
     })
 }
 
-/// Of a coroutine in a coroutine.
+/// Doubles what `doubles` yields: a coroutine that runs another one inside.
 fn quadruples(numbers: Receiver<u32>) -> Generator<'static, (), u32> {
     Gn::new_scoped(move |mut scope| {
         let mut inner = doubles(numbers);

@@ -141,6 +141,18 @@ fn tasks_that_spawn_their_successors_starve_nobody() {
     });
 }
 
+/// Spawns tasks that say that they have begun, and then wait for tasks that do not end.
+fn waiting_for_tasks(count: usize, begun: &Arc<AtomicUsize>) -> Vec<JoinHandle<()>> {
+    let spawn_one = |_| {
+        let begun = begun.clone();
+        go!(stack_size = 32 * 1024 => {
+            begun.fetch_add(1, SeqCst);
+            go!(local => { sleep(NEVER) }).wait();
+        })
+    };
+    (0..count).map(spawn_one).collect()
+}
+
 /// The first of the old tasks goes before newer ones, and then waits for a task that does not end: it holds the
 /// other old ones up, but not for ever.
 #[test]
@@ -150,14 +162,7 @@ fn old_tasks_that_wait_for_tasks_starve_nobody() {
         with_workers(1).run(|| {
             let stop = Arc::new(AtomicBool::new(false));
             let begun = Arc::new(AtomicUsize::new(0));
-            let old: Vec<_> = (0..OLD)
-                .map(|_| {
-                    go!(clone(begun) => {
-                        begun.fetch_add(1, SeqCst);
-                        go!(local => { sleep(NEVER) }).wait();
-                    })
-                })
-                .collect();
+            let old = waiting_for_tasks(OLD, &begun);
             let newer = go!(clone(stop) => {
                 while !stop.load(SeqCst) {
                     go!({});

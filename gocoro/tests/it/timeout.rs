@@ -387,7 +387,7 @@ fn half_a_line_is_kept_by_an_error_and_lost_by_an_unwinding() {
         let mut line = String::new();
         let mut half = |reader: &mut BufReader<TcpStream>| {
             peer.write_all(b"half a ").unwrap();
-            // It has come when the time begins to run.
+            // The bytes have come before the time begins to run.
             while reader.fill_buf().unwrap().is_empty() {}
         };
 

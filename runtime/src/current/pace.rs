@@ -10,21 +10,21 @@ use std::time::Instant;
 use crate::clock;
 use crate::limits::{BATCH_TASKS, LOOK_EVERY_MAX, TURN_MAX};
 
-/// Of one worker.
+/// What one worker knows of how long its tasks take, and when it looks at the clock next.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Tasks to resume before the clock is looked at, or the batch ends.
     left: Cell<u32>,
-    /// What that was at first.
+    /// The value of `left` when the chunk began.
     chunk: Cell<u32>,
-    /// Tasks of the batch after those.
+    /// Tasks of the batch that come after the chunk.
     rest: Cell<u32>,
     /// Tasks to resume before the clock is looked at, in this batch or a later one, as of the
     /// chunk's beginning.
     ahead: Cell<u32>,
-    /// What that was at first.
+    /// The value of `ahead` when the interval began.
     interval: Cell<u32>,
-    /// As many as take a part of a turn, by what the last ones took.
+    /// How many tasks take a quarter of a turn, judged by the last ones.
     every: Cell<u32>,
     /// When the clock was looked at, if only tasks have run since.
     last: Cell<Option<Instant>>,
@@ -214,8 +214,8 @@ mod tests {
             for _ in 0..200 {
                 turn(&pace, BATCH_TASKS, Duration::ZERO);
             }
-            // That they are long is learned from the first looks at the clock, and not forgotten while
-            // they stay so: a thread that loses its processor makes them longer still.
+            // The pace learns from the first looks at the clock that tasks are long, and does not forget
+            // it while they are: a thread that loses its processor makes them longer still.
             assert!((0..10_000).any(|_| {
                 turn(&pace, most, TURN_MAX / 4);
                 pace.every.get() == 1

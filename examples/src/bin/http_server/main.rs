@@ -28,8 +28,7 @@ fn serve(stream: TcpStream, idle: Duration) {
 }
 
 /// Accepts for ever. An error here must not end the server: it says so now and then, and goes on.
-/// That it does not spin meanwhile is seen to by `incoming`, which pauses after an error that
-/// lasts.
+/// `incoming` pauses after an error that lasts, so that this loop does not spin.
 fn accept_loop(listener: TcpListener, idle: Duration) {
     let mut failures = 0_u64;
     let mut reported: Option<Instant> = None;

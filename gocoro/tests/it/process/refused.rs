@@ -178,7 +178,7 @@ fn short_of_one_size() {
             task::yield_now();
             let begun = Rc::new(Cell::new(0));
             let rest: Vec<_> = (0..3).map(|_| large(task::yield_now)).collect();
-            // Those of other sizes start meanwhile, local or not, new or not.
+            // Tasks with other stack sizes start meanwhile: local ones and others, new ones and old ones.
             for n in 0..100 {
                 assert_eq!(go!({ n }).wait(), n);
                 let count = begun.clone();

@@ -10,7 +10,7 @@ use gocoro::net::{TcpListener, TcpStream};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::{sleep, sleep_until};
 
-use crate::support::{NEVER, bounded, compute_past, until, with_workers};
+use crate::support::{bounded, compute_past, until, with_workers};
 
 /// More than a worker runs tasks without looking around.
 const LONG: Duration = Duration::from_micros(200);
@@ -237,14 +237,7 @@ fn old_tasks_start_beside_newer_ones_at_a_rate() {
         with_workers(1).run(|| {
             let stop = Arc::new(AtomicBool::new(false));
             let begun = Arc::new(AtomicUsize::new(0));
-            let old: Vec<_> = (0..OLD)
-                .map(|_| {
-                    go!(stack_size = 32 * 1024, clone(begun) => {
-                        begun.fetch_add(1, SeqCst);
-                        go!(local => { sleep(NEVER) }).wait();
-                    })
-                })
-                .collect();
+            let old = super::waiting_for_tasks(OLD, &begun);
             // No yield in it, which would let the old ones start.
             fn chain(stop: Arc<AtomicBool>) {
                 if !stop.load(SeqCst) {

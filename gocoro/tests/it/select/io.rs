@@ -229,8 +229,8 @@ fn a_loop_over_a_stream_and_a_channel() {
     });
 }
 
-/// Of a stream that was read to its end a task knows that it is used up, until its worker polls: a
-/// choice that does not wait asks the kernel.
+/// A short read marks a stream as used up until the worker polls. A choice that does not wait asks the
+/// kernel in spite of the mark.
 #[test]
 fn default_is_not_chosen_while_a_used_up_stream_has_more() {
     matrix(|_| {

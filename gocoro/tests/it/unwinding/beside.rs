@@ -173,7 +173,7 @@ fn initialisers_wait_and_fail_as_ever() {
     });
 }
 
-/// Its own unwinding, though, is told to each task across all of its waits.
+/// `thread::panicking()` stays true for a task that unwinds, across all of its waits.
 #[test]
 fn a_task_that_unwinds_is_told_so() {
     beside(|| {

@@ -138,6 +138,6 @@ pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static)
         if let Some(result) = slot.lock().take() {
             return result.unwrap_or_else(|payload| std::panic::resume_unwind(payload));
         }
-        park::park(Reason::Blocking, None);
+        let _ = park::pause(Reason::Blocking, None);
     }
 }

@@ -7,6 +7,7 @@ use std::panic::Location;
 use crate::current;
 use crate::park;
 use crate::task::{Cause, CauseKind, Flags, Task, push_if_asked};
+use crate::wake;
 
 /// Why an I/O operation failed that a cancelled task tried while it was unwinding and that would have
 /// had to wait.
@@ -60,7 +61,7 @@ impl Task {
             Some(core) if task.word.is_owned_by(core.mailbox.id()) => {
                 task.word.mark_cancelled();
                 task.set(Flags::CANCEL);
-                park::interrupt_local(core, task);
+                wake::interrupt(core, task);
             }
             _ => push_if_asked(task, task.word.ask_cancel()),
         }
@@ -73,7 +74,7 @@ impl Task {
     pub fn unpark(&self) {
         match current::core() {
             Some(core) if self.inner.word.is_owned_by(core.mailbox.id()) => {
-                park::permit_local(core, &self.inner);
+                wake::permit(core, &self.inner);
             }
             _ => self.unpark_elsewhere(),
         }
@@ -128,7 +129,7 @@ impl Task {
 /// assert_eq!(said.recv(), Ok("all of it"));
 /// ```
 pub fn shield<R>(f: impl FnOnce() -> R) -> R {
-    park::shielded(f)
+    current::waits().shielded(f)
 }
 
 /// Whether the running task has been cancelled, which it may not have noticed yet; `false` on a plain

@@ -10,14 +10,14 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::thread;
 
+use crate::boundary::Waits;
 use crate::parker::{Kept, Parker};
 use crate::stack::Pool;
-use crate::task::boundary::Boundary;
 use crate::task::mailbox::{Mailbox, Notifier};
 use crate::task::word::Requests;
 use crate::task::{Flags, Header, Locals, ReadyQueue, TaskRef};
 use crate::timer::Timers;
-use crate::unwind::{Count, Counted};
+use crate::unwind::{Count, Unwinding};
 
 pub(crate) use pace::Pace;
 
@@ -162,21 +162,18 @@ thread_local! {
     static LOCALS: Locals = const { Locals::new() };
     static RANDOM: Cell<u64> = const { Cell::new(0) };
     static REFUSING: Cell<u32> = const { Cell::new(0) };
-    static LAST_THROW: Cell<u64> = const { Cell::new(0) };
     static AT_END: AtEnd = const { AtEnd(Cell::new(None)) };
 }
 
 #[cfg(not(all(test, loom)))]
 thread_local! {
-    static BOUNDARY: Cell<*const Boundary> = const { Cell::new(std::ptr::null()) };
-    static THROWN: Cell<bool> = const { Cell::new(false) };
+    static WAITS: Waits = const { Waits::new() };
 }
 
-// Of a model's threads each is unwound by itself.
+// Each of a model's threads has boundaries of its own.
 #[cfg(all(test, loom))]
 loom::thread_local! {
-    static BOUNDARY: Cell<*const Boundary> = Cell::new(std::ptr::null());
-    static THROWN: Cell<bool> = Cell::new(false);
+    static WAITS: Waits = Waits::new();
 }
 
 /// A number below `end`, which no fairness but that of many choices rests on.
@@ -276,55 +273,41 @@ pub(crate) unsafe fn enter(core: &Core) -> Entered {
     let before = CORE.replace(core);
     core.outer.set(before);
     // What unwinds here is none of the worker's tasks.
-    let unwinding = core.panics.filter(|_| thread::panicking());
-    Entered { before, unwinding: unwinding.map(|panics| (panics, panics.take())) }
+    let unwinding = thread::panicking().then(|| Unwinding::take(core.panics));
+    Entered { before, unwinding }
 }
 
 /// This thread is a worker's.
 #[derive(Debug)]
 pub(crate) struct Entered {
     before: *const Core,
-    /// What the thread counted before, if it was unwinding.
-    unwinding: Option<(Count, Counted)>,
+    /// What unwound here before.
+    unwinding: Option<Unwinding>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         CORE.set(self.before);
-        if let Some((panics, counted)) = self.unwinding.take() {
-            panics.put(counted);
+        if let Some(unwinding) = self.unwinding.take() {
+            unwinding.put_back();
         }
     }
 }
 
-/// The innermost boundary of this plain thread.
-pub(crate) fn thread_boundary() -> *const Boundary {
-    BOUNDARY.with(Cell::get)
+/// The boundaries that the running task has open, or this plain thread.
+#[inline(always)]
+pub(crate) fn waits() -> &'static Waits {
+    match task() {
+        Some((_, task)) => &task.waits,
+        None => thread_waits(),
+    }
 }
 
-/// Opens or closes a boundary of this plain thread.
-pub(crate) fn set_thread_boundary(boundary: *const Boundary) {
-    BOUNDARY.with(|innermost| innermost.set(boundary));
-}
-
-/// Whether the unwinding under way on this plain thread, if one is, was thrown by the runtime.
-pub(crate) fn thread_thrown() -> bool {
-    THROWN.with(Cell::get)
-}
-
-/// As a task's flag THROWN, for this plain thread.
-pub(crate) fn set_thread_thrown(thrown: bool) {
-    THROWN.with(|mark| mark.set(thrown));
-}
-
-/// The number of what was thrown last at this plain thread.
-pub(crate) fn thread_last_throw() -> u64 {
-    LAST_THROW.get()
-}
-
-/// Keeps it.
-pub(crate) fn set_thread_last_throw(number: u64) {
-    LAST_THROW.set(number);
+/// The boundaries that this plain thread has open.
+pub(crate) fn thread_waits() -> &'static Waits {
+    // SAFETY: the thread-local has no destructor, so it stays as long as its thread does, and what
+    // runs on the thread keeps the answer no longer.
+    WAITS.with(|waits| unsafe { &*std::ptr::from_ref(waits) })
 }
 
 /// Hands this plain thread's values of task-locals to `f`; `None` once they have been dropped.

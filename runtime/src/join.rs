@@ -5,6 +5,7 @@ mod many;
 mod watch;
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::panic;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::current;
-use crate::park;
+use crate::park::{self, Left, Woken};
 use crate::task::word::Phase;
 use crate::task::{self, End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
 use crate::unwind::{self, Payload};
@@ -221,19 +222,35 @@ impl<T> fmt::Debug for JoinHandle<T> {
 struct Announced<'a> {
     task: &'a Header,
     node: &'a JoinNode,
+    /// The announcement was taken back.
+    withdrawn: Cell<bool>,
+}
+
+impl Announced<'_> {
+    /// Takes the announcement back. If the task was completed with it, whoever did that has let go of
+    /// the node when this returns.
+    fn leave(&self) -> Left {
+        if !self.withdrawn.get() {
+            self.withdrawn.set(withdraw(self.task, self.node));
+        }
+        Left::if_withdrawn(self.withdrawn.get())
+    }
 }
 
 impl Drop for Announced<'_> {
     fn drop(&mut self) {
-        withdraw(self.task, self.node);
+        let _ = self.leave();
     }
 }
 
-/// Takes a joiner's announcement back; after this nobody touches the node.
-fn withdraw(task: &Header, node: &JoinNode) {
-    if !node.is_released() && !task.word.withdraw_joiner() {
+/// Takes a joiner's announcement back; after this nobody touches the node. `false`: the task was
+/// completed with it.
+fn withdraw(task: &Header, node: &JoinNode) -> bool {
+    let withdrawn = !node.is_released() && task.word.withdraw_joiner();
+    if !withdrawn {
         node.await_release();
     }
+    withdrawn
 }
 
 /// Waits for the end of a task. In its caller's frame: a switch back into one more costs as much as a
@@ -265,17 +282,13 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
     if !task.word.announce_joiner() {
         return true;
     }
-    let announced = Announced { task, node: &node };
-    loop {
-        waiter.park(reason, deadline);
+    let announced = Announced { task, node: &node, withdrawn: Cell::new(false) };
+    while waiter.park(reason, deadline, || announced.leave()) != Woken::TimedOut {
         if node.is_released() {
             return true;
         }
-        if deadline.is_some_and(|at| clock::now() >= at) {
-            drop(announced);
-            return task.word.is_done();
-        }
     }
+    false
 }
 
 /// Panics if this is the task that it is about to wait for.

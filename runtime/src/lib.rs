@@ -13,12 +13,16 @@ mod unwind;
 mod stack;
 mod parker;
 #[allow(unsafe_code)]
+mod boundary;
+#[allow(unsafe_code)]
 mod task;
 mod timer;
 mod trace;
 #[allow(unsafe_code)]
 mod current;
 mod hook;
+#[allow(unsafe_code)]
+mod wake;
 #[allow(unsafe_code)]
 mod park;
 #[allow(unsafe_code)]

@@ -7,7 +7,6 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::current;
-use crate::park;
 use crate::task::{Found, Locals};
 
 /// A key to a value that each task has its own of; declared by `task_local!`.
@@ -136,7 +135,7 @@ impl<T: 'static> LocalKey<T> {
     /// can see, and those of a plain thread's thread-locals.
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
         let value = self.value(self.init)?;
-        Ok(park::within_value(|| f(self.typed(&value))))
+        Ok(f(self.typed(&value)))
     }
 
     fn typed<'a>(&'static self, value: &'a Rc<dyn Any>) -> &'a T {
@@ -184,7 +183,7 @@ impl<T: 'static> LocalKey<T> {
             Ok(Found::Dropped) | Err(_) => panic!("{GONE}"),
         };
         let _restore = Restore { key: self.key(), before };
-        park::within_value(f)
+        f()
     }
 
     /// Makes a closure that runs `f` with a clone of the value that this task has now: to be spawned,

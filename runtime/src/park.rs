@@ -1,44 +1,101 @@
-//! The waist: the one function that suspends a task, and the one that makes it runnable.
+//! The waist: the one function that waits, on tasks and plain threads alike.
 //!
-//! Everything that waits is written on these. A return from [`park`] is a hint: the caller looks at
-//! its own record, and parks again. What a wait must know of cancellation happens here, by the
-//! rules on [`crate::task`]'s contract page: nothing is thrown into a task that unwinds. Whether it
-//! does is asked of `thread::panicking()`, which answers for the running task: the count of panics
-//! leaves the thread with a task that waits while it unwinds (`away`).
+//! Everything that waits is written on [`park`], and everything that ends a wait on [`crate::wake`].
+//! A return from [`park`] is a hint: the caller looks at its own record, and parks again. What a
+//! wait must know of cancellation happens here, by the rules on [`crate::task`]'s contract page:
+//! nothing is thrown into a task that unwinds. Whether it does is asked of `thread::panicking()`,
+//! which answers for the running task: the count of panics leaves the thread with a task that waits
+//! while it unwinds (`away`).
 
 use std::ptr::NonNull;
 use std::thread;
 use std::time::Instant;
 
+use crate::boundary::{Boundary, Waits};
+use crate::clock;
 use crate::current::{self, Core};
-use crate::task::boundary;
-use crate::task::{self, Flags, Header, Reason, Run, Target, Unparker, Wake};
+use crate::parker::Parker;
+use crate::task::{Flags, Header, Reason, Run, Target, Unparker};
 use crate::timer::{Alarm, TimerKey};
 use crate::trace;
+use crate::unwind::Throw;
 
 mod away;
-mod bounds;
 mod spend;
-mod throw;
 
-pub(crate) use bounds::{
-    checkpoint, innermost, interrupt, io_deadline, is_interrupted_here, is_thrown, next_expiry,
-    not_thrown, park_std, scoped, shielded, throw_in_thread, throw_in_thread_or_stay, timeout,
-    with_io_deadline, within_value,
-};
-pub(crate) use spend::{looked, spent, spent_io};
+pub(crate) use spend::{checkpoint, looked, spent, spent_io};
+
+/// Why a wait goes on in its caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "the caller's record, or the deadline, has ended the wait, or it goes on"]
+pub(crate) enum Woken {
+    /// Something woke it, perhaps for nothing: the caller's record tells.
+    Perhaps,
+    /// The deadline has passed, and the wait was taken back.
+    TimedOut,
+    /// A wait for I/O of a task that unwinds with a cancel or an expiry pending: it is not to wait.
+    Refused,
+}
+
+/// What became of a wait that was to be taken back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Left {
+    /// It was, and nothing can end it any more.
+    Withdrawn,
+    /// It had ended before: the caller's record says how.
+    Ended,
+}
+
+impl Left {
+    /// `withdrawn`: the wait was taken back before anything ended it.
+    #[inline(always)]
+    pub(crate) fn if_withdrawn(withdrawn: bool) -> Left {
+        if withdrawn { Left::Withdrawn } else { Left::Ended }
+    }
+}
 
 /// Waits until it is woken, or until the deadline, or for no reason.
 ///
-/// In a task it suspends the task, on a plain thread it blocks the thread. Unwinds if the task is
-/// cancelled or a boundary of it has expired, unless the task unwinds already, or `reason` is
-/// [`Reason::Children`].
+/// `who` is the running task, which is suspended, or this plain thread, which is blocked. It is the
+/// one that the wait's record names: a plain thread needs the same parker for its record and its
+/// sleep, also where thread-locals are being destroyed.
+///
+/// Unwinds if the task is cancelled or a boundary around the wait has run out, unless the task
+/// unwinds already or `reason` is [`Reason::Children`]. A wait completes or is cut short, never
+/// both: so before anything is thrown, and before [`Woken::TimedOut`] is returned, `leave` takes the
+/// wait back, or says that it has ended after all.
+///
+/// It does not look at the record before it switches: see the rule in [`crate::waiters`].
 #[inline(always)]
-pub(crate) fn park(reason: Reason, deadline: Option<Instant>) {
-    match current::task() {
-        Some((core, task)) => park_task(core, task, reason, deadline),
-        None => bounds::park_thread(&current::parker(), reason, deadline, &|| true),
+pub(crate) fn park(
+    who: &Target,
+    reason: Reason,
+    deadline: Option<Instant>,
+    leave: impl Fn() -> Left,
+) -> Woken {
+    match who {
+        Target::Task(_) => {
+            let (core, task) = current::task().expect("a task's record waits in that task");
+            if task.has(Flags::SLOW) || deadline.is_some() || thread::panicking() {
+                return park_slow(core, task, reason, deadline, &leave);
+            }
+            task.reason.set(reason);
+            task.run.set(Run::Parked);
+            switch(task);
+            if task.has(Flags::SLOW) {
+                woken_slow(task, reason, false, &leave);
+            }
+            Woken::Perhaps
+        }
+        Target::Thread(parker) => park_thread(parker, reason, deadline, &leave),
     }
+}
+
+/// As [`park`], for a wait without a record: there is nothing to take back.
+#[inline(always)]
+pub(crate) fn pause(reason: Reason, deadline: Option<Instant>) -> Woken {
+    park(&target(), reason, deadline, || Left::Withdrawn)
 }
 
 /// Who waits, for a waiter's record: this task or this thread.
@@ -56,85 +113,6 @@ pub(crate) fn unparker() -> Unparker {
     unsafe { target().unparker() }
 }
 
-/// Who waits and what wakes it, for a wait without a record: by [`park_record`].
-pub(crate) fn waiter() -> (Target, Unparker) {
-    let target = target();
-    // SAFETY: this is the waiter, and it runs.
-    let unparker = unsafe { target.unparker() };
-    (target, unparker)
-}
-
-/// As [`park`], for the wait of a record: nothing is thrown once `done` says that it has ended, for a
-/// wait either completes or is cancelled.
-///
-/// By the record's target, since a plain thread needs the same parker for its record and its sleep,
-/// also where thread-locals are being destroyed.
-#[inline(always)]
-pub(crate) fn park_record(
-    target: &Target,
-    reason: Reason,
-    deadline: Option<Instant>,
-    done: impl Fn() -> bool,
-) {
-    park_record_or_leave(target, reason, deadline, &done, || !done());
-}
-
-/// As [`park_record`], for a wait whose end cannot be undone: when something is to be thrown,
-/// `leave` first takes the wait back, or says with `false` that it has ended after all. So nothing
-/// can end it between the decision to throw and the throw.
-#[inline(always)]
-pub(crate) fn park_record_or_leave(
-    target: &Target,
-    reason: Reason,
-    deadline: Option<Instant>,
-    done: impl Fn() -> bool,
-    leave: impl Fn() -> bool,
-) {
-    match target {
-        Target::Task(_) => {
-            let (core, task) = current::task().expect("a task's record waits in that task");
-            park_or_leave(core, task, reason, deadline, done, leave);
-        }
-        Target::Thread(parker) => bounds::park_thread(parker, reason, deadline, &leave),
-    }
-}
-
-#[inline(always)]
-pub(crate) fn park_task(core: &Core, task: &Header, reason: Reason, deadline: Option<Instant>) {
-    park_unless(core, task, reason, deadline, || false);
-}
-
-#[inline(always)]
-pub(crate) fn park_unless(
-    core: &Core,
-    task: &Header,
-    reason: Reason,
-    deadline: Option<Instant>,
-    done: impl Fn() -> bool,
-) {
-    park_or_leave(core, task, reason, deadline, &done, || !done());
-}
-
-#[inline(always)]
-fn park_or_leave(
-    core: &Core,
-    task: &Header,
-    reason: Reason,
-    deadline: Option<Instant>,
-    done: impl Fn() -> bool,
-    leave: impl Fn() -> bool,
-) {
-    if task.has(Flags::SLOW) || deadline.is_some() || thread::panicking() {
-        return park_slow(core, task, reason, deadline, &done, &leave);
-    }
-    task.reason.set(reason);
-    task.run.set(Run::Parked);
-    switch(task);
-    if task.has(Flags::SLOW) {
-        returned_slow(task, reason, false, &leave);
-    }
-}
-
 #[cold]
 #[inline(never)]
 fn park_slow(
@@ -142,61 +120,160 @@ fn park_slow(
     task: &Header,
     reason: Reason,
     deadline: Option<Instant>,
-    done: &dyn Fn() -> bool,
-    leave: &dyn Fn() -> bool,
-) {
-    if done() {
-        return;
-    }
+    leave: &dyn Fn() -> Left,
+) -> Woken {
     let unwinding = thread::panicking();
     if reason != Reason::Children && spend::spent_by_throw(core, task, unwinding) {
-        return returned_slow(task, reason, unwinding, leave);
+        // A wake that came on the way through the queue was not kept.
+        woken_slow(task, reason, unwinding, leave);
+        return Woken::Perhaps;
     }
-    throw_or_stay(task, reason, unwinding, leave);
+    throw_if_due(task, reason, unwinding, leave);
     if task.has(Flags::TOKEN) {
         task.clear(Flags::TOKEN);
-        return;
+        return Woken::Perhaps;
     }
-    if unwinding && reason.is_io() && is_interrupted(task) {
-        return;
+    let is_refused = || unwinding && reason.is_io() && task.is_interrupted();
+    if !is_refused() {
+        let _timer = deadline.map(|at| Timer::set(core, at, task, None));
+        task.reason.set(reason);
+        task.run.set(Run::Parked);
+        switch_with_unwinding(core, task, unwinding);
+        woken_slow(task, reason, unwinding, leave);
     }
-    let _timer = deadline.map(|at| Timer::set(core, at, task));
-    task.reason.set(reason);
-    task.run.set(Run::Parked);
-    switch_with_count(core, task, unwinding);
-    returned_slow(task, reason, unwinding, leave);
+    if is_refused() && leave() == Left::Withdrawn {
+        return Woken::Refused;
+    }
+    timed_out(deadline, leave)
 }
 
 /// The other side of a switch, if anything but a plain wake came.
 #[cold]
 #[inline(never)]
-fn returned_slow(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn() -> bool) {
-    throw_or_stay(task, reason, unwinding, leave);
+fn woken_slow(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn() -> Left) {
+    throw_if_due(task, reason, unwinding, leave);
     task.clear(Flags::TOKEN);
 }
 
-fn throw_pending(task: &Header, reason: Reason, unwinding: bool) {
-    throw_or_stay(task, reason, unwinding, &|| true);
+fn timed_out(deadline: Option<Instant>, leave: &dyn Fn() -> Left) -> Woken {
+    match deadline {
+        Some(at) if clock::now() >= at && leave() == Left::Withdrawn => Woken::TimedOut,
+        _ => Woken::Perhaps,
+    }
 }
 
-/// Throws what is pending, if `leave` can take the wait back before.
-fn throw_or_stay(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn() -> bool) {
+/// Throws what is due at a wait of the running task.
+fn throw_if_due(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn() -> Left) {
     if unwinding || reason == Reason::Children || !task.has(Flags::CANCEL | Flags::EXPIRED) {
         return;
     }
-    // SAFETY: on the thread of the task that runs; nothing is closed meanwhile.
-    match unsafe { boundary::pending(task.boundary.get(), task.has(Flags::CANCEL)) } {
-        Some(throw) => throw::throw_now(Some(task), throw, leave),
-        None => bounds::forget_expiry(task),
+    throw(&task.waits, task.has(Flags::CANCEL), leave);
+    if !task.waits.any_has_run_out() {
+        task.clear(Flags::EXPIRED);
     }
 }
 
-/// Throws what is pending for the running task or thread, unless it unwinds already.
-pub(crate) fn throw_if_pending() {
-    match current::task() {
-        Some((_, task)) => throw_pending(task, Reason::Park, thread::panicking()),
-        None => bounds::throw_in_thread(),
+/// Throws what is due at a wait inside these boundaries, if `leave` can take the wait back before.
+fn throw(waits: &Waits, cancelled: bool, leave: &dyn Fn() -> Left) {
+    // Where panics abort, a cancel is only a flag, and no wait is left for it.
+    if cfg!(panic = "unwind")
+        && let Some(destination) = waits.due(cancelled)
+        && leave() == Left::Withdrawn
+    {
+        Throw::raise(destination);
     }
+}
+
+/// Throws what is due at the running task or thread, unless it unwinds already.
+pub(crate) fn throw_now() {
+    let leave = || Left::Withdrawn;
+    match current::task() {
+        Some((_, task)) => throw_if_due(task, Reason::Park, thread::panicking(), &leave),
+        None => throw_in_thread(&leave),
+    }
+}
+
+/// Throws what is due at this plain thread, which no timer tells that a boundary has run out.
+fn throw_in_thread(leave: &dyn Fn() -> Left) {
+    let waits = current::thread_waits();
+    if !waits.are_free() && !thread::panicking() {
+        waits.expire(clock::now());
+        throw(waits, false, leave);
+    }
+}
+
+fn park_thread(
+    parker: &Parker,
+    reason: Reason,
+    deadline: Option<Instant>,
+    leave: &dyn Fn() -> Left,
+) -> Woken {
+    if reason == Reason::Children {
+        parker.park(deadline);
+        return timed_out(deadline, leave);
+    }
+    park_thread_by(deadline, leave, |until| parker.park(until))
+}
+
+/// Blocks this plain thread by `sleep`, which is told until when, as [`park`] suspends a task.
+pub(crate) fn park_thread_by(
+    deadline: Option<Instant>,
+    leave: &dyn Fn() -> Left,
+    sleep: impl FnOnce(Option<Instant>),
+) -> Woken {
+    throw_in_thread(leave);
+    // A boundary may run out between the look above and the sleep, which then ends at once: the
+    // look after it finds that.
+    sleep(deadline.into_iter().chain(next_expiry()).min());
+    throw_in_thread(leave);
+    timed_out(deadline, leave)
+}
+
+/// When a wait of this plain thread that begins now has to end; a task is woken by its timers.
+pub(crate) fn next_expiry() -> Option<Instant> {
+    // A thread that unwinds is not thrown at.
+    if current::task().is_some() || thread::panicking() {
+        return None;
+    }
+    current::thread_waits().next_expiry()
+}
+
+/// Whether something is to be thrown at the running task or thread that no shield hides.
+pub(crate) fn is_interrupted() -> bool {
+    match current::task() {
+        Some((_, task)) => task.is_interrupted(),
+        None => {
+            let waits = current::thread_waits();
+            waits.expire(clock::now());
+            waits.is_due(false)
+        }
+    }
+}
+
+/// The running task unwinds and has a cancel or an expiry pending: I/O returns an error where it
+/// would wait.
+pub(crate) fn refuses_io() -> bool {
+    thread::panicking() && current::task().is_some_and(|(_, task)| task.is_interrupted())
+}
+
+/// Runs `f` until it returns, or is unwound from one of its waits because `deadline` has passed:
+/// then `None`. `expired`: it has.
+#[inline]
+pub(crate) fn timeout<T>(
+    deadline: Option<Instant>,
+    expired: bool,
+    f: impl FnOnce() -> T,
+) -> Option<T> {
+    let boundary = Boundary::timeout(deadline, expired);
+    let Some((core, task)) = current::task() else {
+        return current::thread_waits().timed(&boundary, f);
+    };
+    if expired {
+        task.set(Flags::EXPIRED);
+    }
+    let _timer =
+        deadline.filter(|_| !expired).map(|at| Timer::set(core, at, task, Some(&boundary)));
+    task.waits.timed(&boundary, f)
 }
 
 /// Suspends the running task; its spans go with it.
@@ -217,9 +294,9 @@ fn switch_with_spans(task: &Header) {
     current::off_task(|| trace::put_back(&spans));
 }
 
-/// Suspends the running task; if it unwinds, the thread's count of panics goes with it.
+/// Suspends the running task; if it unwinds, that goes with it.
 #[inline(always)]
-fn switch_with_count(core: &Core, task: &Header, unwinding: bool) {
+fn switch_with_unwinding(core: &Core, task: &Header, unwinding: bool) {
     if unwinding {
         away::switch(core, task);
     } else {
@@ -231,7 +308,7 @@ fn switch_with_count(core: &Core, task: &Header, unwinding: bool) {
 fn suspend(task: &Header) {
     let here = std::cell::Cell::new(0u8);
     let here = (&raw const here).addr();
-    // SAFETY: on the owner's thread.
+    // SAFETY: this is the thread of the task that runs, which is its owner's.
     let stack = unsafe { task.stack() }.expect("a task that runs has a stack");
     task.depth.set(stack.depth_of(here));
     // SAFETY: the task runs, on this stack.
@@ -250,7 +327,7 @@ pub(crate) fn yield_now() {
         }
         None => {
             thread::yield_now();
-            bounds::throw_in_thread();
+            throw_in_thread(&|| Left::Withdrawn);
         }
     }
 }
@@ -282,7 +359,7 @@ fn yield_task(core: &Core, task: &Header) {
     core.ready.push(task);
     switch(task);
     if task.has(Flags::CANCEL | Flags::EXPIRED) {
-        throw_pending(task, Reason::Park, false);
+        throw_now();
     }
 }
 
@@ -291,24 +368,11 @@ fn yield_task(core: &Core, task: &Header) {
 fn yield_slow(core: &Core, task: &Header) {
     let unwinding = thread::panicking();
     spend::spent_by_throw(core, task, unwinding);
-    throw_pending(task, Reason::Park, unwinding);
+    throw_now();
     task.run.set(Run::Queued);
     core.ready.push(task);
-    switch_with_count(core, task, unwinding);
-    throw_pending(task, Reason::Park, unwinding);
-}
-
-/// Whether a cancel or an expiry is pending for the task, and no shield hides it.
-pub(crate) fn is_interrupted(task: &Header) -> bool {
-    task.has(Flags::CANCEL | Flags::EXPIRED)
-        // SAFETY: on the owner's thread; nothing is closed meanwhile.
-        && unsafe { boundary::is_pending(task.boundary.get(), task.has(Flags::CANCEL)) }
-}
-
-/// The current task unwinds and has a cancel or an expiry pending: I/O returns an error where it
-/// would wait.
-pub(crate) fn refuses_io() -> bool {
-    thread::panicking() && current::task().is_some_and(|(_, task)| is_interrupted(task))
+    switch_with_unwinding(core, task, unwinding);
+    throw_now();
 }
 
 /// A timer of the running task, taken out when this is dropped.
@@ -318,8 +382,15 @@ struct Timer<'a> {
 }
 
 impl Timer<'_> {
-    fn set<'a>(core: &'a Core, at: Instant, task: &Header) -> Timer<'a> {
-        let alarm = Alarm { task: NonNull::from(task), boundary: std::ptr::null() };
+    /// Of the task's wait, or of a boundary that it is about to open and that outlives the timer.
+    fn set<'a>(
+        core: &'a Core,
+        at: Instant,
+        task: &Header,
+        boundary: Option<&Boundary<'static>>,
+    ) -> Timer<'a> {
+        let boundary = boundary.map_or(std::ptr::null(), std::ptr::from_ref);
+        let alarm = Alarm { task: NonNull::from(task), boundary };
         let key = core.timers.borrow_mut().insert(at, alarm);
         Timer { core, key }
     }
@@ -328,95 +399,5 @@ impl Timer<'_> {
 impl Drop for Timer<'_> {
     fn drop(&mut self) {
         self.core.timers.borrow_mut().remove(self.key);
-    }
-}
-
-impl Unparker {
-    /// Makes whoever waits runnable; a wake of one that does not wait yet is kept for it.
-    pub(crate) fn unpark(&self) {
-        match self {
-            Unparker::Task(task) => unpark(task),
-            Unparker::Thread(parker) => parker.unpark(),
-        }
-    }
-}
-
-impl Wake {
-    /// Makes whoever waits runnable: a task of this worker runs next.
-    #[inline]
-    pub(crate) fn give(self) {
-        match self {
-            Wake::Local(task) => {
-                let core = current::core().expect("a local wake is given on its worker");
-                // SAFETY: given before the next switch, until when the task cannot end.
-                unpark_local(core, unsafe { &*task });
-            }
-            Wake::Other(unparker) => unparker.unpark(),
-        }
-    }
-
-    /// As [`Wake::give`], but a task of this worker runs after those that are queued.
-    pub(crate) fn give_later(self, core: &Core) {
-        match self {
-            // SAFETY: as in `give`.
-            Wake::Local(task) => enqueue_local(core, unsafe { &*task }),
-            Wake::Other(unparker) => unparker.unpark(),
-        }
-    }
-}
-
-/// Wakes a task, from wherever this is.
-#[inline]
-fn unpark(task: &task::TaskRef) {
-    match current::core() {
-        Some(core) if task.word.is_owned_by(core.mailbox.id()) => unpark_local(core, task),
-        _ => task::push_if_asked(task, task.word.ask_wake()),
-    }
-}
-
-/// Wakes a task of this worker: it runs next.
-#[inline(always)]
-pub(crate) fn unpark_local(core: &Core, task: &Header) {
-    match task.run.get() {
-        Run::Parked => {
-            task.run.set(Run::Queued);
-            let before = core.next.replace(task);
-            if !before.is_null() {
-                core.ready.push(before);
-            }
-        }
-        Run::Running => task.set(Flags::TOKEN),
-        Run::Queued | Run::Done => {}
-    }
-}
-
-/// Wakes a task of this worker, behind those that are queued: for the worker itself.
-pub(crate) fn enqueue_local(core: &Core, task: &Header) {
-    if task.run.get() == Run::Parked {
-        task.run.set(Run::Queued);
-        core.ready.push(task);
-    } else {
-        unpark_local(core, task);
-    }
-}
-
-/// Gives a task of this worker the public token: it is woken if that is what it waits for.
-#[inline(always)]
-pub(crate) fn permit_local(core: &Core, task: &Header) {
-    task.set(Flags::PERMIT);
-    if task.run.get() == Run::Parked && task.reason.get() == Reason::Park {
-        unpark_local(core, task);
-    }
-}
-
-/// Acts on a cancel or an expiry that was just marked on a task of this worker: wakes it unless it
-/// must not be thrown to now.
-pub(crate) fn interrupt_local(core: &Core, task: &Header) {
-    if task.run.get() != Run::Parked || !is_interrupted(task) {
-        return;
-    }
-    let unwinding = task.has(Flags::UNWINDING);
-    if !unwinding || task.reason.get().is_io() {
-        enqueue_local(core, task);
     }
 }

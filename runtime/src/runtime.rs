@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::current;
 use crate::join::JoinHandle;
-use crate::park;
+use crate::park::{self, Left, Woken};
 use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, check_not_forked, leave};
 use crate::spawn;
 use crate::stack;
@@ -255,8 +255,7 @@ impl Runtime {
             if done(&self.shared) {
                 return true;
             }
-            park::park_record(&target, reason, deadline, || false);
-            if deadline.is_some_and(|at| clock::now() >= at) {
+            if park::park(&target, reason, deadline, || Left::Withdrawn) == Woken::TimedOut {
                 return done(&self.shared);
             }
         }
@@ -270,7 +269,7 @@ impl Drop for Runtime {
         if self.is_own() || cfg!(panic = "abort") {
             return;
         }
-        park::shielded(|| self.wait_for(Reason::Children, None, Shared::all_ended));
+        current::waits().shielded(|| self.wait_for(Reason::Children, None, Shared::all_ended));
         self.threads.join();
     }
 }

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use dary_heap::QuaternaryHeap;
 use slab::Slab;
 
+use crate::boundary::Boundary;
 use crate::clock;
 use crate::task::Header;
-use crate::task::boundary::Boundary;
 
 /// Stale heap entries that are never worth sweeping.
 const STALE_MIN: usize = 64;
@@ -24,7 +24,7 @@ const STALE_MIN: usize = 64;
 pub(crate) struct Alarm {
     pub(crate) task: NonNull<Header>,
     /// Null for a wait.
-    pub(crate) boundary: *const Boundary,
+    pub(crate) boundary: *const Boundary<'static>,
 }
 
 /// A timer that was set.
@@ -42,7 +42,7 @@ struct Live {
     /// Nanoseconds after the base.
     at: u64,
     task: NonNull<Header>,
-    boundary: *const Boundary,
+    boundary: *const Boundary<'static>,
 }
 
 // With a pointer that is never null, the slab's mark of an empty slot has room in it.

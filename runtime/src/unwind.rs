@@ -1,4 +1,9 @@
-//! Catching at the root, and aborting where an unwind would leave others with freed memory.
+//! Unwinding: catching, whose it is, and aborting where it would leave others with freed memory.
+//!
+//! Two questions are asked of an unwinding. *Is this task unwinding?* `thread::panicking()` says,
+//! whose count leaves the thread with a task that waits while it unwinds ([`count`]). *Was it
+//! thrown by the runtime?* A mark says, which leaves with the count ([`throw`]). [`Unwinding`] is
+//! what leaves.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -7,11 +12,40 @@ use std::thread;
 
 #[allow(unsafe_code)]
 pub(crate) mod count;
+mod throw;
 
-pub(crate) use count::{Count, Counted};
+pub(crate) use count::Count;
+use count::Counted;
+pub(crate) use throw::{Destination, Throw, is_throw, is_thrown, leads_to, not_thrown};
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// What says of a thread that it unwinds, taken off it: while the task that unwinds waits, or while
+/// the thread is a worker's.
+#[derive(Debug)]
+#[must_use = "an unwinding that is not put back is lost"]
+pub(crate) struct Unwinding {
+    counted: Option<(Count, Counted)>,
+    mark: u64,
+}
+
+impl Unwinding {
+    /// Takes it off this thread; without the thread's count, only whether it was thrown.
+    pub(crate) fn take(count: Option<Count>) -> Unwinding {
+        let mark = throw::mark();
+        throw::put_mark(0);
+        Unwinding { counted: count.map(|count| (count, count.take())), mark }
+    }
+
+    /// Puts it back, on the same thread.
+    pub(crate) fn put_back(self) {
+        throw::put_mark(self.mark);
+        if let Some((count, counted)) = self.counted {
+            count.put(counted);
+        }
+    }
+}
 
 /// Runs `f` and catches its unwinding.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {

@@ -8,10 +8,9 @@ use std::time::Instant;
 use super::lock::{Guard, Lock};
 use super::slot::{Slot, SlotNode, Stage};
 use super::state::{Found, Outlet, State, UNBOUNDED};
-use crate::clock;
 use crate::current;
 use crate::loom::AtomicUsize;
-use crate::park;
+use crate::park::{self, Left, Woken};
 use crate::task::{Reason, Wake};
 use crate::unwind;
 use crate::waiters::{Limit, Node, Waiter};
@@ -94,12 +93,12 @@ impl<T> Chan<T> {
         // SAFETY: slots have their own way to be shared.
         let slot = unsafe { node.shared() };
         let failure = loop {
-            waiter.park_or_leave(Reason::Send, deadline, || link.leave());
+            let woken = waiter.park(Reason::Send, deadline, || link.leave());
             if slot.stage() == Stage::Taken {
                 std::mem::forget(link);
                 return Ok(());
             }
-            if let Some(failure) = link.look(&waiter, slot, deadline) {
+            if let Some(failure) = link.look(&waiter, slot, woken) {
                 break failure;
             }
         };
@@ -172,11 +171,11 @@ impl<T> Chan<T> {
         // SAFETY: slots have their own way to be shared.
         let slot = unsafe { node.shared() };
         let failure = loop {
-            waiter.park_or_leave(Reason::Receive, deadline, || link.leave());
+            let woken = waiter.park(Reason::Receive, deadline, || link.leave());
             if slot.stage() == Stage::Full {
                 break None;
             }
-            if let Some(failure) = link.look(&waiter, slot, deadline) {
+            if let Some(failure) = link.look(&waiter, slot, woken) {
                 break failure;
             }
         };
@@ -337,7 +336,7 @@ impl<T> Chan<T> {
 /// Waits until a promise is kept or abandoned. It was chosen, so nothing cuts this short.
 pub(super) fn await_promise<T>(waiter: &Waiter, slot: &Slot<T>) {
     while slot.stage() == Stage::Promised {
-        waiter.park_uncut();
+        let _ = waiter.park(Reason::Children, None, || Left::Ended);
     }
 }
 
@@ -355,36 +354,29 @@ struct Link<'a, T> {
 }
 
 impl<T> Link<'_, T> {
-    /// Ends the stay; `false`: the node was chosen, and its slot is settled or promised.
-    fn leave(&self) -> bool {
+    /// Ends the stay, unless the node was chosen: then its slot is settled or promised.
+    fn leave(&self) -> Left {
         let mut state = self.chan.lock();
         let list = match self.side {
             Side::Sending => &mut state.sending,
             Side::Receiving => &mut state.receiving,
         };
         // SAFETY: the node was linked to this list.
-        unsafe { list.remove(self.node) }
+        Left::if_withdrawn(unsafe { list.remove(self.node) })
     }
 
     /// After a wake that brought no message: `None`: wait on; `Some(None)`: the slot is settled and
     /// says more.
     #[cold]
     #[inline(never)]
-    fn look(
-        &self,
-        waiter: &Waiter,
-        slot: &Slot<T>,
-        deadline: Option<Instant>,
-    ) -> Option<Option<Failure>> {
+    fn look(&self, waiter: &Waiter, slot: &Slot<T>, woken: Woken) -> Option<Option<Failure>> {
+        if woken == Woken::TimedOut {
+            return Some(Some(Failure::Time));
+        }
         if slot.stage() == Stage::Waiting {
-            if waiter.claimed().is_some() {
-                // Whoever chose it is just writing, under the lock.
-                drop(self.chan.lock());
-            } else if deadline.is_none_or(|at| clock::now() < at) {
-                return None;
-            } else if self.leave() {
-                return Some(Some(Failure::Time));
-            }
+            waiter.claimed()?;
+            // Whoever chose it is just writing, under the lock.
+            drop(self.chan.lock());
         }
         await_promise(waiter, slot);
         Some((slot.stage() == Stage::Closed).then_some(Failure::Closed))
@@ -393,7 +385,7 @@ impl<T> Link<'_, T> {
 
 impl<T> Drop for Link<'_, T> {
     fn drop(&mut self) {
-        self.leave();
+        let _ = self.leave();
     }
 }
 

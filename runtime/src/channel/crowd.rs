@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use super::lock::{Guard, Lock};
-use crate::clock;
 use crate::current;
+use crate::park::{Left, Woken};
 use crate::task::Reason;
 use crate::waiters::{ArmNode, List, Node, Place, Waiter};
 
@@ -45,16 +45,13 @@ pub(super) fn wait<S: Crowd>(
     // SAFETY: `stay` unlinks it before node and waiter go.
     unsafe { state.waiting().push_back(&node) };
     drop(state);
-    let _stay = Stay { lock, node: &node };
-    loop {
-        waiter.park(Reason::Receive, deadline);
-        if waiter.claimed().is_some() {
-            return true;
-        }
-        if deadline.is_some_and(|at| clock::now() >= at) {
+    let stay = Stay { lock, node: &node };
+    while waiter.claimed().is_none() {
+        if waiter.park(Reason::Receive, deadline, || stay.leave()) == Woken::TimedOut {
             return false;
         }
     }
+    true
 }
 
 /// A node's stay in its list.
@@ -63,10 +60,16 @@ struct Stay<'a, S: Crowd> {
     node: &'a Node<u64>,
 }
 
+impl<S: Crowd> Stay<'_, S> {
+    fn leave(&self) -> Left {
+        // SAFETY: the node was linked to this list.
+        Left::if_withdrawn(unsafe { self.lock.lock().waiting().remove(self.node) })
+    }
+}
+
 impl<S: Crowd> Drop for Stay<'_, S> {
     fn drop(&mut self) {
-        // SAFETY: the node was linked to this list.
-        unsafe { self.lock.lock().waiting().remove(self.node) };
+        let _ = self.leave();
     }
 }
 

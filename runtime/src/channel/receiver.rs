@@ -270,7 +270,7 @@ impl<T> Receiver<T> {
 fn receive_never<T>(limit: Limit) -> Result<T, Failure> {
     park::spent();
     while !limit.is_over() {
-        park::park(Reason::Receive, limit.deadline());
+        let _ = park::pause(Reason::Receive, limit.deadline());
     }
     Err(Failure::Time)
 }

@@ -10,7 +10,6 @@ use super::shared::Next;
 use crate::clock;
 use crate::current;
 use crate::join::JoinError;
-use crate::park;
 use crate::task::{CauseKind, Naming, Reason};
 use crate::unwind;
 
@@ -45,7 +44,7 @@ impl<T> TaskGroup<T> {
         self.cancel(CauseKind::Group, self.made_at);
         self.shared.let_own_go();
         let mut first: Option<JoinError> = None;
-        park::shielded(|| {
+        current::waits().shielded(|| {
             while let Next::Ended(_, result) = self.shared.next(Reason::Children, None) {
                 match result {
                     Ok(value) => unwind::drop_quietly(value),

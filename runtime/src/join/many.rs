@@ -1,7 +1,7 @@
 //! Waiting for many tasks.
 
 use super::{JoinError, JoinHandle, refuse_own, withdraw};
-use crate::park;
+use crate::park::{self, Left};
 use crate::task::Reason;
 use crate::waiters::{JoinNode, Waiter};
 
@@ -92,7 +92,7 @@ fn first_ended<T>(tasks: &[JoinHandle<T>]) -> usize {
         announced.count += 1;
     }
     loop {
-        waiter.park(Reason::Join, None);
+        let _ = waiter.park(Reason::Join, None, || Left::if_withdrawn(waiter.claimed().is_none()));
         if let Some(arm) = waiter.claimed() {
             return arm as usize;
         }

@@ -16,7 +16,7 @@ use super::options::Options;
 use super::sys;
 use crate::reactor::{self, Direction, Source};
 use crate::task::Reason;
-use crate::{clock, park};
+use crate::{clock, current, park};
 
 /// A socket's descriptor with its place in the reactor and its options.
 pub(super) struct Socket {
@@ -134,14 +134,14 @@ impl Socket {
         if self.options.nonblocking() {
             return;
         }
-        let deadline = park::io_deadline().map_or(at, |bound| bound.min(at));
+        let deadline = current::waits().io_deadline().map_or(at, |bound| bound.min(at));
         let reason = match direction {
             Direction::Read => Reason::Readable,
             Direction::Write => Reason::Writable,
         };
         // What is woken for nothing waits again; a task that unwinds and is cancelled does not.
         while !park::refuses_io() && clock::now() < deadline {
-            park::park(reason, Some(deadline));
+            let _ = park::pause(reason, Some(deadline));
         }
     }
 

@@ -1,25 +1,22 @@
 //! A switch out of a task that unwinds.
 //!
-//! The thread's count of panics goes with the task, so that the tasks that run meanwhile are not
+//! What says that the thread unwinds goes with the task, so that the tasks that run meanwhile are not
 //! taken for unwinding. Where the count cannot be had, none runs meanwhile: the worker waits on
 //! this task's stack until what the task waits for has come. A task that waits, in the middle of
 //! its unwinding, for another task of its worker then waits for ever.
 
 use crate::current::{self, Core, Patience};
 use crate::task::{Flags, Header, Reason, Run};
+use crate::unwind::Unwinding;
 
 /// Suspends the running task, which unwinds: it is parked, or queued to yield.
 pub(super) fn switch(core: &Core, task: &Header) {
-    task.set(Flags::UNWINDING);
-    match core.panics {
-        Some(panics) => {
-            let counted = panics.take();
-            super::switch(task);
-            panics.put(counted);
-        }
-        None => wait_alone(core, task),
+    if core.panics.is_none() {
+        return wait_alone(core, task);
     }
-    task.clear(Flags::UNWINDING);
+    let unwinding = Unwinding::take(core.panics);
+    super::switch(task);
+    unwinding.put_back();
 }
 
 #[cold]
@@ -42,5 +39,5 @@ fn wait_alone(core: &Core, task: &Header) {
 fn has_come(task: &Header) -> bool {
     task.has(Flags::TOKEN)
         || task.reason.get() == Reason::Park && task.has(Flags::PERMIT)
-        || task.reason.get().is_io() && super::is_interrupted(task)
+        || task.reason.get().is_io() && task.is_interrupted()
 }

@@ -7,12 +7,13 @@
 
 use std::thread;
 
-use super::{is_interrupted, switch_with_count, yield_task, yields_to_unstarted};
+use super::{switch_with_unwinding, throw_now, yield_task, yields_to_unstarted};
+use crate::clock;
 use crate::current::{self, Core};
 use crate::limits::{
     UNITS_LOOK, UNITS_OPERATION, UNITS_PER_CLOCK_IO, UNITS_PER_CLOCK_LOOKS, UNITS_THROW,
 };
-use crate::task::{Header, Run};
+use crate::task::{Flags, Header, Run};
 
 const _: () = assert!(UNITS_LOOK == 1 && UNITS_PER_CLOCK_LOOKS.is_power_of_two());
 const _: () = assert!(UNITS_OPERATION.is_power_of_two() && UNITS_PER_CLOCK_IO.is_power_of_two());
@@ -38,7 +39,7 @@ pub(crate) fn spent_io() {
 
 /// As [`spent`], of one between which the program computes.
 #[inline]
-pub(super) fn spent_computing() {
+fn spent_computing() {
     spent_beside_clock(UNITS_PER_CLOCK_LOOKS);
 }
 
@@ -55,6 +56,22 @@ fn spent_beside_clock(units: u32) {
         }
         yield_task(core, task);
     }
+}
+
+/// Throws what is due, and otherwise counts as an operation that did not have to wait.
+///
+/// Sees what the worker has not been told yet: that waits until the task lets it run.
+pub(crate) fn checkpoint() {
+    let Some((core, task)) = current::task() else { return throw_now() };
+    if task.word.is_cancelled() {
+        task.set(Flags::CANCEL);
+    }
+    if !task.waits.are_free() && task.waits.expire(clock::now()) {
+        task.set(Flags::EXPIRED);
+    }
+    spent_by_throw(core, task, thread::panicking());
+    throw_now();
+    spent_computing();
 }
 
 /// Counts an operation that never waits, before it has an effect: a loop may do nothing else.
@@ -87,7 +104,7 @@ fn looked_slow(core: &Core, task: &Header, next: u32) {
 /// task was going to wait for may have come.
 #[cold]
 pub(super) fn spent_by_throw(core: &Core, task: &Header, unwinding: bool) -> bool {
-    if unwinding || !is_interrupted(task) {
+    if unwinding || !task.is_interrupted() {
         return false;
     }
     let left = core.budget.get();
@@ -105,5 +122,5 @@ fn go_round(core: &Core, task: &Header) {
     yields_to_unstarted(core);
     task.run.set(Run::Queued);
     core.ready.push(task);
-    switch_with_count(core, task, thread::panicking());
+    switch_with_unwinding(core, task, thread::panicking());
 }

@@ -34,7 +34,7 @@ impl<'a> ReadyArm<'a> {
         if park::refuses_io() {
             return Some(cancel::error());
         }
-        park::io_deadline().is_some_and(|at| clock::now() >= at).then(timed_out)
+        current::waits().io_deadline().is_some_and(|at| clock::now() >= at).then(timed_out)
     }
 
     /// Chosen, but with this error: by the next attempt.
@@ -106,7 +106,7 @@ unsafe impl Choice for ReadyArm<'_> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        park::io_deadline()
+        current::waits().io_deadline()
     }
 
     fn polled(&self) -> Option<(RawFd, i16)> {

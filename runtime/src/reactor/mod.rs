@@ -82,7 +82,7 @@ impl Side {
         }
         while let Some(fired) = self.waiters.fire_first(Some(core.mailbox.id())) {
             if let Some(wake) = fired {
-                wake.give_later(core);
+                wake.give_last(core);
             }
         }
     }

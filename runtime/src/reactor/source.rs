@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::{Driver, Remote, Side, driver, thread};
-use crate::current::{self, Core};
-use crate::park;
-use crate::task::{Header, Reason};
+use crate::current;
+use crate::park::{self, Left, Woken};
+use crate::task::Reason;
 use crate::waiters::{LocalNode, Waiter};
 use crate::{cancel, clock};
 
@@ -62,22 +62,16 @@ impl Source {
     #[inline]
     pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
         match current::task() {
-            Some((core, task)) => self.wait_in_task(core, task, direction, deadline),
+            Some(_) => self.wait_in_task(direction, deadline),
             None => self.wait_in_thread(direction, deadline),
         }
     }
 
-    fn wait_in_task(
-        &self,
-        core: &Core,
-        task: &Header,
-        direction: Direction,
-        deadline: Option<Instant>,
-    ) -> io::Result<()> {
+    fn wait_in_task(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
         if park::refuses_io() {
             return Err(cancel::error());
         }
-        let deadline = deadline.into_iter().chain(park::io_deadline()).min();
+        let deadline = deadline.into_iter().chain(current::waits().io_deadline()).min();
         if deadline.is_some_and(|at| clock::now() >= at) {
             return Err(timed_out());
         }
@@ -96,30 +90,29 @@ impl Source {
             Direction::Read => Reason::Readable,
             Direction::Write => Reason::Writable,
         };
+        let leave = || Left::if_withdrawn(waiter.claimed().is_none());
         loop {
-            park::park_unless(core, task, reason, deadline, || waiter.claimed().is_some());
-            if waiter.claimed().is_some() {
-                return Ok(());
-            }
-            if park::refuses_io() {
-                return Err(cancel::error());
-            }
-            if deadline.is_some_and(|at| clock::now() >= at) {
-                return Err(timed_out());
+            match waiter.park(reason, deadline, leave) {
+                Woken::Perhaps if waiter.claimed().is_some() => return Ok(()),
+                Woken::Perhaps => {}
+                Woken::TimedOut => return Err(timed_out()),
+                Woken::Refused => return Err(cancel::error()),
             }
         }
     }
 
     /// What is thrown at a thread that waits is thrown before and after, for `poll(2)` cannot be.
     fn wait_in_thread(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
-        let deadline = deadline.into_iter().chain(park::io_deadline()).min();
+        let deadline = deadline.into_iter().chain(current::waits().io_deadline()).min();
         loop {
-            park::throw_in_thread();
-            let expiry = park::next_expiry();
-            let first = deadline.into_iter().chain(expiry).min();
-            match thread::wait(self.fd(), direction, first) {
-                Err(error) if error.kind() == io::ErrorKind::TimedOut && first != deadline => {}
-                waited => return waited,
+            let mut ready = Ok(false);
+            let woken = park::park_thread_by(deadline, &|| Left::Withdrawn, |until| {
+                ready = thread::wait(self.fd(), direction, until);
+            });
+            match (ready?, woken) {
+                (true, _) => return Ok(()),
+                (false, Woken::TimedOut) => return Err(timed_out()),
+                (false, _) => {}
             }
         }
     }

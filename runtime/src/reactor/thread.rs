@@ -7,26 +7,26 @@ use std::time::Instant;
 use super::Direction;
 use crate::clock;
 
-/// Waits until the descriptor may be ready, or fails with `TimedOut`.
+/// Waits until the descriptor may be ready; `false`: the deadline came first.
 pub(super) fn wait(
     fd: BorrowedFd<'_>,
     direction: Direction,
     deadline: Option<Instant>,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     loop {
         let millis = match deadline {
             None => -1,
             Some(at) => {
                 let left = at.saturating_duration_since(clock::now());
                 if left.is_zero() {
-                    return Err(super::source::timed_out());
+                    return Ok(false);
                 }
                 // Rounded up: rounded down it would spin for the last millisecond.
                 i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
             }
         };
         match poll(fd, direction, millis) {
-            Ok(true) => return Ok(()),
+            Ok(true) => return Ok(true),
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -10,7 +10,6 @@ use crate::current;
 use crate::hook;
 use crate::join;
 use crate::limits::PREPARE_MAX;
-use crate::park;
 use crate::stack::{self, Fault};
 use crate::task::word::Completed;
 use crate::task::{Flags, Header, Reason, Run};
@@ -80,7 +79,7 @@ fn never_run(worker: &Worker, task: &Header) -> (bool, u8) {
     }
     // Waits in there are those of any destructor; nothing is thrown out of them.
     // SAFETY: as above.
-    let wanted = park::shielded(|| unsafe { task.refuse() });
+    let wanted = current::waits().shielded(|| unsafe { task.refuse() });
     (wanted, if worker.is_on_kept(task) { ON_KEPT } else { 0 })
 }
 

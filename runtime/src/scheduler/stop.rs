@@ -6,6 +6,7 @@ use super::worker::{Wait, Worker};
 use crate::current::{self, Core};
 use crate::park;
 use crate::task::Flags;
+use crate::wake;
 
 impl Worker {
     /// Once the runtime is closed: everything that lives here is cancelled.
@@ -19,7 +20,7 @@ impl Worker {
             let task = unsafe { &*task };
             task.word.mark_cancelled();
             task.set(Flags::CANCEL);
-            park::interrupt_local(&self.core, task);
+            wake::interrupt(&self.core, task);
         }
     }
 

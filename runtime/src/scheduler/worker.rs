@@ -18,12 +18,12 @@ use super::{Seat, Shared};
 use crate::clock;
 use crate::current::{self, Core};
 use crate::limits::{BUDGET, ID_BLOCK, PLACEMENT_SLACK};
-use crate::park;
 use crate::reactor::Driver;
 use crate::stack::{AltStack, Pool, Stack};
 use crate::task::{Flags, Header, Reason, Run, TaskRef};
 use crate::timer::Alarm;
 use crate::trace;
+use crate::{unwind, wake};
 
 /// How long a turn may wait for something to happen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -278,6 +278,7 @@ impl Worker {
         core.task.set(task);
         core.budget.set(BUDGET);
         header.run.set(Run::Running);
+        unwind::not_thrown();
         // SAFETY: this worker's task, suspended; only this thread ever resumed its stack.
         unsafe {
             let stack = header.stack().expect("a started task has a stack");
@@ -336,11 +337,11 @@ impl Worker {
             }
             if requests.cancel() && !header.has(Flags::CANCEL) {
                 header.set(Flags::CANCEL);
-                park::interrupt_local(&self.core, header);
+                wake::interrupt(&self.core, header);
             }
             let permitted = requests.permit() && header.reason.get() == Reason::Park;
             if requests.wake() || permitted {
-                park::enqueue_local(&self.core, header);
+                wake::queue_last(&self.core, header);
             }
         }
         if poked {
@@ -386,11 +387,11 @@ impl Worker {
         unsafe {
             let task = alarm.task.as_ref();
             match alarm.boundary.as_ref() {
-                None => park::enqueue_local(&self.core, task),
+                None => wake::queue_last(&self.core, task),
                 Some(boundary) => {
-                    boundary.expired.set(true);
+                    boundary.expire();
                     task.set(Flags::EXPIRED);
-                    park::interrupt_local(&self.core, task);
+                    wake::interrupt(&self.core, task);
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::data::Data;
 use crate::current;
 use crate::join::{JoinError, JoinHandle};
 use crate::scheduler;
-use crate::task::{self, Task, TaskId, boundary};
+use crate::task::{self, Task, TaskId};
 use crate::unwind::{self, Payload};
 
 /// How a child ended.
@@ -90,7 +90,7 @@ impl<F: FnOnce() -> T, T> Child<F, T> {
         let (_, task) = current::task().expect("a child runs in its task");
         match outcome {
             Ok(value) => self.ending.say(Outcome::Returned(value)),
-            Err(payload) => match boundary::panic_of(task, payload) {
+            Err(payload) => match task::panic_of(task, payload) {
                 Ok(payload) => {
                     task::report_panic(task, &*payload);
                     scheduler::count_panic();
@@ -153,7 +153,7 @@ impl<T> Ending<T> {
     /// A value that nobody wants unwound from its destructor, which may have waited and been cancelled.
     fn value_panicked(&self, payload: Payload) {
         let panic = match current::task() {
-            Some((_, task)) => boundary::panic_of(task, payload),
+            Some((_, task)) => task::panic_of(task, payload),
             None => Ok(payload),
         };
         match panic {

@@ -9,12 +9,13 @@ use std::thread::{self, Thread};
 use slab::Slab;
 
 use crate::current;
-use crate::park;
+use crate::park::{self, Left};
 use crate::parker::Parker;
 use crate::scheduler;
 use crate::spawn;
 use crate::task::{CauseKind, Naming, Reason, Task, TaskRef, Unparker};
 use crate::unwind::{self, AbortIfPanic, Payload};
+use crate::wake;
 
 pub(super) struct Data {
     kind: CauseKind,
@@ -168,7 +169,7 @@ impl Data {
         self.failed.store(true, Ordering::Release);
         self.cancel_children();
         match &self.owner {
-            Owner::Task(task, worker) => park::interrupt(task, *worker),
+            Owner::Task(task, worker) => wake::interrupt_scope(task, *worker),
             Owner::Thread(parker, thread) => {
                 parker.unpark();
                 thread.unpark();
@@ -190,20 +191,22 @@ impl Data {
                     state.waiter = None;
                     break;
                 }
-                let (target, unparker) = park::waiter();
+                let target = park::target();
+                // SAFETY: this is the waiter, and it runs.
+                let unparker = unsafe { target.unparker() };
                 state.waiter = Some(unparker);
                 (target, state.cancelled)
             };
             // By whoever asked for it: that did not end the scope's own task.
             let goes_on = cancelled.is_none_or(|(kind, _)| kind == CauseKind::Asked);
             let watches = goes_on && !thread::panicking();
-            if watches && park::is_interrupted_here() {
+            if watches && park::is_interrupted() {
                 interrupted = true;
                 self.cancel_children();
             }
             // Else one that has passed and that nobody looks at would end every wait.
             let limit = if watches && !interrupted { park::next_expiry() } else { None };
-            park::park_record(&target, Reason::Children, limit, || false);
+            let _ = park::park(&target, Reason::Children, limit, || Left::Ended);
         }
         std::mem::forget(abort);
         let mut state = self.lock();
@@ -228,7 +231,7 @@ impl Ended {
         let Some(name) = self.refused else { return };
         // If that was because the runtime ends, this task is being cancelled, or will be.
         scheduler::await_cancel_of_closed();
-        park::throw_if_pending();
+        park::throw_now();
         if thread::panicking() {
             // A panic would end the process, and with it what other destructors have to do.
             eprintln!(

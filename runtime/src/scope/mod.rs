@@ -16,10 +16,12 @@ use std::marker::PhantomData;
 use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
+use crate::current;
 use crate::park;
 use crate::scheduler;
 use crate::spawn::{self, Builder};
-use crate::task::{CauseKind, boundary};
+use crate::task::CauseKind;
+use crate::unwind;
 
 pub use arm::ScopedJoinArm;
 use child::Child;
@@ -80,16 +82,16 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let scope = Scope { data: Arc::new(Data::new(kind, at)), scope: PhantomData, env: PhantomData };
-    let result = park::scoped(scope.data.failed(), || f(&scope));
+    let result = current::waits().scoped(scope.data.failed(), || f(&scope));
     let mut ended = scope.data.wait_for_children(result.is_err());
     match result {
         // The closure's own panic, then a child's.
-        Err(Some(payload)) if !boundary::is_throw(&*payload) => resume_unwind(payload),
+        Err(Some(payload)) if !unwind::is_throw(&*payload) => resume_unwind(payload),
         result => {
             if let Some(payload) = ended.panic.take() {
                 if result.is_err() {
                     // What was thrown to end the closure goes no further.
-                    park::not_thrown();
+                    unwind::not_thrown();
                 }
                 resume_unwind(payload);
             }
@@ -98,7 +100,7 @@ where
                 Err(None) => ended.raise_refusal(),
                 Ok(value) => {
                     if ended.interrupted {
-                        park::throw_if_pending();
+                        park::throw_now();
                     }
                     ended.check_refusal();
                     value

@@ -1,10 +1,11 @@
 //! What a task asks of itself.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::current;
-use crate::park;
+use crate::park::{self, Left};
 use crate::stack;
 use crate::task::{self, Flags, Reason, Task};
 
@@ -106,14 +107,14 @@ pub fn yield_now() {
 /// ```
 #[inline(always)]
 pub fn park() {
-    let Some((core, task)) = current::task() else {
-        return park::park_std(None);
+    let Some((_, task)) = current::task() else {
+        return park_std(None);
     };
     if task.has(Flags::PERMIT) {
         park::spent();
     } else {
         loop {
-            park::park_task(core, task, Reason::Park, None);
+            let _ = park::pause(Reason::Park, None);
             if task.has(Flags::PERMIT) {
                 break;
             }
@@ -136,8 +137,8 @@ pub fn park() {
 /// gocoro::go!({ gocoro::task::park_timeout(Duration::from_millis(1)) }).wait();
 /// ```
 pub fn park_timeout(timeout: Duration) {
-    let Some((core, task)) = current::task() else {
-        return park::park_std(clock::after(timeout));
+    let Some((_, task)) = current::task() else {
+        return park_std(clock::after(timeout));
     };
     let deadline = clock::after(timeout);
     let mut waited = false;
@@ -153,6 +154,15 @@ pub fn park_timeout(timeout: Duration) {
             return;
         }
         waited = true;
-        park::park_task(core, task, Reason::Park, deadline);
+        let _ = park::pause(Reason::Park, deadline);
     }
+}
+
+/// As [`std::thread::park`] and its sister, within the boundaries of this plain thread.
+#[expect(clippy::disallowed_methods, reason = "a plain thread")]
+fn park_std(deadline: Option<Instant>) {
+    let _ = park::park_thread_by(deadline, &|| Left::Withdrawn, |until| match until {
+        None => thread::park(),
+        Some(at) => thread::park_timeout(at.saturating_duration_since(clock::now())),
+    });
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::holder::{self, HELD as RUNNING, WAITERS};
 use super::queue::Queue;
+use crate::current;
 use crate::loom::{AtomicU64, const_fn};
 use crate::park;
 use crate::task::Reason;
@@ -202,7 +203,7 @@ impl Once {
             let next = me | (word & WAITERS);
             if self.word.compare_exchange(word, next, AcqRel, Relaxed).is_ok() {
                 let mut run = Run { once: self, me, set_to: POISONED };
-                park::shielded(|| f(&OnceState { poisoned }));
+                current::waits().shielded(|| f(&OnceState { poisoned }));
                 run.set_to = COMPLETE;
                 return;
             }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{LockResult, PoisonError};
 use std::thread;
 
-use crate::park;
+use crate::unwind;
 
 /// Whether a lock is poisoned.
 pub(super) struct Flag(AtomicBool);
@@ -24,9 +24,9 @@ impl Before {
     #[inline(always)]
     pub(super) fn now() -> Before {
         let unwinding = thread::panicking();
-        if !unwinding && park::is_thrown() {
+        if !unwinding && unwind::is_thrown() {
             // User code caught what was thrown: the mark is stale.
-            park::not_thrown();
+            unwind::not_thrown();
         }
         Before(unwinding)
     }
@@ -49,7 +49,7 @@ impl Flag {
     /// Marks the lock if the guard that is being dropped, made `before`, is dropped by a panic.
     #[inline(always)]
     pub(super) fn guard_dropped(&self, before: Before) {
-        if thread::panicking() && !before.0 && !park::is_thrown() {
+        if thread::panicking() && !before.0 && !unwind::is_thrown() {
             self.0.store(true, Relaxed);
         }
     }

@@ -5,9 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::Instant;
 
-use crate::clock;
 use crate::current;
 use crate::loom::{Mutex, MutexGuard, const_fn};
+use crate::park::{Left, Woken};
 use crate::task::{Reason, Wake};
 use crate::waiters::{List, Node, Place, Waiter};
 
@@ -109,8 +109,7 @@ impl<P: Copy, S> Queue<P, S> {
         let stay = Stay { queue: self, node: &node, left };
         linked();
         while waiter.claimed().is_none() {
-            waiter.park_or_leave(reason, deadline, || stay.leave());
-            if deadline.is_some_and(|at| clock::now() >= at) && stay.leave() {
+            if waiter.park(reason, deadline, || stay.leave()) == Woken::TimedOut {
                 std::mem::forget(stay);
                 return None;
             }
@@ -140,22 +139,22 @@ struct Stay<'a, P: Copy, S, L: Fn(Locked<'_, P, S>)> {
 }
 
 impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Stay<'_, P, S, L> {
-    /// Takes the wait back; `false`: it was claimed before, or taken back.
+    /// Takes the wait back, unless it was claimed before, or taken back.
     #[cold]
-    fn leave(&self) -> bool {
+    fn leave(&self) -> Left {
         let mut locked = self.queue.lock();
         // SAFETY: it was linked to this list.
         let waited = unsafe { locked.0.list.remove(self.node) };
         if waited {
             (self.left)(locked);
         }
-        waited
+        Left::if_withdrawn(waited)
     }
 }
 
 impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Drop for Stay<'_, P, S, L> {
     fn drop(&mut self) {
-        self.leave();
+        let _ = self.leave();
     }
 }
 
@@ -226,8 +225,8 @@ impl Wakes {
         let Some(first) = self.first else { return };
         match current::core() {
             Some(core) if !self.others.is_empty() => {
-                first.give_later(core);
-                self.others.into_iter().for_each(|wake| wake.give_later(core));
+                first.give_last(core);
+                self.others.into_iter().for_each(|wake| wake.give_last(core));
             }
             _ => {
                 first.give();

@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::holder::{self, WAITERS};
 use super::queue::Queue;
 use crate::loom::{AtomicU64, const_fn};
-use crate::park;
 use crate::task::Reason;
+use crate::{current, park};
 
 pub(super) struct RawMutex {
     word: AtomicU64,
@@ -42,7 +42,7 @@ impl RawMutex {
     pub(super) fn lock_again(&self) {
         let me = holder::me();
         if !self.take(me) {
-            park::shielded(|| self.lock_slow(me));
+            current::waits().shielded(|| self.lock_slow(me));
         }
     }
 

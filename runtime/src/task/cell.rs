@@ -7,7 +7,6 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-use super::boundary::Boundary;
 use super::cold::{Cold, Meta};
 use super::handle::Task;
 use super::inbox::Linked;
@@ -15,9 +14,10 @@ use super::memory;
 use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::{Completed, Word};
+use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::{self, SizeClass, Stack};
-use crate::unwind::{self, Payload};
+use crate::unwind::{self, Destination, Payload, Throw};
 
 /// Where a started task is. The owner's alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,14 +42,10 @@ impl Flags {
     pub(crate) const CANCEL: u8 = 1 << 2;
     /// A boundary of the task has expired.
     pub(crate) const EXPIRED: u8 = 1 << 3;
-    /// The task waits in the middle of its unwinding.
-    pub(crate) const UNWINDING: u8 = 1 << 4;
     /// The panic hook has reported a panic of the task.
-    pub(crate) const REPORTED: u8 = 1 << 5;
-    /// The unwinding under way was thrown by the runtime; or was, and what was thrown is kept.
-    pub(crate) const THROWN: u8 = 1 << 6;
+    pub(crate) const REPORTED: u8 = 1 << 4;
     /// The task's body panicked.
-    pub(crate) const PANICKED: u8 = 1 << 7;
+    pub(crate) const PANICKED: u8 = 1 << 5;
 
     /// Those that take a park, or a return from it, off the fast path.
     pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED;
@@ -89,7 +85,8 @@ pub(crate) struct Header {
     /// Which runtime it belongs to.
     pub(crate) home: u32,
     pub(crate) kind: Kind,
-    pub(crate) boundary: Cell<*const Boundary>,
+    /// The boundaries that the task has open.
+    pub(crate) waits: Waits,
     pub(crate) live_prev: Cell<*const Header>,
     pub(crate) live_next: Cell<*const Header>,
     pub(crate) joiner: Cell<*const ()>,
@@ -126,6 +123,11 @@ impl Header {
     #[inline(always)]
     pub(crate) fn clear(&self, flag: u8) {
         self.flags.set(self.flags.get() & !flag);
+    }
+
+    /// Whether a cancel or an expiry is to be thrown at the task, and no shield hides it.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.has(Flags::CANCEL | Flags::EXPIRED) && self.waits.is_due(self.has(Flags::CANCEL))
     }
 
     /// Brings into the cache what a switch to the task touches of its header. Any address will do.
@@ -306,7 +308,7 @@ where
         (&raw mut (*header).home).write(created.home);
         (&raw mut (*header).stack).write(UnsafeCell::new(None));
         (&raw mut (*header).depth).write(Cell::new(0));
-        (&raw mut (*header).boundary).write(Cell::new(std::ptr::null()));
+        (&raw mut (*header).waits).write(Waits::new());
         (&raw mut (*header).live_prev).write(Cell::new(std::ptr::null()));
         (&raw mut (*header).live_next).write(Cell::new(std::ptr::null()));
         (&raw mut (*header).joiner).write(Cell::new(std::ptr::null()));
@@ -385,7 +387,7 @@ unsafe fn execute<F: FnOnce() -> T, T>(task: *const Header, cancelled: bool) -> 
     // The result is written where it stays: moved there through other frames, it costs a stall.
     let ended = unwind::catch(|| {
         if cancelled {
-            never_run(header, closure);
+            never_run(closure);
             // SAFETY: as above; the stage is empty.
             return unsafe { stage.write(Stage::Ended(End::Cancelled)) };
         }
@@ -406,17 +408,31 @@ unsafe fn execute<F: FnOnce() -> T, T>(task: *const Header, cancelled: bool) -> 
 
 /// Drops the closure of a task that was cancelled before its start as an unwinding would, thrown at
 /// its first step: so that destructors may wait, and their I/O does not hang.
-fn never_run<F>(header: &Header, closure: F) {
+fn never_run<F>(closure: F) {
     let _closure = closure;
     if std::mem::needs_drop::<F>() && cfg!(panic = "unwind") {
-        header.set(Flags::THROWN);
-        std::panic::resume_unwind(Box::new(super::boundary::Throw::CANCEL));
+        Throw::raise(Destination::Root);
+    }
+}
+
+/// What an unwinding that left a task means: `Err` with it if the task was cancelled, else its panic.
+///
+/// One that user code kept and raised again when its boundary was gone, or in another task, is a
+/// panic like any other, and no longer one that a boundary could take for its own.
+pub(crate) fn panic_of(task: &Header, payload: Payload) -> Result<Payload, Payload> {
+    if !unwind::is_throw(&*payload) {
+        unwind::not_thrown();
+        Ok(payload)
+    } else if task.word.is_cancelled() {
+        Err(payload)
+    } else {
+        Ok(Box::new("the unwinding of a cancel or a timeout was raised again after its end"))
     }
 }
 
 /// What an unwinding that reached the root of its task means.
 fn root<T>(header: &Header, payload: Payload) -> End<T> {
-    match super::boundary::panic_of(header, payload) {
+    match panic_of(header, payload) {
         Err(_) => End::Cancelled,
         Ok(payload) => {
             header.set(Flags::PANICKED);

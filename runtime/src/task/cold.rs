@@ -77,8 +77,6 @@ pub(crate) struct Meta {
     pub(crate) parent: Option<Parent>,
     cause: OnceLock<Cause>,
     locals: Locals,
-    /// The number of what was thrown at it last.
-    last_throw: Cell<u64>,
 }
 
 impl Meta {
@@ -156,14 +154,6 @@ impl Header {
 
     pub(crate) fn cause(&self) -> Option<Cause> {
         self.meta()?.cause.get().copied()
-    }
-
-    pub(crate) fn last_throw(&self) -> u64 {
-        self.meta().map_or(0, |meta| meta.last_throw.get())
-    }
-
-    pub(crate) fn set_last_throw(&self, number: u64) {
-        self.cold.content().last_throw.set(number);
     }
 
     /// The task's values of task-locals. By the task itself.

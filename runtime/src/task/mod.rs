@@ -21,13 +21,13 @@
 //!
 //! | field | who |
 //! |---|---|
-//! | `run`, `flags`, `reason`, `stack`, `boundary`, `live` links, `timers` | the owner's thread; before the claim nobody |
+//! | `run`, `flags`, `reason`, `stack`, `waits`, `live` links, `timers` | the owner's thread; before the claim nobody |
 //! | `link` | whoever set LINK on a STARTED task, until the owner has drained it; then the owner |
 //! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
 //! | `class`, `depth` | whoever holds the queue's reference, then as `run` |
 //! | the closure | whoever claimed the task |
 //! | the result | written by whoever completes the task, before DONE; after that the join handle's holder, or who found HANDLE clear |
-//! | `cold` | its cause: whoever cancels the task, once; its span: whoever claimed the task; its locals, its last throw: as `run` |
+//! | `cold` | its cause: whoever cancels the task, once; its span: whoever claimed the task; its locals: as `run` |
 //! | all else | immutable |
 //!
 //! # Transitions
@@ -60,7 +60,6 @@
 //! - *The inbox of a worker that ended*: it has no tasks, so no link can be on its way; see
 //!   [`mailbox`].
 
-pub(crate) mod boundary;
 mod cell;
 mod cold;
 mod handle;
@@ -74,7 +73,7 @@ mod reference;
 mod unparker;
 pub(crate) mod word;
 
-pub(crate) use cell::{Created, End, Flags, Header, Kind, Run, Spawned, create};
+pub(crate) use cell::{Created, End, Flags, Header, Kind, Run, Spawned, create, panic_of};
 pub(crate) use cold::{Cause, CauseKind, Meta, Parent};
 pub(crate) use handle::{Naming, panic_lost, report_panic, set_on_lost_panic};
 pub use handle::{Task, TaskId};

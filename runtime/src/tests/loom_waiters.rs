@@ -9,6 +9,7 @@ use loom::thread;
 
 use crate::clock;
 use crate::loom::{Mutex, MutexGuard};
+use crate::park::Left;
 use crate::task::Reason;
 use crate::waiters::{List, Node, Waiter};
 
@@ -83,7 +84,8 @@ impl Pot {
             Link { pot: self, node: &node }
         };
         while waiter.claimed().is_none() && deadline.is_none_or(|at| clock::now() < at) {
-            waiter.park(Reason::Park, deadline);
+            let _ = waiter
+                .park(Reason::Park, deadline, || Left::if_withdrawn(waiter.claimed().is_none()));
         }
         link.leave()
     }
@@ -127,7 +129,8 @@ fn take_either(pots: &[Pot; 2], deadline: Option<Instant>) -> Option<usize> {
         }
     }
     while waiter.claimed().is_none() && deadline.is_none_or(|at| clock::now() < at) {
-        waiter.park(Reason::Park, deadline);
+        let _ =
+            waiter.park(Reason::Park, deadline, || Left::if_withdrawn(waiter.claimed().is_none()));
     }
     let granted: Vec<bool> = links.iter().map(Link::leave).collect();
     let arm = waiter.claimed()? as usize;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::current;
-use crate::park;
+use crate::park::{self, Woken};
 use crate::task::Reason;
 
 pub use interval::{Interval, MissedTicks, interval};
@@ -67,7 +67,7 @@ pub fn sleep_until(deadline: Instant) {
 
 /// Whether this is a plain thread that nothing bounds.
 fn is_free_thread() -> bool {
-    current::task().is_none() && park::innermost().is_null()
+    current::task().is_none() && current::thread_waits().are_free()
 }
 
 /// `None`: for ever, or until the task is cancelled.
@@ -75,10 +75,5 @@ fn sleep_within(deadline: Option<Instant>) {
     if deadline.is_some_and(|at| clock::now() >= at) {
         return park::yield_now();
     }
-    loop {
-        park::park(Reason::Sleep, deadline);
-        if deadline.is_some_and(|at| clock::now() >= at) {
-            return;
-        }
-    }
+    while park::pause(Reason::Sleep, deadline) != Woken::TimedOut {}
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::boundary::Boundary;
 use crate::clock;
+use crate::current;
 use crate::park;
 use crate::unwind::Unwinds;
 
@@ -204,5 +206,5 @@ pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elap
 /// # std::io::Result::Ok(())
 /// ```
 pub fn io_deadline<T>(deadline: Instant, f: impl FnOnce() -> T) -> T {
-    park::with_io_deadline(deadline, f)
+    current::waits().within(&Boundary::io_deadline(deadline), f)
 }

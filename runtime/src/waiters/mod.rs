@@ -31,7 +31,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Instant;
 
 use crate::loom::AtomicU32;
-use crate::park;
+use crate::park::{self, Left, Woken};
 use crate::task::{Reason, Target, Wake};
 
 pub(crate) use select::{Aim, ArmNode, Limit, choose};
@@ -77,51 +77,37 @@ impl Waiter {
         self.claimed.load(Acquire).checked_sub(1)
     }
 
-    /// Parks once, on a task or a thread. Nothing is thrown once the wait is claimed.
+    /// Parks once, as [`park::park`]; whoever loops around it looks at the claim each time.
     #[inline(always)]
-    pub(crate) fn park(&self, reason: Reason, deadline: Option<Instant>) {
-        self.park_or_leave(reason, deadline, || self.claimed().is_none());
-    }
-
-    /// As [`Waiter::park`], for a wait that cannot be undone once it has been claimed: before
-    /// anything is thrown, `leave` takes the wait back, or says with `false` that it was too late.
-    #[inline(always)]
-    pub(crate) fn park_or_leave(
+    pub(crate) fn park(
         &self,
         reason: Reason,
         deadline: Option<Instant>,
-        leave: impl Fn() -> bool,
-    ) {
-        let done = || self.claimed().is_some();
-        park::park_record_or_leave(&self.target, reason, deadline, done, leave);
-    }
-
-    /// Parks once, and nothing is thrown: for a claimed wait whose grant is still being made.
-    pub(crate) fn park_uncut(&self) {
-        let reason = Reason::Children;
-        park::park_record(&self.target, reason, None, || false);
+        leave: impl Fn() -> Left,
+    ) -> Woken {
+        park::park(&self.target, reason, deadline, leave)
     }
 
     pub(crate) fn is_task(&self) -> bool {
         matches!(self.target, Target::Task(_))
     }
 
-    /// As [`Waiter::park_or_leave`], on a plain thread that also waits for descriptors; `true`: one
-    /// of them has an event.
+    /// As [`Waiter::park`], on a plain thread that also waits for descriptors; `true`: one of them
+    /// has an event.
     pub(crate) fn park_polling(
         &self,
         polled: &[(RawFd, i16)],
         deadline: Option<Instant>,
-        leave: impl Fn() -> bool,
-    ) -> bool {
+        leave: impl Fn() -> Left,
+    ) -> (Woken, bool) {
         let Target::Thread(parker) = &self.target else {
             unreachable!("a task's descriptors are its worker's to poll")
         };
-        park::throw_in_thread_or_stay(&leave);
-        let expiry = park::next_expiry();
-        let ready = poll::park(parker, polled, deadline.into_iter().chain(expiry).min());
-        park::throw_in_thread_or_stay(&leave);
-        ready
+        let mut ready = false;
+        let woken = park::park_thread_by(deadline, &leave, |until| {
+            ready = poll::park(parker, polled, until);
+        });
+        (woken, ready)
     }
 
     /// What wakes the waiting side.

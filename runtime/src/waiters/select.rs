@@ -56,7 +56,7 @@ use std::time::{Duration, Instant};
 use super::Waiter;
 use crate::clock;
 use crate::current;
-use crate::park;
+use crate::park::{self, Left, Woken};
 use crate::task::Reason;
 use crate::unwind::AbortIfPanic;
 
@@ -360,17 +360,13 @@ fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Op
         if let Some(number) = waiter.claimed() {
             break number as usize;
         }
-        let leave = || waiter.claim(NOBODY);
-        let ready = if polled.is_empty() {
-            waiter.park_or_leave(reason, deadline, leave);
-            false
+        let leave = || Left::if_withdrawn(waiter.claim(NOBODY));
+        let (woken, ready) = if polled.is_empty() {
+            (waiter.park(reason, deadline, leave), false)
         } else {
             waiter.park_polling(&polled, deadline, leave)
         };
-        let over = ready
-            || deadline.is_some_and(|at| clock::now() >= at)
-            || reason == Reason::SelectIo && park::refuses_io();
-        if over && waiter.claim(NOBODY) {
+        if woken != Woken::Perhaps || ready && waiter.claim(NOBODY) {
             return None;
         }
     };

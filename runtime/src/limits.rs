@@ -92,8 +92,9 @@ pub(crate) const HAND_OVER_PATIENCE: std::time::Duration = std::time::Duration::
 /// costs a system call.
 pub(crate) const STACK_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// Events taken from the poll at once.
-pub(crate) const EVENTS_MAX: usize = 1024;
+/// Events taken from the poll at once: so few that what their tasks touch is still in the cache when
+/// the tasks run. With 1 024 at once an echo over 1 000 connections was 3 to 5 % slower.
+pub(crate) const EVENTS_MAX: usize = 128;
 
 /// The first pause of `incoming` after an error that lasts, such as a lack of descriptors. It
 /// doubles with each error in a row, up to [`ACCEPT_PAUSE_MAX`]: both are Go's.

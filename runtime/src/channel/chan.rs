@@ -13,7 +13,7 @@ use crate::loom::AtomicUsize;
 use crate::park::{self, Left, Woken};
 use crate::task::{Reason, Wake};
 use crate::unwind;
-use crate::waiters::{Limit, Node, Waiter};
+use crate::waiters::{Limit, Listed, Node, Stay, Waiter};
 
 /// Why an operation has ended without a message's passing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,23 +86,23 @@ impl<T> Chan<T> {
     ) -> Result<(), (T, Failure)> {
         let waiter = Waiter::solo();
         let node = Node::new(&waiter, 0, Slot::sender(message));
-        // SAFETY: `link` unlinks it before node and waiter go, unless it was chosen.
+        // SAFETY: `stay` unlinks it before node and waiter go, unless it was chosen.
         unsafe { state.sending.push_back(&node) };
         drop(state);
-        let link = Link { chan: self, node: &node, side: Side::Sending };
+        let stay = Stay::new(Sending(self), &node);
         // SAFETY: slots have their own way to be shared.
         let slot = unsafe { node.shared() };
         let failure = loop {
-            let woken = waiter.park(Reason::Send, deadline, || link.leave());
+            let woken = waiter.park(Reason::Send, deadline, || stay.leave());
             if slot.stage() == Stage::Taken {
-                std::mem::forget(link);
+                stay.end();
                 return Ok(());
             }
-            if let Some(failure) = link.look(&waiter, slot, woken) {
+            if let Some(failure) = self.look(&waiter, slot, woken) {
                 break failure;
             }
         };
-        std::mem::forget(link);
+        stay.end();
         if slot.stage() == Stage::Taken {
             return Ok(());
         }
@@ -164,27 +164,44 @@ impl<T> Chan<T> {
     ) -> Result<Option<T>, Failure> {
         let waiter = Waiter::solo();
         let node = Node::new(&waiter, 0, Slot::receiver());
-        // SAFETY: `link` unlinks it before node and waiter go, unless it was chosen.
+        // SAFETY: `stay` unlinks it before node and waiter go, unless it was chosen.
         unsafe { state.receiving.push_back(&node) };
         drop(state);
-        let link = Link { chan: self, node: &node, side: Side::Receiving };
+        let stay = Stay::new(Receiving(self), &node);
         // SAFETY: slots have their own way to be shared.
         let slot = unsafe { node.shared() };
         let failure = loop {
-            let woken = waiter.park(Reason::Receive, deadline, || link.leave());
+            let woken = waiter.park(Reason::Receive, deadline, || stay.leave());
             if slot.stage() == Stage::Full {
                 break None;
             }
-            if let Some(failure) = link.look(&waiter, slot, woken) {
+            if let Some(failure) = self.look(&waiter, slot, woken) {
                 break failure;
             }
         };
-        std::mem::forget(link);
+        stay.end();
         match failure {
             Some(failure) => Err(failure),
             // SAFETY: the slot is settled.
             None => Ok(unsafe { slot.take() }),
         }
+    }
+
+    /// After a wake that brought no message: `None`: wait on; `Some(None)`: the slot is settled and
+    /// says more.
+    #[cold]
+    #[inline(never)]
+    fn look(&self, waiter: &Waiter, slot: &Slot<T>, woken: Woken) -> Option<Option<Failure>> {
+        if woken == Woken::TimedOut {
+            return Some(Some(Failure::Time));
+        }
+        if slot.stage() == Stage::Waiting {
+            waiter.claimed()?;
+            // Whoever chose it is just writing, under the lock.
+            drop(self.lock());
+        }
+        await_promise(waiter, slot);
+        Some((slot.stage() == Stage::Closed).then_some(Failure::Closed))
     }
 
     /// Waits for the message of a promiser that was chosen for this receiver; `None`: it was not
@@ -340,52 +357,23 @@ pub(super) fn await_promise<T>(waiter: &Waiter, slot: &Slot<T>) {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Side {
-    Sending,
-    Receiving,
-}
+/// Where those wait who have a message.
+struct Sending<'a, T>(&'a Chan<T>);
 
-/// A node's stay in its list.
-struct Link<'a, T> {
-    chan: &'a Chan<T>,
-    node: &'a SlotNode<T>,
-    side: Side,
-}
+/// Where those wait who want one.
+struct Receiving<'a, T>(&'a Chan<T>);
 
-impl<T> Link<'_, T> {
-    /// Ends the stay, unless the node was chosen: then its slot is settled or promised.
-    fn leave(&self) -> Left {
-        let mut state = self.chan.lock();
-        let list = match self.side {
-            Side::Sending => &mut state.sending,
-            Side::Receiving => &mut state.receiving,
-        };
+impl<T> Listed<Slot<T>> for Sending<'_, T> {
+    fn remove(&self, node: &SlotNode<T>) -> bool {
         // SAFETY: the node was linked to this list.
-        Left::if_withdrawn(unsafe { list.remove(self.node) })
-    }
-
-    /// After a wake that brought no message: `None`: wait on; `Some(None)`: the slot is settled and
-    /// says more.
-    #[cold]
-    #[inline(never)]
-    fn look(&self, waiter: &Waiter, slot: &Slot<T>, woken: Woken) -> Option<Option<Failure>> {
-        if woken == Woken::TimedOut {
-            return Some(Some(Failure::Time));
-        }
-        if slot.stage() == Stage::Waiting {
-            waiter.claimed()?;
-            // Whoever chose it is just writing, under the lock.
-            drop(self.chan.lock());
-        }
-        await_promise(waiter, slot);
-        Some((slot.stage() == Stage::Closed).then_some(Failure::Closed))
+        unsafe { self.0.lock().sending.remove(node) }
     }
 }
 
-impl<T> Drop for Link<'_, T> {
-    fn drop(&mut self) {
-        let _ = self.leave();
+impl<T> Listed<Slot<T>> for Receiving<'_, T> {
+    fn remove(&self, node: &SlotNode<T>) -> bool {
+        // SAFETY: the node was linked to this list.
+        unsafe { self.0.lock().receiving.remove(node) }
     }
 }
 

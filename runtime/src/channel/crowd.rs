@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::lock::{Guard, Lock};
 use crate::current;
-use crate::park::{Left, Woken};
+use crate::park::Woken;
 use crate::task::Reason;
-use crate::waiters::{ArmNode, List, Node, Place, Waiter};
+use crate::waiters::{ArmNode, List, Listed, Node, Place, Stay, Waiter};
 
 /// A state with a list of those who wait for what is newer than the number that their node carries.
 pub(super) trait Crowd {
@@ -45,7 +45,7 @@ pub(super) fn wait<S: Crowd>(
     // SAFETY: `stay` unlinks it before node and waiter go.
     unsafe { state.waiting().push_back(&node) };
     drop(state);
-    let stay = Stay { lock, node: &node };
+    let stay = Stay::new(lock, &node);
     while waiter.claimed().is_none() {
         if waiter.park(Reason::Receive, deadline, || stay.leave()) == Woken::TimedOut {
             return false;
@@ -54,22 +54,10 @@ pub(super) fn wait<S: Crowd>(
     true
 }
 
-/// A node's stay in its list.
-struct Stay<'a, S: Crowd> {
-    lock: &'a Lock<S>,
-    node: &'a Node<u64>,
-}
-
-impl<S: Crowd> Stay<'_, S> {
-    fn leave(&self) -> Left {
+impl<S: Crowd> Listed<u64> for &Lock<S> {
+    fn remove(&self, node: &Node<u64>) -> bool {
         // SAFETY: the node was linked to this list.
-        Left::if_withdrawn(unsafe { self.lock.lock().waiting().remove(self.node) })
-    }
-}
-
-impl<S: Crowd> Drop for Stay<'_, S> {
-    fn drop(&mut self) {
-        let _ = self.leave();
+        unsafe { self.lock().waiting().remove(node) }
     }
 }
 

@@ -264,7 +264,9 @@ impl<T> State<T> {
 fn claim<'a, T>(list: &mut List<Slot<T>>) -> Option<(&'a SlotNode<T>, Wake)> {
     let here = current::here();
     loop {
-        let (node, wake) = list.claim_node(here)?;
+        let node = list.claim_node()?;
+        // SAFETY: the waiter cannot leave before its slot is settled, or the lock is let go of.
+        let wake = unsafe { node.wake(here) };
         // SAFETY: chosen and not settled; slots have their own way to be shared.
         let slot = unsafe { node.shared() };
         if slot.role != Role::Watcher {

@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Instant;
 
-use super::source::{side, timed_out};
+use super::source::timed_out;
 use super::{Direction, Driver, Source, driver, thread};
-use crate::waiters::{Arm, ArmNode, Choice, LocalNode, Place};
+use crate::waiters::{Arm, ArmNode, Choice, Node, Place};
 use crate::{cancel, clock, current, park};
 
 /// A wait for readiness in `select!`.
@@ -16,7 +16,7 @@ use crate::{cancel, clock, current, park};
 pub struct ReadyArm<'a> {
     source: &'a Source,
     direction: Direction,
-    node: ArmNode<LocalNode>,
+    node: ArmNode<Node<()>>,
     /// The driver's turn in which the source was found not ready.
     looked: Cell<u64>,
     /// Why it could not be waited for.
@@ -73,26 +73,24 @@ unsafe impl Choice for ReadyArm<'_> {
         if current::task().is_none() {
             return false;
         }
-        let driver = driver().expect("a worker with tasks has a driver");
-        let index = match self.source.place(driver) {
-            Ok(index) => index,
+        let registered = match self.source.register(self.direction) {
+            Ok(registered) => registered,
             Err(error) => return self.fail(error),
         };
         // SAFETY: an arm that is to be linked is linked nowhere.
-        let node = unsafe { self.node.make(LocalNode::new(place.waiter, place.arm)) };
-        let slots = driver.slots.borrow();
-        let side = side(&slots[index], self.direction);
-        // SAFETY: the slot is boxed and stays while the source is borrowed; whoever links arms
-        // unlinks them before they and the waiter go, also by unwinding.
-        std::mem::forget(unsafe { node.link(&side.waiters) });
+        let node = unsafe { self.node.make(Node::new(place.waiter, place.arm, ())) };
+        // SAFETY: whoever links arms unlinks them before they and the waiter go, also by unwinding.
+        registered.side(|side| unsafe { side.link(node) });
         // The attempt of another arm may have waited for a promised message. The edge may have come
         // meanwhile, and found nobody.
-        self.looked.get() != driver.turns() && self.is_ready()
+        self.looked.get() != registered.driver.turns() && self.is_ready()
     }
 
     fn unlink(&self) {
-        if let Some(node) = self.node.get() {
-            node.unlink();
+        if let Some(node) = self.node.get()
+            && let Some(registered) = self.source.place(self.direction)
+        {
+            registered.side(|side| side.unlink(node));
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Each worker has a [`Driver`] with its own poll. A descriptor is registered once with each worker
 //! that waits on it, edge-triggered and for both directions, at the first wait; its slot holds the
-//! lists of those who wait. All of a slot is touched by the driver's thread alone. The reactor ends
-//! in unparkers: it runs nothing, and knows no queue.
+//! lists of the tasks that wait. All of a slot is touched by the driver's thread alone, whose tasks
+//! they are, so an event queues them directly. Plain threads use `poll(2)`.
 
 mod arm;
 mod source;
@@ -12,6 +12,7 @@ mod thread;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -24,7 +25,8 @@ use slab::Slab;
 use crate::current::{self, Core};
 use crate::limits::EVENTS_MAX;
 use crate::task::mailbox::{Mailbox, Message, Notifier};
-use crate::waiters::LocalList;
+use crate::waiters::{List, Listed, Node};
+use crate::wake;
 
 pub use arm::{Readiness, ReadyArm};
 pub(crate) use source::{Direction, Source};
@@ -37,8 +39,8 @@ const WAKER: Token = Token(usize::MAX);
 pub(crate) struct Driver {
     poll: RefCell<Poll>,
     events: RefCell<Events>,
-    slots: RefCell<Slab<Box<Slot>>>,
-    uses: Cell<u32>,
+    slots: RefCell<Slab<Slot>>,
+    uses: Cell<Generation>,
     turns: Cell<u64>,
     remote: Arc<Remote>,
 }
@@ -51,19 +53,22 @@ pub(crate) struct Remote {
     id: u64,
 }
 
-/// One descriptor, as one worker waits on it.
+/// One descriptor, as one worker waits on it. It fills one cache line, also as an entry of a slab,
+/// which marks vacant ones by the zero that `generation` never is.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Slot {
     /// Tells this use of the slot from earlier ones, whose events may still come.
-    generation: u32,
+    generation: Generation,
     read: Side,
     write: Side,
 }
 
 /// One direction of a descriptor.
-#[derive(Debug)]
+#[derive(Default)]
 pub(crate) struct Side {
-    waiters: LocalList,
+    /// Tasks of the driver's worker. The list is taken out while it is used, and put back.
+    waiters: Cell<List<()>>,
     /// The last transfer was short: the kernel has no more until the next event.
     used_up: Cell<bool>,
     /// The event said closed or failed, which stays so: nothing is ever used up again.
@@ -71,20 +76,76 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    fn new() -> Side {
-        Side { waiters: LocalList::new(), used_up: Cell::new(false), ended: Cell::new(false) }
-    }
-
+    /// Acts on an event: queues the tasks that wait for it.
     fn ready(&self, core: &Core, ended: bool) {
         self.used_up.set(false);
         if ended {
             self.ended.set(true);
         }
-        while let Some(fired) = self.waiters.fire_first(Some(core.mailbox.id())) {
-            if let Some(wake) = fired {
-                wake.give_last(core);
-            }
+        let mut waiters = self.waiters.take();
+        while let Some(node) = waiters.claim_node() {
+            // SAFETY: those who wait are tasks of this worker, which is not running any of them: so
+            // the waiter is there, and its task is alive.
+            wake::queue_last(core, unsafe { &*node.task() });
         }
+        self.waiters.set(waiters);
+    }
+
+    /// Links the node of a task of the driver's worker.
+    ///
+    /// # Safety
+    ///
+    /// As [`List::push_back`].
+    unsafe fn link(&self, node: &Node<()>) {
+        let mut waiters = self.waiters.take();
+        // SAFETY: the caller's promise.
+        unsafe { waiters.push_back(node) };
+        self.waiters.set(waiters);
+    }
+
+    /// Takes a node out that was linked here; `false`: it has been taken out before.
+    fn unlink(&self, node: &Node<()>) -> bool {
+        let mut waiters = self.waiters.take();
+        // SAFETY: the node was linked to this list.
+        let linked = unsafe { waiters.remove(node) };
+        self.waiters.set(waiters);
+        linked
+    }
+}
+
+impl Slot {
+    fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Read => &self.read,
+            Direction::Write => &self.write,
+        }
+    }
+}
+
+/// A direction of a descriptor that is registered with this thread's driver.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    driver: &'static Driver,
+    index: usize,
+    direction: Direction,
+}
+
+impl Place {
+    /// Hands the side to `f`, which neither waits nor registers anything.
+    fn side<R>(self, f: impl FnOnce(&Side) -> R) -> R {
+        f(self.driver.slots.borrow()[self.index].side(self.direction))
+    }
+}
+
+impl Listed<()> for Place {
+    fn remove(&self, node: &Node<()>) -> bool {
+        self.side(|side| side.unlink(node))
+    }
+}
+
+impl fmt::Debug for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Side").field("used_up", &self.used_up).finish_non_exhaustive()
     }
 }
 
@@ -124,7 +185,7 @@ impl Driver {
             poll: RefCell::new(poll),
             events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
             slots: RefCell::new(Slab::new()),
-            uses: Cell::new(0),
+            uses: Cell::new(Generation::MIN),
             turns: Cell::new(0),
             remote,
         };
@@ -177,10 +238,11 @@ impl Driver {
         self.turns.get()
     }
 
-    fn register(&self, fd: BorrowedFd<'_>) -> io::Result<(usize, u32)> {
+    fn register(&self, fd: BorrowedFd<'_>) -> io::Result<(usize, Generation)> {
         use std::os::fd::AsRawFd;
-        let generation = self.uses.get().wrapping_add(1) & GENERATION_MASK;
-        self.uses.set(generation);
+        let generation = self.uses.get();
+        let next = generation.get() % GENERATION_MAX + 1;
+        self.uses.set(Generation::new(next).unwrap_or(Generation::MIN));
         let mut slots = self.slots.borrow_mut();
         let entry = slots.vacant_entry();
         let index = entry.key();
@@ -192,11 +254,11 @@ impl Driver {
         let raw = fd.as_raw_fd();
         let poll = self.poll.borrow();
         poll.registry().register(&mut SourceFd(&raw), pack(index, generation)?, interest)?;
-        entry.insert(Box::new(Slot { generation, read: Side::new(), write: Side::new() }));
+        entry.insert(Slot { generation, read: Side::default(), write: Side::default() });
         Ok((index, generation))
     }
 
-    fn free(&self, index: usize, generation: u32) {
+    fn free(&self, index: usize, generation: Generation) {
         let mut slots = self.slots.borrow_mut();
         if slots.get(index).is_some_and(|slot| slot.generation == generation) {
             slots.remove(index);
@@ -225,7 +287,7 @@ impl Remote {
     }
 
     /// Takes a descriptor out of the poll, from any thread, before it is closed.
-    fn forget(&self, fd: RawFd, index: usize, generation: u32) {
+    fn forget(&self, fd: RawFd, index: usize, generation: Generation) {
         // An error means that it is no longer there.
         if let Some(driver) = driver().filter(|driver| driver.remote.id == self.id) {
             let _ = driver.poll.borrow().registry().deregister(&mut SourceFd(&fd));
@@ -246,7 +308,7 @@ impl Remote {
 struct Freed {
     driver: u64,
     index: usize,
-    generation: u32,
+    generation: Generation,
 }
 
 impl Message for Freed {
@@ -265,16 +327,20 @@ fn driver() -> Option<&'static Driver> {
     unsafe { driver.as_ref() }
 }
 
-const GENERATION_BITS: u32 = 31;
-const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
+type Generation = NonZeroU32;
 
-fn pack(index: usize, generation: u32) -> io::Result<Token> {
+/// So that no token is the [`WAKER`]'s.
+const GENERATION_MAX: u32 = u32::MAX >> 1;
+
+const _: () = assert!(size_of::<Slot>() == 64 && size_of::<Option<Slot>>() == 64);
+
+fn pack(index: usize, generation: Generation) -> io::Result<Token> {
     let index = u32::try_from(index)
         .map_err(|_| io::Error::other("more descriptors than a worker can wait on"))?;
-    Ok(Token(((generation as usize) << 32) | index as usize))
+    Ok(Token(((generation.get() as usize) << 32) | index as usize))
 }
 
-fn unpack(token: Token) -> Option<(usize, u32)> {
-    let generation = u32::try_from(token.0 >> 32).ok()?;
+fn unpack(token: Token) -> Option<(usize, Generation)> {
+    let generation = u32::try_from(token.0 >> 32).ok().and_then(Generation::new)?;
     Some((token.0 & u32::MAX as usize, generation))
 }

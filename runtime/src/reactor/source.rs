@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use super::{Driver, Remote, Side, driver, thread};
+use super::{Driver, Generation, Place, Remote, driver, thread};
 use crate::current;
 use crate::park::{self, Left, Woken};
 use crate::task::Reason;
-use crate::waiters::{LocalNode, Waiter};
+use crate::waiters::{Node, Stay, Waiter};
 use crate::{cancel, clock};
 
 /// What to wait for.
@@ -25,7 +25,7 @@ pub(crate) enum Direction {
 struct Registration {
     remote: Arc<Remote>,
     index: usize,
-    generation: u32,
+    generation: Generation,
 }
 
 /// A descriptor and its registrations. Dropping it takes it out of every poll, then closes it.
@@ -75,30 +75,26 @@ impl Source {
         if deadline.is_some_and(|at| clock::now() >= at) {
             return Err(timed_out());
         }
-        let driver = driver().expect("a worker with tasks has a driver");
-        let index = self.place(driver)?;
+        let place = self.register(direction)?;
         let waiter = Waiter::solo();
-        let node = LocalNode::new(&waiter, 0);
-        let _linked = {
-            let slots = driver.slots.borrow();
-            let side = side(&slots[index], direction);
-            // SAFETY: the slot is boxed, and stays until this source is deregistered, which takes
-            // it mutably or owned, while this borrows it.
-            unsafe { node.link(&side.waiters) }
-        };
+        let node = Node::new(&waiter, 0, ());
+        // SAFETY: node and waiter stay in this frame, which is not left before the node was claimed
+        // or `stay` has unlinked it.
+        place.side(|side| unsafe { side.link(&node) });
+        let stay = Stay::new(place, &node);
         let reason = match direction {
             Direction::Read => Reason::Readable,
             Direction::Write => Reason::Writable,
         };
-        let leave = || Left::if_withdrawn(waiter.claimed().is_none());
-        loop {
-            match waiter.park(reason, deadline, leave) {
-                Woken::Perhaps if waiter.claimed().is_some() => return Ok(()),
+        while waiter.claimed().is_none() {
+            match waiter.park(reason, deadline, || stay.leave()) {
                 Woken::Perhaps => {}
                 Woken::TimedOut => return Err(timed_out()),
                 Woken::Refused => return Err(cancel::error()),
             }
         }
+        stay.end();
+        Ok(())
     }
 
     /// What is thrown at a thread that waits is thrown before and after, for `poll(2)` cannot be.
@@ -120,21 +116,15 @@ impl Source {
     /// Says that a short transfer used the readiness up: the next wait needs no system call first.
     #[inline]
     pub(crate) fn used_up(&self, direction: Direction) {
-        if let Some((driver, index)) = self.placed() {
-            let slots = driver.slots.borrow();
-            let side = side(&slots[index], direction);
-            if !side.ended.get() {
-                side.used_up.set(true);
-            }
+        if let Some(place) = self.place(direction) {
+            place.side(|side| side.used_up.set(!side.ended.get()));
         }
     }
 
     /// Whether a system call now would only say that it would block.
     #[inline]
     pub(crate) fn is_used_up(&self, direction: Direction) -> bool {
-        self.placed().is_some_and(|(driver, index)| {
-            side(&driver.slots.borrow()[index], direction).used_up.get()
-        })
+        self.place(direction).is_some_and(|place| place.side(|side| side.used_up.get()))
     }
 
     /// Asks the kernel whether it is ready, also if it was found used up: an event that says
@@ -142,22 +132,24 @@ impl Source {
     pub(super) fn is_ready_after_all(&self, direction: Direction) -> bool {
         // Of a failed poll the operation itself will say more.
         let ready = thread::is_ready(self.fd(), direction).unwrap_or(true);
-        if ready && let Some((driver, index)) = self.placed() {
-            side(&driver.slots.borrow()[index], direction).used_up.set(false);
+        if ready && let Some(place) = self.place(direction) {
+            place.side(|side| side.used_up.set(false));
         }
         ready
     }
 
-    /// Where this thread's task waits on it, if one did before.
+    /// Where tasks of this thread wait on it, if this is one, and one has waited before.
     #[inline]
-    fn placed(&self) -> Option<(&'static Driver, usize)> {
+    pub(super) fn place(&self, direction: Direction) -> Option<Place> {
         current::task()?;
         let driver = driver()?;
         let first = self.first.get()?;
-        if first.remote.id == driver.remote.id {
-            return Some((driver, first.index));
-        }
-        Some((driver, self.find_other(driver)?))
+        let index = if first.remote.id == driver.remote.id {
+            first.index
+        } else {
+            self.find_other(driver)?
+        };
+        Some(Place { driver, index, direction })
     }
 
     #[cold]
@@ -166,11 +158,12 @@ impl Source {
         others.iter().find(|r| r.remote.id == driver.remote.id).map(|r| r.index)
     }
 
-    /// The slot of this source with this driver; registers it at the first wait.
-    pub(super) fn place(&self, driver: &Driver) -> io::Result<usize> {
-        if let Some((_, index)) = self.placed() {
-            return Ok(index);
+    /// As [`Source::place`], in a task; the source is registered at the first wait.
+    pub(super) fn register(&self, direction: Direction) -> io::Result<Place> {
+        if let Some(place) = self.place(direction) {
+            return Ok(place);
         }
+        let driver = driver().expect("a worker with tasks has a driver");
         let (index, generation) = driver.register(self.fd())?;
         let registration = Registration { remote: driver.remote.clone(), index, generation };
         if let Err(registration) = self.first.set(registration) {
@@ -178,7 +171,7 @@ impl Source {
             others.retain(|other| !other.remote.has_ended());
             others.push(registration);
         }
-        Ok(index)
+        Ok(Place { driver, index, direction })
     }
 
     fn deregister(&mut self) {
@@ -199,13 +192,6 @@ impl Drop for Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").field("fd", &self.fd).finish_non_exhaustive()
-    }
-}
-
-pub(super) fn side(slot: &super::Slot, direction: Direction) -> &Side {
-    match direction {
-        Direction::Read => &slot.read,
-        Direction::Write => &slot.write,
     }
 }
 

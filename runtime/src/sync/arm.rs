@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 
-use super::queue::{Locked, Queue, Seat};
-use crate::waiters::{Arm, Choice, Place};
+use super::queue::{Locked, Queue};
+use crate::waiters::{Arm, ArmNode, Choice, Node, Place};
 
 /// What a wait was granted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,18 +53,18 @@ pub(crate) trait Queued<'a, T, S = ()> {
 #[doc(hidden)]
 pub struct QueueArm<'a, T, S = ()> {
     source: &'a dyn Queued<'a, T, S>,
-    seat: Seat<Grant>,
+    node: ArmNode<Node<Grant>>,
     found: Cell<Option<T>>,
 }
 
 impl<'a, T, S> QueueArm<'a, T, S> {
     pub(crate) fn new(source: &'a dyn Queued<'a, T, S>) -> QueueArm<'a, T, S> {
-        QueueArm { source, seat: Seat::new(), found: Cell::new(None) }
+        QueueArm { source, node: ArmNode::new(), found: Cell::new(None) }
     }
 }
 
-// SAFETY: `link` puts the seat's node into the queue, and does not unwind; `unlink` and `settle` take it
-// out under the queue's lock.
+// SAFETY: `link` puts the node into the queue, and does not unwind; `unlink` and `settle` take it out
+// under the queue's lock.
 unsafe impl<T, S> Choice for QueueArm<'_, T, S> {
     fn attempt(&self) -> bool {
         let found = self.source.attempt();
@@ -82,18 +82,18 @@ unsafe impl<T, S> Choice for QueueArm<'_, T, S> {
         if !self.source.announce(&queue) {
             return true;
         }
-        self.source.queue().link(queue, &self.seat, place, Grant::Had);
+        self.source.queue().link(queue, &self.node, place, Grant::Had);
         false
     }
 
     fn unlink(&self) {
-        if let Some(grant) = self.source.queue().unlink(&self.seat) {
+        if let Some(grant) = self.source.queue().unlink(&self.node) {
             self.source.undo(grant);
         }
     }
 
     fn settle(&self) -> bool {
-        let grant = self.source.queue().unlink(&self.seat);
+        let grant = self.source.queue().unlink(&self.node);
         self.found.set(grant.map(|grant| self.source.granted(grant)));
         grant.is_some()
     }

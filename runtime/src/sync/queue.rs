@@ -1,15 +1,14 @@
 //! The queue of those who wait, and the wait itself: what every primitive here is made of.
 
-use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::current;
 use crate::loom::{Mutex, MutexGuard, const_fn};
-use crate::park::{Left, Woken};
+use crate::park::Woken;
 use crate::task::{Reason, Wake};
-use crate::waiters::{List, Node, Place, Waiter};
+use crate::waiters::{ArmNode, List, Listed, Node, Place, Stay, Waiter};
 
 /// Waits of tasks and threads, oldest first, beside a state of their primitive's. Each carries a `P`:
 /// what it asks for, later what it was granted.
@@ -42,35 +41,35 @@ impl<P: Copy, S> Queue<P, S> {
         Locked(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Links an arm of a `select!` at the queue's end, until [`Queue::unlink`]. It is the arm's seat.
+    /// Links an arm of a `select!` at the queue's end, until [`Queue::unlink`].
     pub(crate) fn link(
         &self,
         mut locked: Locked<'_, P, S>,
-        seat: &Seat<P>,
+        arm: &ArmNode<Node<P>>,
         place: Place<'_>,
         asked: P,
     ) {
-        // SAFETY: the seat is empty, so nobody else is at it; only the arm's own thread fills it.
-        let node = unsafe { &mut *seat.0.get() };
-        let node = &*node.insert(Node::new(place.waiter, place.arm, asked));
+        // SAFETY: an arm that is to be linked is linked nowhere.
+        let node = unsafe { arm.make(Node::new(place.waiter, place.arm, asked)) };
         // SAFETY: whoever links an arm unlinks it before arm and waiter go, and does not move it
         // meanwhile.
         unsafe { locked.0.list.push_back(node) };
     }
 
-    /// Empties a seat; what the arm was granted, if it was by this arm that the wait ended.
-    pub(crate) fn unlink(&self, seat: &Seat<P>) -> Option<P> {
-        // SAFETY: filled and emptied by the arm's own thread, which this is.
-        let node = unsafe { (*seat.0.get()).as_ref() }?;
+    /// Takes an arm's link back, if there is one; what the arm was granted, if it was by this arm that
+    /// the wait ended.
+    pub(crate) fn unlink(&self, arm: &ArmNode<Node<P>>) -> Option<P> {
+        let node = arm.get()?;
         let mut locked = self.lock();
-        // SAFETY: it was linked to this list; the queue is locked, and the waiter still there.
+        // SAFETY: the node was linked to this list; the queue is locked, and the waiter still there.
         let granted = unsafe {
             locked.0.list.remove(node);
             node.is_chosen().then(|| *node.payload())
         };
         drop(locked);
-        // SAFETY: nobody is at the node any more.
-        unsafe { *seat.0.get() = None };
+        // A later `unlink` finds no node, whose waiter may be gone by then.
+        // SAFETY: the node is in no list, and whoever granted it has let go of the lock.
+        unsafe { arm.clear() };
         granted
     }
 
@@ -106,15 +105,15 @@ impl<P: Copy, S> Queue<P, S> {
         // `stay` has unlinked it.
         unsafe { locked.0.list.push_back(&node) };
         drop(locked);
-        let stay = Stay { queue: self, node: &node, left };
+        let stay = Stay::new(Queueing { queue: self, left }, &node);
         linked();
         while waiter.claimed().is_none() {
             if waiter.park(reason, deadline, || stay.leave()) == Woken::TimedOut {
-                std::mem::forget(stay);
+                stay.end();
                 return None;
             }
         }
-        std::mem::forget(stay);
+        stay.end();
         // Whoever granted it is through with the node when it lets go of the lock.
         let _locked = self.lock();
         // SAFETY: the queue is locked.
@@ -122,39 +121,21 @@ impl<P: Copy, S> Queue<P, S> {
     }
 }
 
-/// Where an arm keeps its node.
-pub(crate) struct Seat<P>(UnsafeCell<Option<Node<P>>>);
-
-impl<P> Seat<P> {
-    pub(crate) fn new() -> Seat<P> {
-        Seat(UnsafeCell::new(None))
-    }
-}
-
-/// A node's stay in its queue.
-struct Stay<'a, P: Copy, S, L: Fn(Locked<'_, P, S>)> {
+/// The queue of a wait, and what is to be done if that is taken back.
+struct Queueing<'a, P: Copy, S, L: Fn(Locked<'_, P, S>)> {
     queue: &'a Queue<P, S>,
-    node: &'a Node<P>,
     left: L,
 }
 
-impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Stay<'_, P, S, L> {
-    /// Takes the wait back, unless it was claimed before, or taken back.
-    #[cold]
-    fn leave(&self) -> Left {
+impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Listed<P> for Queueing<'_, P, S, L> {
+    fn remove(&self, node: &Node<P>) -> bool {
         let mut locked = self.queue.lock();
-        // SAFETY: it was linked to this list.
-        let waited = unsafe { locked.0.list.remove(self.node) };
+        // SAFETY: the node was linked to this list.
+        let waited = unsafe { locked.0.list.remove(node) };
         if waited {
             (self.left)(locked);
         }
-        Left::if_withdrawn(waited)
-    }
-}
-
-impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Drop for Stay<'_, P, S, L> {
-    fn drop(&mut self) {
-        let _ = self.leave();
+        waited
     }
 }
 

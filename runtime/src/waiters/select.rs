@@ -235,10 +235,21 @@ impl<N> ArmNode<N> {
         unsafe { &mut *self.0.get() }.insert(node)
     }
 
-    /// The node, if the arm was ever linked.
+    /// The node, if the arm was linked, and the node not cleared since.
     pub(crate) fn get(&self) -> Option<&N> {
-        // SAFETY: it is replaced only by `make`, while nobody has it, on this thread.
+        // SAFETY: the node is replaced only by `make` and `clear`, while nobody has it, on this
+        // thread.
         unsafe { (*self.0.get()).as_ref() }
+    }
+
+    /// Drops the node.
+    ///
+    /// # Safety
+    ///
+    /// The arm is linked nowhere now, and nobody has the node.
+    pub(crate) unsafe fn clear(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { *self.0.get() = None };
     }
 }
 

@@ -16,7 +16,8 @@ use std::fmt;
 use std::marker::PhantomPinned;
 
 use super::Waiter;
-use crate::task::Wake;
+use crate::park::Left;
+use crate::task::{Header, Wake};
 
 /// Waits, oldest first. It lies in the state that the primitive's lock guards.
 pub(crate) struct List<P> {
@@ -98,10 +99,22 @@ impl<P> Node<P> {
     ///
     /// # Safety
     ///
-    /// The wait cannot end before this returns.
+    /// The waiter cannot leave before this returns.
+    #[inline(always)]
     pub(crate) unsafe fn wake(&self, here: Option<u16>) -> Wake {
         // SAFETY: the waiter lives as long as the node does.
         unsafe { (*self.waiter).wake(here) }
+    }
+
+    /// The task that waits by this node, in a list of tasks alone.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is still there.
+    #[inline(always)]
+    pub(crate) unsafe fn task(&self) -> *const Header {
+        // SAFETY: the caller's promise.
+        unsafe { (*self.waiter).task() }
     }
 }
 
@@ -169,10 +182,13 @@ impl<P> List<P> {
         here: Option<u16>,
         grant: impl FnOnce(&mut P),
     ) -> Option<Wake> {
-        let (node, wake) = self.claim_node(here)?;
-        // SAFETY: under the lock; the waiter does not look without it.
-        grant(unsafe { &mut *node.payload.get() });
-        Some(wake)
+        let node = self.claim_node()?;
+        // SAFETY: the list's lock is held, without which the waiter neither looks at the payload nor
+        // leaves.
+        unsafe {
+            grant(&mut *node.payload.get());
+            Some(node.wake(here))
+        }
     }
 
     /// Ends the oldest wait that nothing else has ended, if its node carries `such` a payload.
@@ -181,47 +197,39 @@ impl<P> List<P> {
         here: Option<u16>,
         mut such: impl FnMut(&P) -> bool,
     ) -> Option<Wake> {
-        loop {
-            // SAFETY: linked nodes are valid, and so are their waiters.
-            let node = unsafe { self.first.as_ref() }?;
-            // SAFETY: as above.
-            let waiter = unsafe { &*node.waiter };
-            // SAFETY: under the lock, which the caller holds.
-            if waiter.claimed().is_none() && !such(unsafe { &*node.payload.get() }) {
-                return None;
-            }
-            // SAFETY: the node is linked to this list.
-            unsafe { self.remove(node) };
-            // SAFETY: a waiter does not leave before its nodes are unlinked under the lock, which
-            // the caller holds, or before it has taken the lock of the arm that claimed it.
-            let wake = unsafe { waiter.wake(here) };
-            if waiter.claim(node.arm) {
-                return Some(wake);
-            }
-            drop(wake);
-        }
+        let node = self.claim_node_if(|payload| such(payload))?;
+        // SAFETY: the list's lock is held, without which the waiter does not leave.
+        Some(unsafe { node.wake(here) })
     }
 
     /// Ends the oldest wait that nothing else has ended; `None`: there is none.
     ///
-    /// The node is valid until the lock is let go of, or until the waiter learns by the payload that
-    /// it may leave.
+    /// Node and waiter are valid until the lock is let go of, or until the waiter learns by the
+    /// payload that it may leave.
     #[inline(always)]
-    pub(crate) fn claim_node<'a>(&mut self, here: Option<u16>) -> Option<(&'a Node<P>, Wake)> {
+    pub(crate) fn claim_node<'a>(&mut self) -> Option<&'a Node<P>> {
+        self.claim_node_if(|_| true)
+    }
+
+    #[inline(always)]
+    fn claim_node_if<'a>(&mut self, mut such: impl FnMut(&P) -> bool) -> Option<&'a Node<P>> {
         loop {
-            // SAFETY: linked nodes are valid.
-            let node = unsafe { self.first.as_ref() }?;
-            // SAFETY: the node is linked to this list.
-            unsafe { self.remove(node) };
-            // SAFETY: a waiter does not leave before its nodes are unlinked under the lock, which
-            // the caller holds, or before it has taken the lock of the arm that claimed it.
-            let waiter = unsafe { &*node.waiter };
-            // SAFETY: as above.
-            let wake = unsafe { waiter.wake(here) };
-            if waiter.claim(node.arm) {
-                return Some((node, wake));
+            // SAFETY: linked nodes are valid, and so are their waiters: a waiter leaves only after
+            // its nodes are unlinked under the lock, which the caller holds, or after it has taken
+            // the lock of the arm that claimed it.
+            let (node, waiter) = unsafe {
+                let node = self.first.as_ref()?;
+                (node, &*node.waiter)
+            };
+            // SAFETY: payloads are touched under the lock, which the caller holds.
+            if waiter.claimed().is_none() && !such(unsafe { &*node.payload.get() }) {
+                return None;
             }
-            drop(wake);
+            // SAFETY: the node is the first of this list.
+            unsafe { self.remove(node) };
+            if waiter.claim(node.arm) {
+                return Some(node);
+            }
         }
     }
 
@@ -241,6 +249,51 @@ impl<P> List<P> {
             next = node.next.get();
         }
         false
+    }
+}
+
+impl<P> Default for List<P> {
+    fn default() -> List<P> {
+        List::new()
+    }
+}
+
+/// Where a list lies, for the nodes in it: how they are taken out, under the list's lock.
+pub(crate) trait Listed<P> {
+    /// Takes a node out that was linked to the list; `false`: its wait was claimed, or it was taken
+    /// out before.
+    fn remove(&self, node: &Node<P>) -> bool;
+}
+
+/// A node's stay in its list, which ends at the latest when this is dropped, by an unwinding too.
+pub(crate) struct Stay<'a, P, L: Listed<P>> {
+    list: L,
+    node: &'a Node<P>,
+}
+
+impl<'a, P, L: Listed<P>> Stay<'a, P, L> {
+    /// Of a node that has just been linked to that list.
+    #[inline(always)]
+    pub(crate) fn new(list: L, node: &'a Node<P>) -> Stay<'a, P, L> {
+        Stay { list, node }
+    }
+
+    /// Takes the wait back, unless it was claimed before: then the node's grant tells more.
+    #[cold]
+    pub(crate) fn leave(&self) -> Left {
+        Left::if_withdrawn(self.list.remove(self.node))
+    }
+
+    /// The node is in the list no longer: its wait was claimed, or taken back.
+    #[inline(always)]
+    pub(crate) fn end(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<P, L: Listed<P>> Drop for Stay<'_, P, L> {
+    fn drop(&mut self) {
+        self.list.remove(self.node);
     }
 }
 

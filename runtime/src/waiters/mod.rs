@@ -19,14 +19,16 @@
 //! Code that cannot keep it looks at its own record once more, right before each park, as
 //! [`crate::blocking`] does.
 
+mod arm;
 mod claim;
 mod joiner;
 mod list;
 mod poll;
 mod select;
 
+pub(crate) use arm::ArmNode;
+pub use arm::{Arm, Choice, Place, Receive, Selectable};
 pub(crate) use claim::Waiter;
 pub(crate) use joiner::JoinNode;
 pub(crate) use list::{List, Listed, Node, Stay};
-pub(crate) use select::{Aim, ArmNode, Limit, choose};
-pub use select::{Arm, Choice, Place, Receive, Selectable};
+pub(crate) use select::{Aim, Limit, choose};

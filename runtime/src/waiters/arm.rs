@@ -1,0 +1,203 @@
+//! What may be an arm of a choice, and how one is waited for.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Waiter;
+
+/// What `select!` can wait for with `wait(…)`.
+///
+/// It is implemented for references: to receivers, to a `JoinHandle`, and to whatever else happens
+/// once or again.
+///
+/// # Examples
+///
+/// ```
+/// use gocoro::sync::Event;
+/// use gocoro::{channel, select};
+///
+/// let (sender, receiver) = channel::unbounded();
+/// let stop = Event::new();
+/// sender.send(7)?;
+/// let first = select! {
+///     wait(receiver) -> message => message,
+///     wait(stop) -> _ => Err(channel::RecvError),
+/// };
+/// assert_eq!(first, Ok(7));
+/// # Ok::<(), channel::SendError<i32>>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`select!` cannot wait for `{Self}`",
+    label = "not selectable",
+    note = "`wait(x)` takes receivers, events and other things that happen; for a task write `join(&mut handle) -> r => …`, for a socket `readable(socket) => …`"
+)]
+pub trait Selectable {
+    /// What happened.
+    type Output;
+
+    /// How it is waited for.
+    #[doc(hidden)]
+    type Arm: Arm<Output = Self::Output>;
+
+    #[doc(hidden)]
+    fn arm(self) -> Self::Arm;
+}
+
+/// A [`Selectable`] that messages are received from: what `recv(…)` in `select!` takes.
+#[diagnostic::on_unimplemented(
+    message = "`select!` cannot receive from `{Self}`",
+    label = "not a receiver",
+    note = "`recv(r)` takes the receivers of `gocoro::channel` and `gocoro::sync::mpsc`; for other things write `wait(x) -> v => …`"
+)]
+pub trait Receive: Selectable {}
+
+impl<'b, S: ?Sized> Selectable for &&'b S
+where
+    &'b S: Selectable,
+{
+    type Output = <&'b S as Selectable>::Output;
+    type Arm = <&'b S as Selectable>::Arm;
+
+    fn arm(self) -> Self::Arm {
+        (*self).arm()
+    }
+}
+
+impl<'b, S: ?Sized> Receive for &&'b S where &'b S: Receive {}
+
+macro_rules! through_pointers {
+    ($($pointer:ty),*) => {$(
+        impl<'a, S: ?Sized> Selectable for &'a $pointer
+        where
+            &'a S: Selectable,
+        {
+            type Output = <&'a S as Selectable>::Output;
+            type Arm = <&'a S as Selectable>::Arm;
+
+            fn arm(self) -> Self::Arm {
+                (**self).arm()
+            }
+        }
+
+        impl<'a, S: ?Sized> Receive for &'a $pointer where &'a S: Receive {}
+    )*};
+}
+
+through_pointers!(&mut S, Arc<S>, Rc<S>, Box<S>);
+
+/// One way for a wait to end. All of it happens on the waiting side.
+///
+/// # Safety
+///
+/// After `unlink`, and after `settle`, nobody else reaches anything of the arm or of the wait that it
+/// was linked to.
+///
+/// `link` does not unwind: arms that were linked before it may have been chosen meanwhile, and
+/// whoever chose one counts on its being settled. What can fail is tried by `attempt`, which comes
+/// before all links, or is kept as the arm's outcome.
+#[doc(hidden)]
+pub unsafe trait Choice {
+    /// Chooses the arm if it is ready now. What was taken stays in the arm.
+    fn attempt(&self) -> bool;
+
+    /// Whether [`Choice::attempt`] would probably choose it now.
+    fn is_ready(&self) -> bool;
+
+    /// Links the arm to the wait, until [`Choice::unlink`]; `true`: it looks ready, try again.
+    fn link(&self, place: Place<'_>) -> bool;
+
+    /// Takes the link back, if there is one.
+    fn unlink(&self);
+
+    /// Completes the choice of an arm that a claim chose; it needs no `unlink`. `false`: the other
+    /// side gave up, and nothing is chosen.
+    fn settle(&self) -> bool;
+
+    /// Whether the arm has become ready since its link without a claim of the wait, so far. Asked
+    /// of every arm once all are linked, before the choice says that none was ready; also of an arm
+    /// for I/O that was not linked, since the choice does not wait.
+    ///
+    /// `false` is right for an arm that claims its waits in the same hold of a lock in which it
+    /// becomes ready.
+    fn has_turned(&self) -> bool {
+        self.is_ready()
+    }
+
+    /// When it is worth another try although nobody claims the wait.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// What a plain thread has to poll, with the events: of an arm for I/O.
+    fn polled(&self) -> Option<(RawFd, i16)> {
+        None
+    }
+}
+
+/// A [`Choice`] with what it gives.
+#[doc(hidden)]
+pub trait Arm: Choice {
+    type Output;
+
+    /// What the choice gave. Called once, after the arm was chosen.
+    fn take(self) -> Self::Output;
+}
+
+/// Where an arm links to: the wait, and its own number in it.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub(crate) waiter: &'a Waiter,
+    pub(crate) arm: u32,
+    /// The wait wants to know, and takes nothing.
+    pub(crate) watches: bool,
+    /// The wait goes on until something claims it. Otherwise its links only show that no arm is
+    /// ready.
+    pub(crate) waits: bool,
+}
+
+impl fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("arm", &self.arm).finish_non_exhaustive()
+    }
+}
+
+/// The node of an arm: made when the arm is linked, and anew when it is linked again.
+pub(crate) struct ArmNode<N>(UnsafeCell<Option<N>>);
+
+impl<N> ArmNode<N> {
+    pub(crate) fn new() -> ArmNode<N> {
+        ArmNode(UnsafeCell::new(None))
+    }
+
+    /// Makes the node.
+    ///
+    /// # Safety
+    ///
+    /// The arm is linked nowhere now: nobody has the node from before.
+    pub(crate) unsafe fn make(&self, node: N) -> &N {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.0.get() }.insert(node)
+    }
+
+    /// The node, if the arm was linked, and the node not cleared since.
+    pub(crate) fn get(&self) -> Option<&N> {
+        // SAFETY: the node is replaced only by `make` and `clear`, while nobody has it, on this
+        // thread.
+        unsafe { (*self.0.get()).as_ref() }
+    }
+
+    /// Drops the node.
+    ///
+    /// # Safety
+    ///
+    /// The arm is linked nowhere now, and nobody has the node.
+    pub(crate) unsafe fn clear(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { *self.0.get() = None };
+    }
+}

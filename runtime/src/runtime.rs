@@ -20,6 +20,19 @@ use crate::unwind::AbortIfPanic;
 
 /// What a runtime is to be, before it is made.
 ///
+/// Three variables of the environment win over what a program says, here and in
+/// `#[go_main]` and `#[go_test]`, so that whoever starts a program has the last word:
+///
+/// | variable | wins over | otherwise |
+/// |---|---|---|
+/// | `GOCORO_WORKERS` | [`Builder::workers`], `workers = …` | as many as the machine runs threads at once |
+/// | `GOCORO_STACK_SIZE` | [`Builder::stack_size`], `stack_size = …` | 256 KiB |
+/// | `GOCORO_MAIN_STACK_SIZE` | `main_stack_size = …` of `#[go_main]` | 8 MiB |
+///
+/// A task that says its own stack size, as by `go!(stack_size = …)`, gets that. A [`LocalRuntime`]
+/// always has one worker, the thread that made it. So code which needs a single worker to be right
+/// takes a `LocalRuntime`.
+///
 /// # Examples
 ///
 /// ```
@@ -33,19 +46,20 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// As many workers as the machine runs threads at once, or as `GOCORO_WORKERS` says; stacks of
-    /// 256 KiB, or as `GOCORO_STACK_SIZE` says.
+    /// A runtime with as many workers as the machine runs threads at once, and stacks of 256 KiB,
+    /// unless the environment says otherwise.
     pub fn new() -> Builder {
         Builder::default()
     }
 
-    /// Sets how many worker threads there are.
+    /// Sets how many worker threads there are, unless `GOCORO_WORKERS` does.
     pub fn workers(mut self, workers: usize) -> Builder {
         self.plan.workers = Some(workers);
         self
     }
 
-    /// Sets the stack size, in bytes, of tasks that don't say otherwise.
+    /// Sets the stack size, in bytes, of tasks that don't say otherwise, unless `GOCORO_STACK_SIZE`
+    /// does.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.plan.stack_size = Some(bytes);
         self
@@ -77,15 +91,15 @@ impl Builder {
         Ok(Runtime { shared, threads })
     }
 
-    /// Makes a runtime on this thread, which runs when it is told to.
+    /// Makes a runtime on this thread, which runs when it is told to. The thread is its only worker,
+    /// whatever [`Builder::workers`] or the environment says.
     ///
     /// # Errors
     ///
     /// As [`Builder::build`].
     pub fn build_local(self) -> io::Result<LocalRuntime> {
-        let (_, mut seeds) = Plan { workers: Some(1), ..self.plan }.prepare()?;
-        let seed = seeds.pop().expect("one worker has one seed");
-        Ok(LocalRuntime { worker: Worker::new(seed)?, _on_this_thread: PhantomData })
+        let worker = Worker::new(self.plan.prepare_local()?)?;
+        Ok(LocalRuntime { worker, _on_this_thread: PhantomData })
     }
 }
 

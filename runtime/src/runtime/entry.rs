@@ -168,7 +168,7 @@ impl Program {
     fn start(options: MainOptions) -> io::Result<Program> {
         let plan =
             Plan { workers: options.workers, stack_size: options.stack_size, ..Plan::default() };
-        let (shared, mut seeds) = plan.environment_first()?.prepare()?;
+        let (shared, mut seeds) = plan.prepare()?;
         options.on_panic.install(&shared);
         let worker = Worker::new(seeds.remove(0))?;
         let class = main_class(&options)?;

@@ -12,7 +12,7 @@ use super::{Shared, Worker, current_worker};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
 use crate::stack::SizeClass;
 
-/// The options of a runtime; `None` where the program says nothing.
+/// The options of a runtime, as the program gives them; `None` where it says nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) workers: Option<usize>,
@@ -22,35 +22,35 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The environment wins over the program: for `#[go_main]`.
-    pub(crate) fn environment_first(mut self) -> io::Result<Plan> {
-        self.workers = env_number("GOCORO_WORKERS")?.or(self.workers);
-        self.stack_size = env_number("GOCORO_STACK_SIZE")?.or(self.stack_size);
-        Ok(self)
+    /// A runtime's common part and a seed for each of its workers, none of which runs yet.
+    ///
+    /// What the environment says wins over what the program says: whoever starts a program has the
+    /// last word, and need not build it again.
+    pub(crate) fn prepare(self) -> io::Result<(Arc<Shared>, Vec<WorkerSeed>)> {
+        let workers = env_number("GOCORO_WORKERS")?.or(self.workers);
+        let all = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.prepare_workers(workers.unwrap_or_else(all))
     }
 
-    /// A runtime's common part and a seed for each of its workers, none of which runs yet.
-    pub(crate) fn prepare(self) -> io::Result<(Arc<Shared>, Vec<WorkerSeed>)> {
-        let workers = match self.workers {
-            Some(workers) => workers,
-            None => match env_number("GOCORO_WORKERS")? {
-                Some(workers) => workers,
-                None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
-            },
-        };
+    /// A runtime with one worker, which is the thread that made it: neither the program nor the
+    /// environment has a say in that.
+    pub(crate) fn prepare_local(self) -> io::Result<WorkerSeed> {
+        let (_, mut seeds) = self.prepare_workers(1)?;
+        Ok(seeds.pop().expect("one worker has one seed"))
+    }
+
+    fn prepare_workers(self, workers: usize) -> io::Result<(Arc<Shared>, Vec<WorkerSeed>)> {
         if workers == 0 || workers > WORKERS_MAX {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("a runtime has between 1 and {WORKERS_MAX} workers, not {workers}"),
             ));
         }
-        let bytes = match self.stack_size {
-            Some(bytes) => bytes,
-            None => env_number("GOCORO_STACK_SIZE")?.unwrap_or(STACK_BYTES_DEFAULT),
-        };
+        let stack_size = env_number("GOCORO_STACK_SIZE")?.or(self.stack_size);
         prepare_process()?;
         note_process();
-        let (shared, deques) = Shared::new(workers, SizeClass::holding(bytes)?);
+        let class = SizeClass::holding(stack_size.unwrap_or(STACK_BYTES_DEFAULT))?;
+        let (shared, deques) = Shared::new(workers, class);
         let seeds = deques.into_iter().enumerate();
         let seeds = seeds
             .map(|(index, deque)| WorkerSeed {

@@ -199,8 +199,7 @@ mod tests {
     /// It overflowed in the end, if two tasks alone woke each other for long enough.
     #[test]
     fn a_streak_is_counted_as_far_as_it_matters() {
-        let (shared, mut seeds) = Plan { workers: Some(1), ..Plan::default() }.prepare().unwrap();
-        let worker = Worker::new(seeds.pop().unwrap()).unwrap();
+        let worker = Worker::new(Plan::default().prepare_local().unwrap()).unwrap();
         let body = || {
             let first = spawn::current();
             let other = spawn::spawn_local(move || {
@@ -223,7 +222,7 @@ mod tests {
             longest = longest.max(worker.streak.get());
         }
         assert_eq!(longest, NEXT_STREAK_MAX);
-        shared.close();
+        worker.shared().close();
         worker.run_to_end();
         worker.end();
     }

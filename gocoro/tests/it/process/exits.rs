@@ -27,6 +27,7 @@ scenarios! {
     hook,
     starts,
     environment::main,
+    environment_by_hand,
     outside_of_main,
     full_stderr,
 }
@@ -362,7 +363,7 @@ fn wrong_values_in_the_environment_are_named() {
 
 mod environment {
     /// Workers besides this one.
-    fn workers() -> usize {
+    pub(super) fn workers() -> usize {
         let threads = std::fs::read_dir("/proc/self/task").unwrap();
         let named = |path: std::path::PathBuf| std::fs::read_to_string(path.join("comm"));
         threads
@@ -380,11 +381,22 @@ mod environment {
     }
 }
 
+fn environment_by_hand() {
+    let builder = gocoro::runtime::Builder::new().workers(2);
+    let local = builder.clone().build_local().unwrap();
+    let alone = environment::workers();
+    let runtime = builder.build().unwrap();
+    println!("{alone}, {}", environment::workers());
+    drop((local, runtime));
+}
+
 #[test]
 fn the_environment_wins_over_the_program() {
     run("environment").code(0).printed("1");
     run_with("environment", &[("GOCORO_WORKERS", "5")]).code(0).printed("4");
     run_with("environment", &[("GOCORO_WORKERS", "1")]).code(0).printed("0");
+    run("environment_by_hand").code(0).printed("0, 2");
+    run_with("environment_by_hand", &[("GOCORO_WORKERS", "5")]).code(0).printed("0, 5");
 }
 
 /// Standard error takes nothing more: nothing can be said, and nothing else goes wrong.

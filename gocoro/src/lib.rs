@@ -117,11 +117,14 @@ pub mod channel {
 /// What tasks and threads share and wait for; the shape of [`std::sync`], and a few more.
 pub mod sync {
     pub use gocoro_runtime::export::sync::{
-        Abandoned, Barrier, BarrierWaitResult, Closed, Condvar, Deferred, Event, LazyLock, Mutex,
-        MutexGuard, Once, OnceLock, OnceState, OwnedPermit, Permit, Promise, RwLock,
-        RwLockReadGuard, RwLockWriteGuard, Semaphore, TryAcquireError, WaitGroup,
+        AbandonedPromise, AcquireError, Barrier, BarrierWaitResult, Condvar, Deferred, Event,
+        LazyLock, Mutex, MutexGuard, Once, OnceLock, OnceState, OwnedPermit, Permit, Promise,
+        RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, TryAcquireError, WaitGroup,
         WaitTimeoutResult, mpsc, promise,
     };
+    // What two of them were called before.
+    #[doc(hidden)]
+    pub use gocoro_runtime::export::sync::{AbandonedPromise as Abandoned, AcquireError as Closed};
     pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 }
 

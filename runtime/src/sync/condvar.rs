@@ -162,25 +162,6 @@ impl Condvar {
         Ok(guard)
     }
 
-    /// As [`Condvar::wait_timeout`], in milliseconds; `false` if the time was up.
-    ///
-    /// # Parks
-    ///
-    /// As [`Condvar::wait_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Condvar::wait`].
-    #[deprecated(note = "replaced by `wait_timeout`, as in std")]
-    pub fn wait_timeout_ms<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        ms: u32,
-    ) -> LockResult<(MutexGuard<'a, T>, bool)> {
-        let notified = self.wait_until(&guard, clock::after(Duration::from_millis(ms.into())));
-        guard.lock.poison.check((guard, notified))
-    }
-
     /// Unlocks the mutex and waits for a notification, but not longer than `dur`, then locks it again.
     ///
     /// # Parks

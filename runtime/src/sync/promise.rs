@@ -55,14 +55,14 @@ impl<T: RefUnwindSafe> RefUnwindSafe for Deferred<T> {}
 
 /// The promise was dropped before it was set: the value will never come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Abandoned;
+pub struct AbandonedPromise;
 
 /// A value that is set once, by the [`Promise`], and read by many, through the [`Deferred`].
 ///
 /// # Examples
 ///
 /// ```
-/// use gocoro::sync::{Abandoned, promise};
+/// use gocoro::sync::{AbandonedPromise, promise};
 ///
 /// let (promise, answer) = promise();
 /// let readers: Vec<_> = (0..3)
@@ -78,7 +78,7 @@ pub struct Abandoned;
 ///
 /// let (promise, answer) = gocoro::sync::promise::<i32>();
 /// drop(promise);
-/// assert_eq!(answer.wait(), Err(Abandoned));
+/// assert_eq!(answer.wait(), Err(AbandonedPromise));
 /// ```
 #[must_use]
 pub fn promise<T>() -> (Promise<T>, Deferred<T>) {
@@ -117,12 +117,12 @@ impl<T> Shared<T> {
     }
 
     /// What has become of it.
-    fn settled(&self) -> Option<Result<&T, Abandoned>> {
+    fn settled(&self) -> Option<Result<&T, AbandonedPromise>> {
         match self.state.load(Acquire) {
             PENDING => None,
             // SAFETY: once it is SET, the value is only read.
-            SET => Some(unsafe { (*self.value.get()).as_ref() }.ok_or(Abandoned)),
-            _ => Some(Err(Abandoned)),
+            SET => Some(unsafe { (*self.value.get()).as_ref() }.ok_or(AbandonedPromise)),
+            _ => Some(Err(AbandonedPromise)),
         }
     }
 
@@ -135,12 +135,12 @@ impl<T> Shared<T> {
     }
 }
 
-impl<'a, T> Queued<'a, Result<&'a T, Abandoned>> for Shared<T> {
+impl<'a, T> Queued<'a, Result<&'a T, AbandonedPromise>> for Shared<T> {
     fn queue(&self) -> &Queue<Grant> {
         &self.queue
     }
 
-    fn attempt(&'a self) -> Option<Result<&'a T, Abandoned>> {
+    fn attempt(&'a self) -> Option<Result<&'a T, AbandonedPromise>> {
         self.settled()
     }
 
@@ -152,7 +152,7 @@ impl<'a, T> Queued<'a, Result<&'a T, Abandoned>> for Shared<T> {
         !self.is_ready(queue)
     }
 
-    fn granted(&'a self, _: Grant) -> Result<&'a T, Abandoned> {
+    fn granted(&'a self, _: Grant) -> Result<&'a T, AbandonedPromise> {
         self.settled().expect("it is settled before those who wait are told")
     }
 
@@ -161,10 +161,10 @@ impl<'a, T> Queued<'a, Result<&'a T, Abandoned>> for Shared<T> {
 
 /// In `select!`, `wait(&deferred)` gives what [`Deferred::wait`] returns.
 impl<'a, T> Selectable for &'a Deferred<T> {
-    type Output = Result<&'a T, Abandoned>;
-    type Arm = QueueArm<'a, Result<&'a T, Abandoned>>;
+    type Output = Result<&'a T, AbandonedPromise>;
+    type Arm = QueueArm<'a, Result<&'a T, AbandonedPromise>>;
 
-    fn arm(self) -> QueueArm<'a, Result<&'a T, Abandoned>> {
+    fn arm(self) -> QueueArm<'a, Result<&'a T, AbandonedPromise>> {
         QueueArm::new(&*self.shared)
     }
 }
@@ -178,8 +178,8 @@ impl<T> Deferred<T> {
     ///
     /// # Errors
     ///
-    /// [`Abandoned`] if the promise was dropped without being set.
-    pub fn wait(&self) -> Result<&T, Abandoned> {
+    /// [`AbandonedPromise`] if the promise was dropped without being set.
+    pub fn wait(&self) -> Result<&T, AbandonedPromise> {
         park::spent();
         loop {
             if let Some(settled) = self.shared.settled() {
@@ -198,7 +198,7 @@ impl<T> Deferred<T> {
     /// Whether the promise was dropped without being set.
     pub fn is_abandoned(&self) -> bool {
         park::looked();
-        matches!(self.shared.settled(), Some(Err(Abandoned)))
+        matches!(self.shared.settled(), Some(Err(AbandonedPromise)))
     }
 }
 
@@ -208,13 +208,13 @@ impl<T> Clone for Deferred<T> {
     }
 }
 
-impl fmt::Display for Abandoned {
+impl fmt::Display for AbandonedPromise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the promise was dropped before it was set")
     }
 }
 
-impl std::error::Error for Abandoned {}
+impl std::error::Error for AbandonedPromise {}
 
 impl<T> fmt::Debug for Promise<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -227,7 +227,7 @@ impl<T: fmt::Debug> fmt::Debug for Deferred<T> {
         let mut text = f.debug_tuple("Deferred");
         match self.shared.settled() {
             None => text.field(&format_args!("<pending>")),
-            Some(Err(Abandoned)) => text.field(&format_args!("<abandoned>")),
+            Some(Err(AbandonedPromise)) => text.field(&format_args!("<abandoned>")),
             Some(Ok(value)) => text.field(value),
         };
         text.finish()

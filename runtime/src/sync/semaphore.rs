@@ -52,9 +52,9 @@ pub struct Semaphore {
     queue: Queue<Grant>,
 }
 
-/// The semaphore is closed: it lends no more permits.
+/// [`Semaphore::acquire`] got no permit, because the semaphore is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Closed;
+pub struct AcquireError;
 
 /// Why [`Semaphore::try_acquire`] got no permit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,8 +90,8 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// [`Closed`] if the semaphore is closed, or becomes so meanwhile.
-    pub fn acquire(&self) -> Result<Permit<'_>, Closed> {
+    /// [`AcquireError`] if the semaphore is closed, or becomes so meanwhile.
+    pub fn acquire(&self) -> Result<Permit<'_>, AcquireError> {
         self.acquire_many(1)
     }
 
@@ -123,9 +123,9 @@ impl Semaphore {
     /// drop(reading);
     /// let alone = slots.acquire_many(3)?;
     /// assert_eq!((alone.num_permits(), slots.available_permits()), (3, 0));
-    /// # Ok::<(), gocoro::sync::Closed>(())
+    /// # Ok::<(), gocoro::sync::AcquireError>(())
     /// ```
-    pub fn acquire_many(&self, n: usize) -> Result<Permit<'_>, Closed> {
+    pub fn acquire_many(&self, n: usize) -> Result<Permit<'_>, AcquireError> {
         self.take(n)?;
         Ok(Permit { semaphore: self, count: n })
     }
@@ -185,7 +185,7 @@ impl Semaphore {
     /// gocoro::go!({ drop(slot) }).wait();
     /// assert_eq!(slots.available_permits(), 1);
     /// ```
-    pub fn acquire_owned(self: &Arc<Self>) -> Result<OwnedPermit, Closed> {
+    pub fn acquire_owned(self: &Arc<Self>) -> Result<OwnedPermit, AcquireError> {
         self.acquire_many_owned(1)
     }
 
@@ -202,7 +202,7 @@ impl Semaphore {
     /// # Panics
     ///
     /// As [`Semaphore::acquire_many`].
-    pub fn acquire_many_owned(self: &Arc<Self>, n: usize) -> Result<OwnedPermit, Closed> {
+    pub fn acquire_many_owned(self: &Arc<Self>, n: usize) -> Result<OwnedPermit, AcquireError> {
         self.take(n)?;
         Ok(OwnedPermit { semaphore: self.clone(), count: n })
     }
@@ -251,8 +251,8 @@ impl Semaphore {
         self.give(n);
     }
 
-    /// Lends no more permits: those who wait, and who come, get [`Closed`]. Permits that are out stay
-    /// good.
+    /// Lends no more permits: those who wait, and who come, get [`AcquireError`]. Permits that are
+    /// out stay good.
     pub fn close(&self) {
         let mut queue = self.queue.lock();
         self.word.fetch_or(CLOSED, Release);
@@ -275,11 +275,11 @@ impl Semaphore {
     }
 
     #[inline]
-    fn take(&self, n: usize) -> Result<(), Closed> {
+    fn take(&self, n: usize) -> Result<(), AcquireError> {
         park::spent();
         match self.try_take(n) {
             Ok(()) => Ok(()),
-            Err(TryAcquireError::Closed) => Err(Closed),
+            Err(TryAcquireError::Closed) => Err(AcquireError),
             Err(TryAcquireError::NoPermits) => self.wait(n),
         }
     }
@@ -304,7 +304,7 @@ impl Semaphore {
     }
 
     #[cold]
-    fn wait(&self, n: usize) -> Result<(), Closed> {
+    fn wait(&self, n: usize) -> Result<(), AcquireError> {
         let queue = loop {
             let queue = self.queue.lock();
             if self.announce_wait(n) {
@@ -313,7 +313,7 @@ impl Semaphore {
             drop(queue);
             match self.try_take(n) {
                 Ok(()) => return Ok(()),
-                Err(TryAcquireError::Closed) => return Err(Closed),
+                Err(TryAcquireError::Closed) => return Err(AcquireError),
                 Err(TryAcquireError::NoPermits) => {}
             }
         };
@@ -325,7 +325,7 @@ impl Semaphore {
             wakes.give();
         };
         let granted = self.queue.wait_with(queue, asked, Reason::Semaphore, None, || (), leave);
-        if granted == Some(Grant::Closed) { Err(Closed) } else { Ok(()) }
+        if granted == Some(Grant::Closed) { Err(AcquireError) } else { Ok(()) }
     }
 
     /// Says that somebody is going to wait for so many, with the queue locked; `false`: no need to.
@@ -400,15 +400,15 @@ impl Semaphore {
     }
 }
 
-impl<'a> Queued<'a, Result<Permit<'a>, Closed>> for Semaphore {
+impl<'a> Queued<'a, Result<Permit<'a>, AcquireError>> for Semaphore {
     fn queue(&self) -> &Queue<Grant> {
         &self.queue
     }
 
-    fn attempt(&'a self) -> Option<Result<Permit<'a>, Closed>> {
+    fn attempt(&'a self) -> Option<Result<Permit<'a>, AcquireError>> {
         match self.try_take(1) {
             Ok(()) => Some(self.granted(Grant::Had)),
-            Err(TryAcquireError::Closed) => Some(Err(Closed)),
+            Err(TryAcquireError::Closed) => Some(Err(AcquireError)),
             Err(TryAcquireError::NoPermits) => None,
         }
     }
@@ -422,9 +422,9 @@ impl<'a> Queued<'a, Result<Permit<'a>, Closed>> for Semaphore {
         self.announce_wait(1)
     }
 
-    fn granted(&'a self, grant: Grant) -> Result<Permit<'a>, Closed> {
+    fn granted(&'a self, grant: Grant) -> Result<Permit<'a>, AcquireError> {
         match grant {
-            Grant::Closed => Err(Closed),
+            Grant::Closed => Err(AcquireError),
             _ => Ok(Permit { semaphore: self, count: grant.count() }),
         }
     }
@@ -442,21 +442,21 @@ fn has(word: usize, n: usize) -> bool {
 
 /// In `select!`, `wait(&semaphore)` gives what [`Semaphore::acquire`] returns.
 impl<'a> Selectable for &'a Semaphore {
-    type Output = Result<Permit<'a>, Closed>;
-    type Arm = QueueArm<'a, Result<Permit<'a>, Closed>>;
+    type Output = Result<Permit<'a>, AcquireError>;
+    type Arm = QueueArm<'a, Result<Permit<'a>, AcquireError>>;
 
-    fn arm(self) -> QueueArm<'a, Result<Permit<'a>, Closed>> {
+    fn arm(self) -> QueueArm<'a, Result<Permit<'a>, AcquireError>> {
         QueueArm::new(self)
     }
 }
 
-impl From<Closed> for TryAcquireError {
-    fn from(Closed: Closed) -> TryAcquireError {
+impl From<AcquireError> for TryAcquireError {
+    fn from(AcquireError: AcquireError) -> TryAcquireError {
         TryAcquireError::Closed
     }
 }
 
-impl fmt::Display for Closed {
+impl fmt::Display for AcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the semaphore is closed")
     }
@@ -466,12 +466,12 @@ impl fmt::Display for TryAcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TryAcquireError::NoPermits => f.write_str("no permit of the semaphore is free"),
-            TryAcquireError::Closed => Closed.fmt(f),
+            TryAcquireError::Closed => AcquireError.fmt(f),
         }
     }
 }
 
-impl std::error::Error for Closed {}
+impl std::error::Error for AcquireError {}
 impl std::error::Error for TryAcquireError {}
 
 impl fmt::Debug for Semaphore {

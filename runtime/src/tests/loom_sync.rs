@@ -8,7 +8,7 @@ use loom::thread;
 
 use super::Probe;
 use crate::sync::{
-    Abandoned, Barrier, Condvar, Event, Mutex, Once, RwLock, Semaphore, WaitGroup, promise,
+    AbandonedPromise, Barrier, Condvar, Event, Mutex, Once, RwLock, Semaphore, WaitGroup, promise,
 };
 use crate::time::timeout;
 use crate::waiters::{Aim, Limit, Selectable, choose};
@@ -144,7 +144,7 @@ fn loom_a_promise_is_kept() {
 fn loom_an_abandoned_promise_wakes() {
     loom::model(|| {
         let (promise, deferred) = promise::<u32>();
-        let reader = thread::spawn(move || assert_eq!(deferred.wait(), Err(Abandoned)));
+        let reader = thread::spawn(move || assert_eq!(deferred.wait(), Err(AbandonedPromise)));
         drop(promise);
         reader.join().unwrap();
     });

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use gocoro::go;
-use gocoro::sync::{Abandoned, Arc, promise};
+use gocoro::sync::{AbandonedPromise, Arc, promise};
 
 use super::{Counted, Drops, assert_cancelled, both, matrix, on_one_worker, spawn};
 use crate::support::settle;
@@ -47,8 +47,8 @@ fn dropping_the_promise_abandons_it() {
         settle();
         assert!(!deferred.is_abandoned());
         drop(promise);
-        assert_eq!(reader.wait(), Err(Abandoned));
-        assert_eq!((deferred.wait(), deferred.get()), (Err(Abandoned), None));
+        assert_eq!(reader.wait(), Err(AbandonedPromise));
+        assert_eq!((deferred.wait(), deferred.get()), (Err(AbandonedPromise), None));
         assert!(deferred.is_abandoned());
     });
 }
@@ -63,7 +63,7 @@ fn a_task_that_ends_early_abandons_its_promise() {
         });
         settle();
         setter.cancel();
-        assert_eq!(deferred.wait(), Err(Abandoned));
+        assert_eq!(deferred.wait(), Err(AbandonedPromise));
         assert_cancelled(setter);
     });
 }
@@ -123,6 +123,6 @@ fn says_what_it_is() {
     let (promise, deferred) = gocoro::sync::promise::<i32>();
     drop(promise);
     assert_eq!(format!("{deferred:?}"), "Deferred(<abandoned>)");
-    let error: Arc<dyn Error + Send + Sync> = Arc::new(Abandoned);
+    let error: Arc<dyn Error + Send + Sync> = Arc::new(AbandonedPromise);
     assert!(error.to_string().contains("dropped"));
 }

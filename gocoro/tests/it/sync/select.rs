@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gocoro::sync::{Abandoned, Arc, Closed, Event, Semaphore, WaitGroup, promise};
+use gocoro::sync::{AbandonedPromise, AcquireError, Arc, Event, Semaphore, WaitGroup, promise};
 use gocoro::{go, select, select_biased, task};
 
 use super::{assert_cancelled, both, matrix, on_one_worker, spawn};
@@ -29,7 +29,7 @@ fn what_is_there_is_had_at_once() {
         assert!(select! { wait(semaphore) -> _ => false, default => true });
         drop(permit);
         semaphore.close();
-        assert_eq!(select! { wait(semaphore) -> permit => permit.unwrap_err() }, Closed);
+        assert_eq!(select! { wait(semaphore) -> permit => permit.unwrap_err() }, AcquireError);
     });
 }
 
@@ -117,7 +117,7 @@ fn a_promise_ends_the_wait_either_way() {
             } else {
                 drop(promise);
             }
-            assert_eq!(chooser.wait(), if keep { Ok(3) } else { Err(Abandoned) });
+            assert_eq!(chooser.wait(), if keep { Ok(3) } else { Err(AbandonedPromise) });
         }
     });
 }
@@ -132,7 +132,7 @@ fn closing_ends_the_wait() {
         });
         settle();
         semaphore.close();
-        assert_eq!(chooser.wait(), Err(Closed));
+        assert_eq!(chooser.wait(), Err(AcquireError));
     });
 }
 

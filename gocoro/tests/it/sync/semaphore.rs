@@ -3,7 +3,7 @@
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use gocoro::sync::{Arc, Closed, Semaphore, TryAcquireError};
+use gocoro::sync::{AcquireError, Arc, Semaphore, TryAcquireError};
 use gocoro::time::timeout;
 use gocoro::{go, select, task};
 
@@ -101,14 +101,14 @@ fn closing_tells_those_who_wait_and_who_come() {
         settle();
         assert!(!semaphore.is_closed());
         semaphore.close();
-        assert!(waiters.into_iter().all(|waiter| waiter.wait() == Err(Closed)));
+        assert!(waiters.into_iter().all(|waiter| waiter.wait() == Err(AcquireError)));
         assert!(semaphore.is_closed());
-        assert_eq!(semaphore.acquire().unwrap_err(), Closed);
+        assert_eq!(semaphore.acquire().unwrap_err(), AcquireError);
         assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
         drop(permit);
         assert_eq!(semaphore.available_permits(), 1);
         semaphore.close();
-        assert_eq!(semaphore.acquire().unwrap_err(), Closed);
+        assert_eq!(semaphore.acquire().unwrap_err(), AcquireError);
     });
 }
 
@@ -165,7 +165,7 @@ fn says_what_it_is() {
     assert_eq!(format!("{permit:?}"), format!("Permit {{ permits: 1, semaphore: {text} }}"));
     let owned = format!("{:?}", semaphore.acquire_owned().unwrap());
     assert!(owned.starts_with("OwnedPermit { permits: 1, "), "{owned}");
-    assert_eq!(Closed.to_string(), TryAcquireError::from(Closed).to_string());
+    assert_eq!(AcquireError.to_string(), TryAcquireError::from(AcquireError).to_string());
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn many_are_had_at_once_or_not_at_all() {
         assert!(timeout(SOON, || semaphore.acquire_many(3).map(drop)).is_err());
         assert_eq!(semaphore.available_permits(), 2);
         semaphore.close();
-        assert_eq!(semaphore.acquire_many(0).unwrap_err(), Closed);
+        assert_eq!(semaphore.acquire_many(0).unwrap_err(), AcquireError);
     });
 }
 

@@ -113,15 +113,15 @@ fn are_the_same_as_stds() {
 #[test]
 fn of_what_std_has_not() {
     use gocoro::sync::{
-        Abandoned, Closed, Deferred, Event, OwnedPermit, Permit, Promise, Semaphore,
+        AbandonedPromise, AcquireError, Deferred, Event, OwnedPermit, Permit, Promise, Semaphore,
         TryAcquireError, WaitGroup,
     };
     macro_rules! shared {
         ($($t:ty),*) => { $(assert!(has!($t: Send + Sync + Unpin + Debug), stringify!($t));)* };
     }
     shared!(
-        Abandoned,
-        Closed,
+        AbandonedPromise,
+        AcquireError,
         Deferred<i32>,
         Event,
         OwnedPermit,

@@ -258,48 +258,6 @@ impl TcpListener {
         self.socket.kernel().ttl_v4()
     }
 
-    /// Sets the value for the `IPV6_V6ONLY` option on this socket.
-    ///
-    /// # Errors
-    ///
-    /// Those of `setsockopt`: a bound socket refuses the change.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #![allow(deprecated)]
-    /// use gocoro::net::TcpListener;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// assert!(listener.set_only_v6(true).is_err());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[deprecated(note = "this option can only be set before the socket is bound")]
-    pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
-        self.socket.kernel().set_only_v6(only_v6)
-    }
-
-    /// Gets the value of the `IPV6_V6ONLY` option on this socket.
-    ///
-    /// # Errors
-    ///
-    /// Those of `getsockopt`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #![allow(deprecated)]
-    /// use gocoro::net::TcpListener;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// assert!(listener.only_v6().is_err()); // this one is not an IPv6 socket
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[deprecated(note = "this option can only be set before the socket is bound")]
-    pub fn only_v6(&self) -> io::Result<bool> {
-        self.socket.kernel().only_v6()
-    }
-
     /// Gets the value of the `SO_ERROR` option on this socket, and clears it.
     ///
     /// # Errors

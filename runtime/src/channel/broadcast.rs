@@ -405,6 +405,8 @@ fn describe<T>(shared: &Lock<State<T>>, shown: &mut fmt::DebugStruct<'_, '_>) ->
     shown.finish()
 }
 
+impl<T: Clone> crate::waiters::Sealed for &Receiver<T> {}
+
 impl<'a, T: Clone> Selectable for &'a Receiver<T> {
     type Output = Result<T, RecvError>;
     type Arm = RecvArm<'a, T>;

@@ -156,6 +156,8 @@ impl<T> Drop for Receiver<T> {
     }
 }
 
+impl<T> crate::waiters::Sealed for &Receiver<T> {}
+
 impl<'a, T> Selectable for &'a Receiver<T> {
     type Output = Result<T, RecvError>;
     type Arm = RecvArm<'a, T>;

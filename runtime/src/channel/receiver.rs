@@ -326,6 +326,8 @@ impl<T> IntoIterator for Receiver<T> {
     }
 }
 
+impl<T> crate::waiters::Sealed for &Receiver<T> {}
+
 impl<'a, T> Selectable for &'a Receiver<T> {
     type Output = Result<T, RecvError>;
     type Arm = ReceiverArm<'a, T>;

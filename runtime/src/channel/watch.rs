@@ -360,6 +360,8 @@ impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
     }
 }
 
+impl<T> crate::waiters::Sealed for &Receiver<T> {}
+
 impl<'a, T> Selectable for &'a Receiver<T> {
     type Output = Result<(), RecvError>;
     type Arm = ChangedArm<'a, T>;

@@ -361,6 +361,8 @@ impl<T: Send + 'static> Default for TaskGroup<T> {
     }
 }
 
+impl<T: Send + 'static> crate::waiters::Sealed for &TaskGroup<T> {}
+
 /// In `select!`, `wait(group)` gives what [`TaskGroup::next`] returns.
 impl<'a, T: Send + 'static> Selectable for &'a TaskGroup<T> {
     type Output = Option<Result<T, JoinError>>;
@@ -370,6 +372,8 @@ impl<'a, T: Send + 'static> Selectable for &'a TaskGroup<T> {
         QueueArm::new(&*self.shared)
     }
 }
+
+impl<T: Send + 'static> crate::waiters::Sealed for &mut TaskGroup<T> {}
 
 /// As for a shared reference.
 impl<'a, T: Send + 'static> Selectable for &'a mut TaskGroup<T> {

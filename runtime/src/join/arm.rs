@@ -19,6 +19,8 @@ pub trait Join: Selectable {}
 
 impl<T> Join for &mut JoinHandle<T> {}
 
+impl<T> crate::waiters::Sealed for &mut JoinHandle<T> {}
+
 impl<'a, T> Selectable for &'a mut JoinHandle<T> {
     type Output = Result<T, JoinError>;
     type Arm = JoinArm<'a, T>;

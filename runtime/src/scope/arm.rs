@@ -9,6 +9,8 @@ use crate::waiters::{Arm, Choice, Place, Selectable};
 
 impl<T> Join for &mut ScopedJoinHandle<'_, T> {}
 
+impl<T> crate::waiters::Sealed for &mut ScopedJoinHandle<'_, T> {}
+
 impl<'a, T> Selectable for &'a mut ScopedJoinHandle<'_, T> {
     type Output = Result<T, JoinError>;
     type Arm = ScopedJoinArm<'a, T>;

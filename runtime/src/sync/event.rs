@@ -244,6 +244,8 @@ impl<'a> Queued<'a, ()> for Event {
     }
 }
 
+impl crate::waiters::Sealed for &Event {}
+
 /// In `select!`, `wait(&event)` goes through the event.
 impl<'a> Selectable for &'a Event {
     type Output = ();

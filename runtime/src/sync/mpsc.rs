@@ -301,6 +301,8 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
+impl<T> crate::waiters::Sealed for &Receiver<T> {}
+
 impl<'a, T> Selectable for &'a Receiver<T> {
     type Output = Result<T, RecvError>;
     type Arm = RecvArm<'a, T>;

@@ -159,6 +159,8 @@ impl<'a, T> Queued<'a, Result<&'a T, AbandonedPromise>> for Shared<T> {
     fn undo(&self, _: Grant) {}
 }
 
+impl<T> crate::waiters::Sealed for &Deferred<T> {}
+
 /// In `select!`, `wait(&deferred)` gives what [`Deferred::wait`] returns.
 impl<'a, T> Selectable for &'a Deferred<T> {
     type Output = Result<&'a T, AbandonedPromise>;

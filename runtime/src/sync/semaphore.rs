@@ -440,6 +440,8 @@ fn has(word: usize, n: usize) -> bool {
     n == 0 || word & WAITERS == 0 && word >= n * PERMIT
 }
 
+impl crate::waiters::Sealed for &Semaphore {}
+
 /// In `select!`, `wait(&semaphore)` gives what [`Semaphore::acquire`] returns.
 impl<'a> Selectable for &'a Semaphore {
     type Output = Result<Permit<'a>, AcquireError>;

@@ -153,6 +153,8 @@ impl<'a> Queued<'a, ()> for WaitGroup {
     fn undo(&self, _: Grant) {}
 }
 
+impl crate::waiters::Sealed for &WaitGroup {}
+
 /// In `select!`, `wait(&group)` waits until everything is done.
 impl<'a> Selectable for &'a WaitGroup {
     type Output = ();

@@ -14,6 +14,9 @@ use super::Waiter;
 /// It is implemented for references: to receivers, to a `JoinHandle`, and to whatever else happens
 /// once or again.
 ///
+/// The trait is sealed: other crates cannot implement it. A type of theirs that contains something
+/// selectable lends that, as in `wait(self.stopped())`.
+///
 /// # Examples
 ///
 /// ```
@@ -35,7 +38,7 @@ use super::Waiter;
     label = "not selectable",
     note = "`wait(x)` takes receivers, events and other things that happen; for a task write `join(&mut handle) -> r => …`, for a socket `readable(socket) => …`"
 )]
-pub trait Selectable {
+pub trait Selectable: Sealed {
     /// What happened.
     type Output;
 
@@ -47,13 +50,33 @@ pub trait Selectable {
     fn arm(self) -> Self::Arm;
 }
 
+/// Keeps [`Selectable`] to the types of this crate, since nobody else can name it. Without it, a type
+/// could hand out the arm of another:
+///
+/// ```compile_fail,E0277
+/// # use gocoro::{channel::Selectable, sync::Event};
+/// struct Mine(Event);
+/// impl<'a> Selectable for &'a Mine {
+///     type Output = ();
+///     type Arm = <&'a Event as Selectable>::Arm;
+///     fn arm(self) -> Self::Arm { (&self.0).arm() }
+/// }
+/// ```
+#[expect(unnameable_types, reason = "this is what seals the trait")]
+pub trait Sealed {}
+
 /// A [`Selectable`] that messages are received from: what `recv(…)` in `select!` takes.
+///
+/// The trait is sealed, as `Selectable` is: it stands for the receivers of this crate, and for
+/// references and pointers to them.
 #[diagnostic::on_unimplemented(
     message = "`select!` cannot receive from `{Self}`",
     label = "not a receiver",
     note = "`recv(r)` takes the receivers of `gocoro::channel` and `gocoro::sync::mpsc`; for other things write `wait(x) -> v => …`"
 )]
 pub trait Receive: Selectable {}
+
+impl<'b, S: ?Sized> Sealed for &&'b S where &'b S: Sealed {}
 
 impl<'b, S: ?Sized> Selectable for &&'b S
 where
@@ -71,6 +94,8 @@ impl<'b, S: ?Sized> Receive for &&'b S where &'b S: Receive {}
 
 macro_rules! through_pointers {
     ($($pointer:ty),*) => {$(
+        impl<'a, S: ?Sized> Sealed for &'a $pointer where &'a S: Sealed {}
+
         impl<'a, S: ?Sized> Selectable for &'a $pointer
         where
             &'a S: Selectable,

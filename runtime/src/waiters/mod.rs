@@ -26,8 +26,8 @@ mod list;
 mod poll;
 mod select;
 
-pub(crate) use arm::ArmNode;
 pub use arm::{Arm, Choice, Place, Receive, Selectable};
+pub(crate) use arm::{ArmNode, Sealed};
 pub(crate) use claim::Waiter;
 pub(crate) use joiner::JoinNode;
 pub(crate) use list::{List, Listed, Node, Stay};

@@ -159,7 +159,7 @@ pub mod __private {
     pub use gocoro_macros::{colorless_impl, go_impl, select_biased_impl, select_impl};
     pub use gocoro_runtime::export::private::{
         MainOptions, NotAFuture, ScopeForLocal, ScopeOrGroup, TestOptions, not_a_future, place,
-        run_main, run_test, spawn_local_with, spawn_with, switch_pairs, used, value_of,
+        run_main, run_test, spawn_local_with, spawn_with, used, value_of,
     };
     pub use gocoro_runtime::export::select;
 }

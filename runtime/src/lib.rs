@@ -128,7 +128,6 @@ pub mod export {
         pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};
         pub use crate::scope::ScopedJoinArm;
-        pub use crate::stack::switch_pairs;
         pub use crate::sync::mpsc::RecvArm as MpscArm;
         pub use crate::waiters::{Arm, Choice, Place};
     }

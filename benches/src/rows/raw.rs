@@ -1,14 +1,15 @@
 //! The bare switch: coroutines that do nothing but suspend, resumed in turn by a loop. One operation is a pair, the
-//! resume and the suspension that answers it.
+//! resume and the suspension that answers it. gocoro, which switches by `generator`, has no such operation without its
+//! scheduler: `yield` measures the two together.
 
 use std::time::Duration;
 
 use corosensei::{Coroutine, CoroutineResult};
-use generator::{Gn, co_yield_with};
+use generator::Gn;
 
 use crate::{
     row::{Context, Figure, Group, Outcome, Row, cost, timed},
-    system::System::{Corosensei, Generator, Gocoro},
+    system::System::{Corosensei, Generator},
 };
 
 const FIGURES: &[Figure] = &[cost("", "ns/pair")];
@@ -30,13 +31,6 @@ pub(crate) const ROWS: &[Row] = &[
         on: &[(Generator, generator_scoped), (Corosensei, corosensei)],
         ..Row::DEFAULT
     },
-    Row {
-        name: "switch with local data",
-        group: Group::Bare,
-        figures: FIGURES,
-        on: &[(Gocoro, gocoro), (Generator, generator_local_data)],
-        ..Row::DEFAULT
-    },
 ];
 
 /// Suspends through the scope that the body is given.
@@ -51,30 +45,6 @@ fn generator_scoped(ctx: &Context) -> Outcome {
     Ok(vec![ctx.per_op(|pairs| {
         round_robin(&mut all, pairs, |one| {
             one.resume();
-        })
-    })])
-}
-
-/// gocoro's stack engine, without its scheduler.
-fn gocoro(ctx: &Context) -> Outcome {
-    Ok(vec![ctx.per_op(gocoro::__private::switch_pairs)])
-}
-
-/// Suspends through the thread's current generator, found by its local data: what gocoro does.
-fn generator_local_data(ctx: &Context) -> Outcome {
-    let body = || {
-        loop {
-            co_yield_with(());
-        }
-    };
-    let mut data = 0_u8;
-    let mut one = Gn::<()>::new_opt::<(), _>(generator::DEFAULT_STACK_SIZE, body);
-    one.set_local_data(&raw mut data);
-    Ok(vec![ctx.per_op(|pairs| {
-        timed(|| {
-            for _ in 0..pairs {
-                one.resume();
-            }
         })
     })])
 }

@@ -21,13 +21,11 @@ use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use generator::{Generator, Gn};
 
-use crate::clock;
 use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
@@ -317,26 +315,6 @@ impl Drop for Bare {
         // SAFETY: `raw` came from `into_raw`, and `self` is not used again.
         drop(unsafe { Generator::<'static, (), ()>::from_raw(self.0.raw.as_ptr()) });
     }
-}
-
-/// Times pairs of a resume and a suspension through this module, for the benchmarks: the worker's
-/// loop and a task's state left out.
-pub fn switch_pairs(pairs: u64) -> Duration {
-    let enough = Arc::new(AtomicBool::new(false));
-    let theirs = enough.clone();
-    let mut bare = Bare::new(move |mut own| {
-        while !theirs.load(Ordering::Relaxed) {
-            suspend_by(&mut own);
-        }
-    });
-    let start = clock::now();
-    for _ in 0..pairs {
-        bare.resume();
-    }
-    let took = clock::now().duration_since(start);
-    enough.store(true, Ordering::Relaxed);
-    bare.resume();
-    took
 }
 
 /// Bytes left on the running stack above the guard, if `stack` is the one running.

@@ -160,7 +160,15 @@ fn a_stack_that_cannot_be_had_is_no_panic() {
 
 #[test]
 fn a_panic_in_a_task_aborts() {
-    let (output, _, err) = run("panics", 1, "");
-    assert_eq!(output.status.signal(), Some(6));
-    assert!(err.contains("panics.rs:6:") && err.contains("in a task"), "{err}");
+    for who in ["task", "main", "silent"] {
+        let (output, _, err) = run("panics", 1, who);
+        assert_eq!(output.status.signal(), Some(6));
+        let reported = err.contains("panics.rs:8:") && err.contains("expected");
+        assert_eq!(reported, who != "silent", "{err}");
+        // Of a task on the main thread, std's report names the thread alone: the task comes first.
+        let first = err.lines().next().unwrap_or_default();
+        let named = first.starts_with("gocoro: task 'unlucky' (spawned at ");
+        assert_eq!((named, err.contains("gocoro: ")), (who == "task", who == "task"), "{err}");
+        assert_eq!(err.is_empty(), who == "silent", "{err}");
+    }
 }

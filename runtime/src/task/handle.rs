@@ -121,14 +121,8 @@ pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
     task.clear(Flags::REPORTED);
     let parent = task.meta().and_then(|meta| meta.parent.as_ref());
     let parent = parent.map_or_else(String::new, |parent| format!(", a child of {parent},"));
-    // The hook has named the thread, which is also the one that `main` runs on.
-    let thread = std::thread::current();
-    let place = match thread.name() {
-        Some("main") if task.name() != Some("main") => " on thread 'main'",
-        _ => "",
-    };
     let message = unwind::message(payload);
-    let report = format!("gocoro: {}{parent}{place} panicked: {message}\n", Naming(task));
+    let report = format!("gocoro: {}{parent} panicked: {message}\n", Naming(task));
     // In one piece, for others write too. `eprint` panics when stderr is broken: the panic of the
     // task is what counts.
     if let Err(payload) = unwind::catch(|| eprint!("{report}")) {

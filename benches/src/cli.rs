@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use crate::system::System;
 
 pub(crate) const USAGE: &str = "\
@@ -13,12 +15,15 @@ FILTER            only rows whose name contains one of these (no letter case)
 --quick           small counts and short windows: does it run, is it plausible
 --spread          the smallest and the largest run beside each median
 --markdown        tables as Markdown
---list            the rows' names";
+--list            the rows' names
+--chart FILE      draws FILE, an SVG, from the tables in the package's README.md; measures nothing";
 
 /// What this process is.
 pub(crate) enum Role {
     Help,
     List,
+    /// Draws the results of the package's `README.md`.
+    Chart(PathBuf),
     /// Prints the table.
     Parent,
     /// Measures one row on one system, once.
@@ -64,6 +69,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
             "--bench" => {} // cargo's own
             "--help" | "-h" => args.role = Role::Help,
             "--list" => args.role = Role::List,
+            "--chart" => args.role = Role::Chart(value()?.into()),
             "--runs" => args.runs = Some(number(&value()?)?),
             "--workers" => args.workers = Some(number(&value()?)?),
             "--systems" => {

@@ -15,11 +15,13 @@
 //! | `child` | a measurement in a process of its own |
 //! | `run` | the plan: which measurements, interleaved, how often |
 //! | `table`, `stats` | figures to text |
+//! | `chart` | the tables of `README.md` to a drawing |
 //! | `affinity`, `usage` | cores, processor time, memory |
 
 #![allow(clippy::disallowed_methods, reason = "the rivals and the load run on plain threads")]
 
 mod affinity;
+mod chart;
 mod child;
 mod cli;
 mod load;
@@ -47,6 +49,12 @@ pub fn main() -> ExitCode {
     match &args.role {
         cli::Role::Help => println!("{}", cli::USAGE),
         cli::Role::List => run::list(),
+        cli::Role::Chart(file) => {
+            if let Err(error) = chart::draw(file) {
+                eprintln!("{}: {error}", file.display());
+                return ExitCode::FAILURE;
+            }
+        }
         cli::Role::Parent => return run::all(&args),
         cli::Role::Child { row, system } => return child::measure(row, *system, &args),
         cli::Role::Server { kind, system, cores } => server::serve(kind, *system, cores, &args),

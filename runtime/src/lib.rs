@@ -41,9 +41,9 @@ mod local;
 #[allow(unsafe_code)]
 mod scope;
 #[allow(unsafe_code)]
-mod sync;
-#[allow(unsafe_code)]
 mod channel;
+#[allow(unsafe_code)]
+mod sync;
 mod select;
 mod time;
 mod group;

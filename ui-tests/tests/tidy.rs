@@ -1,4 +1,5 @@
-//! What the repository promises itself: layers, the list of unsafe modules, lengths, words.
+//! What the repository promises itself: layers, the list of unsafe modules, lengths, words; and that
+//! its documents say what is so (in `tidy/documents.rs`).
 //!
 //! Each check is a function from texts to complaints, so that it can be tried on bad ones (in
 //! `tidy/bad.rs`). A failing test prints every complaint as `path:line: what is wrong`.
@@ -6,33 +7,6 @@
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Modules of `runtime/src`: each line imports only from the lines above it, and the modules of one
-/// line do not see each other. ARCHITECTURE.md's code map says what each is.
-const LAYERS: &[&[&str]] = &[
-    &["loom"],
-    &["limits", "clock", "unwind"],
-    &["stack"],
-    &["parker"],
-    &["boundary"],
-    &["task"],
-    &["timer", "trace"],
-    &["current"],
-    &["hook", "wake"],
-    &["park"],
-    &["waiters", "cancel"],
-    &["join", "reactor", "blocking"],
-    &["scheduler"],
-    &["spawn", "local"],
-    &["scope"],
-    &["channel"],
-    &["sync", "select", "time"],
-    &["group"],
-    &["net", "io", "fs", "process", "signal"],
-    &["coroutine", "future"],
-    &["go"],
-    &["runtime", "observe"],
-];
 
 /// Crates that only one folder may name, so that each can be replaced there.
 const CONFINED: &[(&str, &str)] = &[
@@ -56,7 +30,6 @@ const BANNED: &[&str] = &[
 ];
 
 const LINES_MAX: usize = 500;
-const ARCHITECTURE_LINES_MAX: usize = 199;
 
 /// A Rust file: its path from the repository's root, its text, its tokens (no comments, no spaces).
 struct Source {
@@ -208,20 +181,46 @@ fn imports(source: &Source, module: &[String]) -> Vec<(String, usize)> {
     found
 }
 
-fn layer_complaints(source: &Source) -> Vec<String> {
+/// ARCHITECTURE.md's code map: the modules of `runtime/src`, line by line.
+struct CodeMap(Vec<Vec<String>>);
+
+impl CodeMap {
+    fn new(architecture: &str) -> Self {
+        let rows = section(architecture, "Code map").lines();
+        let cells = rows.filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+        let names = |cell: &str| quoted(&format!("`{cell}")).map(str::to_owned).collect();
+        Self(cells.map(names).collect())
+    }
+
+    fn layer(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|names| names.iter().any(|known| known == name))
+    }
+}
+
+/// What a document has under a heading.
+fn section<'a>(document: &'a str, heading: &str) -> &'a str {
+    let section = document.split(&format!("\n## {heading}\n")).nth(1).unwrap_or("");
+    section.split("\n## ").next().unwrap_or("")
+}
+
+/// What stands between backticks in a line.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+fn layer_complaints(source: &Source, map: &CodeMap) -> Vec<String> {
     let Some(module) = module_of(&source.path) else {
         return Vec::new();
     };
     if module.iter().any(|name| name == "tests") {
         return Vec::new();
     }
-    let layer = |name: &str| LAYERS.iter().position(|names| names.contains(&name));
     let own = &module[0];
-    let Some(here) = layer(own) else {
-        return vec![format!("{}:1: `{own}` is in no layer; see LAYERS", source.path)];
+    let Some(here) = map.layer(own) else {
+        return vec![format!("{}:1: `{own}` is not in ARCHITECTURE.md's code map", source.path)];
     };
     let complaint = |(name, line): (String, usize)| {
-        let what = match layer(&name) {
+        let what = match map.layer(&name) {
             _ if name == *own => return None,
             Some(there) if there < here => return None,
             Some(there) if there == here => "beside it",
@@ -231,6 +230,35 @@ fn layer_complaints(source: &Source) -> Vec<String> {
         Some(format!("{}:{line}: `{own}` imports `{name}`, which is {what}", source.path))
     };
     imports(source, &module).into_iter().filter_map(complaint).collect()
+}
+
+/// Where the runtime's `lib.rs` has other modules than the code map, or in another order.
+fn order_complaints(lib: &Source, map: &CodeMap) -> Vec<String> {
+    let tokens: Vec<_> = lib.tokens.clone().into_iter().collect();
+    let mut declared = Vec::new();
+    for three in tokens.windows(3).filter(|three| is_punct(three.get(2), ';')) {
+        if let (Some("mod"), Some(name)) = (ident(three.first()).as_deref(), ident(three.get(1))) {
+            declared.push((name, three[0].span().start().line));
+        }
+    }
+    declared.retain(|(name, _)| name != "tests");
+    let mut complaints = Vec::new();
+    let mut last = 0;
+    for (name, line) in &declared {
+        match map.layer(name) {
+            None => complaints.push(format!("{}:{line}: `{name}` is not in the map", lib.path)),
+            Some(layer) if layer < last => {
+                complaints.push(format!("{}:{line}: `{name}` stands higher in the map", lib.path));
+            }
+            Some(layer) => last = layer,
+        }
+    }
+    for name in
+        map.0.iter().flatten().filter(|name| declared.iter().all(|(known, _)| known != *name))
+    {
+        complaints.push(format!("ARCHITECTURE.md: there is no `{name}`, which the map has"));
+    }
+    complaints
 }
 
 /// Lines with the word `unsafe`, but not those that only parse it (`Token![unsafe]`).
@@ -249,10 +277,8 @@ fn unsafe_lines(source: &Source) -> Vec<usize> {
 
 /// The first column of ARCHITECTURE.md's table of modules with unsafe code.
 fn unsafe_modules(architecture: &str) -> Vec<String> {
-    let section = architecture.split("\n## Modules with unsafe code\n").nth(1).unwrap_or("");
-    let section = section.split("\n## ").next().unwrap_or("");
     let cell = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned());
-    section.lines().filter_map(cell).collect()
+    section(architecture, "Modules with unsafe code").lines().filter_map(cell).collect()
 }
 
 fn unsafe_complaints(sources: &[Source], architecture: &str) -> Vec<String> {
@@ -333,124 +359,12 @@ fn text_complaints(source: &Source) -> Vec<String> {
     complaints
 }
 
-/// Modules of gocoro that, without `gocoro::` in front, are no module of std's either.
-const OWN_MODULES: &[&str] =
-    &["blocking", "channel", "coroutine", "future", "net", "runtime", "task"];
-
-/// Paths between backticks, and links, in which a message or a page names an item of gocoro that
-/// the facade does not have.
-fn name_complaints(path: &str, text: &str, facade: &str) -> Vec<String> {
-    let code = facade.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let words: Vec<_> = code
-        .flat_map(|line| line.split(|char: char| !char.is_alphanumeric() && char != '_'))
-        .collect();
-    let mut complaints = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let quoted = line.split('`').skip(1).step_by(2);
-        let linked = line.split("docs.rs/gocoro/latest/").skip(1);
-        for named in quoted.chain(linked) {
-            let end = named.find(|char: char| !char.is_alphanumeric() && !"_:/.".contains(char));
-            let named = named[..end.unwrap_or(named.len())].trim_end_matches(".html");
-            let mut parts = named.split(['/', '.', ':']).filter(|part| !part.is_empty()).peekable();
-            let is_ours = parts.next_if_eq(&"gocoro").is_some();
-            let is_ours = is_ours || parts.peek().is_some_and(|part| OWN_MODULES.contains(part));
-            let kinds = ["enum", "fn", "index", "macro", "struct", "trait"];
-            // What follows a type is its method.
-            let items = parts.filter(|part| !kinds.contains(part)).take(2);
-            let unknown = |part: &str| !words.contains(&part);
-            if is_ours && named.contains([':', '/']) && items.into_iter().any(unknown) {
-                complaints.push(format!("{path}:{number}: there is no `{named}`"));
-            }
-        }
-    }
-    complaints
-}
-
-/// The lines of the first fenced Rust block.
-fn first_block(text: &str) -> Option<Vec<&str>> {
-    let opens =
-        |line: &&str| line.strip_prefix("```").is_some_and(|info| !info.starts_with("text"));
-    let mut lines = text.lines().skip_while(|line| !opens(line));
-    lines.next()?;
-    Some(lines.take_while(|line| !line.starts_with("```")).collect())
-}
-
-fn readme_complaints(readme: &str, facade: &str) -> Vec<String> {
-    let docs: Vec<_> = facade.lines().filter_map(|line| line.strip_prefix("//!")).collect();
-    let docs: Vec<_> = docs.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
-    let docs = docs.join("\n");
-    let Some(example) = first_block(&docs) else {
-        return Vec::new();
-    };
-    let shown: Vec<_> =
-        example.into_iter().filter(|line| *line != "#" && !line.starts_with("# ")).collect();
-    if first_block(readme) == Some(shown) {
-        return Vec::new();
-    }
-    vec!["README.md: its program is not the first example of gocoro/src/lib.rs".to_owned()]
-}
-
-/// Examples that neither a pattern nor their name makes `.ci/run` run.
-fn example_complaints(names: &[String], ci: &str) -> Vec<String> {
-    if ci.contains("in examples/src/bin/*;") {
-        return Vec::new();
-    }
-    let missing = names.iter().filter(|name| !ci.contains(name.as_str()));
-    missing.map(|name| format!(".ci/run: does not run the example `{name}`")).collect()
-}
-
-fn architecture_complaints(text: &str) -> Vec<String> {
-    let count = text.lines().count();
-    let long = count > ARCHITECTURE_LINES_MAX;
-    long.then(|| format!("ARCHITECTURE.md: {count} lines; it is to be read at a sitting"))
-        .into_iter()
-        .collect()
-}
-
-/// Addresses of the project's own on the network, of which there are none yet, and links in a
-/// Markdown text to files that are not there.
-fn link_complaints(path: &str, text: &str, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
-    let mut complaints = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        for address in line.split("://").skip(1) {
-            let address = address.split([' ', ')', '>', '"', '`']).next().unwrap_or("");
-            if address.contains("gocoro") {
-                complaints.push(format!("{path}:{number}: {address} does not exist"));
-            }
-        }
-        let links = line.split("](").skip(1).filter(|_| path.ends_with(".md"));
-        for target in links.filter_map(|rest| rest.split([')', '#']).next()) {
-            if !target.is_empty() && !target.contains("://") && !exists(target) {
-                complaints.push(format!("{path}:{number}: there is no {target}"));
-            }
-        }
-    }
-    complaints
-}
-
-#[test]
-fn links_lead_to_what_exists() {
-    let mut complaints = Vec::new();
-    for source in sources() {
-        complaints.extend(link_complaints(&source.path, &source.text, &|_| true));
-    }
-    for folder in ["", "gocoro", "gocoro-macros", "runtime", "examples", "benches", "ui-tests"] {
-        for entry in fs::read_dir(root().join(folder)).expect("a folder of the repository") {
-            let path = entry.expect("readable").path();
-            if path.extension().is_some_and(|extension| extension == "md" || extension == "toml") {
-                let short = path.strip_prefix(root()).expect("it was found there");
-                let exists = |target: &str| root().join(folder).join(target).exists();
-                let short = short.to_string_lossy();
-                complaints.extend(link_complaints(&short, &read(&short), &exists));
-            }
-        }
-    }
-    report(complaints);
-}
-
 #[test]
 fn modules_import_one_way_only() {
-    expect_none(layer_complaints);
+    let map = CodeMap::new(&read("ARCHITECTURE.md"));
+    expect_none(|source| layer_complaints(source, &map));
+    let path = "runtime/src/lib.rs";
+    report(order_complaints(&Source::new(path, &read(path)), &map));
 }
 
 #[test]
@@ -468,35 +382,8 @@ fn files_say_what_they_are_and_are_finished() {
     expect_none(text_complaints);
 }
 
-#[test]
-fn messages_and_pages_name_what_exists() {
-    let facade = read("gocoro/src/lib.rs") + &read("gocoro/src/macros.rs");
-    let pages = ["README.md", "gocoro/src/std_map.md", "gocoro/clippy-snippet.toml"];
-    let pages = pages.map(|page| (page.to_owned(), read(page)));
-    let sources = sources().into_iter().filter(Source::is_library);
-    let texts = sources.map(|source| (source.path, source.text)).chain(pages);
-    report(texts.flat_map(|(path, text)| name_complaints(&path, &text, &facade)).collect());
-}
-
-#[test]
-fn readme_and_crate_docs_show_the_same_program() {
-    report(readme_complaints(&read("README.md"), &read("gocoro/src/lib.rs")));
-}
-
-#[test]
-fn ci_runs_what_the_readme_says_and_every_example() {
-    let names = fs::read_dir(root().join("examples/src/bin")).expect("examples");
-    let stem = |path: PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
-    let names: Vec<_> = names.map(|entry| stem(entry.expect("readable").path())).collect();
-    let ci = read(".ci/run");
-    report(example_complaints(&names, &ci));
-    assert!(read("README.md").contains("$ cargo test\n") && ci.contains(" cargo test "));
-}
-
-#[test]
-fn the_architecture_is_a_short_read() {
-    report(architecture_complaints(&read("ARCHITECTURE.md")));
-}
+#[path = "tidy/documents.rs"]
+mod documents;
 
 #[path = "tidy/bad.rs"]
 mod bad;

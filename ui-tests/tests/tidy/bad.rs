@@ -1,9 +1,38 @@
 //! Each check on texts it has to complain about, and on the nearest ones it must not.
 
+use std::collections::HashSet;
+
+use super::documents::*;
 use super::*;
 
 fn at(path: &str, text: &str) -> Source {
     Source::new(path, text)
+}
+
+/// A code map, among sections that have tables too.
+const MAP: &str = "# A\n\n## Code map\n\nText.\n\n| modules | what |\n|---|---|\n\
+    | `limits` | bounds of `park` |\n| `park` `hook` | x |\n| `join` `reactor` | x |\n\
+    | `scheduler` | x |\n| `sync` `time` | x |\n| `net` | x |\n| `runtime` | x |\n\n\
+    To come: `fs`.\n\n## B\n\n| `other` | x |\n";
+
+fn layers(path: &str, text: &str) -> Vec<String> {
+    layer_complaints(&at(path, text), &CodeMap::new(MAP))
+}
+
+#[test]
+fn modules_in_another_order_than_the_map_are_seen() {
+    let count =
+        |text: &str| order_complaints(&at("runtime/src/lib.rs", text), &CodeMap::new(MAP)).len();
+    let fine = "mod limits; #[a] mod hook; mod park; mod reactor; mod join; mod scheduler; mod time; \
+                mod sync; mod net; mod runtime; mod tests; pub mod export { pub mod b { } }";
+    assert_eq!(count(fine), 0);
+    assert_eq!(count(&fine.replace("mod net;", "")), 1, "one that is gone");
+    assert_eq!(count(&fine.replace("mod net;", "mod net; mod fs;")), 1, "one that is new");
+    assert_eq!(
+        count(&format!("mod net; {}", fine.replace("mod net;", ""))),
+        8,
+        "all that should stand before it"
+    );
 }
 
 #[test]
@@ -18,11 +47,11 @@ fn imports_from_beside_or_above_are_seen_in_every_spelling() {
         "use crate::JoinHandle;",
         "use crate::*;",
     ] {
-        assert_eq!(layer_complaints(&at("runtime/src/reactor.rs", text)).len(), 1, "{text}");
+        assert_eq!(layers("runtime/src/reactor.rs", text).len(), 1, "{text}");
     }
     let deep = "use super::super::join::X;";
-    assert_eq!(layer_complaints(&at("runtime/src/reactor/slot.rs", deep)).len(), 1);
-    assert_eq!(layer_complaints(&at("runtime/src/novelty.rs", "")).len(), 1);
+    assert_eq!(layers("runtime/src/reactor/slot.rs", deep).len(), 1);
+    assert_eq!(layers("runtime/src/novelty.rs", "").len(), 1);
 }
 
 #[test]
@@ -30,10 +59,10 @@ fn imports_from_below_and_from_inside_are_fine() {
     let fine = "//! crate::net\n use crate::{limits::A, park::park}; use super::park::park; \
                 use self::slot::S; use crate::reactor::slot::S; const T: &str = \"crate::net\"; \
                 mod tests { use super::*; use crate::runtime::Runtime; } mod m { use super::S; }";
-    assert_eq!(layer_complaints(&at("runtime/src/reactor/mod.rs", fine)), [""; 0]);
+    assert_eq!(layers("runtime/src/reactor/mod.rs", fine), [""; 0]);
     let sibling = "use super::slot::S; use super::super::park::park;";
-    assert_eq!(layer_complaints(&at("runtime/src/reactor/poll.rs", sibling)), [""; 0]);
-    assert_eq!(layer_complaints(&at("runtime/src/lib.rs", "use crate::net::X;")), [""; 0]);
+    assert_eq!(layers("runtime/src/reactor/poll.rs", sibling), [""; 0]);
+    assert_eq!(layers("runtime/src/lib.rs", "use crate::net::X;"), [""; 0]);
 }
 
 #[test]
@@ -103,8 +132,14 @@ fn documents_that_drifted_apart_are_seen() {
     let names = ["hello".to_owned(), "other".to_owned()];
     assert_eq!(example_complaints(&names, "run hello\n").len(), 1);
     assert_eq!(example_complaints(&names, "for p in examples/src/bin/*; do"), [""; 0]);
-    assert_eq!(architecture_complaints(&"a\n".repeat(200)).len(), 1);
-    assert_eq!(architecture_complaints(&"a\n".repeat(199)), [""; 0]);
+    let words = HashSet::from(["Task".to_owned()]);
+    let exists = |named: &str| named == "a/b.rs" || named == "c/";
+    let architecture = |text: &str| architecture_complaints(text, &words, &exists).len();
+    assert_eq!(architecture(&"a\n".repeat(200)), 1);
+    assert_eq!(architecture(&"a\n".repeat(199)), 0);
+    let fine = "Types `Task`, `Task::f`, `park`, `go!`, `a = Other`, DONE; files `a/b.rs`, `c/`.";
+    assert_eq!(architecture(fine), 0);
+    assert_eq!(architecture("`Other`\n`Other<Task>`\n`a/c.rs`\n`d.md`\n`d/`"), 5);
 }
 
 #[test]

@@ -94,8 +94,63 @@ mod macros;
 #[doc = include_str!("std_map.md")]
 pub mod std_map {}
 
-/// Tasks: spawning, joining, waiting; the shape of [`std::thread`].
 pub mod task {
+    //! Tasks: spawning, joining, cancelling; the shape of [`std::thread`].
+    //!
+    //! A task is a closure with a stack of its own. A worker thread runs it beside thousands of
+    //! others, and goes on with those while it waits. [`go!`](crate::go) or [`spawn`] starts one,
+    //! and its [`JoinHandle`] gives the result.
+    //!
+    //! ```
+    //! use gocoro::{go, task};
+    //!
+    //! fn squares(of: Vec<u64>) -> u64 {
+    //!     of.iter().map(|n| n * n).sum()
+    //! }
+    //!
+    //! // One task. A handle that is dropped leaves its task running.
+    //! let sum = go!(squares(vec![1, 2, 3]));
+    //! assert_eq!(sum.join().unwrap(), 14);
+    //!
+    //! // Tasks that borrow: the scope ends after all of them.
+    //! let numbers = vec![1, 2, 3, 4];
+    //! let (left, right) = numbers.split_at(2);
+    //! let total = task::scope(|s| {
+    //!     let left = s.spawn(|| squares(left.to_vec()));
+    //!     let right = s.spawn(|| squares(right.to_vec()));
+    //!     left.wait() + right.wait()
+    //! });
+    //! assert_eq!(total, 30);
+    //! ```
+    //!
+    //! # Starting tasks
+    //!
+    //! | | starts | may borrow | must be [`Send`] |
+    //! |---|---|---|---|
+    //! | [`go!`](crate::go), [`spawn`] | one task | no | yes |
+    //! | `go!(local => …)`, [`spawn_local`] | one task, on this worker | no | no |
+    //! | [`scope`] | tasks that end before it returns | yes | [`Scope::spawn`]: yes, [`Scope::spawn_local`]: no |
+    //! | [`TaskGroup`] | tasks whose results come in the order in which they end | no | yes |
+    //! | [`race`] | a few, of which the first to end counts | yes | yes |
+    //!
+    //! [`Builder`] gives a task a name or a stack size, or makes it a daemon, for which the program's
+    //! end does not wait. A task stays where it first runs: it does not change its thread, so what it
+    //! holds across a wait need not be `Send`.
+    //!
+    //! # Waiting for their ends
+    //!
+    //! [`JoinHandle::join`] returns a [`JoinError`] for a task that panicked, was cancelled or got
+    //! no stack. [`JoinHandle::wait`] returns the value alone, and passes a panic on. [`wait_all`]
+    //! and [`wait_any`] take several handles. A panic in a task ends that task and no other. It is
+    //! reported on stderr with the task's name and the place where it was spawned.
+    //!
+    //! # Cancelling
+    //!
+    //! [`JoinHandle::cancel`] and [`Task::cancel`] have the task unwind from the place where it
+    //! waits, or will wait next: its destructors run, and nothing else does. [`shield`] holds that
+    //! off for a while, [`checkpoint`] and [`is_cancelled`] ask for it. The [crate's
+    //! page](crate#cancellation-unwinds) names the hazards.
+
     pub use gocoro_runtime::export::task::{
         AccessError, Builder, Cancelled, GroupBuilder, JoinError, JoinHandle, LocalKey, Racers,
         Scope, ScopedJoinHandle, Task, TaskGroup, TaskId, checkpoint, current, is_cancelled, park,
@@ -104,8 +159,69 @@ pub mod task {
     };
 }
 
-/// Channels, which tasks and threads send messages through; the shape of crossbeam-channel.
 pub mod channel {
+    //! Channels, which tasks and threads send messages through; the shape of crossbeam-channel.
+    //!
+    //! ```
+    //! use gocoro::channel::{self, bounded};
+    //! use gocoro::{go, select};
+    //! use std::time::Duration;
+    //!
+    //! let (jobs, inbox) = bounded(16);
+    //! let (results, sums) = channel::unbounded();
+    //! for _ in 0..4 {
+    //!     let (inbox, results) = (inbox.clone(), results.clone());
+    //!     go!({
+    //!         for job in &inbox {
+    //!             results.send(job * 2).unwrap();
+    //!         }
+    //!     });
+    //! }
+    //! drop(results); // the workers have theirs
+    //!
+    //! for job in 1..=10 {
+    //!     jobs.send(job)?; // waits while 16 are under way
+    //! }
+    //! drop(jobs); // the workers' loops end when all is received
+    //!
+    //! let mut sum = 0;
+    //! loop {
+    //!     select! {
+    //!         recv(sums) -> result => match result {
+    //!             Ok(result) => sum += result,
+    //!             Err(_) => break, // no sender is left
+    //!         },
+    //!         default(Duration::from_secs(60)) => panic!("nothing for a minute"),
+    //!     }
+    //! }
+    //! assert_eq!(sum, 110);
+    //! # Ok::<(), channel::SendError<i32>>(())
+    //! ```
+    //!
+    //! # Kinds
+    //!
+    //! | | from | to | holds |
+    //! |---|---|---|---|
+    //! | [`bounded`] | many | many, each message to one of them | so many messages; none: sender and receiver meet |
+    //! | [`unbounded`] | many | many, each message to one of them | what memory holds |
+    //! | [`oneshot`](fn@oneshot) | one | one | one message, once |
+    //! | [`broadcast`](fn@broadcast) | many | many, each message to all of them | the newest so many; slower receivers miss some, and are told |
+    //! | [`watch`](fn@watch) | many | many | the newest value |
+    //! | [`after`], [`at`], [`tick`], [`never`](fn@never) | the clock | many | a moment; moments; nothing |
+    //!
+    //! # Ends
+    //!
+    //! A channel is disconnected when all of its senders or all of its receivers are gone. Then
+    //! sending fails and gives the message back. Receiving still takes what was sent before, and
+    //! fails after that. Loops over a receiver end there.
+    //!
+    //! # Waiting
+    //!
+    //! Operations suspend a task, or block a plain thread. A send or a receive that is cancelled
+    //! has not happened: no message is lost by it. [`select!`](crate::select) waits for several
+    //! operations at once, also for tasks, sockets, events and times; [`Select`] does so for a set
+    //! that is known only when the program runs.
+
     pub use gocoro_runtime::export::channel::{
         IntoIter, Iter, ReadyTimeoutError, Receive, Receiver, RecvError, RecvTimeoutError, Select,
         SelectTimeoutError, Selectable, SelectedOperation, SendError, SendTimeoutError, Sender,
@@ -114,8 +230,48 @@ pub mod channel {
     };
 }
 
-/// What tasks and threads share and wait for; the shape of [`std::sync`], and a few more.
 pub mod sync {
+    //! What tasks and threads share and wait for; the shape of [`std::sync`], and a few more.
+    //!
+    //! ```
+    //! use gocoro::sync::{Arc, Mutex, Semaphore, WaitGroup};
+    //! use gocoro::{go, task};
+    //!
+    //! let seen = Arc::new(Mutex::new(Vec::new()));
+    //! let slots = Arc::new(Semaphore::new(3)); // three at a time
+    //! let all = Arc::new(WaitGroup::new());
+    //! for n in 0..10 {
+    //!     all.add(1);
+    //!     go!(clone(seen, slots, all) => {
+    //!         let permit = slots.acquire().unwrap();
+    //!         let mut seen = seen.lock().unwrap();
+    //!         task::yield_now(); // a lock may be held across a wait
+    //!         seen.push(n);
+    //!         drop((seen, permit));
+    //!         all.done();
+    //!     });
+    //! }
+    //! all.wait();
+    //! assert_eq!(seen.lock().unwrap().len(), 10);
+    //! ```
+    //!
+    //! # What there is
+    //!
+    //! - As in std: [`Mutex`], [`RwLock`], [`Condvar`], [`Barrier`], [`Once`], [`OnceLock`],
+    //!   [`LazyLock`], [`mpsc`]; and re-exports of what cannot wait: [`Arc`], [`atomic`].
+    //! - [`Semaphore`]: so many may go on at once.
+    //! - [`WaitGroup`]: waits until what was added is done, as Go's.
+    //! - [`Event`]: something has happened, for all who wait or for one of them.
+    //! - [`promise`]: a value that is set once and awaited by many.
+    //!
+    //! # What differs from std
+    //!
+    //! Locks are granted in the order in which they were asked for. A guard may be held across
+    //! waits, since a task stays on its thread. A panic poisons, a cancel does not. A task that
+    //! locks what it holds already panics with its name, where std may hang. std's own types know
+    //! threads only: one that a task holds across a wait blocks the worker for the next task that
+    //! wants it, for good. [`std_map`](crate::std_map) has the details.
+
     pub use gocoro_runtime::export::sync::{
         AbandonedPromise, AcquireError, Barrier, BarrierWaitResult, Condvar, Deferred, Event,
         LazyLock, Mutex, MutexGuard, Once, OnceLock, OnceState, OwnedPermit, Permit, Promise,
@@ -128,8 +284,40 @@ pub mod sync {
     pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 }
 
-/// Waiting for times; the shape of [`std::time`].
 pub mod time {
+    //! Sleeping, timeouts and ticks; the shape of [`std::time`].
+    //!
+    //! ```
+    //! use gocoro::channel;
+    //! use gocoro::time::{Duration, Instant, interval, sleep, timeout};
+    //!
+    //! let start = Instant::now();
+    //! sleep(Duration::from_millis(5)); // suspends the task, blocks no thread
+    //! assert!(start.elapsed() >= Duration::from_millis(5));
+    //!
+    //! // A bound for any code: it is unwound where it waits.
+    //! let (_sender, receiver) = channel::unbounded::<()>();
+    //! let late = timeout(Duration::from_millis(5), || receiver.recv());
+    //! assert!(late.is_err());
+    //! assert_eq!(timeout(Duration::from_secs(60), || 42), Ok(42));
+    //!
+    //! for _tick in interval(Duration::from_millis(1)).take(3) {
+    //!     // every millisecond
+    //! }
+    //! ```
+    //!
+    //! # Which bound for what
+    //!
+    //! | | ends | by |
+    //! |---|---|---|
+    //! | [`timeout`], [`timeout_at`] | any code that waits | unwinding it: what it had half done is lost |
+    //! | [`io_deadline`] | socket I/O in any code | an error of kind `TimedOut`: buffers keep what they have |
+    //! | `set_read_timeout`, `recv_timeout`, `wait_timeout` and their like | that one operation | its error, as in std |
+    //!
+    //! Timeouts nest, and the outermost that has run out wins. Code that computes is not stopped: a
+    //! timeout is noticed where a task waits, or has called gocoro's operations often enough.
+    //! Timers have a resolution of a millisecond, and never fire early.
+
     pub use gocoro_runtime::export::time::{
         Elapsed, Interval, MissedTicks, interval, io_deadline, sleep, sleep_until, timeout,
         timeout_at,
@@ -137,16 +325,111 @@ pub mod time {
     pub use std::time::{Duration, Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
 }
 
-/// TCP sockets whose operations suspend the task; the shape of [`std::net`].
 pub mod net {
+    //! TCP sockets whose operations suspend the task; the shape of [`std::net`].
+    //!
+    //! A program moves over by changing its imports. Crates that are generic over
+    //! [`Read`](std::io::Read) and [`Write`](std::io::Write) run on these sockets as they are.
+    //!
+    //! ```
+    //! use gocoro::go;
+    //! use gocoro::net::{TcpListener, TcpStream};
+    //! use std::io::{self, BufRead, BufReader, Write};
+    //! use std::time::Duration;
+    //!
+    //! fn greet(stream: TcpStream) -> io::Result<()> {
+    //!     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    //!     let mut reader = BufReader::new(&stream);
+    //!     let mut name = String::new();
+    //!     reader.read_line(&mut name)?; // suspends the task, blocks no thread
+    //!     write!(&stream, "hello, {name}")
+    //! }
+    //!
+    //! let listener = TcpListener::bind("127.0.0.1:0")?;
+    //! let address = listener.local_addr()?;
+    //! go!({
+    //!     for stream in listener.incoming() {
+    //!         go!(greet(stream?)); // one task for each connection
+    //!     }
+    //!     io::Result::Ok(())
+    //! });
+    //!
+    //! let mut stream = TcpStream::connect(address)?;
+    //! stream.write_all(b"you\n")?;
+    //! let mut answer = String::new();
+    //! BufReader::new(stream).read_line(&mut answer)?;
+    //! assert_eq!(answer, "hello, you\n");
+    //! # io::Result::Ok(())
+    //! ```
+    //!
+    //! # What to know
+    //!
+    //! - Several tasks may use one socket, in both directions: `&TcpStream` reads and writes too.
+    //!   [`TcpStream::shutdown`] wakes those who wait.
+    //! - A read timeout gives `ErrorKind::TimedOut`. One for all I/O of a piece of code is
+    //!   [`time::io_deadline`](crate::time::io_deadline).
+    //! - Names are looked up on threads beside the workers, since the system's call for it blocks.
+    //! - Sockets convert to std's and back, and to and from descriptors. A std socket in a task
+    //!   blocks its worker.
+    //! - [`select!`](crate::select) has arms `readable(…)` and `writable(…)`.
+    //!
+    //! UDP and Unix sockets are not here yet.
+
     pub use gocoro_runtime::export::net::{
         AddrParseError, Incoming, IntoIncoming, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr,
         SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs,
     };
 }
 
-/// Runtimes made by hand: most programs need none.
 pub mod runtime {
+    //! Runtimes made by hand. Most programs need none: [`go_main`](crate::go_main) makes one, and
+    //! `go!` outside of any starts the default one.
+    //!
+    //! ```
+    //! use gocoro::go;
+    //! use gocoro::runtime::{Builder, LocalRuntime};
+    //! use gocoro::time::sleep;
+    //! use std::time::Duration;
+    //!
+    //! // Worker threads of its own, which end when it is dropped.
+    //! let runtime = Builder::new().workers(2).stack_size(64 * 1024).build()?;
+    //! let sum = runtime.run(|| {
+    //!     let tasks: Vec<_> = (1..=3).map(|n| go!({ n * n })).collect();
+    //!     tasks.into_iter().map(|task| task.wait()).sum::<i32>()
+    //! });
+    //! assert_eq!(sum, 14);
+    //! drop(runtime); // cancels what is left, and waits for it
+    //!
+    //! // One on this thread, whose tasks need not be `Send`.
+    //! let words = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    //! let mut local = LocalRuntime::new()?;
+    //! for (pause, word) in [(2, "world"), (1, "hello")] {
+    //!     let words = words.clone();
+    //!     local.spawn(move || {
+    //!         sleep(Duration::from_millis(pause * 20));
+    //!         words.borrow_mut().push(word);
+    //!     });
+    //! }
+    //! local.run_until_idle();
+    //! assert_eq!(words.take(), ["hello", "world"]);
+    //! # std::io::Result::Ok(())
+    //! ```
+    //!
+    //! # Which one
+    //!
+    //! - [`Runtime`]: worker threads. For a library that wants its own, a test, or a program that
+    //!   is mostly something else.
+    //! - [`LocalRuntime`]: the current thread. For tasks that are not `Send`, and for a loop that
+    //!   somebody else owns: [`LocalRuntime::poll_once`] runs what is runnable.
+    //!
+    //! Several may exist at once. A task's own spawns stay in its runtime. Whichever way a runtime
+    //! is made, the environment wins over what the program says of it: see [`Builder`].
+    //!
+    //! # Ends
+    //!
+    //! Dropping a runtime cancels its tasks and waits until they have ended. [`Runtime::shutdown`]
+    //! bounds the wait, [`Runtime::wait_idle`] lets the tasks come to their own ends first.
+
     pub use gocoro_runtime::export::runtime::{Builder, LocalRuntime, Runtime};
 }
 

@@ -1,5 +1,19 @@
 //! Channels that give every message to every receiver.
 //!
+//! ```
+//! use gocoro::channel::broadcast;
+//! use gocoro::go;
+//!
+//! let (news, first) = broadcast(16);
+//! let second = news.subscribe();
+//! let readers = [first, second].map(|reader| go!({ [reader.recv(), reader.recv()] }));
+//! news.send("one").unwrap();
+//! news.send("two").unwrap();
+//! for reader in readers {
+//!     assert_eq!(reader.wait(), [Ok("one"), Ok("two")]);
+//! }
+//! ```
+//!
 //! A channel keeps the last so many messages. A receiver that is slower than that loses the oldest,
 //! and is told how many.
 

@@ -1,4 +1,22 @@
-//! Channels for one message.
+//! Channels for one message: an answer to somebody who waits for it.
+//!
+//! ```
+//! use gocoro::channel::{oneshot, unbounded};
+//! use gocoro::go;
+//!
+//! let (questions, inbox) = unbounded::<(u32, oneshot::Sender<u32>)>();
+//! go!({
+//!     for (number, answer) in inbox {
+//!         answer.send(number * 2).ok(); // whoever asked may be gone
+//!     }
+//! });
+//!
+//! let (sender, answer) = oneshot();
+//! questions.send((21, sender)).unwrap();
+//! assert_eq!(answer.recv(), Ok(42));
+//! ```
+//!
+//! Sending never waits. A sender that is dropped tells the receiver that nothing will come.
 
 use std::fmt;
 use std::sync::Arc;

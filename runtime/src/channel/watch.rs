@@ -1,4 +1,22 @@
-//! Channels of one value, of which receivers see the latest.
+//! Channels of one value, of which receivers see the latest: a configuration, a state, a progress.
+//!
+//! ```
+//! use gocoro::channel::watch;
+//! use gocoro::go;
+//!
+//! let (level, seen) = watch(1);
+//! let reader = go!({
+//!     while *seen.borrow() < 3 {
+//!         seen.changed().unwrap(); // waits for a value that it has not seen
+//!     }
+//!     *seen.borrow()
+//! });
+//! level.send(2).unwrap();
+//! level.send(3).unwrap();
+//! assert_eq!(reader.wait(), 3);
+//! ```
+//!
+//! A receiver that comes late misses what was overwritten, and nothing else. Sending never waits.
 
 use std::cell::Cell;
 use std::fmt;

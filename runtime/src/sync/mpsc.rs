@@ -1,6 +1,20 @@
 //! Channels with many senders and one receiver: [`std::sync::mpsc`], suspendable.
 //!
-//! The errors are std's own.
+//! ```
+//! use gocoro::go;
+//! use gocoro::sync::mpsc;
+//!
+//! let (sender, receiver) = mpsc::channel();
+//! for n in 1..=3 {
+//!     let sender = sender.clone();
+//!     go!({ sender.send(n * n).unwrap() });
+//! }
+//! drop(sender);
+//! assert_eq!(receiver.iter().sum::<i32>(), 14);
+//! ```
+//!
+//! For programs that are moved over from std, whose errors these are. `gocoro::channel` has more:
+//! several receivers, timeouts for sends, and `select!` over sends too.
 
 use std::cell::Cell;
 use std::fmt;

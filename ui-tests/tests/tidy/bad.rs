@@ -122,6 +122,9 @@ fn documents_that_drifted_apart_are_seen() {
     let hidden = "//! ```no_run\n//! # fn x() {}\n//! fn a() {}\n//! ```\n";
     assert_eq!(readme_complaints(readme, hidden), [""; 0]);
     assert_eq!(readme_complaints(readme, "//! ```\n//! fn b() {}\n//! ```\n").len(), 1);
+    let code = |columns: usize| width_complaints(&format!("```\n{}\n```\n", "x".repeat(columns)));
+    assert_eq!((code(80).len(), code(81).len()), (0, 1));
+    assert_eq!(width_complaints(&"x".repeat(81)), [""; 0]);
     let exists = |target: &str| target == "a.md";
     let fine = "[a](a.md#b), [c](https://example.org/), [d](#d); gocoro";
     assert_eq!(link_complaints("x.md", fine, &exists), [""; 0]);

@@ -8,6 +8,9 @@ use super::{Source, each_sequence, ident, quoted, read, report, root, sources};
 
 const ARCHITECTURE_LINES_MAX: usize = 199;
 
+/// What the pages that show the README have room for.
+const CODE_WIDTH_MAX: usize = 80;
+
 /// Modules of gocoro that, without `gocoro::` in front, are no module of std's either.
 const OWN_MODULES: &[&str] =
     &["blocking", "channel", "coroutine", "future", "net", "runtime", "task"];
@@ -47,6 +50,19 @@ pub(super) fn first_block(text: &str) -> Option<Vec<&str>> {
     let mut lines = text.lines().skip_while(|line| !opens(line));
     lines.next()?;
     Some(lines.take_while(|line| !line.starts_with("```")).collect())
+}
+
+/// Lines of code in README.md that have to be scrolled to be read.
+pub(super) fn width_complaints(readme: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut complaints = Vec::new();
+    for (number, line) in (1..).zip(readme.lines()) {
+        inside ^= line.starts_with("```");
+        if inside && line.chars().count() > CODE_WIDTH_MAX {
+            complaints.push(format!("README.md:{number}: more than {CODE_WIDTH_MAX} columns"));
+        }
+    }
+    complaints
 }
 
 pub(super) fn readme_complaints(readme: &str, facade: &str) -> Vec<String> {
@@ -162,7 +178,9 @@ fn messages_and_pages_name_what_exists() {
 
 #[test]
 fn readme_and_crate_docs_show_the_same_program() {
-    report(readme_complaints(&read("README.md"), &read("gocoro/src/lib.rs")));
+    let readme = read("README.md");
+    report(readme_complaints(&readme, &read("gocoro/src/lib.rs")));
+    report(width_complaints(&readme));
 }
 
 #[test]

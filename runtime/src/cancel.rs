@@ -96,7 +96,7 @@ impl Task {
 /// # Destructors
 ///
 /// A destructor that waits needs it in two places. While the task unwinds, nothing is thrown out of a
-/// wait, but sockets and pipes return an error where they would wait; inside `shield` they wait. And on
+/// wait, but sockets return an error where they would wait; inside `shield` they wait. And on
 /// the normal path, at the end of a block, a destructor's wait is a wait like any other: a cancel or a
 /// timeout is thrown *out of the destructor*, and what comes after that wait in it is not done. The fields
 /// and the other values are still dropped. A `drop` that has to reach its end waits inside `shield`, as

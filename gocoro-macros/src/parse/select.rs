@@ -113,7 +113,7 @@ impl Parse for Arm {
 /// Refuses what is no arm: another library's form.
 fn foreign(input: ParseStream<'_>) -> Result<()> {
     if input.peek(Token![else]) {
-        return Err(input.error("without an arm that is ready: write `default => …`"));
+        return Err(input.error("for what to do while no arm is ready, write `default => …`"));
     }
     let ahead = input.fork();
     if let Ok(word) = ahead.call(Ident::parse_any)

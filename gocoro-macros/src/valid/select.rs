@@ -149,7 +149,7 @@ fn whole(pattern: &Pat, operation: &Ident) -> Result<()> {
     Err(Error::new_spanned(
         pattern,
         format!(
-            "the outcome is chosen whatever it is, and {why}: name it, and look at it in the body: \
+            "the arm is chosen whatever its outcome is, and {why}: name it, and look at it in the body: \
              `{operation}({arguments}) -> r => match r {{ Ok(v) => …, Err(e) => … }}`"
         ),
     ))

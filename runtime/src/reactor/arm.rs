@@ -131,7 +131,7 @@ impl fmt::Debug for ReadyArm<'_> {
 #[diagnostic::on_unimplemented(
     message = "`select!` cannot wait for `{Self}` to be readable or writable",
     label = "not a socket of gocoro's",
-    note = "`readable(io)` takes gocoro's own sockets and pipes, by value or reference"
+    note = "`readable(io)` takes gocoro's own sockets, by value or reference"
 )]
 pub trait Readiness {
     fn readable_arm(&self) -> ReadyArm<'_>;

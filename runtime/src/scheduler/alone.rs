@@ -30,8 +30,8 @@ pub(super) fn say_if_alone(core: &Core) {
         ONCE.call_once(|| {
             let _ = writeln!(
                 std::io::stderr(),
-                "gocoro: std's count of panics is not found here: while a task waits in a destructor as \
-                 it unwinds, no other task of its worker runs"
+                "gocoro: std's count of panics is not found here: while a task unwinds and waits in a \
+                 destructor, its worker runs no other task"
             );
         });
     }

@@ -138,8 +138,8 @@ fn forked() -> ! {
     // Not `eprintln`, which panics when stderr is closed.
     let _ = writeln!(
         io::stderr(),
-        "gocoro: a forked child cannot use tasks: it has copies of its parent's, and none of its threads; \
-         exec, or exit without using the runtime"
+        "gocoro: a forked child cannot use tasks: it has copies of its parent's tasks, and none of the \
+         threads that run them; call exec, or exit without using the runtime"
     );
     std::process::abort();
 }

@@ -42,8 +42,8 @@ fn stay() {
     }
     let _ = writeln!(
         std::io::stderr(),
-        "gocoro: a thread stays for ever: it dropped a `LocalRuntime` with tasks that had started, which \
-         `panic = \"abort\"` cannot unwind"
+        "gocoro: a thread stays for ever: it dropped a `LocalRuntime` whose tasks had started, and under \
+         `panic = \"abort\"` they cannot be unwound"
     );
     loop {
         Parker::default().park(None);

@@ -78,8 +78,8 @@ pub(super) fn say_whose(why: &str) {
     // Not `eprintln`, which panics when stderr is closed.
     let _ = writeln!(
         io::stderr(),
-        "gocoro: this generator's stacks are not laid out as gocoro knows it ({why}); each keeps the one \
-         page of guard that generator gave it, and far fewer can be had",
+        "gocoro: this `generator`'s stacks are not laid out as gocoro knows them ({why}); each keeps the \
+         one page of guard that `generator` gave it, so far fewer stacks can be had",
     );
 }
 

@@ -145,9 +145,9 @@ impl Stack {
         let stack = Stack::from_made(made, class);
         let guarded = match stack.is_laid_out(class) {
             true => guard::install(&stack, class, budget),
-            false => {
-                Err(io::Error::other("generator lays this stack out otherwise than the first"))
-            }
+            false => Err(io::Error::other(
+                "`generator` laid this stack out differently from the first one",
+            )),
         };
         if let Err(error) = guarded {
             // SAFETY: `raw` came from `into_raw` just now, and the coroutine was never resumed.

@@ -1,4 +1,5 @@
-//! The chart that the repository's front page shows: how gocoro's figures relate to each other system's.
+//! The chart that the repository's front page shows: gocoro's figures beside those of the other
+//! systems.
 //!
 //! It is drawn from the tables in the package's `README.md`, so its figures are theirs.
 
@@ -18,7 +19,8 @@ const TITLES: [&str; 2] = ["1 worker", "2 workers"];
 /// Figures that only say how another one came about.
 const LEFT_OUT: [&str; 3] = [": p99 lateness", "CPU", ": crossed"];
 
-/// A column, the colour of its points, and whether they are filled. The colours stand out from white and from black.
+/// A column, the colour of its points, and whether they are filled. The colours stand out from
+/// white and from black.
 const SERIES: [(&str, RGBColor, bool); 5] = [
     ("tokio-ct", RGBColor(66, 133, 244), false),
     ("tokio-mt", RGBColor(66, 133, 244), true),

@@ -1,4 +1,5 @@
-//! A measurement in a process of its own, so that runtimes, stacks, memory and panic hooks do not disturb each other.
+//! A measurement in a process of its own, so that runtimes, stacks, memory and panic hooks do not
+//! disturb each other.
 
 use std::{
     process::{self, Command, ExitCode, Stdio},

@@ -1,8 +1,8 @@
 //! gocoro beside its rivals, in one table.
 //!
-//! `cargo bench -p gocoro-benches` measures every row of `rows` on every system that has the operation, and
-//! prints medians with the ratio gocoro/rival beside each rival's figure. How to run it, and what each row measures,
-//! is in the package's `README.md`.
+//! `cargo bench -p gocoro-benches` measures every row of `rows` on every system that has the
+//! operation, and prints medians with the ratio gocoro/rival beside each rival's figure. How to run
+//! it, and what each row measures, is in the package's `README.md`.
 //!
 //! Reading order:
 //!
@@ -36,8 +36,8 @@ mod usage;
 
 use std::process::ExitCode;
 
-/// Runs the benchmark with this process's arguments: as the parent that prints the table, or as one of the processes
-/// that the parent starts.
+/// Runs the benchmark with this process's arguments: as the parent that prints the table, or as one
+/// of the processes that the parent starts.
 pub fn main() -> ExitCode {
     let args = match cli::parse(std::env::args().skip(1)) {
         Ok(args) => args,

@@ -1,6 +1,6 @@
-//! The load generator: one thread, non-blocking connections, closed loop. A connection sends a request, waits for the
-//! whole answer, and sends the next. All servers face this one, so it may as well be simple; it has to be as cheap as
-//! a server can be, for it has one core too.
+//! The load generator: one thread, non-blocking connections, closed loop. A connection sends a
+//! request, waits for the whole answer, and sends the next. All servers face this one, so it may as
+//! well be simple; it has to be as cheap as a server can be, for it has one core too.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -97,7 +97,8 @@ impl Load {
         Ok(())
     }
 
-    /// Keeps all connections busy for `window`, then waits for the last answers, which count as well.
+    /// Keeps all connections busy for `window`, then waits for the last answers, which count as
+    /// well.
     pub(crate) fn drive(&mut self, window: Duration) -> io::Result<Done> {
         let mut events = Events::with_capacity(1024);
         let start = Instant::now();

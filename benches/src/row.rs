@@ -127,8 +127,9 @@ impl Context {
         system::smol(self.workers)
     }
 
-    /// Nanoseconds for one operation. `batch` does a number of them and says how long that took; the number grows
-    /// until one batch is long enough, and that last batch counts. The earlier ones have warmed the system up.
+    /// Nanoseconds for one operation. `batch` does a number of them and says how long that took;
+    /// the number grows until one batch is long enough, and that last batch counts. The earlier
+    /// ones have warmed the system up.
     pub(crate) fn per_op(&self, mut batch: impl FnMut(u64) -> Duration) -> f64 {
         let enough = Duration::from_millis(if self.quick { 15 } else { 300 });
         let mut ops: u64 = 64;

@@ -82,8 +82,8 @@ fn sections(args: &Args) -> Vec<Section> {
     sections
 }
 
-/// All runs of one row: every system once, then every system once more, so that a slow minute of the machine hits
-/// all alike. A system that failed is not tried again.
+/// All runs of one row: every system once, then every system once more, so that a slow minute of
+/// the machine hits all alike. A system that failed is not tried again.
 fn measure(
     row: &Row,
     workers: usize,

@@ -1,7 +1,7 @@
 //! A server in a process of its own, on cores of its own.
 //!
-//! The measuring process starts it, learns its port from its standard output, and asks for its usage through its
-//! standard input, whose end ends it.
+//! The measuring process starts it, learns its port from its standard output, and asks for its
+//! usage through its standard input, whose end ends it.
 
 use std::{
     io::{self, BufRead, BufReader, Write},

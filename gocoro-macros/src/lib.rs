@@ -50,8 +50,8 @@ use proc_macro::TokenStream;
 /// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
 ///
 /// The environment variables `GOCORO_WORKERS`, `GOCORO_STACK_SIZE` and `GOCORO_MAIN_STACK_SIZE` win
-/// over the first three, as they do over `runtime::Builder`. A stack and its guard may not be larger
-/// than the hard limit of `RLIMIT_STACK` (`ulimit -H -s`).
+/// over the first three, as they do over `runtime::Builder`. A stack and its guard may not be
+/// larger than the hard limit of `RLIMIT_STACK` (`ulimit -H -s`).
 ///
 /// ```
 /// #[gocoro::go_main(workers = 2, stack_size = 64 * 1024, on_exit = "cancel", grace = "500ms")]
@@ -108,8 +108,9 @@ pub fn main(_: TokenStream, item: TokenStream) -> TokenStream {
 /// | `timeout` | how long the test may take before it fails, such as `"500ms"`, `"30s"` or `"1m"` | as long as it likes |
 /// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
 ///
-/// The environment variables `GOCORO_WORKERS` and `GOCORO_STACK_SIZE` win over the program, as they do
-/// with [`go_main`](macro@go_main): `GOCORO_WORKERS=4 cargo test` runs every such test with four workers.
+/// The environment variables `GOCORO_WORKERS` and `GOCORO_STACK_SIZE` win over the program, as they
+/// do with [`go_main`](macro@go_main): `GOCORO_WORKERS=4 cargo test` runs every such test with four
+/// workers.
 ///
 /// # Refusals
 ///

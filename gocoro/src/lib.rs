@@ -25,8 +25,8 @@
 //! ```
 //!
 //! Code is written as plain sequential functions. Inside a task, an operation that would block
-//! suspends the task, at any call depth, and its worker thread runs other tasks. On a plain thread the
-//! same call blocks that thread. Nothing in a function's signature tells, and nothing needs to.
+//! suspends the task, at any call depth, and its worker thread runs other tasks. On a plain thread
+//! the same call blocks that thread. Nothing in a function's signature tells, and nothing needs to.
 //!
 //! When the process has no descriptors left, [`incoming`](net::TcpListener::incoming) pauses
 //! between the errors that it returns, 5 ms to 1 s: the loop above reports them about once a
@@ -73,12 +73,13 @@
 //!
 //! # Cancellation unwinds
 //!
-//! A cancelled task, and code inside an expired [`time::timeout`], unwinds from where it waits, as if
-//! a future were dropped there: destructors run, nothing else does. That reaches any code, and it has
-//! three hazards:
+//! A cancelled task, and code inside an expired [`time::timeout`], unwinds from where it waits, as
+//! if a future were dropped there: destructors run, nothing else does. That reaches any code, and
+//! it has three hazards:
 //!
 //! - a [`std::sync::Mutex`] held across a wait is poisoned by it (gocoro's own locks are not);
-//! - a [`std::sync::LazyLock`] or [`std::sync::Once`] that is being initialised is poisoned for good;
+//! - a [`std::sync::LazyLock`] or [`std::sync::Once`] that is being initialised is poisoned for
+//!   good;
 //! - it aborts the process at an `extern "C"` frame, as every unwinding does.
 //!
 //! Every operation that waits says under *Parks* when, which is also where it may unwind.
@@ -133,9 +134,9 @@ pub mod task {
     //! | [`TaskGroup`] | tasks whose results come in the order in which they end | no | yes |
     //! | [`race`] | a few, of which the first to end counts | yes | yes |
     //!
-    //! [`Builder`] gives a task a name or a stack size, or makes it a daemon, for which the program's
-    //! end does not wait. A task stays where it first runs: it does not change its thread, so what it
-    //! holds across a wait need not be `Send`.
+    //! [`Builder`] gives a task a name or a stack size, or makes it a daemon, for which the
+    //! program's end does not wait. A task stays where it first runs: it does not change its
+    //! thread, so what it holds across a wait need not be `Send`.
     //!
     //! # Waiting for their ends
     //!

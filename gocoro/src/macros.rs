@@ -151,9 +151,9 @@ macro_rules! go {
 
 /// Makes the spawn form `go!< … >` work in the items that it wraps.
 ///
-/// `go!< body >` is [`go!(body)`](crate::go) with angle brackets: the same bodies, the same options,
-/// the same handle. It works at any depth of the items, in other macros' input too, and one may
-/// stand in another.
+/// `go!< body >` is [`go!(body)`](crate::go) with angle brackets: the same bodies, the same
+/// options, the same handle. It works at any depth of the items, in other macros' input too, and
+/// one may stand in another.
 ///
 /// ```
 /// use gocoro::{colorless, go};
@@ -181,12 +181,12 @@ macro_rules! go {
 /// # Where a body ends
 ///
 /// A body ends at the first `>` before which it is complete and after which no operand can follow:
-/// `.`, `?`, `,`, `;`, `{`, `else`, a closing delimiter, or the `>` of a `go!<` around it. The `>` of
-/// `->` and `=>` never counts. So generics and comparisons inside a body need no parentheses.
+/// `.`, `?`, `,`, `;`, `{`, `else`, a closing delimiter, or the `>` of a `go!<` around it. The `>`
+/// of `->` and `=>` never counts. So generics and comparisons inside a body need no parentheses.
 ///
 /// Only `go` is rewritten, and every other token stays where it was: `line!()`, breakpoints and
-/// messages are exact. `#[go_main]` and `mod name;` work inside. What `stringify!` and `assert!` show
-/// of a `go!< … >` is the rewritten `go!(…)`.
+/// messages are exact. `#[go_main]` and `mod name;` work inside. What `stringify!` and `assert!`
+/// show of a `go!< … >` is the rewritten `go!(…)`.
 ///
 /// # What is refused
 ///
@@ -241,14 +241,14 @@ macro_rules! colorless {
 /// been sent.
 ///
 /// The value of `select!` is that of the body that was run. Bodies are no closures: `?`, `break`,
-/// `continue` and `return` in them work as everywhere else. A pattern has to match whatever comes, as
-/// that of a `let`.
+/// `continue` and `return` in them work as everywhere else. A pattern has to match whatever comes,
+/// as that of a `let`.
 ///
 /// # Choice
 ///
 /// Exactly one arm is done. If several can be, one of them is chosen at random;
-/// [`select_biased!`](crate::select_biased) chooses the first of them. An arm that was not chosen has
-/// taken nothing, and leaves nothing behind: no task is spawned for it.
+/// [`select_biased!`](crate::select_biased) chooses the first of them. An arm that was not chosen
+/// has taken nothing, and leaves nothing behind: no task is spawned for it.
 ///
 /// `default` is chosen only if there was a moment at which no other arm could be done: a message
 /// that is always in one of two channels is found, however it is moved. There is one exception: of
@@ -261,10 +261,10 @@ macro_rules! colorless {
 /// while, or while a partner makes a message that this choice has met on a channel of capacity
 /// zero. On a plain thread it blocks the thread. A cancel point: if it unwinds, no arm was done.
 ///
-/// Arms `readable` and `writable` keep the rules of I/O. Where the choice would have to wait, such an arm
-/// is done with an error instead: with one that holds [`Cancelled`](crate::task::Cancelled) in a
-/// destructor of a task that unwinds and is cancelled, also if the cancel comes meanwhile; with
-/// `TimedOut` once an [`io_deadline`](crate::time::io_deadline) around it has passed.
+/// Arms `readable` and `writable` keep the rules of I/O. Where the choice would have to wait, such
+/// an arm is done with an error instead: with one that holds [`Cancelled`](crate::task::Cancelled)
+/// in a destructor of a task that unwinds and is cancelled, also if the cancel comes meanwhile;
+/// with `TimedOut` once an [`io_deadline`](crate::time::io_deadline) around it has passed.
 ///
 /// `readable` asks the socket, and knows nothing of what a buffer around it has read ahead. A loop
 /// that waits for a socket and takes one line at a time out of a `BufReader` around it stalls when
@@ -346,8 +346,8 @@ macro_rules! select_biased {
 /// Declares task-locals: statics that each task has its own value of.
 ///
 /// The shape of [`std::thread_local!`], which all tasks of a worker share. The value is made when a
-/// task first uses it, and dropped when the task ends; a plain thread has its own too. The key's type
-/// is [`LocalKey`](crate::task::LocalKey), with std's methods, `scope` and `inherit`.
+/// task first uses it, and dropped when the task ends; a plain thread has its own too. The key's
+/// type is [`LocalKey`](crate::task::LocalKey), with std's methods, `scope` and `inherit`.
 ///
 /// ```
 /// use std::cell::{Cell, RefCell};

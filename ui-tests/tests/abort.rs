@@ -1,8 +1,9 @@
-//! What programs get that are built with `panic = "abort"`: a message from the compiler where something
-//! rests on unwinding, and a cancel that is a flag.
+//! What programs get that are built with `panic = "abort"`: a message from the compiler where
+//! something rests on unwinding, and a cancel that is a flag.
 //!
-//! The library is built once more for them, in a folder of its own below the target folder. The programs
-//! are compiled to the end, since a check would find nothing wrong with those that are refused.
+//! The library is built once more for them, in a folder of its own below the target folder. The
+//! programs are compiled to the end, since a check would find nothing wrong with those that are
+//! refused.
 
 use std::env;
 use std::io::{BufRead, BufReader};

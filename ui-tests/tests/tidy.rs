@@ -1,5 +1,5 @@
-//! What the repository promises itself: layers, the list of unsafe modules, lengths, words; and that
-//! its documents say what is so (in `tidy/documents.rs`).
+//! What the repository promises itself: layers, the list of unsafe modules, lengths, words; and
+//! that its documents say what is so (in `tidy/documents.rs`).
 //!
 //! Each check is a function from texts to complaints, so that it can be tried on bad ones (in
 //! `tidy/bad.rs`). A failing test prints every complaint as `path:line: what is wrong`.

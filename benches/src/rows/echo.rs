@@ -1,5 +1,5 @@
-//! A TCP echo server of 64-byte messages. The server is a process on the first core (or cores), the load generator
-//! this one, on the others.
+//! A TCP echo server of 64-byte messages. The server is a process on the first core (or cores), the
+//! load generator this one, on the others.
 
 use std::{
     io::{self, Read, Write},

@@ -1,9 +1,11 @@
-//! One task wakes the next and goes to sleep itself, by park and unpark: two tasks in turn, and a ring of 503.
+//! One task wakes the next and goes to sleep itself, by park and unpark: two tasks in turn, and a
+//! ring of 503.
 //!
-//! `park` and `unpark` stand in closures, so that they can be inlined as where a program calls them.
+//! `park` and `unpark` stand in closures, so that they can be inlined as where a program calls
+//! them.
 //!
-//! A word in memory says whose turn it is, so that a wake may come early or for nothing. tokio has no park; its
-//! `Notify` holds one wake back in the same way. smol has neither.
+//! A word in memory says whose turn it is, so that a wake may come early or for nothing. tokio has
+//! no park; its `Notify` holds one wake back in the same way. smol has neither.
 
 #![expect(
     clippy::redundant_closure,
@@ -207,7 +209,8 @@ impl<T> Ring<T> {
         Some(self.tokens[me].swap(0, Ordering::AcqRel))
     }
 
-    /// Gives the token to the member after `me`, whose handle is returned; `None` when it has gone far enough.
+    /// Gives the token to the member after `me`, whose handle is returned; `None` when it has gone
+    /// far enough.
     fn pass(&self, me: usize, token: u64) -> Option<&T> {
         if token == 1 {
             self.ended.set(Instant::now()).expect("one token");

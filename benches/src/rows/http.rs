@@ -1,8 +1,8 @@
 //! HTTP plaintext: "Hello, World!" with the headers that the well-known benchmarks ask for.
 //!
-//! gocoro and threads run the same small handler, written here over `Read + Write` and `httparse`. tokio's servers
-//! are hyper, may's is may_minihttp. So a row compares what a user of each would run, not the runtimes alone: the
-//! echo rows do that.
+//! gocoro and threads run the same small handler, written here over `Read + Write` and `httparse`.
+//! tokio's servers are hyper, may's is may_minihttp. So a row compares what a user of each would
+//! run, not the runtimes alone: the echo rows do that.
 
 use std::{
     cell::Cell,
@@ -67,7 +67,8 @@ fn measure(ctx: &Context, depth: usize, reconnect: bool) -> Outcome {
     echo::figures(ctx, &mut server, plan, depth as u64)
 }
 
-/// Bytes of the server's answer, which has the same size each time. Waits for a server that is about to listen.
+/// Bytes of the server's answer, which has the same size each time. Waits for a server that is
+/// about to listen.
 fn answer_size(port: u16) -> io::Result<usize> {
     let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port));
     let mut tries = 0;

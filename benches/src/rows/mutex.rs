@@ -1,5 +1,5 @@
-//! A mutex that every unlock hands to the next in line: each holder yields while it has the lock, so that the others
-//! queue up for it.
+//! A mutex that every unlock hands to the next in line: each holder yields while it has the lock,
+//! so that the others queue up for it.
 
 use std::{sync::Arc, thread, time::Instant};
 

@@ -1,8 +1,8 @@
-//! Many tasks that wait, all at once, for a wake: what it costs to make one, to hold it, and to wake it and see it
-//! end.
+//! Many tasks that wait, all at once, for a wake: what it costs to make one, to hold it, and to
+//! wake it and see it end.
 //!
-//! gocoro, may and threads wake each by its handle. tokio's tasks wait on one shared `Notify`, smol's on one channel
-//! that is closed: neither needs memory beside the task.
+//! gocoro, may and threads wake each by its handle. tokio's tasks wait on one shared `Notify`,
+//! smol's on one channel that is closed: neither needs memory beside the task.
 
 use std::{
     sync::{
@@ -266,7 +266,8 @@ fn threads(ctx: &Context) -> Outcome {
     meter.all_ended()
 }
 
-// Coroutines without a runtime: made, resumed once so that they suspend, and resumed again to their end.
+// Coroutines without a runtime: made, resumed once so that they suspend, and resumed again to their
+// end.
 
 fn bare_generator(ctx: &Context) -> Outcome {
     let words = STACK_BYTES / size_of::<usize>();

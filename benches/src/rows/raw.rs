@@ -1,6 +1,6 @@
-//! The bare switch: coroutines that do nothing but suspend, resumed in turn by a loop. One operation is a pair, the
-//! resume and the suspension that answers it. gocoro, which switches by `generator`, has no such operation without its
-//! scheduler: `yield` measures the two together.
+//! The bare switch: coroutines that do nothing but suspend, resumed in turn by a loop. One
+//! operation is a pair, the resume and the suspension that answers it. gocoro, which switches by
+//! `generator`, has no such operation without its scheduler: `yield` measures the two together.
 
 use std::time::Duration;
 

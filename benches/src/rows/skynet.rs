@@ -1,5 +1,6 @@
-//! Skynet by join: a task of size 1 returns its number; a larger one spawns ten that share its range, and returns
-//! their sum. 1 111 111 tasks, of which the leaves are a million. Over channels, as it was published: the sums are sent.
+//! Skynet by join: a task of size 1 returns its number; a larger one spawns ten that share its
+//! range, and returns their sum. 1 111 111 tasks, of which the leaves are a million. Over channels,
+//! as it was published: the sums are sent.
 
 use std::{future::Future, pin::Pin, time::Instant};
 

@@ -1,5 +1,5 @@
-//! Tasks that sleep, each once, until moments spread over a second that begins when all should have been spawned.
-//! How late they wake, and the processor time from the beginning of that second on.
+//! Tasks that sleep, each once, until moments spread over a second that begins when all should have
+//! been spawned. How late they wake, and the processor time from the beginning of that second on.
 
 use std::{
     sync::{

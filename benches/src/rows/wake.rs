@@ -1,10 +1,11 @@
 //! Wakes from one thread to another.
 //!
-//! *From outside*: a plain thread wakes a task on a runtime that has nothing else to do, and the task wakes the
-//! thread; they run on cores of their own. *Across workers*: two tasks that were started on two workers wake each
-//! other in turn. A system that moves started tasks may bring them together again; the second figure says how many
-//! wakes really crossed. So there is a second row, of tasks that stay where they started: on gocoro all do, on tokio
-//! each has a current-thread runtime of its own.
+//! *From outside*: a plain thread wakes a task on a runtime that has nothing else to do, and the
+//! task wakes the thread; they run on cores of their own. *Across workers*: two tasks that were
+//! started on two workers wake each other in turn. A system that moves started tasks may bring them
+//! together again; the second figure says how many wakes really crossed. So there is a second row,
+//! of tasks that stay where they started: on gocoro all do, on tokio each has a current-thread
+//! runtime of its own.
 
 #![expect(
     clippy::redundant_closure,
@@ -103,7 +104,8 @@ impl Ball {
     }
 }
 
-/// Binds this thread, and the runtime it starts from now on, to the first core. Returns the other cores.
+/// Binds this thread, and the runtime it starts from now on, to the first core. Returns the other
+/// cores.
 fn take_first_core() -> Vec<usize> {
     let mut cores = affinity::cores();
     affinity::pin(&cores[..1]);
@@ -113,8 +115,8 @@ fn take_first_core() -> Vec<usize> {
     cores
 }
 
-/// The row's figure: a plain thread on `cores` plays with a task. `play` starts the task, gives a function that wakes
-/// it to its third argument, and waits for the task's end.
+/// The row's figure: a plain thread on `cores` plays with a task. `play` starts the task, gives a
+/// function that wakes it to its third argument, and waits for the task's end.
 fn outside(
     ctx: &Context,
     cores: &[usize],
@@ -196,7 +198,8 @@ fn outside_threads(ctx: &Context) -> Outcome {
     })
 }
 
-/// Two tasks started on two threads, whose turn it is, and how often the turn went to another thread.
+/// Two tasks started on two threads, whose turn it is, and how often the turn went to another
+/// thread.
 struct Crossing<T> {
     handles: [OnceLock<T>; 2],
     started: AtomicUsize,
@@ -206,8 +209,8 @@ struct Crossing<T> {
     crossed: AtomicUsize,
 }
 
-/// A number of the current thread. Not inlined: a system that moves started tasks would go on with the number that
-/// the compiler kept from before the move.
+/// A number of the current thread. Not inlined: a system that moves started tasks would go on with
+/// the number that the compiler kept from before the move.
 #[inline(never)]
 fn here() -> usize {
     thread_local!(static HERE: u8 = const { 0 });
@@ -225,8 +228,8 @@ impl<T> Crossing<T> {
         })
     }
 
-    /// Holds this worker until the other task has started, which must then be on another worker. Gives up after a
-    /// second: the figure of crossed wakes tells.
+    /// Holds this worker until the other task has started, which must then be on another worker.
+    /// Gives up after a second: the figure of crossed wakes tells.
     fn start_apart(&self) {
         self.started.fetch_add(1, Ordering::AcqRel);
         let start = Instant::now();

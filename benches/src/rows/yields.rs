@@ -1,5 +1,5 @@
-//! Tasks that do nothing but yield. All start before time runs; then each yields equally often, and time runs until
-//! the last one is through.
+//! Tasks that do nothing but yield. All start before time runs; then each yields equally often, and
+//! time runs until the last one is through.
 
 use std::{sync::Arc, thread};
 

@@ -1,8 +1,8 @@
 //! Lesson: the types are std's, so is the way to bound an operation.
 //!
 //! Each task has a connection of its own. `connect_timeout` and `set_read_timeout` are the methods
-//! of `std::net::TcpStream`; they return errors, nothing unwinds. `BufReader` and `write!` come from
-//! std and are not aware that they suspend.
+//! of `std::net::TcpStream`; they return errors, nothing unwinds. `BufReader` and `write!` come
+//! from std and are not aware that they suspend.
 //!
 //! Run it: `cargo run -p gocoro-examples --bin echo_client [ADDRESS]` (see `echo_server`).
 //! With `--self-test` its peer is a server of plain threads in the same process: tasks and threads

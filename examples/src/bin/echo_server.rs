@@ -1,7 +1,8 @@
 //! Lesson: a server is a loop that accepts, and one task for each connection.
 //!
 //! `echo` is what one would write with `std::net` and a thread for each client. `std::io::copy`
-//! knows nothing of gocoro: it calls `Read::read`, which suspends the task while no bytes are there.
+//! knows nothing of gocoro: it calls `Read::read`, which suspends the task while no bytes are
+//! there.
 //!
 //! Run it: `cargo run -p gocoro-examples --bin echo_server [ADDRESS]`, then `nc 127.0.0.1 7000`.
 //! With `--self-test` in place of an address it is its own client and ends.

@@ -1,8 +1,9 @@
-//! `select! { … }`: a `match` on each source, and in them the choice, a `match` whose arms are the bodies.
+//! `select! { … }`: a `match` on each source, and in them the choice, a `match` whose arms are the
+//! bodies.
 //!
-//! A source is a `match`'s operand, so its temporaries live on to the end. The arms' state lives in the
-//! innermost `match`'s operand and is gone when a body runs. So a body may use what the sources were made
-//! from, and `?`, `break`, `continue` and `return` in it mean what they say.
+//! A source is a `match`'s operand, so its temporaries live on to the end. The arms' state lives in
+//! the innermost `match`'s operand and is gone when a body runs. So a body may use what the sources
+//! were made from, and `?`, `break`, `continue` and `return` in it mean what they say.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -113,8 +114,8 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
     }}
 }
 
-/// Whether the source may have temporaries at the end of a block, as in `if open { &r } else { &never() }`:
-/// only a `let` keeps those.
+/// Whether the source may have temporaries at the end of a block, as in
+/// `if open { &r } else { &never() }`: only a `let` keeps those.
 fn ends_in_block(source: &Expr) -> bool {
     match source {
         Expr::Group(inner) => ends_in_block(&inner.expr),

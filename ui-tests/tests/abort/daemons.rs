@@ -1,5 +1,5 @@
-//! Daemons that have started cannot be unwound, and the program's end does not wait for them, whichever
-//! worker they are on.
+//! Daemons that have started cannot be unwound, and the program's end does not wait for them,
+//! whichever worker they are on.
 
 use std::env;
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! A local runtime is dropped with a task that has started and waits, and cannot be unwound: whoever drops it
-//! goes on. The program says what it does by its argument.
+//! A local runtime is dropped with a task that has started and waits, and cannot be unwound:
+//! whoever drops it goes on. The program says what it does by its argument.
 
 use std::cell::Cell;
 use std::env;

@@ -1,4 +1,5 @@
-//! A runtime's started tasks cannot be unwound: who drops it, or shuts it down, gets away all the same.
+//! A runtime's started tasks cannot be unwound: who drops it, or shuts it down, gets away all the
+//! same.
 
 use std::time::Duration;
 

@@ -34,8 +34,8 @@ pub(crate) const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// a word.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// From the first byte of a request to the end of its head. One deadline for all of it, so sending a
-/// byte now and then does not extend it. Then: 408.
+/// From the first byte of a request to the end of its head. One deadline for all of it, so sending
+/// a byte now and then does not extend it. Then: 408.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// From the end of the head to the end of the body: a full-sized body at 35 KiB/s. Then: 408.

@@ -54,7 +54,7 @@ use proc_macro::TokenStream;
 /// larger than the hard limit of `RLIMIT_STACK` (`ulimit -H -s`).
 ///
 /// ```
-/// #[gocoro::go_main(workers = 2, stack_size = 64 * 1024, on_exit = "cancel", grace = "500ms")]
+/// #[gocoro::go_main(workers = 2, on_exit = "cancel", grace = "500ms")]
 /// fn main() {
 ///     gocoro::go!(daemon => serve_metrics());
 ///     serve();

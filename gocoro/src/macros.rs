@@ -18,10 +18,10 @@
 /// }
 ///
 /// let text = String::from("tasks");
-/// let counted = go!(count(text.clone(), 's'));      // `text.clone()` is evaluated here
+/// let counted = go!(count(text.clone(), 's'));  // `text.clone()` is evaluated here
 /// assert_eq!(counted.wait(), 2);
 ///
-/// let length = go!(text.len());                     // a receiver moves into the task
+/// let length = go!(text.len());                 // a receiver moves into the task
 /// assert_eq!(length.wait(), 5);
 /// ```
 ///
@@ -74,7 +74,7 @@
 /// let total = Arc::new(AtomicU32::new(0));
 /// let tasks: Vec<_> = (1..=3)
 ///     .map(|n| {
-///         go!(name = format!("adder {n}"), stack_size = 64 * 1024, clone(total) => {
+///         go!(name = format!("adder {n}"), stack_size = 65536, clone(total) => {
 ///             total.fetch_add(n, Ordering::Relaxed);
 ///         })
 ///     })

@@ -2,7 +2,6 @@
 
 mod arm;
 mod many;
-mod watch;
 
 use std::any::Any;
 use std::cell::Cell;
@@ -15,13 +14,12 @@ use crate::clock;
 use crate::current;
 use crate::park::{self, Left, Woken};
 use crate::task::word::Phase;
-use crate::task::{self, End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
+use crate::task::{End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
 use crate::unwind::{self, Payload};
 use crate::waiters::{JoinNode, Waiter};
 
 pub use arm::{Join, JoinArm};
 pub use many::{wait_all, wait_any};
-pub(crate) use watch::{Watched, Watcher};
 
 /// The right to a task's result. Dropping it detaches the task, which goes on by itself.
 ///
@@ -186,13 +184,9 @@ impl<T> JoinHandle<T> {
         self.take()
     }
 
-    /// Waits as [`JoinHandle::join`] does, and leaves the result.
-    pub(crate) fn wait_for_end(&self) {
-        wait_for_end(&self.task().inner);
-    }
-
+    /// Takes the result of a task that has ended.
     #[inline]
-    fn take(self) -> Result<T, JoinError> {
+    pub(crate) fn take(self) -> Result<T, JoinError> {
         outcome(self.spawned.take())
     }
 }
@@ -316,18 +310,14 @@ fn run_next(task: &TaskRef) {
     }
 }
 
-/// Completes a task's end: wakes the joiner that stands in the slot, or tells the watcher.
+/// The last step of a task's end: wakes the joiner whose node stands in the slot.
 ///
 /// # Safety
 ///
 /// The task has just become DONE with JOINER set, and this is called once.
 pub(crate) unsafe fn wake_joiner(task: &Header) {
-    // SAFETY: the caller's promise.
-    if unsafe { watch::tell(task) } {
-        return;
-    }
     let node = task.joiner.get().cast::<JoinNode>();
-    // SAFETY: what stands in the slot is no notice, so it is the joiner's node.
+    // SAFETY: by the caller's promise the joiner has announced the node, and this is its one wake.
     if let Some(wake) = unsafe { JoinNode::fire(node, current::here()) } {
         wake.give();
     }
@@ -362,26 +352,6 @@ struct Panicked(Payload);
 unsafe impl Sync for Panicked {}
 
 impl JoinError {
-    /// Of a task whose panic somebody else has caught.
-    pub(crate) fn panicked(payload: Payload, task: Task) -> JoinError {
-        JoinError { cause: Cause::Panicked(Panicked(payload)), task }
-    }
-
-    /// Of a task that ended without a value or a panic.
-    pub(crate) fn without_value(task: Task) -> JoinError {
-        let cancelled = task.inner.word.is_cancelled();
-        let cause = if cancelled { Cause::Cancelled } else { Cause::Refused };
-        JoinError { cause, task }
-    }
-
-    /// For one that nobody is given: a panic in it is lost.
-    pub(crate) fn lose(self) {
-        if let Cause::Panicked(payload) = self.cause {
-            unwind::drop_quietly(payload);
-            task::panic_lost();
-        }
-    }
-
     /// Whether the task panicked.
     pub fn is_panic(&self) -> bool {
         matches!(self.cause, Cause::Panicked(_))

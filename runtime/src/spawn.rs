@@ -9,9 +9,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::join::JoinHandle;
-use crate::scheduler::{self, Shared};
+use crate::scheduler::{self, NoFamily, Shared};
 use crate::stack::SizeClass;
-use crate::task::{self, Created, Task};
+use crate::task::{self, Created, Family, Task};
 
 pub(crate) use options::Options;
 use options::Traits;
@@ -185,7 +185,7 @@ impl Builder {
 const NO_WORKER: &str = "spawn_local outside a runtime: this thread has no worker that the task \
      could stay on; run it in a task, or make a runtime::LocalRuntime";
 
-/// All spawns from here; a closed runtime refuses the task.
+/// All spawns from here of tasks without a family; a closed runtime refuses the task.
 #[inline(always)]
 pub(crate) fn spawn_inner<F, T>(
     f: F,
@@ -196,12 +196,31 @@ pub(crate) fn spawn_inner<F, T>(
 where
     F: FnOnce() -> T,
 {
+    spawn_into_family(f, options, local, at, |handle| (NoFamily, handle))
+}
+
+/// All spawns from here; a closed runtime refuses the task.
+///
+/// The task enters its family by `enter`, before it is queued and if the spawn does not fail. Returned
+/// is what `enter` makes of the handle.
+#[inline(always)]
+pub(crate) fn spawn_into_family<F, T, M, H>(
+    f: F,
+    options: Options,
+    local: bool,
+    at: &'static Location<'static>,
+    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
+) -> io::Result<H>
+where
+    F: FnOnce() -> T,
+    M: Family,
+{
     scheduler::check_not_forked();
     match scheduler::current_worker() {
         Some(worker) => {
             let (shared, id) = (worker.shared(), worker.next_id());
             let traits = options.resolve(local, shared, id, at)?;
-            let (task, handle) = create(f, traits, at, shared.id, id);
+            let (task, handle) = create(f, traits, at, shared.id, id, enter);
             if !shared.is_closed() {
                 worker.spawn(task);
             } else if local {
@@ -213,24 +232,26 @@ where
             Ok(handle)
         }
         None if local => Err(io::Error::other(NO_WORKER)),
-        None => spawn_on(scheduler::default_shared()?, f, options, at),
+        None => spawn_on(scheduler::default_shared()?, f, options, at, enter),
     }
 }
 
 /// Spawns a task on a runtime from outside of its workers.
-fn spawn_on<F, T>(
+fn spawn_on<F, T, M, H>(
     shared: &Arc<Shared>,
     f: F,
     options: Options,
     at: &'static Location<'static>,
-) -> io::Result<JoinHandle<T>>
+    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
+) -> io::Result<H>
 where
     F: FnOnce() -> T,
+    M: Family,
 {
     scheduler::check_not_forked();
     let id = scheduler::take_ids(1);
     let traits = options.resolve(false, shared, id, at)?;
-    let (task, handle) = create(f, traits, at, shared.id, id);
+    let (task, handle) = create(f, traits, at, shared.id, id, enter);
     shared.place(task);
     Ok(handle)
 }
@@ -239,15 +260,20 @@ where
 ///
 /// # Safety
 ///
-/// What the closure borrows lives until it has been run or dropped, and nobody takes a local one's
-/// result to another thread.
-pub(crate) unsafe fn spawn_borrowing<F: FnOnce()>(
+/// What the closure and its value borrow lives until the family is told of the task's end, and until
+/// the handle is gone. Nobody takes a local task's handle to another thread.
+pub(crate) unsafe fn spawn_borrowing<F, T, M, H>(
     f: F,
     builder: Builder,
     local: bool,
     at: &'static Location<'static>,
-) -> io::Result<JoinHandle<()>> {
-    spawn_inner(f, builder.options, local, at)
+    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
+) -> io::Result<H>
+where
+    F: FnOnce() -> T,
+    M: Family,
+{
+    spawn_into_family(f, builder.options, local, at, enter)
 }
 
 /// For `Runtime::spawn`: on this runtime, wherever the caller is.
@@ -263,7 +289,7 @@ where
         Some(worker) if worker.shared().id == shared.id => {
             spawn_inner(f, Options::default(), false, at)
         }
-        _ => spawn_on(shared, f, Options::default(), at),
+        _ => spawn_on(shared, f, Options::default(), at, |handle| (NoFamily, handle)),
     };
     spawned.expect("default options are good")
 }
@@ -281,7 +307,7 @@ where
 {
     let options =
         Options { name: Some(name.to_owned()), stack_size: Some(class.bytes()), daemon: false };
-    spawn_on(shared, f, options, at).expect("the options are good")
+    spawn_on(shared, f, options, at, |handle| (NoFamily, handle)).expect("the options are good")
 }
 
 /// For `LocalRuntime::spawn` and its main task: on this worker, which need not be current.
@@ -302,24 +328,26 @@ where
     };
     let (shared, id) = (worker.shared(), worker.next_id());
     let traits = options.resolve(true, shared, id, at).expect("the options are good");
-    let (task, handle) = create(f, traits, at, shared.id, id);
+    let (task, handle) = create(f, traits, at, shared.id, id, |handle| (NoFamily, handle));
     worker.spawn(task);
     handle
 }
 
-fn create<F, T>(
+fn create<F, T, M, H>(
     f: F,
     traits: Traits,
     at: &'static Location<'static>,
     home: u32,
     id: u64,
-) -> (task::TaskRef, JoinHandle<T>)
+    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
+) -> (task::TaskRef, H)
 where
     F: FnOnce() -> T,
+    M: Family,
 {
     let Traits { class, kind, meta } = traits;
-    let (task, spawned) = task::create(f, Created { id, home, kind, class, spawned_at: at, meta });
-    (task, JoinHandle::new(spawned))
+    let created = Created { id, home, kind, class, spawned_at: at, meta };
+    task::create(f, created, |spawned| enter(JoinHandle::new(spawned)))
 }
 
 impl fmt::Display for Task {

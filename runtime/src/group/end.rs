@@ -10,8 +10,16 @@ use super::shared::Next;
 use crate::clock;
 use crate::current;
 use crate::join::JoinError;
+use crate::scheduler;
 use crate::task::{CauseKind, Naming, Reason};
 use crate::unwind;
+
+/// Drops an error that nobody is given. A panic in it is lost.
+fn lose(error: JoinError) {
+    if error.is_panic() {
+        scheduler::lose(error.into_panic());
+    }
+}
 
 impl<T> TaskGroup<T> {
     /// Waits for all that are left, but not beyond the deadline.
@@ -49,7 +57,7 @@ impl<T> TaskGroup<T> {
                 match result {
                     Ok(value) => unwind::drop_quietly(value),
                     Err(error) if error.is_panic() && first.is_none() => first = Some(error),
-                    Err(error) => error.lose(),
+                    Err(error) => lose(error),
                 }
             }
         });
@@ -59,7 +67,7 @@ impl<T> TaskGroup<T> {
     /// As [`TaskGroup::end`], where something else is returned or raised.
     fn end_quietly(&mut self) {
         if let Some(error) = self.end() {
-            error.lose();
+            lose(error);
         }
     }
 }
@@ -234,7 +242,7 @@ impl<T> Drop for TaskGroup<T> {
             while let Some((_, result)) = results.pop() {
                 match result {
                     Ok(value) => unwind::drop_quietly(value),
-                    Err(error) => error.lose(),
+                    Err(error) => lose(error),
                 }
             }
         } else if let Some(error) = self.end() {

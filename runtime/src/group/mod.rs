@@ -9,16 +9,14 @@
 //!
 //! | who | does what, under which lock |
 //! |---|---|
-//! | a spawn | takes a place (places); spawns the task (no lock); takes it in: an entry, and a notice in the task's joiner slot (state) |
-//! | the end of a task, once it is DONE and told by the notice | moves the result from the task to the results, takes the entry out, grants the result to the oldest wait (state); wakes (no lock); gives the place back, or hands it to the oldest spawn that waits (places) |
+//! | a spawn | takes a place (places); makes the task (no lock); takes it in (state); queues it (no lock) |
+//! | the end of a task, once it is DONE and tells its family | moves the result from the task to the results, takes the entry out, grants the result to the oldest wait (state); wakes (no lock); gives the place back, or hands it to the oldest spawn that waits (places) |
 //! | `next`, an arm of `select!` | takes the oldest result that is not granted, else queues (state); once granted, takes the oldest (state) |
 //! | `cancel_all` | copies the references to the running tasks (state); cancels them (no lock) |
 //! | whatever takes the group by value, its drop | as `next`, and alone: nobody else can reach the group any more, but the ends of its tasks |
 //!
-//! - *A task that ends while it is being taken in*: the notice is given under the state's lock.
-//!   Either it is in the slot before DONE, and the end waits for that lock; or DONE was first, the
-//!   spawn is told so, and notes the end itself. So each end is noted once, and after its entry was
-//!   made.
+//! - *A task that ends before its spawn returns*: a task is queued after it was taken in. So each end
+//!   is noted once, and after its entry was made.
 //! - *A spawn beside `next`*: the task is the group's from when it is taken in, which is before
 //!   `spawn` returns. A `next` that looked before has answered that nothing is left, or waits for
 //!   other tasks, and then for this one too.
@@ -233,10 +231,9 @@ impl<T: Send + 'static> TaskGroup<T> {
         F: FnOnce() -> T + Send + 'static,
     {
         let place = self.shared.place();
+        let enter = |handle| (self.shared.enter(handle, place), ());
         // Not by a builder's rule: a closed runtime refuses the task.
-        let handle = spawn::spawn_inner(f, builder.options, false, at)?;
-        self.shared.add(handle, place);
-        Ok(())
+        spawn::spawn_into_family(f, builder.options, false, at, enter)
     }
 
     /// Waits for the next task to end, whichever that is, and returns its result; `None` if there

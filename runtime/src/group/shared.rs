@@ -9,9 +9,10 @@ use slab::Slab;
 
 use super::results::Results;
 use crate::current;
-use crate::join::{JoinError, JoinHandle, Watched, Watcher};
+use crate::join::{JoinError, JoinHandle};
+use crate::scheduler;
 use crate::sync::{Grant, Locked, Queue, Queued, Wakes};
-use crate::task::{Naming, Reason, Task};
+use crate::task::{End, Family, Header, Naming, Reason, Task};
 
 pub(crate) struct Shared<T> {
     /// Those who wait for results, and the lock of the state.
@@ -23,7 +24,7 @@ pub(crate) struct Shared<T> {
 #[doc(hidden)]
 pub struct State<T> {
     /// Tasks that have not ended.
-    running: Slab<Member<T>>,
+    running: Slab<Running<T>>,
     ended: Results<T>,
     /// How many of `ended` were granted to waits that have not come for them yet.
     granted: usize,
@@ -32,10 +33,16 @@ pub struct State<T> {
     taken: usize,
 }
 
-struct Member<T> {
+struct Running<T> {
     /// Which spawn of the group it was.
     spawn: usize,
-    handle: Watched<T>,
+    handle: JoinHandle<T>,
+}
+
+/// A task's place in its group.
+pub(crate) struct Member<T> {
+    group: Arc<Shared<T>>,
+    number: usize,
 }
 
 /// How many more tasks there may be, and those who wait for that.
@@ -56,8 +63,6 @@ pub(crate) enum Next<T> {
     /// There is no task, and no result.
     NoneLeft,
 }
-
-type Guard<'a, T> = Locked<'a, Grant, State<T>>;
 
 impl<T> State<T> {
     /// Takes the oldest result that was not granted to anybody.
@@ -129,29 +134,42 @@ impl<T> Shared<T> {
         Place(Some(places))
     }
 
-    /// Takes a spawned task in.
-    pub(crate) fn add(self: &Arc<Self>, handle: JoinHandle<T>, place: Place<'_>)
-    where
-        T: Send + 'static,
-    {
-        let mut locked = self.results.lock();
-        let state = &mut *locked;
+    /// Takes a task in that is not queued yet.
+    pub(crate) fn enter(self: &Arc<Self>, handle: JoinHandle<T>, place: Place<'_>) -> Member<T> {
+        let mut state = self.results.lock();
         if state.running.is_empty() && state.ended.len() == 0 {
             (state.spawned, state.taken) = (0, 0);
         }
         let spawn = state.spawned;
         state.spawned += 1;
-        let entry = state.running.vacant_entry();
-        let number = entry.key();
-        let (handle, told) = handle.watched(self.clone(), number);
-        entry.insert(Member { spawn, handle });
-        if told {
-            // From here on it is the task's, which waits for the lock if it ends just now.
-            std::mem::forget(place);
-        } else {
-            let wakes = end(&mut locked, number);
-            drop(locked);
-            wakes.give();
+        let number = state.running.insert(Running { spawn, handle });
+        drop(state);
+        // The task's end gives it back.
+        std::mem::forget(place);
+        Member { group: self.clone(), number }
+    }
+
+    /// A task is done: its result is the group's, unless the group has let it go.
+    fn note_end(&self, number: usize) {
+        let mut wakes = Wakes::default();
+        let mut locked = self.results.lock();
+        if let Some(Running { spawn, handle }) = locked.running.try_remove(number) {
+            locked.ended.push(spawn, handle.take());
+            if let Some(wake) = locked.claim_first(|_| ()) {
+                locked.granted += 1;
+                wakes.push(wake);
+            }
+            if locked.running.is_empty() {
+                // Nothing is left for the others.
+                while let Some(wake) = locked.claim_first(|grant| *grant = Grant::Closed) {
+                    wakes.push(wake);
+                }
+            }
+        }
+        drop(locked);
+        wakes.give();
+        if let Some(places) = &self.places {
+            places.give_back();
         }
     }
 
@@ -236,35 +254,15 @@ impl<T> Shared<T> {
     }
 }
 
-/// Notes that a task is done, under the lock; those to be woken after it.
-fn end<T>(locked: &mut Guard<'_, T>, number: usize) -> Wakes {
-    let mut wakes = Wakes::default();
-    let Some(member) = locked.running.try_remove(number) else {
-        return wakes;
-    };
-    locked.ended.push(member.spawn, member.handle.take());
-    if let Some(wake) = locked.claim_first(|_| ()) {
-        locked.granted += 1;
-        wakes.push(wake);
-    }
-    if locked.running.is_empty() {
-        // Nothing is left for the others.
-        while let Some(wake) = locked.claim_first(|grant| *grant = Grant::Closed) {
-            wakes.push(wake);
-        }
-    }
-    wakes
-}
+impl<T: Send + 'static> Family for Member<T> {
+    const IS_TOLD: bool = true;
 
-impl<T: Send + 'static> Watcher for Shared<T> {
-    fn ended(&self, number: usize) {
-        let mut locked = self.results.lock();
-        let wakes = end(&mut locked, number);
-        drop(locked);
-        wakes.give();
-        if let Some(places) = &self.places {
-            places.give_back();
-        }
+    fn unclaimed<V>(&self, _: &Header, end: End<V>) {
+        scheduler::drop_unclaimed(end);
+    }
+
+    fn ended(&self) {
+        self.group.note_end(self.number);
     }
 }
 

@@ -3,17 +3,16 @@
 use std::io::{self, Write};
 use std::panic::{self, Location};
 use std::process::ExitCode;
-use std::sync::{Arc, Once, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use super::{Builder, Runtime};
 use crate::clock;
 use crate::limits::GRACE;
-use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, env_number, set_default};
+use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, env_number, set_default};
 use crate::spawn;
 use crate::stack::{self, SizeClass};
-use crate::task::set_on_lost_panic;
 use crate::unwind::AbortIfPanic;
 
 /// The options of `#[go_main]`.
@@ -25,36 +24,6 @@ pub struct MainOptions {
     on_exit_cancel: bool,
     grace: Duration,
     on_panic: OnPanic,
-}
-
-/// What a panic does that nobody joins, besides being reported.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum OnPanic {
-    Report,
-    Abort,
-    Cancel,
-}
-
-impl OnPanic {
-    fn install(self, shared: &Arc<Shared>) {
-        let shared = shared.clone();
-        match self {
-            OnPanic::Report => {}
-            OnPanic::Abort => set_on_lost_panic(Box::new(|| {
-                // Said once: tasks of other workers may panic meanwhile, and wait here for the end.
-                static ABORTS: Once = Once::new();
-                ABORTS.call_once(|| {
-                    // Not `eprintln`, which panics when stderr is closed.
-                    let _ = writeln!(
-                        io::stderr(),
-                        "gocoro: nobody joins that task, and on_panic is \"abort\"; aborting"
-                    );
-                    std::process::abort();
-                });
-            })),
-            OnPanic::Cancel => set_on_lost_panic(Box::new(move || shared.fail())),
-        }
-    }
 }
 
 impl MainOptions {
@@ -166,10 +135,13 @@ fn main_class(options: &MainOptions) -> io::Result<SizeClass> {
 
 impl Program {
     fn start(options: MainOptions) -> io::Result<Program> {
-        let plan =
-            Plan { workers: options.workers, stack_size: options.stack_size, ..Plan::default() };
+        let plan = Plan {
+            workers: options.workers,
+            stack_size: options.stack_size,
+            on_panic: options.on_panic,
+            ..Plan::default()
+        };
         let (shared, mut seeds) = plan.prepare()?;
-        options.on_panic.install(&shared);
         let worker = Worker::new(seeds.remove(0))?;
         let class = main_class(&options)?;
         let threads = Threads::start(&shared, seeds)?;

@@ -8,7 +8,7 @@ use std::thread;
 
 use super::job::prepare_process;
 use super::start::{Threads, WorkerSeed, note_process};
-use super::{Shared, Worker, current_worker};
+use super::{OnPanic, Shared, Worker, current_worker};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
 use crate::stack::SizeClass;
 
@@ -19,6 +19,7 @@ pub(crate) struct Plan {
     pub(crate) stack_size: Option<usize>,
     /// Stacks that each worker makes before it starts.
     pub(crate) warm_stacks: usize,
+    pub(crate) on_panic: OnPanic,
 }
 
 impl Plan {
@@ -50,7 +51,7 @@ impl Plan {
         prepare_process()?;
         note_process();
         let class = SizeClass::holding(stack_size.unwrap_or(STACK_BYTES_DEFAULT))?;
-        let (shared, deques) = Shared::new(workers, class);
+        let (shared, deques) = Shared::new(workers, class, self.on_panic);
         let seeds = deques.into_iter().enumerate();
         let seeds = seeds
             .map(|(index, deque)| WorkerSeed {
@@ -104,6 +105,11 @@ pub(crate) fn default_shared() -> io::Result<&'static Arc<Shared>> {
         let _ = DEFAULT.set(shared);
     }
     Ok(DEFAULT.get().expect("set just now"))
+}
+
+/// The default runtime, if it was started.
+pub(super) fn default_if_any() -> Option<&'static Arc<Shared>> {
+    DEFAULT.get()
 }
 
 /// An error if the runtime of tasks that are spawned here is closed.

@@ -21,7 +21,7 @@ mod unstarted;
 mod worker;
 
 pub(crate) use default::{Plan, check_open, default_shared, env_number, set_default};
-pub(crate) use panics::count_panic;
+pub(crate) use panics::{NoFamily, OnPanic, drop_unclaimed, lose};
 pub(crate) use shared::{Seat, Shared};
 pub(crate) use start::{Threads, check_not_forked, take_ids};
 pub(crate) use stay::leave;

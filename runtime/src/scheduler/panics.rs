@@ -1,9 +1,24 @@
 //! What becomes of a task's panic, besides its report and its joiner.
 
-use std::sync::Arc;
+use std::io::{self, Write};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::{Arc, Once};
 
-use super::{Shared, current_worker};
+use super::default::default_if_any;
+use super::{Shared, Worker, current_worker};
+use crate::task::{End, Family, Header};
+use crate::unwind::{self, Payload};
+
+/// What a program does when a panic is lost, which is dropped and nobody was given it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum OnPanic {
+    /// No more than the report of any panic.
+    #[default]
+    Report,
+    Abort,
+    /// The runtime is closed, and the program fails.
+    Cancel,
+}
 
 impl Shared {
     #[cold]
@@ -11,10 +26,27 @@ impl Shared {
         self.panics.fetch_add(1, Relaxed);
     }
 
-    /// Ends the runtime because of a panic.
-    pub(crate) fn fail(self: &Arc<Self>) {
-        self.failed.store(true, Release);
-        self.close();
+    /// A panic was lost.
+    fn panic_lost(self: &Arc<Self>) {
+        match self.on_panic {
+            OnPanic::Report => {}
+            OnPanic::Abort => {
+                // Said once: tasks of other workers may panic meanwhile, and wait here for the end.
+                static ABORTS: Once = Once::new();
+                ABORTS.call_once(|| {
+                    // Not `eprintln`, which panics when stderr is closed.
+                    let _ = writeln!(
+                        io::stderr(),
+                        "gocoro: nobody joins that task, and on_panic is \"abort\"; aborting"
+                    );
+                    std::process::abort();
+                });
+            }
+            OnPanic::Cancel => {
+                self.failed.store(true, Release);
+                self.close();
+            }
+        }
     }
 
     /// Whether a panic ended the runtime.
@@ -23,9 +55,33 @@ impl Shared {
     }
 }
 
-/// Counts a panic that somebody else than the running task's joiner is told of.
-pub(crate) fn count_panic() {
-    if let Some(worker) = current_worker() {
-        worker.shared().count_panic();
+/// Drops a panic that nobody was given, and does what the program wants done then: that is known to
+/// the runtime of `#[go_main]`, whichever runtime the task was of.
+#[cold]
+pub(crate) fn lose(panic: Payload) {
+    unwind::drop_quietly(panic);
+    let here = current_worker().map(Worker::shared);
+    here.into_iter().chain(default_if_any()).for_each(Shared::panic_lost);
+}
+
+/// Drops an end that nobody can take. Whether a task does that or whoever gives up its handle is
+/// decided by a race.
+pub(crate) fn drop_unclaimed<T>(end: End<T>) {
+    match end {
+        End::Panicked(panic) => lose(panic),
+        end => unwind::drop_quietly(end),
     }
+}
+
+/// The family of tasks without one.
+pub(crate) struct NoFamily;
+
+impl Family for NoFamily {
+    const IS_TOLD: bool = false;
+
+    fn unclaimed<T>(&self, _: &Header, end: End<T>) {
+        drop_unclaimed(end);
+    }
+
+    fn ended(&self) {}
 }

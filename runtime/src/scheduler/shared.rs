@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
 
+use super::OnPanic;
 use super::idle::Idle;
 use crate::stack::SizeClass;
 use crate::task::mailbox::Mailbox;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     foreign: CachePadded<Counts>,
     /// Tasks that panicked.
     pub(crate) panics: AtomicU64,
+    /// What the program does when a panic is lost.
+    pub(super) on_panic: OnPanic,
     /// A panic ended the program.
     pub(super) failed: AtomicBool,
 }
@@ -82,7 +85,11 @@ pub(crate) struct Seat {
 }
 
 impl Shared {
-    pub(crate) fn new(workers: usize, class: SizeClass) -> (Arc<Shared>, Vec<Deque<TaskRef>>) {
+    pub(crate) fn new(
+        workers: usize,
+        class: SizeClass,
+        on_panic: OnPanic,
+    ) -> (Arc<Shared>, Vec<Deque<TaskRef>>) {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let deques: Vec<_> = (0..workers).map(|_| Deque::new_lifo()).collect();
         let seats = deques.iter().map(|deque| {
@@ -107,6 +114,7 @@ impl Shared {
             refusing: AtomicUsize::new(0),
             foreign: CachePadded::default(),
             panics: AtomicU64::new(0),
+            on_panic,
             failed: AtomicBool::new(false),
         };
         (Arc::new(shared), deques)
@@ -414,7 +422,8 @@ mod tests {
     /// Each wait for a runtime's end that ran out of time left its waiter behind.
     #[test]
     fn who_stops_waiting_is_forgotten() {
-        let (shared, _) = Shared::new(1, SizeClass::holding(STACK_BYTES_DEFAULT).unwrap());
+        let class = SizeClass::holding(STACK_BYTES_DEFAULT).unwrap();
+        let (shared, _) = Shared::new(1, class, OnPanic::Report);
         let watching = shared.watch_for(park::unparker());
         drop(shared.watch_for(park::unparker()));
         assert_eq!(shared.lock_waiters().waiting.len(), 1);

@@ -3,21 +3,22 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, Thread};
 
 use slab::Slab;
 
 use crate::current;
+use crate::loom::{Mutex, MutexGuard};
 use crate::park::{self, Left};
 use crate::parker::Parker;
 use crate::scheduler;
 use crate::spawn;
-use crate::task::{CauseKind, Naming, Reason, Task, TaskRef, Unparker};
+use crate::task::{CauseKind, Header, Naming, Reason, Task, TaskRef, Unparker};
 use crate::unwind::{self, AbortIfPanic, Payload};
 use crate::wake;
 
-pub(super) struct Data {
+pub(crate) struct Data {
     kind: CauseKind,
     /// Where the scope was opened.
     at: &'static Location<'static>,
@@ -36,7 +37,7 @@ enum Owner {
 #[derive(Default)]
 struct State {
     /// Those that have not ended.
-    children: Slab<Member>,
+    children: Slab<Task>,
     /// Why the children are cancelled, if they are.
     cancelled: Option<(CauseKind, &'static Location<'static>)>,
     /// The first panic that nobody joined.
@@ -46,23 +47,16 @@ struct State {
     waiter: Option<Unparker>,
 }
 
-struct Member {
-    /// Tells it from the one that had the slot before, or has it after.
-    id: usize,
-    /// `None` until the spawner has it.
-    task: Option<Task>,
-}
-
 /// How the children ended.
-pub(super) struct Ended {
-    pub(super) panic: Option<Payload>,
+pub(crate) struct Ended {
+    pub(crate) panic: Option<Payload>,
     /// They were cancelled because of a cancel or an expiry that came for the scope's own task.
-    pub(super) interrupted: bool,
-    refused: Option<String>,
+    pub(crate) interrupted: bool,
+    pub(crate) refused: Option<String>,
 }
 
 impl Data {
-    pub(super) fn new(kind: CauseKind, at: &'static Location<'static>) -> Data {
+    pub(crate) fn new(kind: CauseKind, at: &'static Location<'static>) -> Data {
         let owner = match (current::here(), spawn::running()) {
             (Some(worker), Some(task)) => Owner::Task(task.inner, worker),
             _ => Owner::Thread(current::parker(), thread::current()),
@@ -78,39 +72,33 @@ impl Data {
         &self.failed
     }
 
-    /// A place for a child that is about to be spawned.
-    pub(super) fn reserve(&self, id: usize) -> usize {
-        self.lock().children.insert(Member { id, task: None })
-    }
-
-    /// The child was spawned, and may have ended.
-    pub(super) fn register(&self, slot: usize, id: usize, task: &Task) {
+    /// Takes in a child that is not queued yet, and returns its slot.
+    pub(super) fn enter(&self, task: &Task) -> usize {
         let mut state = self.lock();
+        let slot = state.children.insert(task.clone());
         let cancelled = state.cancelled;
-        if let Some(member) = state.children.get_mut(slot).filter(|member| member.id == id) {
-            member.task = Some(task.clone());
-            if let Some((kind, at)) = cancelled {
-                drop(state);
-                task.cancel_for(kind, at);
-            }
+        drop(state);
+        if let Some((kind, at)) = cancelled {
+            task.cancel_for(kind, at);
         }
+        slot
     }
 
     /// The last that a child does with anything of the scope's.
     pub(super) fn child_ended(&self, slot: usize) {
-        let (member, waiter) = {
+        let (child, waiter) = {
             let mut state = self.lock();
-            let member = state.children.remove(slot);
+            let child = state.children.remove(slot);
             let waiter = if state.children.is_empty() { state.waiter.take() } else { None };
-            (member, waiter)
+            (child, waiter)
         };
-        drop(member);
+        drop(child);
         if let Some(waiter) = waiter {
             waiter.unpark();
         }
     }
 
-    pub(super) fn cancel_children(&self) {
+    pub(crate) fn cancel_children(&self) {
         self.cancel_children_for(self.kind, self.at);
     }
 
@@ -122,7 +110,7 @@ impl Data {
                 return;
             }
             state.cancelled = Some((kind, at));
-            state.children.iter().filter_map(|(_, member)| member.task.clone()).collect()
+            state.children.iter().map(|(_, child)| child.clone()).collect()
         };
         for task in tasks {
             task.cancel_for(kind, at);
@@ -142,25 +130,17 @@ impl Data {
         self.fail();
     }
 
-    /// A child never ran, and nobody can join it any more. `task`: which, if that is known.
-    pub(super) fn child_never_ran(&self, slot: Option<(usize, usize)>, task: Option<&Task>) {
+    /// A child was refused, and nobody can join it any more.
+    pub(super) fn child_refused(&self, task: &Header) {
         let mut state = self.lock();
-        let known = slot
-            .and_then(|(slot, id)| state.children.get(slot).filter(|member| member.id == id))
-            .and_then(|member| member.task.clone());
-        let task = task.cloned().or(known);
-        // Cancelled before its start, by whomever: then it is known, or this is its own task.
+        // Nobody misses a child that was to be cancelled, nor does whoever is.
         if state.cancelled.is_some()
-            || task.as_ref().is_some_and(|task| task.inner.word.is_cancelled())
+            || task.word.is_cancelled()
             || current::task().is_some_and(|(_, running)| running.word.is_cancelled())
         {
             return;
         }
-        let name = task.map_or_else(
-            || format!("a child of the scope opened at {}", self.at),
-            |task| Naming(&task.inner).to_string(),
-        );
-        state.refused.get_or_insert(name);
+        state.refused.get_or_insert_with(|| Naming(task).to_string());
         drop(state);
         self.fail();
     }
@@ -178,7 +158,7 @@ impl Data {
     }
 
     /// Waits until no child is left. `cancel`: they are cancelled first.
-    pub(super) fn wait_for_children(&self, cancel: bool) -> Ended {
+    pub(crate) fn wait_for_children(&self, cancel: bool) -> Ended {
         let abort = AbortIfPanic("waiting for a scope's children");
         if cancel {
             self.cancel_children();

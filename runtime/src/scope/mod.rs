@@ -1,13 +1,12 @@
 //! Tasks that borrow from the one that spawned them.
 //!
 //! A scope does not return, and does not unwind, before all of its children have ended: what they
-//! borrow stays. A child has ended once its closure has been run or dropped and its value is in its
-//! `Packet`, or dropped if nobody can ask for it any more; it says so last, through data that the
-//! child shares, for after that the scope may be gone.
+//! borrow stays. It is told of each child's end as its family, when the child's closure is gone, and
+//! its value is too, or is left to its handle ([`crate::task`]'s page on packets). What it is told
+//! through is shared with the children, for after that the scope may be gone.
 
-mod arm;
-mod child;
-mod data;
+pub(crate) mod child;
+pub(crate) mod data;
 mod race;
 
 use std::fmt;
@@ -17,13 +16,13 @@ use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
 use crate::current;
+use crate::join::JoinHandle;
 use crate::park;
 use crate::scheduler;
 use crate::spawn::{self, Builder};
 use crate::task::CauseKind;
 use crate::unwind;
 
-pub use arm::ScopedJoinArm;
 use child::Child;
 pub use child::ScopedJoinHandle;
 use data::Data;
@@ -231,13 +230,14 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + 'scope,
         T: 'scope,
     {
-        let (child, handle) = Child::new(&self.data, f);
+        let enter = |task: JoinHandle<T>| {
+            (Child::enter(&self.data, task.task()), ScopedJoinHandle::new(task))
+        };
         // SAFETY: what the closure and its value borrow outlives `'scope`, and the scope does not end
-        // before the child has said that it has: `Child` says so after both are gone, or the value is
-        // out of the task's reach. A local child's packet is shared with the handle alone, which is
-        // not `Send` unless the value is.
-        let task = unsafe { spawn::spawn_borrowing(move || child.run(), builder, local, at) }?;
-        Ok(handle.of(task))
+        // before it is told that the child has ended. By then the closure is gone, and the value is
+        // gone or the handle's, which does not outlive `'scope`. The handle is not `Send` unless the
+        // value is.
+        unsafe { spawn::spawn_borrowing(f, builder, local, at, enter) }
     }
 
     /// Cancels the children, as the failure of one does, but without one: those that there are, and

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::panic::Location;
-use std::sync::OnceLock;
 
 use super::{Flags, Header, TaskRef};
 use crate::unwind;
@@ -127,22 +126,5 @@ pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
     // task is what counts.
     if let Err(payload) = unwind::catch(|| eprint!("{report}")) {
         unwind::drop_quietly(payload);
-    }
-}
-
-type OnLost = Box<dyn Fn() + Send + Sync>;
-
-static ON_LOST: OnceLock<OnLost> = OnceLock::new();
-
-/// Sets what happens when a panic was dropped that nobody has joined; the first one counts.
-pub(crate) fn set_on_lost_panic(f: OnLost) {
-    let _ = ON_LOST.set(f);
-}
-
-/// A panic is dropped that nobody was told of, before the end of its task or after.
-#[cold]
-pub(crate) fn panic_lost() {
-    if let Some(f) = ON_LOST.get() {
-        f();
     }
 }

@@ -1,6 +1,6 @@
-//! A task: its memory, its state, and the two rights to it. This page is the contract.
+//! A task: its memory, its state, and the rights to it. This page is the contract.
 //!
-//! A task is one allocation: a [`Header`] and behind it the closure, later the result. It is
+//! A task is one allocation: a [`Header`], and behind it what is of its closure's type. It is
 //! reached by counted references ([`TaskRef`]): one is held by whatever will run it (a queue, then
 //! its worker), one by the join handle, one by each [`Task`] and each [`Unparker`] that is stored.
 //!
@@ -15,7 +15,7 @@
 //! | CANCEL | anyone, once | unwind it; on an unstarted task: its body never runs |
 //! | PERMIT | anyone but the owner | the public token was given |
 //! | HANDLE | creation; cleared by the join handle's end | somebody wants the result |
-//! | JOINER | the join handle's holder | the joiner slot holds a node, or a notice |
+//! | JOINER | the join handle's holder | the joiner slot holds a node |
 //!
 //! # Who may touch what
 //!
@@ -25,8 +25,7 @@
 //! | `link` | whoever set LINK on a STARTED task, until the owner has drained it; then the owner |
 //! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
 //! | `class`, `depth` | whoever holds the queue's reference, then as `run` |
-//! | the closure | whoever claimed the task |
-//! | the result | written by whoever completes the task, before DONE; after that the join handle's holder, or who found HANDLE clear |
+//! | the packet: the closure, later the end | whoever claimed the task, until DONE; then whoever has the right to the end: see [`packet`] |
 //! | `cold` | its cause: whoever cancels the task, once; its span: whoever claimed the task; its locals: as `run` |
 //! | all else | immutable |
 //!
@@ -43,9 +42,9 @@
 //! - **park**: with TOKEN set, takes it and returns. Else PARKED, and the switch. The inbox is drained
 //!   only between tasks, on this same thread, so nothing can come between a waiter's being
 //!   published and the switch: a remote wake is in the inbox, and is drained after it.
-//! - **complete**, by the owner: the result is written, then DONE, then the joiner is woken. If LINK
-//!   was set, the link still holds the worker's reference, and the worker does not end before it
-//!   has drained it.
+//! - **complete**, by the owner: the end is written, then DONE, then the family is told and the
+//!   joiner woken; [`packet`] has the steps. If LINK was set, the link still holds the worker's
+//!   reference, and the worker does not end before it has drained it.
 //!
 //! # The awkward cases
 //!
@@ -67,17 +66,19 @@ pub(crate) mod inbox;
 mod locals;
 pub(crate) mod mailbox;
 mod memory;
+mod packet;
 mod queue;
 mod reason;
 mod reference;
 mod unparker;
 pub(crate) mod word;
 
-pub(crate) use cell::{Created, End, Flags, Header, Kind, Run, Spawned, create, panic_of};
+pub(crate) use cell::{Flags, Header, Kind, Run};
 pub(crate) use cold::{Cause, CauseKind, Meta, Parent};
-pub(crate) use handle::{Naming, panic_lost, report_panic, set_on_lost_panic};
+pub(crate) use handle::{Naming, report_panic};
 pub use handle::{Task, TaskId};
 pub(crate) use locals::{Found, Locals};
+pub(crate) use packet::{Created, End, Family, Spawned, create, panic_of};
 pub(crate) use queue::ReadyQueue;
 pub(crate) use reason::Reason;
 pub(crate) use reference::TaskRef;

@@ -1,5 +1,5 @@
-//! A group's state: spawns that take tasks in against ends that come just then, and against waits
-//! for results and for places. By `Shared` itself, on plain threads; tasks are those of the
+//! A group's state: spawns that take tasks in against ends that come as soon as they may, and against
+//! waits for results and for places. By `Shared` itself, on plain threads; tasks are those of the
 //! joiner's models.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use loom::thread;
 
-use super::loom_join::{Tracked, run, task};
+use super::loom_join::{Tracked, run, task_of, tracked};
 use crate::clock;
 use crate::group::shared::{Next, Shared};
 use crate::sync::QueueArm;
@@ -21,8 +21,8 @@ type Group = Arc<Shared<Tracked>>;
 /// Takes a new task in; the task, to be run, and the count of its result's drops.
 fn spawn(group: &Group) -> (TaskRef, Arc<AtomicUsize>) {
     let place = group.place();
-    let (task, handle, drops) = task();
-    group.add(handle, place);
+    let (body, drops) = tracked();
+    let (task, ()) = task_of(body, |handle| (group.enter(handle, place), ()));
     (task, drops)
 }
 
@@ -39,13 +39,11 @@ fn next(group: &Group) -> bool {
 }
 
 #[test]
-fn loom_a_task_that_ends_while_it_is_taken_in_is_noted_once() {
+fn loom_a_task_that_ends_before_its_spawn_returns_is_noted_once() {
     loom::model(|| {
         let group = Arc::new(Shared::new(None));
-        let place = group.place();
-        let (task, handle, drops) = task();
+        let (task, drops) = spawn(&group);
         let worker = thread::spawn(move || run(&task, false));
-        group.add(handle, place);
         assert!(next(&group) && !next(&group));
         worker.join().unwrap();
         assert_eq!(drops.load(Relaxed), 1);

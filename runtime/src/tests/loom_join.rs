@@ -11,11 +11,10 @@ use loom::thread;
 
 use super::Probe;
 use crate::join::{self, JoinHandle};
+use crate::scheduler::NoFamily;
 use crate::stack::SizeClass;
 use crate::task::word::Completed;
-use crate::task::{self, Created, Kind, TaskRef};
-
-const OWNER: u16 = 7;
+use crate::task::{self, Created, Family, Kind, TaskRef};
 
 /// A result that tells when it is dropped, and by whom it was touched.
 pub(super) struct Tracked {
@@ -36,15 +35,11 @@ impl Drop for Tracked {
     }
 }
 
-/// A task that returns a tracked result, its handle, and the count of its drops.
-pub(super) fn task() -> (TaskRef, JoinHandle<Tracked>, Arc<AtomicUsize>) {
-    let drops = Arc::new(AtomicUsize::new(0));
-    let theirs = drops.clone();
-    let body = move || {
-        let tracked = Tracked { drops: theirs, touched: Probe::new() };
-        tracked.touched.alone();
-        tracked
-    };
+/// A task that has entered its family, and what `enter` made of its handle.
+pub(super) fn task_of<T, M: Family, H>(
+    body: impl FnOnce() -> T,
+    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
+) -> (TaskRef, H) {
     let created = Created {
         id: 1,
         home: 1,
@@ -53,18 +48,37 @@ pub(super) fn task() -> (TaskRef, JoinHandle<Tracked>, Arc<AtomicUsize>) {
         spawned_at: Location::caller(),
         meta: None,
     };
-    let (task, spawned) = task::create(body, created);
-    (task, JoinHandle::new(spawned), drops)
+    task::create(body, created, |spawned| enter(JoinHandle::new(spawned)))
 }
 
-/// As a worker: claims the task, runs it, wakes its joiner.
+/// What returns a tracked result, and the count of its drops.
+pub(super) fn tracked() -> (impl FnOnce() -> Tracked + Send + 'static, Arc<AtomicUsize>) {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let theirs = drops.clone();
+    let body = move || {
+        let tracked = Tracked { drops: theirs, touched: Probe::new() };
+        tracked.touched.alone();
+        tracked
+    };
+    (body, drops)
+}
+
+/// As a worker: claims the task, runs it, tells its family, wakes its joiner.
 pub(super) fn run(task: &TaskRef, cancelled: bool) {
-    let _ = task.word.claim(OWNER);
+    // Owned by nobody: the workers of these models have no inboxes, which a cancel would be pushed to.
+    task.word.claim_to_refuse();
     if cancelled {
         task.word.mark_cancelled();
     }
     // SAFETY: claimed just now.
     complete(task, unsafe { task.execute(cancelled) });
+}
+
+/// As who ends a task that nobody will start.
+pub(super) fn refuse(task: &TaskRef) {
+    task.word.claim_to_refuse();
+    // SAFETY: claimed just now.
+    complete(task, unsafe { task.refuse() });
 }
 
 fn complete(task: &TaskRef, wanted: bool) {
@@ -79,7 +93,8 @@ fn complete(task: &TaskRef, wanted: bool) {
 
 fn model(worker: fn(&TaskRef), joiner: fn(JoinHandle<Tracked>), drops: usize) {
     loom::model(move || {
-        let (task, handle, dropped) = task();
+        let (body, dropped) = tracked();
+        let (task, handle) = task_of(body, |handle| (NoFamily, handle));
         // The result goes by its own rules, not with the memory.
         let _kept = task.clone();
         let worker = thread::spawn(move || worker(&task));
@@ -124,13 +139,8 @@ fn loom_a_cancelled_task_wakes_its_joiner() {
 
 #[test]
 fn loom_a_refused_task_wakes_its_joiner() {
-    let worker = |task: &TaskRef| {
-        task.word.claim_to_refuse();
-        // SAFETY: claimed just now.
-        complete(task, unsafe { task.refuse() });
-    };
     let joiner = |handle: JoinHandle<Tracked>| {
         assert!(handle.join().is_err_and(|error| error.is_refused()));
     };
-    model(worker, joiner, 0);
+    model(refuse, joiner, 0);
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use gocoro::task;
 use gocoro::time::sleep;
+use gocoro::{go, task};
 
 use super::{Alive, in_both_colours, panic_of};
 use crate::support::{NEVER, SOON, on_drop, on_workers, until};
@@ -142,6 +142,23 @@ fn children_read_the_frame_of_a_panic_until_they_end() {
             })
         });
         assert_eq!((panicked.as_str(), read.load(SeqCst)), ("of the frame", 4));
+    });
+}
+
+#[test]
+fn a_panic_in_a_closure_that_never_ran_is_its_tasks_panic() {
+    on_workers(|_| {
+        let guard = on_drop(|| panic!("in the closure"));
+        let task = go!(local => drop(guard));
+        task.cancel();
+        assert_eq!(task.join().unwrap_err().downcast_ref(), Some(&"in the closure"));
+        let text = panic_of(|| {
+            task::scope(|s| {
+                let guard = on_drop(|| panic!("in the closure"));
+                s.spawn_local(move || drop(guard)).cancel();
+            })
+        });
+        assert_eq!(text, "in the closure");
     });
 }
 

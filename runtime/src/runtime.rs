@@ -400,12 +400,7 @@ impl LocalRuntime {
     /// Never: it blocks the thread, which runs the tasks.
     pub fn run_until_idle(&mut self) {
         let _inside = self.worker.enter();
-        loop {
-            // The last to end may be a refused one, on the blocking pool.
-            self.worker.shared().watch();
-            if self.worker.shared().is_quiet() {
-                return;
-            }
+        while !self.worker.shared().is_quiet() {
             self.worker.turn(Wait::Yes);
         }
     }
@@ -464,9 +459,6 @@ impl Drop for LocalRuntime {
             }
         }
         self.worker.run_to_end();
-        while self.worker.shared().is_refusing() {
-            self.worker.turn(Wait::Yes);
-        }
         self.worker.end();
         drop(inside);
         std::mem::forget(abort);

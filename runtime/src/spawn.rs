@@ -221,14 +221,7 @@ where
             let (shared, id) = (worker.shared(), worker.next_id());
             let traits = options.resolve(local, shared, id, at)?;
             let (task, handle) = create(f, traits, at, shared.id, id, enter);
-            if !shared.is_closed() {
-                worker.spawn(task);
-            } else if local {
-                worker.refuse_new(task);
-            } else {
-                shared.count_foreign(&task);
-                shared.refuse(task);
-            }
+            worker.spawn(task);
             Ok(handle)
         }
         None if local => Err(io::Error::other(NO_WORKER)),

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::Worker;
+use super::refuse;
 use super::worker::worker_of;
 use crate::current;
 use crate::hook;
@@ -12,15 +12,9 @@ use crate::join;
 use crate::limits::PREPARE_MAX;
 use crate::stack::{self, Fault};
 use crate::task::word::Completed;
-use crate::task::{Flags, Header, Reason, Run};
+use crate::task::{Flags, Header, Reason, Run, TaskRef};
 use crate::trace;
 use crate::unwind::AbortIfPanic;
-
-/// The link of a task that ended is on its way, and holds the reference.
-pub(super) const LINK_DUE: u8 = 1 << 0;
-
-/// Its stack is the one that is kept for refused tasks.
-pub(super) const ON_KEPT: u8 = 1 << 1;
 
 /// What an idle stack does: runs the current task, if there is one.
 fn job() -> bool {
@@ -33,11 +27,12 @@ fn job() -> bool {
     }
     let abort = AbortIfPanic("ending a task");
     let worker = worker_of(core);
-    let (wanted, on_kept) = if task.has(Flags::CANCEL) {
-        never_run(worker, task)
-    } else {
+    let wanted = if task.has(Flags::CANCEL) {
         // SAFETY: this worker claimed the task, and its stack runs it once.
-        (unsafe { task.execute(false) }, 0)
+        unsafe { drop_closure(task) }
+    } else {
+        // SAFETY: as above.
+        unsafe { task.execute(false) }
     };
     if task.has(Flags::PANICKED) {
         worker.shared.count_panic();
@@ -64,23 +59,30 @@ fn job() -> bool {
         // It left a coroutine of its own behind, suspended in the middle of an unwinding.
         drop(panics.take());
     }
-    worker.ended_with.set(on_kept | if link { LINK_DUE } else { 0 });
+    if link {
+        // It is on its way to the inbox, and holds the task until it is drained.
+        // SAFETY: the worker holds a reference until this stack has suspended.
+        std::mem::forget(unsafe { TaskRef::retain(task) });
+        core.links_due.set(core.links_due.get() + 1);
+    }
     task.run.set(Run::Done);
     std::mem::forget(abort);
     true
 }
 
-/// Ends a task whose closure is only dropped: it is cancelled, or refused.
+/// As [`Header::execute`], for a task that must not run: it was cancelled or refused before.
+///
+/// # Safety
+///
+/// This is the task's worker, which runs the task for the first and only time.
 #[cold]
-fn never_run(worker: &Worker, task: &Header) -> (bool, u8) {
-    if task.reason.get() != Reason::Refused {
-        // SAFETY: this worker claimed the task, and its stack runs it once.
-        return (unsafe { task.execute(true) }, 0);
+unsafe fn drop_closure(task: &Header) -> bool {
+    match task.reason.get() {
+        // SAFETY: the caller's promise.
+        Reason::Refused => unsafe { refuse::drop_on_own_stack(task) },
+        // SAFETY: the caller's promise.
+        _ => unsafe { task.execute(true) },
     }
-    // Waits in there are those of any destructor; nothing is thrown out of them.
-    // SAFETY: as above.
-    let wanted = current::waits().shielded(|| unsafe { task.refuse() });
-    (wanted, if worker.is_on_kept(task) { ON_KEPT } else { 0 })
 }
 
 /// What to report of a fault at this address: whether it lies in the guard of the running task, or of one

@@ -12,9 +12,7 @@ use super::OnPanic;
 use super::idle::Idle;
 use crate::stack::SizeClass;
 use crate::task::mailbox::Mailbox;
-use crate::task::word::Completed;
 use crate::task::{TaskRef, Unparker};
-use crate::{blocking, current, join, trace};
 
 /// One runtime's common part.
 pub(crate) struct Shared {
@@ -27,8 +25,8 @@ pub(crate) struct Shared {
     /// Somebody waits for quiet.
     watched: AtomicBool,
     waiters: Mutex<Waiters>,
-    /// Closures that are dropped on the blocking pool.
-    refusing: AtomicUsize,
+    /// Closures of refused tasks that the blocking pool has still to drop.
+    pub(super) refusing: AtomicUsize,
     /// Tasks spawned from outside the workers.
     foreign: CachePadded<Counts>,
     /// Tasks that panicked.
@@ -138,10 +136,17 @@ impl Shared {
     }
 
     /// Counts a task spawned by no worker.
-    pub(crate) fn count_foreign(&self, task: &TaskRef) {
+    fn count_foreign(&self, task: &TaskRef) {
         if !task.kind.daemon {
             self.foreign.spawned.fetch_add(1, AcqRel);
         }
+    }
+
+    /// Counts a task ended by no worker: after what it did.
+    pub(super) fn count_foreign_ended(&self) {
+        self.foreign.ended.fetch_add(1, AcqRel);
+        // Not by way of the flag: a thread of the pool is not poked by who sets it.
+        self.check_quiet_slow();
     }
 
     /// Gives an unstarted task to the worker with the fewest tasks, from outside.
@@ -179,48 +184,6 @@ impl Shared {
         {
             mailbox.poke();
         }
-    }
-
-    fn refuse_placed(self: &Arc<Self>) {
-        for seat in &self.seats {
-            while let Some(task) = settle(|| seat.placed.steal()) {
-                self.refuse(task);
-            }
-        }
-    }
-
-    /// Ends a counted task that nobody has started and nobody will. Local ones are their worker's.
-    pub(crate) fn refuse(self: &Arc<Self>, task: TaskRef) {
-        debug_assert!(!task.kind.local);
-        task.word.claim_to_refuse();
-        // Before its worker can say that it has ended.
-        self.refusing.fetch_add(1, AcqRel);
-        let shared = self.clone();
-        // The closure's destructor may wait for long.
-        blocking::run(Box::new(move || {
-            current::refusing(shared.id, || {
-                trace::close(task.take_span());
-                // SAFETY: claimed just now, and not executed.
-                let completed = unsafe { task.complete(task.refuse(), || ()) };
-                if let Completed::Done { joiner: true, .. } = completed {
-                    // SAFETY: DONE with JOINER, once.
-                    unsafe { join::wake_joiner(&task) };
-                }
-            });
-            if !task.kind.daemon {
-                shared.foreign.ended.fetch_add(1, AcqRel);
-                // Not by way of the flag: a thread of the pool is not poked by who sets it.
-                shared.check_quiet_slow();
-            }
-            if shared.refusing.fetch_sub(1, AcqRel) == 1 {
-                shared.notify_waiters();
-            }
-        }));
-    }
-
-    /// Whether closures of refused tasks are being dropped.
-    pub(crate) fn is_refusing(&self) -> bool {
-        self.refusing.load(Acquire) > 0
     }
 
     /// Counts a task spawned by this seat's worker.

@@ -43,7 +43,7 @@ impl Worker {
         self.core.live_count.get() == 0
             && self.unstarted.is_empty(&self.core)
             && self.starved.is_empty()
-            && self.refused.borrow().is_empty()
+            && self.refused.is_empty()
     }
 
     /// Of a closed runtime: turns until all of its tasks have started, which is to say that they
@@ -51,7 +51,7 @@ impl Worker {
     pub(crate) fn start_all(&self) {
         while (!self.unstarted.is_empty(&self.core)
             || !self.starved.is_empty()
-            || !self.refused.borrow().is_empty()
+            || !self.refused.is_empty()
             || self.seat().has_placed())
             && self.turn(Wait::No)
         {}
@@ -67,7 +67,7 @@ impl Worker {
     /// Ends the worker: its tasks have ended.
     pub(crate) fn end(&self) {
         debug_assert!(self.shared.is_closed() && self.is_idle());
-        if let Some(stack) = self.kept_stack.take() {
+        if let Some(stack) = self.refused.take_reserve() {
             self.core.stacks.borrow_mut().put(stack, self.shared.class);
         }
         free_stacks(&self.core);

@@ -1,15 +1,14 @@
 //! A worker: the loop in which all tasks of a thread run.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::early::Early;
-use super::job::{LINK_DUE, ON_KEPT};
 use super::owed::Owed;
+use super::refuse::Refused;
 use super::sleep::Spins;
 use super::start::WorkerSeed;
 use super::starved::Starved;
@@ -19,7 +18,7 @@ use crate::clock;
 use crate::current::{self, Core};
 use crate::limits::{BUDGET, ID_BLOCK, PLACEMENT_SLACK};
 use crate::reactor::Driver;
-use crate::stack::{AltStack, Pool, Stack};
+use crate::stack::{AltStack, Pool};
 use crate::task::{Flags, Header, Reason, Run, TaskRef};
 use crate::timer::Alarm;
 use crate::trace;
@@ -56,14 +55,7 @@ pub(crate) struct Worker {
     pub(super) starved: Starved,
     /// The starts of unstarted tasks that come before tasks that yielded.
     pub(super) owed: Owed,
-    /// Of the task that just ended: some of [`LINK_DUE`] and [`ON_KEPT`].
-    pub(super) ended_with: Cell<u8>,
-    /// Local tasks that are refused, and whose closures are still to be dropped.
-    pub(super) refused: RefCell<VecDeque<TaskRef>>,
-    /// A stack to do it on, whatever memory is left, unless it is in use.
-    pub(super) kept_stack: Cell<Option<Stack>>,
-    /// The task that uses it, or null.
-    pub(super) keeps_for: Cell<*const Header>,
+    pub(super) refused: Refused,
     /// Others count on this worker to look for unstarted tasks in their queues.
     pub(super) owes_look: Cell<bool>,
     /// The least loaded worker and its load, as of this turn.
@@ -96,7 +88,7 @@ impl Worker {
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id, super::alone::attend, stacks)?;
         let warmed = core.stacks.borrow_mut().warm(shared.class, warm_stacks);
-        let kept_stack = match warmed.and_then(|()| core.stacks.borrow_mut().make(shared.class)) {
+        let reserve = match warmed.and_then(|()| core.stacks.borrow_mut().make(shared.class)) {
             Ok(stack) => stack,
             Err(error) => {
                 super::stop::free_stacks(&core);
@@ -119,10 +111,7 @@ impl Worker {
             spins: Spins::default(),
             starved: Starved::default(),
             owed: Owed::default(),
-            ended_with: Cell::new(0),
-            refused: RefCell::default(),
-            kept_stack: Cell::new(Some(kept_stack)),
-            keeps_for: Cell::new(std::ptr::null()),
+            refused: Refused::new(reserve),
             owes_look: Cell::new(false),
             lightest: Cell::new((index, 0)),
             ids: Cell::new((0, 0)),
@@ -157,11 +146,14 @@ impl Worker {
         first
     }
 
-    /// Queues a new task of this worker's.
+    /// Queues a new task of this worker's; refuses it if the runtime is closed.
     #[inline]
     pub(crate) fn spawn(&self, task: TaskRef) {
         if !task.kind.daemon {
             self.shared.count_spawned(self.seat());
+        }
+        if self.shared.is_closed() {
+            return self.refuse(task);
         }
         if task.kind.local || self.shared.seats.len() == 1 {
             return self.unstarted.push(&self.core, task);
@@ -229,8 +221,8 @@ impl Worker {
             });
         }
         ran |= self.expire();
-        if !self.refused.borrow().is_empty() {
-            self.start_refused(false);
+        if !self.refused.is_empty() {
+            self.start_refused();
         }
         if !self.starved.is_empty() {
             self.serve_starved();
@@ -248,7 +240,7 @@ impl Worker {
             return true;
         }
         self.shared.check_quiet();
-        if self.refuse_one_starved() || self.start_refused(true) {
+        if self.refuse_one_starved() {
             return true;
         }
         if ran {
@@ -299,23 +291,15 @@ impl Worker {
         self.core.unlink_live(task);
         // SAFETY: this worker's task, and its stack is idle: the job loop has suspended.
         let stack = unsafe { task.take_stack() }.expect("a started task has a stack");
-        let ended_with = self.ended_with.get();
-        if ended_with & ON_KEPT == 0 {
-            self.put_stack(stack, task.class.get());
-        } else {
-            self.kept_stack.set(Some(stack));
-            self.keeps_for.set(std::ptr::null());
+        match task.reason.get() {
+            Reason::Refused => self.put_stack_of_refused(stack),
+            _ => self.put_stack(stack, task.class.get()),
         }
         if !task.kind.daemon {
             self.shared.count_ended(self.seat());
         }
-        if ended_with & LINK_DUE != 0 {
-            // Its link holds the reference now.
-            self.core.links_due.set(self.core.links_due.get() + 1);
-        } else {
-            // SAFETY: the reference that `adopt` took over.
-            drop(unsafe { TaskRef::from_raw(task) });
-        }
+        // SAFETY: the reference that `adopt` took over.
+        drop(unsafe { TaskRef::from_raw(task) });
     }
 
     /// Acts on what others left.
@@ -328,7 +312,7 @@ impl Worker {
             let requests = header.word.take_requests();
             if requests.is_done() {
                 self.core.links_due.set(self.core.links_due.get() - 1);
-                // SAFETY: the reference that `finish` left to the link.
+                // SAFETY: the reference that `job` gave to the link.
                 drop(unsafe { TaskRef::from_raw(task) });
                 continue;
             }

@@ -52,9 +52,8 @@
 //!   finds QUEUED. What happened is read from the waiter's own node and the clock.
 //! - *Cancel of an unstarted task*: CANCEL stays in the word; the claim finds it, and the closure is
 //!   dropped on the task's stack, by its worker if it is local.
-//! - *A task that never gets a stack*: it is claimed as any other, to be refused: by nobody, for the
-//!   blocking pool to drop its closure; or, if it is local, by its worker, on a stack that is kept for
-//!   that. It has not run, so nothing but its closure is on that stack.
+//! - *A refused task*: its worker claims it as any other, to drop its closure in place of running it,
+//!   on a stack in reserve; or nobody claims it, for the blocking pool to drop its closure.
 //! - *An unpark of a task that has no owner*: WAKE (and PERMIT) wait in the word for the claim.
 //! - *The inbox of a worker that ended*: it has no tasks, so no link can be on its way; see
 //!   [`mailbox`].

@@ -1,0 +1,166 @@
+//! The end of a refused task: it never runs, its closure is dropped, and its joiner is told.
+//!
+//! A task is refused if its worker can have no stack for it, or if its runtime is closed. The values
+//! that its closure captured have destructors, which are the program's code and may wait. Who runs
+//! them depends on who finds out:
+//!
+//! - **A worker** refuses what it cannot start, and what its own tasks spawn when the runtime is
+//!   closed. The closure is dropped by the task itself: it is started, on a stack that each worker
+//!   has in reserve for this, but drops its closure in place of running it. So a destructor may wait
+//!   for other tasks of the worker, no memory has to be found when it is short already, and the
+//!   closure of a local task stays on its thread. The worker does not end before.
+//! - **A thread that is none of the closed runtime's workers** has spawned a task that nobody may be
+//!   left to take. The closure is dropped on the blocking pool.
+//!
+//! # Why not by the spawner
+//!
+//! It would make the second case as short as can be, but a spawn never runs the program's code. Its
+//! caller may hold a lock that the destructor takes, be a destructor or a panic hook itself, or be
+//! the one that the destructor waits for.
+//!
+//! # Why not always by a worker
+//!
+//! A closed runtime ends its workers as soon as they have nothing left, while its handle, and a plain
+//! thread's `go!`, can still spawn. So without the pool a task would be left to nobody. For the time
+//! when some worker is left, the pool is right as well: nothing has to be settled with a worker that
+//! is about to end, or that is blocked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+
+use super::Shared;
+use super::worker::Worker;
+use crate::stack::Stack;
+use crate::task::word::Completed;
+use crate::task::{Flags, Header, Reason, TaskRef};
+use crate::{blocking, current, join, trace};
+
+/// The tasks that a worker has refused.
+pub(super) struct Refused {
+    /// Tasks whose closures are still to be dropped, in the order of their refusal.
+    waiting: RefCell<VecDeque<TaskRef>>,
+    /// A stack to do it on. `None`: a refused task has it, and gives it back, or another one.
+    reserve: Cell<Option<Stack>>,
+}
+
+impl Refused {
+    /// With a stack of the runtime's class in reserve.
+    pub(super) fn new(reserve: Stack) -> Refused {
+        Refused { waiting: RefCell::default(), reserve: Cell::new(Some(reserve)) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.borrow().is_empty()
+    }
+
+    /// Takes the reserve, at the worker's end.
+    pub(super) fn take_reserve(&self) -> Option<Stack> {
+        self.reserve.take()
+    }
+}
+
+impl Worker {
+    /// Refuses a counted, unstarted task. Its closure is dropped later in the turn: the caller may be
+    /// a task that spawns.
+    #[cold]
+    pub(super) fn refuse(&self, task: TaskRef) {
+        self.refused.waiting.borrow_mut().push_back(task);
+    }
+
+    /// Once a turn: starts a refused task on the reserve, to drop its closure. While another one waits
+    /// in a destructor there, on any stack that can be had; with none, it waits for the reserve.
+    #[cold]
+    pub(super) fn start_refused(&self) {
+        let Some(task) = self.refused.waiting.borrow_mut().pop_front() else { return };
+        let class = self.shared.class;
+        let reserve = self.refused.reserve.take();
+        let stack = reserve.or_else(|| self.core.stacks.borrow_mut().take(class).ok());
+        let Some(stack) = stack else {
+            return self.refused.waiting.borrow_mut().push_front(task);
+        };
+        // Whatever size it has asked for.
+        task.class.set(class);
+        let task = self.start_on(task, stack);
+        // SAFETY: this worker claimed the task just now, so it is alive and its state is this thread's.
+        let header = unsafe { &*task };
+        header.reason.set(Reason::Refused);
+        // On its stack it is one more task that must not run: what starts the others has no more to ask.
+        header.set(Flags::CANCEL);
+        self.core.ready.push(task);
+    }
+
+    /// Takes the stack of a refused task back. The first one that comes is the new reserve, so that
+    /// there is always one, or one on its way.
+    #[cold]
+    pub(super) fn put_stack_of_refused(&self, stack: Stack) {
+        match self.refused.reserve.take() {
+            None => self.refused.reserve.set(Some(stack)),
+            reserve => {
+                self.refused.reserve.set(reserve);
+                self.put_stack(stack, self.shared.class);
+            }
+        }
+    }
+}
+
+/// Drops the closure of a task that its worker refused, by the task itself. The answer is for
+/// [`Header::complete`].
+///
+/// # Safety
+///
+/// This is the task's worker, which runs the task for the first and only time.
+pub(super) unsafe fn drop_on_own_stack(task: &Header) -> bool {
+    // The task counts as cancelled, but its destructors' waits are those of any destructor.
+    // SAFETY: the worker claimed the task, and runs this in place of its closure.
+    let wanted = task.waits.shielded(|| unsafe { task.refuse() });
+    // Each of those waits has set another one. By this the worker knows whose stack it gets back.
+    task.reason.set(Reason::Refused);
+    wanted
+}
+
+impl Shared {
+    /// Refuses all that was given to workers of this closed runtime and that they have not seen.
+    pub(super) fn refuse_placed(self: &Arc<Self>) {
+        for seat in &self.seats {
+            while let Some(task) = seat.take_placed() {
+                self.refuse(task);
+            }
+        }
+    }
+
+    /// Refuses a counted, unstarted task that nobody will start.
+    fn refuse(self: &Arc<Self>, task: TaskRef) {
+        debug_assert!(!task.kind.local, "a local task is its worker's to refuse");
+        // If a worker does this, then before it can say that it has ended.
+        self.refusing.fetch_add(1, AcqRel);
+        let shared = self.clone();
+        blocking::run(Box::new(move || {
+            current::refusing(shared.id, || drop_on_pool(&task));
+            if !task.kind.daemon {
+                shared.count_foreign_ended();
+            }
+            if shared.refusing.fetch_sub(1, AcqRel) == 1 {
+                shared.notify_waiters();
+            }
+        }));
+    }
+
+    /// Whether the blocking pool has closures of refused tasks to drop.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.refusing.load(Acquire) > 0
+    }
+}
+
+fn drop_on_pool(task: &TaskRef) {
+    task.word.claim_to_refuse();
+    trace::close(task.take_span());
+    // SAFETY: the task was claimed just now, so its closure and its result are this thread's, and it
+    // is completed once.
+    let completed = unsafe { task.complete(task.refuse(), || ()) };
+    if let Completed::Done { joiner: true, .. } = completed {
+        // SAFETY: the task is DONE with JOINER, and nobody else is told so.
+        unsafe { join::wake_joiner(task) };
+    }
+}

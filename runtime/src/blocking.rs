@@ -8,9 +8,10 @@ use std::thread;
 
 use crate::current;
 use crate::limits::{BLOCKING_IDLE, BLOCKING_THREADS_MAX};
+use crate::lock::Lock;
 use crate::park;
 use crate::task::Reason;
-use crate::unwind::{self, Payload};
+use crate::unwind;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -104,17 +105,6 @@ pub(crate) fn run(job: Box<dyn FnOnce() + Send>) {
     POOL.run(job);
 }
 
-/// Where a result comes in.
-struct Slot<T> {
-    result: Mutex<Option<Result<T, Payload>>>,
-}
-
-impl<T> Slot<T> {
-    fn lock(&self) -> MutexGuard<'_, Option<Result<T, Payload>>> {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Runs `f` on the blocking pool and suspends the task until it has returned. On a plain thread it
 /// runs right here.
 ///
@@ -125,9 +115,9 @@ pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static)
     if current::task().is_none() {
         return f();
     }
-    let slot = Arc::new(Slot { result: Mutex::new(None) });
+    let returned = Arc::new(Lock::new(None));
     let unparker = park::unparker();
-    let theirs = slot.clone();
+    let theirs = returned.clone();
     POOL.run(Box::new(move || {
         let result = unwind::catch(f);
         *theirs.lock() = Some(result);
@@ -135,7 +125,8 @@ pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static)
         unparker.unpark();
     }));
     loop {
-        if let Some(result) = slot.lock().take() {
+        let result = returned.lock().take();
+        if let Some(result) = result {
             return result.unwrap_or_else(|payload| std::panic::resume_unwind(payload));
         }
         let _ = park::pause(Reason::Blocking, None);

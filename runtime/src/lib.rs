@@ -8,6 +8,8 @@
 mod loom;
 mod limits;
 mod clock;
+#[allow(unsafe_code)]
+mod lock;
 mod unwind;
 #[allow(unsafe_code)]
 mod stack;

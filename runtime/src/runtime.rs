@@ -238,7 +238,7 @@ impl Runtime {
     /// runtime.shutdown(Duration::from_secs(60)).unwrap();
     /// assert!(waits.join().unwrap_err().is_cancelled());
     /// ```
-    pub fn shutdown(self, grace: Duration) -> Result<(), Runtime> {
+    pub fn shutdown(mut self, grace: Duration) -> Result<(), Runtime> {
         assert!(!self.is_own(), "shutdown in a task of the same runtime would wait for itself");
         self.shared.close();
         if !self.wait_for(Reason::Join, clock::after(grace), Shared::all_ended) {

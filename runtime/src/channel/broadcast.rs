@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 
 use super::crowd::{self, Crowd, CrowdNode};
 use super::error::SendError;
-use super::lock::Lock;
 use crate::clock;
+use crate::lock::Lock;
 use crate::park;
 use crate::unwind;
 use crate::waiters::{Arm, Choice, List, Place, Receive, Selectable};

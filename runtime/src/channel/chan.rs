@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::time::Instant;
 
-use super::lock::{Guard, Lock};
 use super::slot::{Slot, SlotNode, Stage};
 use super::state::{Found, Outlet, State, UNBOUNDED};
 use crate::current;
+use crate::lock::{Guard, Lock};
 use crate::loom::AtomicUsize;
 use crate::park::{self, Left, Woken};
 use crate::task::{Reason, Wake};

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use super::lock::{Guard, Lock};
 use crate::current;
+use crate::lock::{Guard, Lock};
 use crate::park::Woken;
 use crate::task::Reason;
 use crate::waiters::{ArmNode, List, Listed, Node, Place, Stay, Waiter};

@@ -9,7 +9,6 @@ mod chan;
 mod crowd;
 mod error;
 mod iter;
-mod lock;
 pub mod oneshot;
 mod receiver;
 mod select;
@@ -28,9 +27,6 @@ use self::timed::Timed;
 use crate::clock;
 
 pub use self::arm::{Chosen, RecvArm, SendArm};
-#[cfg(all(test, loom))]
-pub(crate) use self::lock::Spin;
-
 pub use self::broadcast::broadcast;
 pub use self::error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,

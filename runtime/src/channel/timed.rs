@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::chan::Failure;
 use super::crowd::{self, Crowd, CrowdNode};
 use super::error::RecvError;
-use super::lock::Lock;
 use crate::clock;
+use crate::lock::Lock;
 use crate::park;
 use crate::waiters::{Arm, Choice, Limit, List, Place};
 

@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 
 use super::crowd::{self, Crowd, CrowdNode};
 use super::error::{RecvError, RecvTimeoutError, SendError};
-use super::lock::{Guard, Lock};
 use crate::clock;
+use crate::lock::{Guard, Lock};
 use crate::park;
 use crate::waiters::{Arm, Choice, List, Place, Selectable};
 

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::{Driver, Generation, Place, Remote, driver, thread};
 use crate::current;
+use crate::lock::Lock;
 use crate::park::{self, Left, Woken};
 use crate::task::Reason;
 use crate::waiters::{Node, Stay, Waiter};
@@ -34,12 +35,12 @@ pub(crate) struct Source {
     fd: Option<OwnedFd>,
     /// The first worker that waited.
     first: OnceLock<Registration>,
-    others: Mutex<Vec<Registration>>,
+    others: Lock<Vec<Registration>>,
 }
 
 impl Source {
     pub(crate) fn new(fd: OwnedFd) -> Source {
-        Source { fd: Some(fd), first: OnceLock::new(), others: Mutex::new(Vec::new()) }
+        Source { fd: Some(fd), first: OnceLock::new(), others: Lock::new(Vec::new()) }
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
@@ -154,7 +155,7 @@ impl Source {
 
     #[cold]
     fn find_other(&self, driver: &Driver) -> Option<usize> {
-        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = self.others.lock();
         others.iter().find(|r| r.remote.id == driver.remote.id).map(|r| r.index)
     }
 
@@ -167,7 +168,7 @@ impl Source {
         let (index, generation) = driver.register(self.fd())?;
         let registration = Registration { remote: driver.remote.clone(), index, generation };
         if let Err(registration) = self.first.set(registration) {
-            let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut others = self.others.lock();
             others.retain(|other| !other.remote.has_ended());
             others.push(registration);
         }
@@ -176,7 +177,7 @@ impl Source {
 
     fn deregister(&mut self) {
         let Some(fd) = &self.fd else { return };
-        let others = std::mem::take(self.others.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let others = std::mem::take(&mut *self.others.lock());
         for place in self.first.take().into_iter().chain(others) {
             place.remote.forget(fd.as_raw_fd(), place.index, place.generation);
         }

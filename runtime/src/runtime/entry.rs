@@ -150,7 +150,7 @@ impl Program {
     }
 
     fn run<T>(
-        self,
+        mut self,
         options: MainOptions,
         main: fn() -> T,
         report: fn(T) -> ExitCode,
@@ -176,6 +176,7 @@ impl Program {
         let code = if self.shared.has_failed() { ExitCode::from(PANICKED) } else { code };
         self.shared.close();
         self.end_within(options.grace, code);
+        self.threads.join();
         drop(inside);
         std::mem::forget(abort);
         code
@@ -213,7 +214,6 @@ impl Program {
             }
         }
         self.worker.end();
-        self.threads.join();
     }
 }
 

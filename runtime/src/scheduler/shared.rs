@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
 
 use super::OnPanic;
 use super::idle::Idle;
+use crate::lock::Lock;
 use crate::stack::SizeClass;
 use crate::task::mailbox::Mailbox;
 use crate::task::{TaskRef, Unparker};
@@ -24,7 +25,7 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// Somebody waits for quiet.
     watched: AtomicBool,
-    waiters: Mutex<Waiters>,
+    waiters: Lock<Waiters>,
     /// Closures of refused tasks that the blocking pool has still to drop.
     pub(super) refusing: AtomicUsize,
     /// Tasks spawned from outside the workers.
@@ -53,7 +54,7 @@ pub(crate) struct Watching<'a> {
 
 impl Drop for Watching<'_> {
     fn drop(&mut self) {
-        let mut waiters = self.shared.lock_waiters();
+        let mut waiters = self.shared.waiters.lock();
         waiters.waiting.retain(|&(number, _)| number != self.number);
     }
 }
@@ -108,7 +109,7 @@ impl Shared {
             class,
             closed: AtomicBool::new(false),
             watched: AtomicBool::new(false),
-            waiters: Mutex::default(),
+            waiters: Lock::new(Waiters::default()),
             refusing: AtomicUsize::new(0),
             foreign: CachePadded::default(),
             panics: AtomicU64::new(0),
@@ -212,14 +213,10 @@ impl Shared {
         ended == spawned
     }
 
-    fn lock_waiters(&self) -> MutexGuard<'_, Waiters> {
-        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// As [`Shared::watch`], and has the waiter woken, as long as it keeps the answer.
     pub(crate) fn watch_for(&self, waiter: Unparker) -> Watching<'_> {
         let number = {
-            let mut waiters = self.lock_waiters();
+            let mut waiters = self.waiters.lock();
             waiters.next += 1;
             let number = waiters.next;
             waiters.waiting.push((number, waiter));
@@ -254,7 +251,7 @@ impl Shared {
 
     /// Wakes those who wait for quiet, or for the workers' end: they look for themselves.
     pub(crate) fn notify_waiters(&self) {
-        let waiters = std::mem::take(&mut self.lock_waiters().waiting);
+        let waiters = std::mem::take(&mut self.waiters.lock().waiting);
         for (_, waiter) in waiters {
             waiter.unpark();
         }
@@ -389,10 +386,10 @@ mod tests {
         let (shared, _) = Shared::new(1, class, OnPanic::Report);
         let watching = shared.watch_for(park::unparker());
         drop(shared.watch_for(park::unparker()));
-        assert_eq!(shared.lock_waiters().waiting.len(), 1);
+        assert_eq!(shared.waiters.lock().waiting.len(), 1);
         shared.notify_waiters();
         drop(shared.watch_for(park::unparker()));
         drop(watching);
-        assert!(shared.lock_waiters().waiting.is_empty());
+        assert!(shared.waiters.lock().waiting.is_empty());
     }
 }

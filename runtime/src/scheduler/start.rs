@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
 use std::thread;
@@ -51,7 +52,11 @@ impl News {
 
 /// The threads of a runtime.
 #[derive(Debug, Default)]
-pub(crate) struct Threads(Mutex<Vec<thread::JoinHandle<()>>>);
+pub(crate) struct Threads(Vec<thread::JoinHandle<()>>);
+
+// Its threads are joined whatever has unwound; std's handles have no such promise.
+impl UnwindSafe for Threads {}
+impl RefUnwindSafe for Threads {}
 
 impl Threads {
     /// Starts a thread for each seed; an error if one cannot start, with the others ended.
@@ -72,7 +77,7 @@ impl Threads {
                 failed = Some(error);
             }
         }
-        let threads = Threads(Mutex::new(threads));
+        let mut threads = Threads(threads);
         match failed {
             None => Ok(threads),
             Some(error) => {
@@ -85,11 +90,10 @@ impl Threads {
 
     /// Waits for the threads but this one, which may be dropping what it keeps in thread-locals,
     /// and those that will never end: blocks it.
-    pub(crate) fn join(&self) {
-        let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(crate) fn join(&mut self) {
         let own = thread::current().id();
         let ends = |id| id != own && !stay::will_stay(id);
-        for thread in threads.into_iter().filter(|thread| ends(thread.thread().id())) {
+        for thread in self.0.drain(..).filter(|thread| ends(thread.thread().id())) {
             // A worker that panicked has aborted the process.
             let _ = thread.join();
         }

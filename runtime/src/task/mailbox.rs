@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Header;
 use super::inbox::{Drained, Inbox, Notify};
 use crate::limits::WORKERS_MAX;
+use crate::lock::Lock;
 
 /// What ends a worker's sleep.
 pub(crate) trait Notifier: Send + Sync {
@@ -28,8 +29,8 @@ pub(crate) trait Message: Send {
 pub(crate) struct Mailbox {
     id: u16,
     inbox: Inbox<Header>,
-    messages: Mutex<Vec<Box<dyn Message>>>,
-    notifier: Mutex<Option<Arc<dyn Notifier>>>,
+    messages: Lock<Vec<Box<dyn Message>>>,
+    notifier: Lock<Option<Arc<dyn Notifier>>>,
 }
 
 static TABLE: [AtomicPtr<Mailbox>; WORKERS_MAX] =
@@ -59,22 +60,23 @@ impl Mailbox {
                 let mailbox: &'static Mailbox = Box::leak(Box::new(Mailbox {
                     id,
                     inbox: Inbox::new(),
-                    messages: Mutex::new(Vec::new()),
-                    notifier: Mutex::new(None),
+                    messages: Lock::new(Vec::new()),
+                    notifier: Lock::new(None),
                 }));
                 TABLE[usize::from(id)]
                     .store(std::ptr::from_ref(mailbox).cast_mut(), Ordering::Release);
                 mailbox
             }
         };
-        *mailbox.lock_notifier() = Some(notifier);
+        *mailbox.notifier.lock() = Some(notifier);
         Ok(mailbox)
     }
 
     /// Gives the mailbox back: no link is on its way, and no message will come.
     pub(crate) fn release(&'static self) {
-        *self.lock_notifier() = None;
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // Taken first, and dropped when no lock is held.
+        let last = (self.notifier.lock().take(), self.take_messages());
+        drop(last);
         FREE.lock().unwrap_or_else(PoisonError::into_inner).free.push(self);
     }
 
@@ -106,7 +108,7 @@ impl Mailbox {
 
     /// Leaves a message.
     pub(crate) fn send(&self, message: Box<dyn Message>) {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        self.messages.lock().push(message);
         self.poke();
     }
 
@@ -119,7 +121,7 @@ impl Mailbox {
 
     fn notify(&self) {
         // Cloned, so that no lock is held across the system call.
-        let notifier = self.lock_notifier().clone();
+        let notifier = self.notifier.lock().clone();
         if let Some(notifier) = notifier {
             notifier.notify();
         }
@@ -143,11 +145,7 @@ impl Mailbox {
 
     /// Takes the messages. By the owner.
     pub(crate) fn take_messages(&self) -> Vec<Box<dyn Message>> {
-        std::mem::take(&mut self.messages.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn lock_notifier(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn Notifier>>> {
-        self.notifier.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *self.messages.lock())
     }
 }
 

@@ -1,11 +1,9 @@
 //! Channels and choices, by their public operations on plain threads: the hand-over of a message, the
 //! end of a side, places that are reserved and given up, and that a choice does exactly one thing.
 
-use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-use super::Probe;
-use crate::channel::{Receiver, Sender, Spin, TryRecvError, bounded, unbounded};
+use crate::channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 use crate::select::{self, Order, Time};
 
 /// `select! { send(sender, message) }`, or one whose message is never made.
@@ -175,17 +173,6 @@ fn loom_a_place_that_is_given_up_after_the_last_receiver_is_nobodys() {
         // It was sent before the end, and went with the receiver; or it came back.
         let _ = sending.join().unwrap();
         assert!(sender.is_empty());
-    });
-}
-
-#[test]
-fn loom_a_spinning_lock_lets_one_in_at_a_time() {
-    loom::model(|| {
-        let lock = Arc::new(Spin::new(Probe::new()));
-        let other = lock.clone();
-        let touching = spawn(move || other.lock().alone());
-        lock.lock().alone();
-        touching.join().unwrap();
     });
 }
 

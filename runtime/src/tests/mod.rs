@@ -14,6 +14,7 @@ mod loom_group;
 mod loom_idle;
 mod loom_inbox;
 mod loom_join;
+mod loom_lock;
 mod loom_scope;
 mod loom_sync;
 mod loom_waiters;

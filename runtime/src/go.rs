@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::group::TaskGroup;
 use crate::join::JoinHandle;
 use crate::scope::{Scope, ScopedJoinHandle};
-use crate::spawn::{self, Builder};
+use crate::spawn::Builder;
 
 /// Stands for the value of a spawned task, of type `T`.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ where
     T: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
     T: 'static, // borrows? return an owned value, or use `task::scope`
 {
-    spawned(spawn::spawn_inner(f, builder.options, false, Location::caller()))
+    spawned(builder.spawn_at(f, Location::caller()))
 }
 
 /// For `go!(local => ..)`: as [`Builder::spawn_local`].
@@ -107,7 +107,7 @@ where
     F: 'static, // borrows? `go!(in s, local => ..)` in a `task::scope` lets local tasks borrow
     T: 'static, // borrows? return an owned value, or use `task::scope`
 {
-    spawned(spawn::spawn_inner(f, builder.options, true, Location::caller()))
+    spawned(builder.spawn_local_at(f, Location::caller()))
 }
 
 /// For `go!(in s => ..)`.

@@ -13,7 +13,7 @@ use crate::current;
 use crate::join::JoinHandle;
 use crate::park::{self, Left, Woken};
 use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, check_not_forked, leave};
-use crate::spawn;
+use crate::spawn::{Options, Placement, alone, spawn_unchecked};
 use crate::stack;
 use crate::task::Reason;
 use crate::unwind::AbortIfPanic;
@@ -148,13 +148,14 @@ impl Runtime {
     pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
         let mut result = None;
         let body = || result = Some(f());
-        let body: Box<dyn FnOnce() + Send + '_> = Box::new(body);
-        // SAFETY: only the lifetime changes. The wait below cannot be cut short, neither by a cancel
-        // nor by an expiry, and a task that is done has dropped its closure: so the closure does
-        // not outlive what it borrows.
-        let body: Box<dyn FnOnce() + Send + 'static> = unsafe { std::mem::transmute(body) };
+        let (options, place, at) =
+            (Options::default(), Placement::On(&self.shared), Location::caller());
         let abort = AbortIfPanic("waiting for a runtime's task");
-        let handle = spawn::spawn_into(&self.shared, body, Location::caller());
+        // SAFETY: the wait below cannot be cut short, neither by a cancel nor by an expiry, and a task
+        // that is done has dropped its closure: so the closure does not outlive what it borrows. It is
+        // `Send`, as what `f` returns is, and the task's own value is `()`.
+        let spawned = unsafe { spawn_unchecked(body, options, place, at, alone) };
+        let handle = spawned.expect("default options are good");
         let ended = handle.join_uncut();
         std::mem::forget(abort);
         match ended {
@@ -186,7 +187,10 @@ impl Runtime {
         T: Send,    // not `Send`? `LocalRuntime::spawn` takes it
         T: 'static, // borrows? return an owned value
     {
-        spawn::spawn_into(&self.shared, f, Location::caller())
+        let (options, place) = (Options::default(), Placement::On(&self.shared));
+        // SAFETY: the closure and its value are `Send` and borrow nothing.
+        let spawned = unsafe { spawn_unchecked(f, options, place, Location::caller(), alone) };
+        spawned.expect("default options are good")
     }
 
     /// Waits until every task of this runtime that is not a daemon has ended.
@@ -354,14 +358,14 @@ impl LocalRuntime {
     #[track_caller]
     pub fn run<T>(&mut self, f: impl FnOnce() -> T) -> T {
         let mut result = None;
-        let body: Box<dyn FnOnce() + '_> = Box::new(|| result = Some(f()));
-        // SAFETY: only the lifetime changes. The loop below ends when the task is done, and has then
-        // dropped its closure; it does not unwind.
-        let body: Box<dyn FnOnce() + 'static> = unsafe { std::mem::transmute(body) };
+        let body = || result = Some(f());
+        let (options, place) =
+            (Options::of_main(stack::main_class()), Placement::Worker(&self.worker));
         let abort = AbortIfPanic("running a runtime");
-        let class = stack::main_class();
-        let at = Location::caller();
-        let handle = spawn::spawn_at(&self.worker, body, Some(class), Some("main"), at);
+        // SAFETY: the loop below ends when the task is done, and has then dropped its closure; it does
+        // not unwind. The closure stays on this worker, and so does the task's value.
+        let spawned = unsafe { spawn_unchecked(body, options, place, Location::caller(), alone) };
+        let handle = spawned.expect("main's options are good");
         {
             let _inside = self.worker.enter();
             while !handle.is_finished() {
@@ -390,7 +394,10 @@ impl LocalRuntime {
         F: 'static, // borrows? `LocalRuntime::run` and `task::scope` let tasks borrow
         T: 'static, // borrows? return an owned value
     {
-        spawn::spawn_at(&self.worker, f, None, None, Location::caller())
+        let (options, place) = (Options::default(), Placement::Worker(&self.worker));
+        // SAFETY: the closure and its value borrow nothing, and stay on this worker.
+        let spawned = unsafe { spawn_unchecked(f, options, place, Location::caller(), alone) };
+        spawned.expect("default options are good")
     }
 
     /// Runs until every task that is not a daemon has ended.

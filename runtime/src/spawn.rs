@@ -2,21 +2,20 @@
 
 mod options;
 mod own;
+mod unchecked;
 
 use std::fmt;
 use std::io;
 use std::panic::Location;
-use std::sync::Arc;
 
 use crate::join::JoinHandle;
-use crate::scheduler::{self, NoFamily, Shared};
-use crate::stack::SizeClass;
-use crate::task::{self, Created, Family, Task};
+use crate::scheduler;
+use crate::task::{self, Family, Task};
 
 pub(crate) use options::Options;
-use options::Traits;
 pub(crate) use own::running;
 pub use own::{current, park, park_timeout, remaining_stack, try_current, yield_now};
+pub(crate) use unchecked::{Placement, alone, spawn_unchecked};
 
 /// Spawns a task and returns the right to its result.
 ///
@@ -43,7 +42,7 @@ where
     T: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
     T: 'static, // borrows? return an owned value, or use `task::scope`
 {
-    match spawn_inner(f, Options::default(), false, Location::caller()) {
+    match Builder::new().spawn_at(f, Location::caller()) {
         Ok(handle) => handle,
         Err(error) => panic!("{error}"),
     }
@@ -80,7 +79,7 @@ where
     F: 'static, // borrows? `Scope::spawn_local` lets local tasks borrow
     T: 'static, // borrows? return an owned value, or use `task::scope`
 {
-    match spawn_inner(f, Options::default(), true, Location::caller()) {
+    match Builder::new().spawn_local_at(f, Location::caller()) {
         Ok(handle) => handle,
         Err(error) => panic!("{error}"),
     }
@@ -160,7 +159,7 @@ impl Builder {
         T: 'static, // borrows? return an owned value, or use `task::scope`
     {
         scheduler::check_open()?;
-        spawn_inner(f, self.options, false, Location::caller())
+        self.spawn_at(f, Location::caller())
     }
 
     /// Spawns the task on this worker, as [`spawn_local`].
@@ -178,169 +177,54 @@ impl Builder {
         T: 'static, // borrows? return an owned value, or use `task::scope`
     {
         scheduler::check_open()?;
-        spawn_inner(f, self.options, true, Location::caller())
+        self.spawn_local_at(f, Location::caller())
     }
-}
 
-const NO_WORKER: &str = "spawn_local outside a runtime: this thread has no worker that the task \
-     could stay on; run it in a task, or make a runtime::LocalRuntime";
-
-/// All spawns from here of tasks without a family; a closed runtime refuses the task.
-#[inline(always)]
-pub(crate) fn spawn_inner<F, T>(
-    f: F,
-    options: Options,
-    local: bool,
-    at: &'static Location<'static>,
-) -> io::Result<JoinHandle<T>>
-where
-    F: FnOnce() -> T,
-{
-    spawn_into_family(f, options, local, at, |handle| (NoFamily, handle))
-}
-
-/// All spawns from here; a closed runtime refuses the task.
-///
-/// The task enters its family by `enter`, before it is queued and if the spawn does not fail. Returned
-/// is what `enter` makes of the handle.
-#[inline(always)]
-pub(crate) fn spawn_into_family<F, T, M, H>(
-    f: F,
-    options: Options,
-    local: bool,
-    at: &'static Location<'static>,
-    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
-) -> io::Result<H>
-where
-    F: FnOnce() -> T,
-    M: Family,
-{
-    scheduler::check_not_forked();
-    match scheduler::current_worker() {
-        Some(worker) => {
-            let (shared, id) = (worker.shared(), worker.next_id());
-            let traits = options.resolve(local, shared, id, at)?;
-            let (task, handle) = create(f, traits, at, shared.id, id, enter);
-            worker.spawn(task);
-            Ok(handle)
-        }
-        None if local => Err(io::Error::other(NO_WORKER)),
-        None => spawn_on(scheduler::default_shared()?, f, options, at, enter),
+    /// As [`Builder::spawn`], with this spawn site; but a closed runtime refuses the task.
+    #[inline(always)]
+    pub(crate) fn spawn_at<F, T>(
+        self,
+        f: F,
+        at: &'static Location<'static>,
+    ) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn_into(f, at, alone)
     }
-}
 
-/// Spawns a task on a runtime from outside of its workers.
-fn spawn_on<F, T, M, H>(
-    shared: &Arc<Shared>,
-    f: F,
-    options: Options,
-    at: &'static Location<'static>,
-    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
-) -> io::Result<H>
-where
-    F: FnOnce() -> T,
-    M: Family,
-{
-    scheduler::check_not_forked();
-    let id = scheduler::take_ids(1);
-    let traits = options.resolve(false, shared, id, at)?;
-    let (task, handle) = create(f, traits, at, shared.id, id, enter);
-    shared.place(task);
-    Ok(handle)
-}
+    /// As [`Builder::spawn_at`], into the family that `enter` makes the task a member of.
+    #[inline(always)]
+    pub(crate) fn spawn_into<F, T, M, H>(
+        self,
+        f: F,
+        at: &'static Location<'static>,
+        enter: impl FnOnce(JoinHandle<T>) -> (M, H),
+    ) -> io::Result<H>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+        M: Family,
+    {
+        // SAFETY: the closure and its value are `Send` and borrow nothing.
+        unsafe { spawn_unchecked(f, self.options, Placement::Here, at, enter) }
+    }
 
-/// For scopes: as [`Builder::spawn`] or [`Builder::spawn_local`], with a closure that may borrow.
-///
-/// # Safety
-///
-/// What the closure and its value borrow lives until the family is told of the task's end, and until
-/// the handle is gone. Nobody takes a local task's handle to another thread.
-pub(crate) unsafe fn spawn_borrowing<F, T, M, H>(
-    f: F,
-    builder: Builder,
-    local: bool,
-    at: &'static Location<'static>,
-    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
-) -> io::Result<H>
-where
-    F: FnOnce() -> T,
-    M: Family,
-{
-    spawn_into_family(f, builder.options, local, at, enter)
-}
-
-/// For `Runtime::spawn`: on this runtime, wherever the caller is.
-pub(crate) fn spawn_into<F, T>(
-    shared: &Arc<Shared>,
-    f: F,
-    at: &'static Location<'static>,
-) -> JoinHandle<T>
-where
-    F: FnOnce() -> T,
-{
-    let spawned = match scheduler::current_worker() {
-        Some(worker) if worker.shared().id == shared.id => {
-            spawn_inner(f, Options::default(), false, at)
-        }
-        _ => spawn_on(shared, f, Options::default(), at, |handle| (NoFamily, handle)),
-    };
-    spawned.expect("default options are good")
-}
-
-/// For `#[go_test]`: the body of a test.
-pub(crate) fn spawn_named<F, T>(
-    shared: &Arc<Shared>,
-    f: F,
-    class: SizeClass,
-    name: &str,
-    at: &'static Location<'static>,
-) -> JoinHandle<T>
-where
-    F: FnOnce() -> T,
-{
-    let options =
-        Options { name: Some(name.to_owned()), stack_size: Some(class.bytes()), daemon: false };
-    spawn_on(shared, f, options, at, |handle| (NoFamily, handle)).expect("the options are good")
-}
-
-/// For `LocalRuntime::spawn` and its main task: on this worker, which need not be current.
-pub(crate) fn spawn_at<F, T>(
-    worker: &scheduler::Worker,
-    f: F,
-    class: Option<SizeClass>,
-    name: Option<&str>,
-    at: &'static Location<'static>,
-) -> JoinHandle<T>
-where
-    F: FnOnce() -> T,
-{
-    let options = Options {
-        name: name.map(str::to_owned),
-        stack_size: class.map(SizeClass::bytes),
-        daemon: false,
-    };
-    let (shared, id) = (worker.shared(), worker.next_id());
-    let traits = options.resolve(true, shared, id, at).expect("the options are good");
-    let (task, handle) = create(f, traits, at, shared.id, id, |handle| (NoFamily, handle));
-    worker.spawn(task);
-    handle
-}
-
-fn create<F, T, M, H>(
-    f: F,
-    traits: Traits,
-    at: &'static Location<'static>,
-    home: u32,
-    id: u64,
-    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
-) -> (task::TaskRef, H)
-where
-    F: FnOnce() -> T,
-    M: Family,
-{
-    let Traits { class, kind, meta } = traits;
-    let created = Created { id, home, kind, class, spawned_at: at, meta };
-    task::create(f, created, |spawned| enter(JoinHandle::new(spawned)))
+    /// As [`Builder::spawn_local`], with this spawn site; but a closed runtime refuses the task.
+    #[inline(always)]
+    pub(crate) fn spawn_local_at<F, T>(
+        self,
+        f: F,
+        at: &'static Location<'static>,
+    ) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + 'static,
+        T: 'static,
+    {
+        // SAFETY: the closure and its value borrow nothing, and stay on this worker.
+        unsafe { spawn_unchecked(f, self.options, Placement::Local, at, alone) }
+    }
 }
 
 impl fmt::Display for Task {

@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 use crate::join::JoinError;
 use crate::park;
-use crate::spawn::{self, Builder};
+use crate::spawn::Builder;
 use crate::sync::QueueArm;
 use crate::task::{CauseKind, Reason};
 use crate::waiters::Selectable;
@@ -233,7 +233,7 @@ impl<T: Send + 'static> TaskGroup<T> {
         let place = self.shared.place();
         let enter = |handle| (self.shared.enter(handle, place), ());
         // Not by a builder's rule: a closed runtime refuses the task.
-        spawn::spawn_into_family(f, builder.options, false, at, enter)
+        builder.spawn_into(f, at, enter)
     }
 
     /// Waits for the next task to end, whichever that is, and returns its result; `None` if there

@@ -11,7 +11,7 @@ use super::{Builder, Runtime};
 use crate::clock;
 use crate::limits::GRACE;
 use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, env_number, set_default};
-use crate::spawn;
+use crate::spawn::{Options, Placement, alone, spawn_unchecked};
 use crate::stack::{self, SizeClass};
 use crate::unwind::AbortIfPanic;
 
@@ -160,7 +160,11 @@ impl Program {
         let inside = self.worker.enter();
         // Reported in the task, where a `Debug` of the user's may wait or panic too.
         let body = move || report(main());
-        let handle = spawn::spawn_at(&self.worker, body, Some(self.class), Some("main"), at);
+        let (task, place) = (Options::of_main(self.class), Placement::Worker(&self.worker));
+        // SAFETY: the closure captures two functions and borrows nothing. It stays on this worker, and
+        // so does the task's value.
+        let spawned = unsafe { spawn_unchecked(body, task, place, at, alone) };
+        let handle = spawned.expect("main's options are good");
         stack::set_main(handle.id().get());
         while !handle.is_finished() {
             self.worker.turn(Wait::Yes);
@@ -280,8 +284,11 @@ impl Default for TestOptions {
 pub fn run_test<T: Send + 'static>(options: TestOptions, name: &'static str, body: fn() -> T) -> T {
     let plan = Plan { workers: options.workers, ..Plan::default() };
     let runtime = Builder { plan }.build().expect("a runtime for the test");
-    let class = stack::main_class();
-    let handle = spawn::spawn_named(&runtime.shared, body, class, name, Location::caller());
+    let task = Options { name: Some(name.to_owned()), ..Options::of_main(stack::main_class()) };
+    let place = Placement::On(&runtime.shared);
+    // SAFETY: the closure is a function, and its value is `Send` and borrows nothing.
+    let spawned = unsafe { spawn_unchecked(body, task, place, Location::caller(), alone) };
+    let handle = spawned.expect("main's options are good");
     let ended = match options.timeout {
         None => handle.join(),
         Some(timeout) => match handle.join_timeout(timeout) {

@@ -192,9 +192,11 @@ fn prefetch_stack<const FRAME_LINES: usize>(task: *const Header) {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::panic::Location;
+
     use super::*;
     use crate::scheduler::{Plan, Wait};
-    use crate::spawn;
+    use crate::spawn::{self, Placement, alone};
 
     /// It overflowed in the end, if two tasks alone woke each other for long enough.
     #[test]
@@ -214,7 +216,11 @@ mod tests {
             }
             other.wait();
         };
-        let task = spawn::spawn_at(&worker, body, None, None, std::panic::Location::caller());
+        let (options, at) = (spawn::Options::default(), Location::caller());
+        // SAFETY: the closure and its value borrow nothing, and stay on this worker.
+        let task =
+            unsafe { spawn::spawn_unchecked(body, options, Placement::Worker(&worker), at, alone) }
+                .unwrap();
         let _inside = worker.enter();
         let mut longest = 0;
         while !task.is_finished() {

@@ -164,3 +164,42 @@ fn drop_on_pool(task: &TaskRef) {
         unsafe { join::wake_joiner(task) };
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::Location;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::join::JoinHandle;
+    use crate::scheduler::Plan;
+    use crate::spawn::Builder;
+    use crate::unwind;
+
+    #[test]
+    fn a_destructor_may_wait_for_the_next_refused_task() {
+        let (shared, mut seeds) = Plan { workers: Some(1), ..Plan::default() }.prepare().unwrap();
+        let worker = Worker::new(seeds.pop().unwrap()).unwrap();
+        let _inside = worker.enter();
+        shared.close();
+        let refuse = |destructor: Box<dyn FnOnce()>| {
+            let guard = unwind::on_drop(destructor);
+            Builder::new().spawn_local_at(move || drop(guard), Location::caller()).unwrap()
+        };
+        let next = Rc::new(Cell::new(None::<JoinHandle<()>>));
+        let dropped = Rc::new(Cell::new(0));
+        let (theirs, count) = (next.clone(), dropped.clone());
+        let first = refuse(Box::new(move || {
+            assert!(theirs.take().unwrap().join().unwrap_err().is_refused());
+            count.set(count.get() + 1);
+        }));
+        let count = dropped.clone();
+        next.set(Some(refuse(Box::new(move || count.set(count.get() + 1)))));
+        assert_eq!(dropped.get(), 0, "a spawn drops nothing");
+        worker.run_to_end();
+        assert_eq!(dropped.get(), 2);
+        assert!(first.join().unwrap_err().is_refused());
+        assert!(worker.refused.take_reserve().is_some());
+        worker.end();
+    }
+}

@@ -19,7 +19,7 @@ use crate::current;
 use crate::join::JoinHandle;
 use crate::park;
 use crate::scheduler;
-use crate::spawn::{self, Builder};
+use crate::spawn::{Builder, Placement, spawn_unchecked};
 use crate::task::CauseKind;
 use crate::unwind;
 
@@ -237,7 +237,10 @@ impl<'scope> Scope<'scope, '_> {
         // before it is told that the child has ended. By then the closure is gone, and the value is
         // gone or the handle's, which does not outlive `'scope`. The handle is not `Send` unless the
         // value is.
-        unsafe { spawn::spawn_borrowing(f, builder, local, at, enter) }
+        unsafe {
+            let placement = if local { Placement::Local } else { Placement::Here };
+            spawn_unchecked(f, builder.options, placement, at, enter)
+        }
     }
 
     /// Cancels the children, as the failure of one does, but without one: those that there are, and

@@ -1,0 +1,79 @@
+//! The one way from a closure to a queued task.
+
+use std::io;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::Options;
+use crate::join::JoinHandle;
+use crate::scheduler::{self, NoFamily, Shared, Worker};
+use crate::task::{self, Family};
+
+/// Which worker a new task is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Placement<'a> {
+    /// Any of the runtime whose task spawns it; of the default one if none does.
+    Here,
+    /// The worker whose task spawns it, and no other.
+    Local,
+    /// Any of this runtime.
+    On(&'a Arc<Shared>),
+    /// This one, which need not be the thread's now, and no other.
+    Worker(&'a Worker),
+}
+
+const NO_WORKER: &str = "spawn_local outside a runtime: this thread has no worker that the task \
+     could stay on; run it in a task, or make a runtime::LocalRuntime";
+
+/// A task without a family, for [`spawn_unchecked`].
+pub(crate) fn alone<T>(handle: JoinHandle<T>) -> (NoFamily, JoinHandle<T>) {
+    (NoFamily, handle)
+}
+
+/// Makes a task and queues it; a closed runtime refuses it. In std, `Builder::spawn_unchecked`.
+///
+/// The task enters its family by `enter`, before it is queued and if the spawn does not fail.
+/// Returned is what `enter` makes of the handle.
+///
+/// Inlined, so that of each caller's one placement and its options only what they come to is left.
+///
+/// # Errors
+///
+/// As [`Builder::spawn`](super::Builder::spawn), but for a closed runtime.
+///
+/// # Safety
+///
+/// What the closure and its value borrow lives until the family is told of the task's end, and until
+/// the handle is gone. And both are `Send`, unless the placement is [`Local`](Placement::Local) or
+/// [`Worker`](Placement::Worker).
+#[inline(always)]
+pub(crate) unsafe fn spawn_unchecked<F, T, M, H>(
+    f: F,
+    options: Options,
+    placement: Placement<'_>,
+    at: &'static Location<'static>,
+    enter: impl FnOnce(JoinHandle<T>) -> (M, H),
+) -> io::Result<H>
+where
+    F: FnOnce() -> T,
+    M: Family,
+{
+    scheduler::check_not_forked();
+    let here = scheduler::current_worker();
+    let (worker, shared) = match (placement, here) {
+        (Placement::Here | Placement::Local, Some(worker)) => (Some(worker), worker.shared()),
+        (Placement::Here, None) => (None, scheduler::default_shared()?),
+        (Placement::Local, None) => return Err(io::Error::other(NO_WORKER)),
+        (Placement::On(shared), _) => (here.filter(|own| own.shared().id == shared.id), shared),
+        (Placement::Worker(worker), _) => (Some(worker), worker.shared()),
+    };
+    let id = worker.map_or_else(|| scheduler::take_ids(1), Worker::next_id);
+    let local = matches!(placement, Placement::Local | Placement::Worker(_));
+    let created = options.resolve(local, shared, id, at)?;
+    let (task, entered) = task::create(f, created, |spawned| enter(JoinHandle::new(spawned)));
+    match worker {
+        Some(worker) => worker.spawn(task),
+        None => shared.place(task),
+    }
+    Ok(entered)
+}

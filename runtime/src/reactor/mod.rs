@@ -14,7 +14,7 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ pub(crate) struct Driver {
 pub(crate) struct Remote {
     /// A second descriptor of the poll; `None` once the driver has ended.
     registry: Mutex<Option<Registry>>,
+    ended: AtomicBool,
     mailbox: OnceLock<&'static Mailbox>,
     id: u64,
 }
@@ -178,6 +179,7 @@ impl Driver {
         let notifier = Arc::new(WakerNotifier(Waker::new(poll.registry(), WAKER)?));
         let remote = Arc::new(Remote {
             registry: Mutex::new(Some(poll.registry().try_clone()?)),
+            ended: AtomicBool::new(false),
             mailbox: OnceLock::new(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
         });
@@ -273,6 +275,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        self.remote.ended.store(true, Ordering::Release);
         *self.remote.registry() = None;
     }
 }
@@ -283,7 +286,7 @@ impl Remote {
     }
 
     fn has_ended(&self) -> bool {
-        self.registry().is_none()
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Takes a descriptor out of the poll, from any thread, before it is closed.

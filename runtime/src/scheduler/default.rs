@@ -6,8 +6,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use super::job::prepare_process;
-use super::start::{Threads, WorkerSeed, note_process};
+use super::process::{note_process, prepare_process};
+use super::start::{Threads, WorkerSeed};
 use super::{OnPanic, Shared, Worker, current_worker};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
 use crate::stack::SizeClass;

@@ -5,26 +5,31 @@
 
 mod alone;
 mod default;
-mod early;
 pub(crate) mod idle;
+mod ids;
 mod job;
+mod no_stack;
+mod oldest;
 mod owed;
 mod panics;
 mod pick;
+mod process;
+mod quiet;
 mod refuse;
 mod shared;
 mod sleep;
 mod start;
-mod starved;
 mod stay;
 mod stop;
 mod unstarted;
 mod worker;
 
 pub(crate) use default::{Plan, check_open, default_shared, env_number, set_default};
+pub(crate) use ids::take_id;
 pub(crate) use panics::{NoFamily, OnPanic, drop_unclaimed, lose};
+pub(crate) use process::check_not_forked;
 pub(crate) use shared::{Seat, Shared};
-pub(crate) use start::{Threads, check_not_forked, take_ids};
+pub(crate) use start::Threads;
 pub(crate) use stay::leave;
 pub(crate) use stop::await_cancel_of_closed;
 pub(crate) use worker::{Wait, Worker, current as current_worker};

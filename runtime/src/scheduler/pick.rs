@@ -1,5 +1,7 @@
 //! Which task a worker resumes next, and how one starts.
 
+use std::cell::Cell;
+
 use super::worker::Worker;
 use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
 use crate::stack::{SizeClass, Stack};
@@ -24,12 +26,25 @@ const GROUP: usize = 8;
 /// Each of their lines counts, for what limits them is how many the memory brings at a time.
 const FRAME_LINES_MANY: usize = 1;
 
+/// What a worker remembers of its last picks.
+#[derive(Debug, Default)]
+pub(super) struct Picks {
+    /// How many there were, as far as a number goes.
+    count: Cell<u32>,
+    /// How many in a row were the task that was woken last, up to [`NEXT_STREAK_MAX`].
+    streak: Cell<u32>,
+    /// With both kinds there, the next one is an unstarted task.
+    starts_next: Cell<bool>,
+    /// How many of the tasks that were fetched as a group have not been picked.
+    fetched: Cell<usize>,
+}
+
 impl Worker {
     /// The next task to resume, with its stack.
     #[inline(always)]
     pub(super) fn pick(&self) -> Option<*const Header> {
-        let picks = self.picks.get().wrapping_add(1);
-        self.picks.set(picks);
+        let picks = self.picks.count.get().wrapping_add(1);
+        self.picks.count.set(picks);
         if picks.is_multiple_of(OLDEST_EVERY)
             && let Some(task) = self.start_oldest()
         {
@@ -42,13 +57,15 @@ impl Worker {
             return Some(task);
         }
         let next = self.core.next.get();
-        if !next.is_null() && (self.streak.get() < NEXT_STREAK_MAX || self.core.ready.is_empty()) {
+        if !next.is_null()
+            && (self.picks.streak.get() < NEXT_STREAK_MAX || self.core.ready.is_empty())
+        {
             // As far as it counts: two tasks that wake each other may go on for ever.
-            self.streak.set((self.streak.get() + 1).min(NEXT_STREAK_MAX));
+            self.picks.streak.set((self.picks.streak.get() + 1).min(NEXT_STREAK_MAX));
             self.core.next.set(std::ptr::null());
             return Some(next);
         }
-        self.streak.set(0);
+        self.picks.streak.set(0);
         // Those that go on and those that start take turns, so that neither keep the other waiting.
         if !self.unstarted.is_empty(&self.core)
             && let Some(task) = self.start_in_turn()
@@ -86,11 +103,11 @@ impl Worker {
     /// one holds up all instructions after it. Side by side, the look-ups in the page tables overlap.
     #[inline(always)]
     fn prefetch_group(&self) {
-        let left = self.fetched.get();
+        let left = self.picks.fetched.get();
         if left > 0 {
-            return self.fetched.set(left - 1);
+            return self.picks.fetched.set(left - 1);
         }
-        self.fetched.set(GROUP - 1);
+        self.picks.fetched.set(GROUP - 1);
         let ready = &self.core.ready;
         (FAR + GROUP..FAR + 2 * GROUP).filter_map(|at| ready.peek(at)).for_each(Header::prefetch);
         (FAR..FAR + GROUP)
@@ -103,7 +120,11 @@ impl Worker {
         if self.owes_starts() {
             return self.start_owed();
         }
-        if self.starts_next.replace(!self.starts_next.get()) { self.start_newest() } else { None }
+        if self.picks.starts_next.replace(!self.picks.starts_next.get()) {
+            self.start_newest()
+        } else {
+            None
+        }
     }
 
     /// Starts this task if it is the newest here.
@@ -121,17 +142,7 @@ impl Worker {
     pub(super) fn push_back(&self, task: TaskRef) {
         self.unstarted.push(&self.core, task);
         // A worker that looked meanwhile has not seen it, and this one may be busy for long.
-        self.owes_look.set(true);
-    }
-
-    #[cold]
-    pub(super) fn start_oldest(&self) -> Option<*const Header> {
-        if self.unstarted.is_empty(&self.core) || !self.early.is_free(self.core.mailbox.id()) {
-            return None;
-        }
-        let task = self.unstarted.pop_oldest(&self.core, self.seat())?;
-        self.early.start(&task);
-        self.start(task)
+        self.sleep.owe_look();
     }
 
     pub(super) fn start_newest(&self) -> Option<*const Header> {
@@ -145,7 +156,7 @@ impl Worker {
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
         let class = task.class.get();
         // Those that wait for such a stack go first.
-        if !self.starved.is_empty() && self.starved.is_short(class) {
+        if !self.no_stack.is_empty() && self.no_stack.is_short(class) {
             return self.start_later(task);
         }
         let Ok(stack) = self.core.stacks.borrow_mut().take(class) else {
@@ -173,8 +184,8 @@ impl Worker {
     /// Takes the stack of a task that ended back.
     #[inline]
     pub(super) fn put_stack(&self, stack: Stack, class: SizeClass) {
-        if !self.starved.is_empty() {
-            return self.put_stack_for_starved(stack, class);
+        if !self.no_stack.is_empty() {
+            return self.put_stack_for_waiting(stack, class);
         }
         self.core.stacks.borrow_mut().put(stack, class);
     }
@@ -225,7 +236,7 @@ mod tests {
         let mut longest = 0;
         while !task.is_finished() {
             worker.turn(Wait::Yes);
-            longest = longest.max(worker.streak.get());
+            longest = longest.max(worker.picks.streak.get());
         }
         assert_eq!(longest, NEXT_STREAK_MAX);
         worker.shared().close();

@@ -178,10 +178,9 @@ mod tests {
 
     #[test]
     fn a_destructor_may_wait_for_the_next_refused_task() {
-        let (shared, mut seeds) = Plan { workers: Some(1), ..Plan::default() }.prepare().unwrap();
-        let worker = Worker::new(seeds.pop().unwrap()).unwrap();
+        let worker = Worker::new(Plan::default().prepare_local().unwrap()).unwrap();
         let _inside = worker.enter();
-        shared.close();
+        worker.shared().close();
         let refuse = |destructor: Box<dyn FnOnce()>| {
             let guard = unwind::on_drop(destructor);
             Builder::new().spawn_local_at(move || drop(guard), Location::caller()).unwrap()

@@ -10,10 +10,10 @@ use crossbeam_utils::CachePadded;
 
 use super::OnPanic;
 use super::idle::Idle;
-use crate::lock::Lock;
+use super::quiet::{Counts, Quiet};
 use crate::stack::SizeClass;
+use crate::task::TaskRef;
 use crate::task::mailbox::Mailbox;
-use crate::task::{TaskRef, Unparker};
 
 /// One runtime's common part.
 pub(crate) struct Shared {
@@ -23,48 +23,15 @@ pub(crate) struct Shared {
     pub(crate) idle: Idle,
     pub(crate) class: SizeClass,
     closed: AtomicBool,
-    /// Somebody waits for quiet.
-    watched: AtomicBool,
-    waiters: Lock<Waiters>,
+    pub(super) quiet: Quiet,
     /// Closures of refused tasks that the blocking pool has still to drop.
     pub(super) refusing: AtomicUsize,
-    /// Tasks spawned from outside the workers.
-    foreign: CachePadded<Counts>,
     /// Tasks that panicked.
     pub(crate) panics: AtomicU64,
     /// What the program does when a panic is lost.
     pub(super) on_panic: OnPanic,
     /// A panic ended the program.
     pub(super) failed: AtomicBool,
-}
-
-/// Those who wait for quiet, or for the workers' end, by their numbers.
-#[derive(Debug, Default)]
-struct Waiters {
-    next: u64,
-    waiting: Vec<(u64, Unparker)>,
-}
-
-/// The entry of one of them; it is taken out when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Watching<'a> {
-    shared: &'a Shared,
-    number: u64,
-}
-
-impl Drop for Watching<'_> {
-    fn drop(&mut self) {
-        let mut waiters = self.shared.waiters.lock();
-        waiters.waiting.retain(|&(number, _)| number != self.number);
-    }
-}
-
-/// Tasks that the program waits for; each field grows only, by its one writer (the foreign ones by
-/// read-modify-write).
-#[derive(Debug, Default)]
-struct Counts {
-    spawned: AtomicUsize,
-    ended: AtomicUsize,
 }
 
 /// A worker's place.
@@ -76,7 +43,7 @@ pub(crate) struct Seat {
     placed: Injector<TaskRef>,
     /// Live tasks, as of its last turn.
     live: AtomicUsize,
-    counts: Counts,
+    pub(super) counts: Counts,
     /// The worker has ended all its tasks and is gone.
     ended: AtomicBool,
     /// It has some that it cannot end: see [`Shared::note_stays`].
@@ -108,10 +75,8 @@ impl Shared {
             idle: Idle::new(workers),
             class,
             closed: AtomicBool::new(false),
-            watched: AtomicBool::new(false),
-            waiters: Lock::new(Waiters::default()),
+            quiet: Quiet::new(),
             refusing: AtomicUsize::new(0),
-            foreign: CachePadded::default(),
             panics: AtomicU64::new(0),
             on_panic,
             failed: AtomicBool::new(false),
@@ -131,23 +96,7 @@ impl Shared {
     }
 
     pub(crate) fn poke_all(&self) {
-        for mailbox in self.seats.iter().filter_map(|seat| seat.mailbox.get()) {
-            mailbox.poke();
-        }
-    }
-
-    /// Counts a task spawned by no worker.
-    fn count_foreign(&self, task: &TaskRef) {
-        if !task.kind.daemon {
-            self.foreign.spawned.fetch_add(1, AcqRel);
-        }
-    }
-
-    /// Counts a task ended by no worker: after what it did.
-    pub(super) fn count_foreign_ended(&self) {
-        self.foreign.ended.fetch_add(1, AcqRel);
-        // Not by way of the flag: a thread of the pool is not poked by who sets it.
-        self.check_quiet_slow();
+        self.seats.iter().for_each(|seat| seat.poke());
     }
 
     /// Gives an unstarted task to the worker with the fewest tasks, from outside.
@@ -165,9 +114,7 @@ impl Shared {
             // The worker may be gone already, or this task is the one it did not see.
             self.refuse_placed();
         }
-        if let Some(mailbox) = seat.mailbox.get() {
-            mailbox.poke();
-        }
+        seat.poke();
         self.wake_thief();
     }
 
@@ -180,90 +127,14 @@ impl Shared {
     }
 
     fn wake_thief_slow(&self) {
-        if let Some(worker) = self.idle.wake_one()
-            && let Some(mailbox) = self.seats[worker].mailbox.get()
-        {
-            mailbox.poke();
+        if let Some(worker) = self.idle.wake_one() {
+            self.seats[worker].poke();
         }
     }
 
-    /// Counts a task spawned by this seat's worker.
-    #[inline(always)]
-    pub(crate) fn count_spawned(&self, seat: &Seat) {
-        let spawned = &seat.counts.spawned;
-        spawned.store(spawned.load(Relaxed) + 1, Release);
-    }
-
-    /// Counts a task ended by this seat's worker.
-    #[inline(always)]
-    pub(crate) fn count_ended(&self, seat: &Seat) {
-        let ended = &seat.counts.ended;
-        ended.store(ended.load(Relaxed) + 1, Release);
-    }
-
-    /// Whether every task that the program waits for has ended, and so nothing but the outside can
-    /// make another.
-    pub(crate) fn is_quiet(&self) -> bool {
-        fence(SeqCst);
-        // The ended ones first: a task counted there was counted as spawned before, so equal sums
-        // mean that at the time between the two readings nothing was alive.
-        let counts = || self.seats.iter().map(|seat| &seat.counts).chain([&*self.foreign]);
-        let ended: usize = counts().map(|c| c.ended.load(Acquire)).fold(0, usize::wrapping_add);
-        let spawned: usize = counts().map(|c| c.spawned.load(Acquire)).fold(0, usize::wrapping_add);
-        ended == spawned
-    }
-
-    /// As [`Shared::watch`], and has the waiter woken, as long as it keeps the answer.
-    pub(crate) fn watch_for(&self, waiter: Unparker) -> Watching<'_> {
-        let number = {
-            let mut waiters = self.waiters.lock();
-            waiters.next += 1;
-            let number = waiters.next;
-            waiters.waiting.push((number, waiter));
-            number
-        };
-        self.watch();
-        Watching { shared: self, number }
-    }
-
-    /// Has the workers look for quiet, until it is quiet. Whoever waits looks itself after this.
-    pub(crate) fn watch(&self) {
-        // Workers that run look at the end of their turn; those that sleep are woken to look once.
-        if !self.watched.swap(true, SeqCst) {
-            self.poke_all();
-        }
-    }
-
-    /// By each worker once a turn: tells those who wait, if it is quiet.
-    #[inline(always)]
-    pub(crate) fn check_quiet(&self) {
-        if self.watched.load(Relaxed) {
-            self.check_quiet_slow();
-        }
-    }
-
-    #[cold]
-    fn check_quiet_slow(&self) {
-        if self.is_quiet() && self.watched.swap(false, SeqCst) {
-            self.notify_waiters();
-        }
-    }
-
-    /// Wakes those who wait for quiet, or for the workers' end: they look for themselves.
-    pub(crate) fn notify_waiters(&self) {
-        let waiters = std::mem::take(&mut self.waiters.lock().waiting);
-        for (_, waiter) in waiters {
-            waiter.unpark();
-        }
-        // The main thread waits as worker 0.
-        if let Some(mailbox) = self.seats[0].mailbox.get() {
-            mailbox.poke();
-        }
-    }
-
-    /// Whether every worker has ended, and what they refused is gone.
+    /// Whether every worker has ended, and the closures of all refused tasks are gone.
     pub(crate) fn all_ended(&self) -> bool {
-        // In this order: a worker counts what it refuses before it ends.
+        // In this order: what a worker leaves to the blocking pool is counted before the worker ends.
         self.seats.iter().all(|seat| seat.ended.load(Acquire)) && !self.is_refusing()
     }
 
@@ -309,6 +180,13 @@ impl Shared {
 }
 
 impl Seat {
+    /// Makes the worker look around once, if it is there by now.
+    pub(super) fn poke(&self) {
+        if let Some(mailbox) = self.mailbox.get() {
+            mailbox.poke();
+        }
+    }
+
     fn load(&self) -> usize {
         self.live.load(Relaxed) + self.stealer.len() + self.placed.len()
     }
@@ -370,26 +248,5 @@ impl fmt::Debug for Shared {
             .field("closed", &self.is_closed())
             .field("live", &self.seats.iter().map(|s| s.load()).collect::<Vec<_>>())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::limits::STACK_BYTES_DEFAULT;
-    use crate::park;
-
-    /// Each wait for a runtime's end that ran out of time left its waiter behind.
-    #[test]
-    fn who_stops_waiting_is_forgotten() {
-        let class = SizeClass::holding(STACK_BYTES_DEFAULT).unwrap();
-        let (shared, _) = Shared::new(1, class, OnPanic::Report);
-        let watching = shared.watch_for(park::unparker());
-        drop(shared.watch_for(park::unparker()));
-        assert_eq!(shared.waiters.lock().waiting.len(), 1);
-        shared.notify_waiters();
-        drop(shared.watch_for(park::unparker()));
-        drop(watching);
-        assert!(shared.waiters.lock().waiting.is_empty());
     }
 }

@@ -14,9 +14,24 @@ const SPINS_AFTER_SUCCESS: u32 = 4;
 /// Short sleeps after which one that had none tries again, at most.
 const PAUSE_MAX: u32 = 256;
 
+/// What a worker remembers between its sleeps.
+#[derive(Debug, Default)]
+pub(super) struct Sleep {
+    spins: Spins,
+    /// Others count on this worker to look for unstarted tasks in their queues.
+    owes_look: Cell<bool>,
+}
+
+impl Sleep {
+    /// A look of another worker may have missed a task that this one has put back into its queue.
+    pub(super) fn owe_look(&self) {
+        self.owes_look.set(true);
+    }
+}
+
 /// Whether it pays to look at the inbox for a while before a sleep.
 #[derive(Debug, Default)]
-pub(super) struct Spins {
+struct Spins {
     /// Looks before the next sleeps.
     left: Cell<u32>,
     /// Short sleeps until the next look, when none are left.
@@ -56,7 +71,7 @@ impl Worker {
     ///
     /// The last to look may have been counted on by spawns that woke nobody.
     pub(super) fn search(&self) -> bool {
-        if self.shared.seats.len() == 1 || self.starved.has_handed_over() {
+        if self.shared.seats.len() == 1 || self.no_stack.has_handed_over() {
             return false;
         }
         // Plainly nothing: the counter, which all workers share, is left alone. What this worker owes
@@ -67,7 +82,7 @@ impl Worker {
         self.shared.idle.start_search();
         let found = self.steal();
         let last = self.shared.idle.end_search();
-        self.owes_look.set(last && !found);
+        self.sleep.owes_look.set(last && !found);
         if last && found {
             self.shared.wake_thief();
         }
@@ -76,7 +91,7 @@ impl Worker {
 
     /// With work of its own to do first, this worker has another one look, if it was counted on.
     pub(super) fn pass_look_on(&self) {
-        if self.owes_look.replace(false) {
+        if self.sleep.owes_look.replace(false) {
             self.shared.wake_thief();
         }
     }
@@ -118,16 +133,16 @@ impl Worker {
 
     /// Looks at the inbox for a while, if that has paid lately; whether something is there.
     fn spin(&self) -> bool {
-        if self.spins.left.get() == 0 {
+        if self.sleep.spins.left.get() == 0 {
             return false;
         }
         let timer = self.core.timers.borrow_mut().until_next(clock::now());
         self.stays(|| self.core.mailbox.is_empty(), timer.map_or(SPIN, |timer| timer.min(SPIN)));
         let came = !self.core.mailbox.is_empty();
         if came {
-            self.spins.succeeded()
+            self.sleep.spins.succeeded()
         } else {
-            self.spins.failed()
+            self.sleep.spins.failed()
         }
         came
     }
@@ -163,14 +178,14 @@ impl Worker {
                 return true;
             }
             self.shared.idle.announce(self.index);
-            if !self.starved.has_handed_over() && self.shared.has_stealable(self.index) {
+            if !self.no_stack.has_handed_over() && self.shared.has_stealable(self.index) {
                 // It goes round once more, to search; or has another do so, if own work comes first.
                 self.shared.idle.retract(self.index);
-                self.owes_look.set(true);
+                self.sleep.owes_look.set(true);
                 return true;
             }
             // Of what it has handed over it keeps off for a while, and looks after that.
-            self.owes_look.set(self.starved.patience().is_some());
+            self.sleep.owes_look.set(self.no_stack.patience().is_some());
         }
         if self.core.mailbox.announce_sleep() {
             let now = clock::now();
@@ -179,7 +194,7 @@ impl Worker {
                 Wait::Until(at) => Some(at.saturating_duration_since(now)),
                 Wait::Yes | Wait::No => None,
             };
-            let patience = self.starved.patience();
+            let patience = self.no_stack.patience();
             let timeout = timer.into_iter().chain(limit).chain(patience).min();
             let tidy = if timeout.is_none_or(|t| t > Duration::from_millis(1)) {
                 self.tidy_stacks(now)
@@ -192,13 +207,13 @@ impl Worker {
                 && !self.core.mailbox.is_empty()
                 && clock::now().duration_since(now) < SPIN * 2
             {
-                self.spins.slept_shortly();
+                self.sleep.spins.slept_shortly();
             }
         }
         // Also takes the announcement back.
         self.drain();
         if !alone && self.shared.idle.retract(self.index) {
-            self.owes_look.set(true);
+            self.sleep.owes_look.set(true);
         }
         let came = self.expire() | self.has_work();
         if came {

@@ -1,10 +1,9 @@
 //! Starting workers and ending them.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crossbeam_deque::Worker as Deque;
@@ -118,44 +117,4 @@ fn main(seed: WorkerSeed, news: &News) {
         }
     }
     std::mem::forget(abort);
-}
-
-/// Takes numbers for tasks.
-pub(crate) fn take_ids(count: u64) -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(count, Ordering::Relaxed)
-}
-
-static FORKED: AtomicBool = AtomicBool::new(false);
-
-/// Aborts if this process was forked off one that had workers: it would run their tasks a second time, or
-/// wait for threads that it does not have.
-#[inline(always)]
-pub(crate) fn check_not_forked() {
-    if FORKED.load(Ordering::Relaxed) {
-        forked();
-    }
-}
-
-#[cold]
-fn forked() -> ! {
-    // Not `eprintln`, which panics when stderr is closed.
-    let _ = writeln!(
-        io::stderr(),
-        "gocoro: a forked child cannot use tasks: it has copies of its parent's tasks, and none of the \
-         threads that run them; call exec, or exit without using the runtime"
-    );
-    std::process::abort();
-}
-
-/// Remembers that this process has workers, for its forked children.
-pub(crate) fn note_process() {
-    extern "C" fn in_child() {
-        FORKED.store(true, Ordering::Relaxed);
-    }
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: the function does one atomic store.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    });
 }

@@ -42,7 +42,7 @@ impl Worker {
     pub(crate) fn is_idle(&self) -> bool {
         self.core.live_count.get() == 0
             && self.unstarted.is_empty(&self.core)
-            && self.starved.is_empty()
+            && self.no_stack.is_empty()
             && self.refused.is_empty()
     }
 
@@ -50,7 +50,7 @@ impl Worker {
     /// are cancelled and dropped.
     pub(crate) fn start_all(&self) {
         while (!self.unstarted.is_empty(&self.core)
-            || !self.starved.is_empty()
+            || !self.no_stack.is_empty()
             || !self.refused.is_empty()
             || self.seat().has_placed())
             && self.turn(Wait::No)

@@ -6,17 +6,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::early::Early;
+use super::ids::Ids;
+use super::no_stack::NoStack;
+use super::oldest::OldestFirst;
 use super::owed::Owed;
+use super::pick::Picks;
 use super::refuse::Refused;
-use super::sleep::Spins;
+use super::sleep::Sleep;
 use super::start::WorkerSeed;
-use super::starved::Starved;
 use super::unstarted::Unstarted;
 use super::{Seat, Shared};
 use crate::clock;
 use crate::current::{self, Core};
-use crate::limits::{BUDGET, ID_BLOCK, PLACEMENT_SLACK};
+use crate::limits::{BUDGET, PLACEMENT_SLACK};
 use crate::reactor::Driver;
 use crate::stack::{AltStack, Pool};
 use crate::task::{Flags, Header, Reason, Run, TaskRef};
@@ -37,32 +39,22 @@ pub(crate) enum Wait {
 /// A worker. It stays on the thread that made it.
 pub(crate) struct Worker {
     pub(super) core: Core,
-    pub(super) driver: Driver,
+    driver: Driver,
     pub(super) shared: Arc<Shared>,
     pub(super) index: usize,
     pub(super) unstarted: Unstarted,
-    /// The oldest of them that went before newer ones.
-    pub(super) early: Early,
-    /// Whose turn it is when both kinds are there: the unstarted tasks'.
-    pub(super) starts_next: Cell<bool>,
-    pub(super) picks: Cell<u32>,
-    pub(super) streak: Cell<u32>,
-    /// Tasks that were fetched ahead and have not run.
-    pub(super) fetched: Cell<usize>,
-    /// Whether looking before sleeping pays.
-    pub(super) spins: Spins,
-    /// Tasks that no stack was to be had for.
-    pub(super) starved: Starved,
-    /// The starts of unstarted tasks that come before tasks that yielded.
+    pub(super) oldest_first: OldestFirst,
     pub(super) owed: Owed,
+    pub(super) picks: Picks,
+    pub(super) no_stack: NoStack,
     pub(super) refused: Refused,
-    /// Others count on this worker to look for unstarted tasks in their queues.
-    pub(super) owes_look: Cell<bool>,
-    /// The least loaded worker and its load, as of this turn.
-    pub(super) lightest: Cell<(usize, usize)>,
-    pub(super) ids: Cell<(u64, u64)>,
+    pub(super) sleep: Sleep,
+    /// The runtime is closed, and what lives here has been cancelled; so is what starts from now on.
     pub(super) cancelling: Cell<bool>,
-    pub(super) _alt_stack: AltStack,
+    /// The least loaded worker and its load, as of this turn.
+    lightest: Cell<(usize, usize)>,
+    ids: Ids,
+    _alt_stack: AltStack,
 }
 
 #[inline(always)]
@@ -103,19 +95,15 @@ impl Worker {
             driver,
             index,
             unstarted: Unstarted::new(deque, shared.seats.len() == 1),
-            early: Early::new(),
-            starts_next: Cell::new(false),
-            picks: Cell::new(0),
-            streak: Cell::new(0),
-            fetched: Cell::new(0),
-            spins: Spins::default(),
-            starved: Starved::default(),
+            oldest_first: OldestFirst::new(),
             owed: Owed::default(),
+            picks: Picks::default(),
+            no_stack: NoStack::default(),
             refused: Refused::new(reserve),
-            owes_look: Cell::new(false),
-            lightest: Cell::new((index, 0)),
-            ids: Cell::new((0, 0)),
+            sleep: Sleep::default(),
             cancelling: Cell::new(false),
+            lightest: Cell::new((index, 0)),
+            ids: Ids::default(),
             _alt_stack: AltStack::ensure(),
             shared,
         });
@@ -136,14 +124,7 @@ impl Worker {
     /// A new task's number.
     #[inline(always)]
     pub(crate) fn next_id(&self) -> u64 {
-        let (next, end) = self.ids.get();
-        if next < end {
-            self.ids.set((next + 1, end));
-            return next;
-        }
-        let first = super::start::take_ids(ID_BLOCK);
-        self.ids.set((first + 1, first + ID_BLOCK));
-        first
+        self.ids.next()
     }
 
     /// Queues a new task of this worker's; refuses it if the runtime is closed.
@@ -224,8 +205,8 @@ impl Worker {
         if !self.refused.is_empty() {
             self.start_refused();
         }
-        if !self.starved.is_empty() {
-            self.serve_starved();
+        if !self.no_stack.is_empty() {
+            self.serve_waiting();
         }
         if self.has_work() {
             self.pass_look_on();
@@ -240,7 +221,7 @@ impl Worker {
             return true;
         }
         self.shared.check_quiet();
-        if self.refuse_one_starved() {
+        if self.refuse_one_waiting() {
             return true;
         }
         if ran {

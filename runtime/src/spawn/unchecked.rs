@@ -67,7 +67,7 @@ where
         (Placement::On(shared), _) => (here.filter(|own| own.shared().id == shared.id), shared),
         (Placement::Worker(worker), _) => (Some(worker), worker.shared()),
     };
-    let id = worker.map_or_else(|| scheduler::take_ids(1), Worker::next_id);
+    let id = worker.map_or_else(scheduler::take_id, Worker::next_id);
     let local = matches!(placement, Placement::Local | Placement::Worker(_));
     let created = options.resolve(local, shared, id, at)?;
     let (task, entered) = task::create(f, created, |spawned| enter(JoinHandle::new(spawned)));

@@ -7,22 +7,23 @@
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
+use super::worker::Worker;
 use crate::clock;
 use crate::limits::{EARLY_BRANCHES_MAX, EARLY_PAUSE};
-use crate::task::{Run, TaskRef};
+use crate::task::{Header, Run, TaskRef};
 
 /// The tasks of a worker that were started early.
 #[derive(Debug)]
-pub(super) struct Early {
+pub(super) struct OldestFirst {
     /// Those that still are branches, the newest last; the oldest are forgotten if there are too many.
     branches: RefCell<Vec<TaskRef>>,
     /// When the next one was first asked for.
     since: Cell<Option<Instant>>,
 }
 
-impl Early {
-    pub(super) fn new() -> Early {
-        Early {
+impl OldestFirst {
+    pub(super) fn new() -> OldestFirst {
+        OldestFirst {
             branches: RefCell::new(Vec::with_capacity(EARLY_BRANCHES_MAX)),
             since: Cell::new(None),
         }
@@ -52,6 +53,20 @@ impl Early {
         }
         branches.push(task.clone());
         self.branches.replace(branches);
+    }
+}
+
+impl Worker {
+    /// Starts the oldest unstarted task, unless those that were started before newer ones hold it up.
+    #[cold]
+    pub(super) fn start_oldest(&self) -> Option<*const Header> {
+        if self.unstarted.is_empty(&self.core) || !self.oldest_first.is_free(self.core.mailbox.id())
+        {
+            return None;
+        }
+        let task = self.unstarted.pop_oldest(&self.core, self.seat())?;
+        self.oldest_first.start(&task);
+        self.start(task)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::task::{Header, TaskRef};
 
 /// Unstarted tasks of a worker that wait for stacks.
 #[derive(Debug, Default)]
-pub(super) struct Starved {
+pub(super) struct NoStack {
     /// By their stacks' size; none of the queues is empty.
     sizes: RefCell<Vec<Short>>,
     /// How many sizes those are.
@@ -38,7 +38,7 @@ struct Short {
     waiting: VecDeque<(TaskRef, Instant)>,
 }
 
-impl Starved {
+impl NoStack {
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.count.get() == 0
@@ -104,18 +104,18 @@ impl Worker {
         match others.into_iter().find(|&worker| asked & bit(worker) == 0) {
             Some(next) if !task.kind.local => {
                 // Before it can be stolen back.
-                self.starved.handed_over.set(Some(clock::now()));
+                self.no_stack.handed_over.set(Some(clock::now()));
                 self.shared.place_at(&self.shared.seats[next], task);
             }
-            _ => self.starved.push(task),
+            _ => self.no_stack.push(task),
         }
         None
     }
 
     /// A stack of this size is free again: the task that has waited longest for one gets it.
     #[cold]
-    pub(super) fn put_stack_for_starved(&self, stack: Stack, class: SizeClass) {
-        match self.starved.take(|size, _| size == class) {
+    pub(super) fn put_stack_for_waiting(&self, stack: Stack, class: SizeClass) {
+        match self.no_stack.take(|size, _| size == class) {
             Some(task) => self.core.ready.push(self.start_on(task, stack)),
             None => self.core.stacks.borrow_mut().put(stack, class),
         }
@@ -124,45 +124,45 @@ impl Worker {
     /// Once a turn: starts those for which memory has come back, from wherever; refuses those that
     /// have waited too long.
     #[cold]
-    pub(super) fn serve_starved(&self) {
+    pub(super) fn serve_waiting(&self) {
         let now = clock::now();
-        if self.starved.asked.get().is_some_and(|at| now < at + STACK_RETRY) {
+        if self.no_stack.asked.get().is_some_and(|at| now < at + STACK_RETRY) {
             return;
         }
-        self.starved.asked.set(Some(now));
-        let sizes: Vec<_> = self.starved.sizes.borrow().iter().map(|short| short.class).collect();
+        self.no_stack.asked.set(Some(now));
+        let sizes: Vec<_> = self.no_stack.sizes.borrow().iter().map(|short| short.class).collect();
         for class in sizes {
             for _ in 0..BATCH_TASKS {
-                if !self.starved.is_short(class) {
+                if !self.no_stack.is_short(class) {
                     break;
                 }
                 let Ok(stack) = self.core.stacks.borrow_mut().take(class) else { break };
-                self.put_stack_for_starved(stack, class);
+                self.put_stack_for_waiting(stack, class);
             }
         }
         for _ in 0..BATCH_TASKS {
-            let Some(task) = self.starved.take(|_, since| now >= since + STACK_WAIT_MAX) else {
+            let Some(task) = self.no_stack.take(|_, since| now >= since + STACK_WAIT_MAX) else {
                 break;
             };
-            self.refuse_starved(task);
+            self.refuse_waiting(task);
         }
     }
 
     /// With nothing else to do, and so nothing to wait for that would give a stack back soon:
     /// refuses a task.
     #[cold]
-    pub(super) fn refuse_one_starved(&self) -> bool {
-        let Some(task) = self.starved.take(|_, _| true) else { return false };
+    pub(super) fn refuse_one_waiting(&self) -> bool {
+        let Some(task) = self.no_stack.take(|_, _| true) else { return false };
         // Once more: another worker may have given memory back.
         let stack = self.core.stacks.borrow_mut().take(task.class.get());
         match stack {
             Ok(stack) => self.core.ready.push(self.start_on(task, stack)),
-            Err(_) => self.refuse_starved(task),
+            Err(_) => self.refuse_waiting(task),
         }
         true
     }
 
-    fn refuse_starved(&self, task: TaskRef) {
+    fn refuse_waiting(&self, task: TaskRef) {
         match self.report_refused(&task) {
             // Had after all.
             Some(stack) => self.core.ready.push(self.start_on(task, stack)),

@@ -1,0 +1,83 @@
+//! What a process needs once, before its first runtime: what stacks run, the panic hook, and the
+//! mark that a forked child finds.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
+use std::thread;
+
+use super::job;
+use crate::limits::PREPARE_MAX;
+use crate::{hook, stack};
+
+/// Prepares the process for stacks, and the panic hook; an error if that cannot be done here and now.
+///
+/// On the thread that wants a runtime, before any worker's: std lets no thread that panics change the
+/// hook, and none at all while a hook runs. A thread that panics may be in one. So another does it
+/// for it, and is not waited for without a limit.
+pub(super) fn prepare_process() -> io::Result<()> {
+    if stack::is_installed() {
+        return Ok(());
+    }
+    if !thread::panicking() {
+        return prepare_now();
+    }
+    let news = Arc::new((Mutex::new(None), Condvar::new()));
+    let theirs = news.clone();
+    let help = move || {
+        let prepared = prepare_now();
+        *theirs.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
+        theirs.1.notify_one();
+    };
+    thread::Builder::new().name("gocoro-first".into()).spawn(help)?;
+    let (prepared, has) = &*news;
+    let waiting = prepared.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = has.wait_timeout_while(waiting, PREPARE_MAX, |prepared| prepared.is_none());
+    let (mut prepared, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    prepared.take().unwrap_or_else(|| {
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the process's first runtime cannot be made while a panic hook runs; make one before",
+        ))
+    })
+}
+
+fn prepare_now() -> io::Result<()> {
+    // First: the crate that switches stacks puts a hook of its own around the one that it finds.
+    hook::install();
+    stack::install(job::job, job::fault)
+}
+
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Aborts if this process was forked off one that had workers: it would run their tasks a second time, or
+/// wait for threads that it does not have.
+#[inline(always)]
+pub(crate) fn check_not_forked() {
+    if FORKED.load(Ordering::Relaxed) {
+        forked();
+    }
+}
+
+#[cold]
+fn forked() -> ! {
+    // Not `eprintln`, which panics when stderr is closed.
+    let _ = writeln!(
+        io::stderr(),
+        "gocoro: a forked child cannot use tasks: it has copies of its parent's tasks, and none of the \
+         threads that run them; call exec, or exit without using the runtime"
+    );
+    std::process::abort();
+}
+
+/// Remembers that this process has workers, for its forked children.
+pub(crate) fn note_process() {
+    extern "C" fn in_child() {
+        FORKED.store(true, Ordering::Relaxed);
+    }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: the function does one atomic store.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+}

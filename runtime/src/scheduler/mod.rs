@@ -4,7 +4,7 @@
 //! `SLEEP.md`, with the argument that no wake is lost.
 
 mod alone;
-mod default;
+mod default_runtime;
 pub(crate) mod idle;
 mod ids;
 mod job;
@@ -13,6 +13,7 @@ mod oldest;
 mod owed;
 mod panics;
 mod pick;
+mod plan;
 mod process;
 mod quiet;
 mod refuse;
@@ -24,9 +25,10 @@ mod stop;
 mod unstarted;
 mod worker;
 
-pub(crate) use default::{Plan, check_open, default_shared, env_number, set_default};
+pub(crate) use default_runtime::{check_open, default_shared, set_default};
 pub(crate) use ids::take_id;
 pub(crate) use panics::{NoFamily, OnPanic, drop_unclaimed, lose};
+pub(crate) use plan::{Plan, env_number};
 pub(crate) use process::check_not_forked;
 pub(crate) use shared::{Seat, Shared};
 pub(crate) use start::Threads;

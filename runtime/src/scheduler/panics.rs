@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Once};
 
-use super::default::default_if_any;
+use super::default_runtime::default_if_any;
 use super::{Shared, Worker, current_worker};
 use crate::task::{End, Family, Header};
 use crate::unwind::{self, Payload};

@@ -1,14 +1,13 @@
-//! What a runtime is to be, from a program and its environment, and the runtime of tasks spawned
-//! outside of any.
+//! What a runtime is to be, as its program and its environment say.
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use super::process::{note_process, prepare_process};
 use super::start::{Threads, WorkerSeed};
-use super::{OnPanic, Shared, Worker, current_worker};
+use super::{OnPanic, Shared};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
 use crate::stack::SizeClass;
 
@@ -84,44 +83,4 @@ pub(crate) fn env_number(name: &str) -> io::Result<Option<usize>> {
             format!("{name} is {text:?}; it has to be a whole number"),
         )
     })
-}
-
-/// `#[go_main]`'s runtime, or one started for the purpose.
-static DEFAULT: OnceLock<Arc<Shared>> = OnceLock::new();
-
-/// The runtime of tasks that are spawned outside of any; started if there is none.
-pub(crate) fn default_shared() -> io::Result<&'static Arc<Shared>> {
-    static STARTING: Mutex<()> = Mutex::new(());
-    if let Some(shared) = DEFAULT.get() {
-        return Ok(shared);
-    }
-    // Before the lock, which others may wait for.
-    prepare_process()?;
-    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if DEFAULT.get().is_none() {
-        let (shared, threads) = Plan::default().start()?;
-        // Its threads live as long as the process.
-        std::mem::forget(threads);
-        let _ = DEFAULT.set(shared);
-    }
-    Ok(DEFAULT.get().expect("set just now"))
-}
-
-/// The default runtime, if it was started.
-pub(super) fn default_if_any() -> Option<&'static Arc<Shared>> {
-    DEFAULT.get()
-}
-
-/// An error if the runtime of tasks that are spawned here is closed.
-pub(crate) fn check_open() -> io::Result<()> {
-    let shared = current_worker().map(Worker::shared).or_else(|| DEFAULT.get());
-    if shared.is_some_and(|shared| shared.is_closed()) {
-        return Err(io::Error::other("the runtime is closed: it takes no more tasks"));
-    }
-    Ok(())
-}
-
-/// Makes this the default runtime, unless there is one.
-pub(crate) fn set_default(shared: &Arc<Shared>) {
-    let _ = DEFAULT.set(shared.clone());
 }

@@ -1,5 +1,5 @@
-//! A bounded pool of threads for calls that cannot be made to wait: name resolution, closures whose
-//! destructors may take long.
+//! A bounded pool of threads for what blocks a thread: name resolution, and the destructors of what
+//! a closed runtime refuses.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -2,10 +2,10 @@
 //!
 //! It is held for a few instructions, never across a system call or anything that may wait, and no
 //! code of the program runs under it. So it spins: a lock and an unlock cost one read-modify-write
-//! and one store. With std's mutex around a channel's state, a message from one of eight senders took
-//! 41 ns and not 19, a round trip 101 ns and not 66. A holder that the system has taken off its core
-//! is waited for by giving way, and then by sleeping, so that no priority can starve it. A panic
-//! under the lock unlocks it, and poisons nothing.
+//! and one store. With std's mutex around a channel's state, a message from one of eight senders
+//! took 41 ns and not 19, a round trip 101 ns and not 66. A holder that the system has taken off
+//! its core is waited for by giving way, and then by sleeping, so that no priority can starve it. A
+//! panic under the lock unlocks it, and poisons nothing.
 //!
 //! std's `Mutex` remains for what a `Condvar` waits for, for what is held across a system call, and
 //! in statics, for which a model's lock cannot be made in a constant.
@@ -111,8 +111,8 @@ impl<T> Drop for SpinGuard<'_, T> {
     }
 }
 
-/// In models of what uses the lock: one that the model knows how to wait for. The spinning one has a
-/// model of its own.
+/// In models of what uses the lock: one that the model knows how to wait for. The spinning one has
+/// a model of its own.
 #[cfg(all(test, loom))]
 mod waiting {
     use crate::loom::{Mutex, MutexGuard};

@@ -18,12 +18,12 @@ pub(super) fn attend(core: &Core, patience: Patience) {
         false => Some(Duration::ZERO),
     };
     worker.poll(timeout);
-    // Takes the announcement back, too.
+    // A drain also takes the announcement back.
     worker.drain();
     worker.expire();
 }
 
-/// Says once at the start what does not hold here.
+/// Says once in the process that its workers may have to run one task alone.
 pub(super) fn say_if_alone(core: &Core) {
     static ONCE: Once = Once::new();
     if cfg!(panic = "unwind") && core.panics.is_none() {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::ID_BLOCK;
 
-/// Numbers that a worker has taken for its tasks, so that not every spawn writes to the counter that
-/// all threads share.
+/// Numbers that a worker has taken for its tasks, so that not every spawn writes to the counter
+/// that all threads share.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     next: Cell<u64>,

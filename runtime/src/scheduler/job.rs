@@ -33,8 +33,8 @@ pub(super) fn job() -> bool {
     if task.has(Flags::PANICKED) {
         worker.shared.count_panic();
     }
-    // A subscriber's code, which may take its time: before DONE, after which a joiner may have to wait for
-    // this thread without being able to leave.
+    // A subscriber's code, which may take its time: before DONE, after which a joiner may have to
+    // wait for this thread without being able to leave.
     let leave_spans = || {
         if span.is_some() || trace::is_on() {
             current::off_task(|| {
@@ -44,11 +44,11 @@ pub(super) fn job() -> bool {
             });
         }
     };
-    // SAFETY: claimed by this worker, and executed just now.
+    // SAFETY: this worker claimed the task, and `wanted` is what its closure's end has answered.
     let completed = unsafe { task.complete(wanted, leave_spans) };
     let Completed::Done { joiner, link } = completed else { unreachable!("that ends a task") };
     if joiner {
-        // SAFETY: DONE with JOINER, once.
+        // SAFETY: the task is DONE with JOINER, which is told once.
         unsafe { join::wake_joiner(task) };
     }
     if let Some(panics) = core.panics.filter(|_| thread::panicking()) {
@@ -56,7 +56,7 @@ pub(super) fn job() -> bool {
         drop(panics.take());
     }
     if link {
-        // It is on its way to the inbox, and holds the task until it is drained.
+        // The link is on its way to the inbox, and holds the task until it is drained.
         // SAFETY: the worker holds a reference until this stack has suspended.
         std::mem::forget(unsafe { TaskRef::retain(task) });
         core.links_due.set(core.links_due.get() + 1);
@@ -81,8 +81,8 @@ unsafe fn drop_closure(task: &Header) -> bool {
     }
 }
 
-/// What to report of a fault at this address: whether it lies in the guard of the running task, or of one
-/// that runs its worker.
+/// What to report of a fault at this address, if it lies in the guard of the running task, or of a
+/// task that runs the worker of that one.
 pub(super) fn fault(address: usize) -> Option<Fault> {
     let (task, class) = current::tasks().find_map(|task| {
         // SAFETY: on the thread of the task that runs.

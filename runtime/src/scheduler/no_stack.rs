@@ -21,17 +21,17 @@ use crate::task::{Header, TaskRef};
 /// Unstarted tasks of a worker that wait for stacks.
 #[derive(Debug, Default)]
 pub(super) struct NoStack {
-    /// By their stacks' size; none of the queues is empty.
+    /// Waiting tasks by the size of their stacks. No queue is empty.
     sizes: RefCell<Vec<Short>>,
-    /// How many sizes those are.
+    /// The length of `sizes`, which is asked for at each start of a task.
     count: Cell<usize>,
     /// When a task was last handed over to another worker.
     handed_over: Cell<Option<Instant>>,
-    /// When the system was last asked.
+    /// When the system was last asked for stacks for waiting tasks.
     asked: Cell<Option<Instant>>,
 }
 
-/// Those that wait for stacks of one size, the longest first, and since when.
+/// Tasks that wait for stacks of one size, the longest wait first, each with its beginning.
 #[derive(Debug)]
 struct Short {
     class: SizeClass,
@@ -58,7 +58,8 @@ impl NoStack {
         self.count.set(sizes.len());
     }
 
-    /// Takes the one that has waited longest of those that `which` selects, by size and time.
+    /// Takes the task that has waited longest of those that `which` selects, by the size of their
+    /// stacks and since when they wait.
     fn take(&self, which: impl Fn(SizeClass, Instant) -> bool) -> Option<TaskRef> {
         let mut sizes = self.sizes.borrow_mut();
         let longest = sizes.iter().enumerate().filter_map(|(at, short)| {
@@ -74,7 +75,8 @@ impl NoStack {
         Some(task)
     }
 
-    /// Whether this worker has just handed over a task that it had no stack for, and leaves it to the other.
+    /// Whether this worker has just handed over a task that it had no stack for. Until the other
+    /// one has looked, it must not steal the task back.
     pub(super) fn has_handed_over(&self) -> bool {
         let Some(at) = self.handed_over.get() else { return false };
         let recent = clock::now() < at + HAND_OVER_PATIENCE;
@@ -84,14 +86,15 @@ impl NoStack {
         recent
     }
 
-    /// How long such a worker keeps off what it has handed over.
+    /// How long this worker steals nothing, if it has just handed over a task.
     pub(super) fn patience(&self) -> Option<Duration> {
         self.handed_over.get().map(|_| HAND_OVER_PATIENCE)
     }
 }
 
 impl Worker {
-    /// There is no stack for this task now.
+    /// Puts a task aside that there is no stack for: hands it to a worker that has not been asked,
+    /// else lets it wait here. The answer is that nothing has started.
     #[cold]
     pub(super) fn start_later(&self, task: TaskRef) -> Option<*const Header> {
         // While it has no stack, the bits of `depth` are the workers that had none for it; of more
@@ -112,7 +115,7 @@ impl Worker {
         None
     }
 
-    /// A stack of this size is free again: the task that has waited longest for one gets it.
+    /// Gives a stack that is free again to the task that has waited longest for one of its size.
     #[cold]
     pub(super) fn put_stack_for_waiting(&self, stack: Stack, class: SizeClass) {
         match self.no_stack.take(|size, _| size == class) {
@@ -121,8 +124,8 @@ impl Worker {
         }
     }
 
-    /// Once a turn: starts those for which memory has come back, from wherever; refuses those that
-    /// have waited too long.
+    /// Starts waiting tasks for which memory has come back, from wherever, and refuses those that
+    /// have waited too long. Called once a turn.
     #[cold]
     pub(super) fn serve_waiting(&self) {
         let now = clock::now();
@@ -148,12 +151,12 @@ impl Worker {
         }
     }
 
-    /// With nothing else to do, and so nothing to wait for that would give a stack back soon:
-    /// refuses a task.
+    /// Refuses one waiting task of a worker that has nothing else to do, and so nothing to wait for
+    /// that would give a stack back soon.
     #[cold]
     pub(super) fn refuse_one_waiting(&self) -> bool {
         let Some(task) = self.no_stack.take(|_, _| true) else { return false };
-        // Once more: another worker may have given memory back.
+        // Another worker may have given memory back since the last attempt.
         let stack = self.core.stacks.borrow_mut().take(task.class.get());
         match stack {
             Ok(stack) => self.core.ready.push(self.start_on(task, stack)),
@@ -164,13 +167,14 @@ impl Worker {
 
     fn refuse_waiting(&self, task: TaskRef) {
         match self.report_refused(&task) {
-            // Had after all.
+            // A stack could be had after all.
             Some(stack) => self.core.ready.push(self.start_on(task, stack)),
             None => self.refuse(task),
         }
     }
 
-    /// Says why there is no stack for it, once for each site; or there is one.
+    /// Says on stderr why there is no stack for tasks of this spawn site, once for each. Returns
+    /// the stack if the attempt that is to tell why gets one.
     fn report_refused(&self, task: &TaskRef) -> Option<Stack> {
         static REPORTED: Mutex<Vec<&Location<'_>>> = Mutex::new(Vec::new());
         let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);

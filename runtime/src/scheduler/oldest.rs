@@ -1,7 +1,7 @@
 //! Unstarted tasks that go before newer ones, so that those cannot keep them from starting.
 //!
 //! Starting the oldest task of a tree of tasks that wait for their children opens another subtree,
-//! which needs stacks of its own. So the next one is started early when those before it have ended,
+//! which needs stacks of its own. So the next one is started when those before it have ended,
 //! or wait for what no task brings; else after a pause, which is longer the more subtrees are open.
 
 use std::cell::{Cell, RefCell};
@@ -12,12 +12,13 @@ use crate::clock;
 use crate::limits::{EARLY_BRANCHES_MAX, EARLY_PAUSE};
 use crate::task::{Header, Run, TaskRef};
 
-/// The tasks of a worker that were started early.
+/// The tasks that a worker has started although newer ones were there.
 #[derive(Debug)]
 pub(super) struct OldestFirst {
-    /// Those that still are branches, the newest last; the oldest are forgotten if there are too many.
+    /// Those that may still hold the next one up, the newest last. Of more than
+    /// [`EARLY_BRANCHES_MAX`] the oldest are forgotten.
     branches: RefCell<Vec<TaskRef>>,
-    /// When the next one was first asked for.
+    /// When the next such start was first asked for.
     since: Cell<Option<Instant>>,
 }
 
@@ -29,7 +30,7 @@ impl OldestFirst {
         }
     }
 
-    /// Whether another task may be started early, by the worker with this number.
+    /// Whether the worker with this number may start its oldest task now.
     pub(super) fn is_free(&self, worker: u16) -> bool {
         let mut branches = self.branches.take();
         branches.retain(|task| is_branch(task, worker));
@@ -44,7 +45,7 @@ impl OldestFirst {
         now - since >= EARLY_PAUSE * (1 << (count - 1))
     }
 
-    /// This one is started early.
+    /// Notes that this task is started although newer ones are there.
     pub(super) fn start(&self, task: &TaskRef) {
         self.since.set(None);
         let mut branches = self.branches.take();
@@ -57,7 +58,8 @@ impl OldestFirst {
 }
 
 impl Worker {
-    /// Starts the oldest unstarted task, unless those that were started before newer ones hold it up.
+    /// Starts the oldest unstarted task, unless those that were started before newer ones hold it
+    /// up.
     #[cold]
     pub(super) fn start_oldest(&self) -> Option<*const Header> {
         if self.unstarted.is_empty(&self.core) || !self.oldest_first.is_free(self.core.mailbox.id())
@@ -72,7 +74,7 @@ impl Worker {
 
 /// Whether a task is under way on this worker, and does not wait for the outside.
 fn is_branch(task: &TaskRef, worker: u16) -> bool {
-    // One that got no stack may be another worker's by now, and its state with it.
+    // A task that got no stack here may have another owner by now, who alone may read its state.
     task.word.is_owned_by(worker)
         && (task.run.get() != Run::Parked || !task.reason.get().is_external())
 }

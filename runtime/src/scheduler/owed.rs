@@ -1,9 +1,10 @@
 //! What a task that yields is owed: all that was queued before it goes first, also what has not
 //! started.
 //!
-//! A worker starts its newest task first, so that those it has do not tell how long one has waited.
-//! So many starts of the oldest one are owed, at the latest before the task that yielded goes on;
-//! those that come later are not meant.
+//! A worker starts its newest task first, so the order of its queue does not tell which tasks were
+//! there before the yield. Their number does: the worker owes as many starts of its oldest
+//! unstarted task, and makes them before the task that yielded goes on. Tasks that are spawned
+//! later are owed nothing.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -15,11 +16,11 @@ use crate::task::{Header, ReadyQueue};
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     before: RefCell<VecDeque<Starts>>,
-    /// The sum of all of them.
+    /// How many starts those are in all.
     total: Cell<usize>,
 }
 
-/// As many starts of the oldest unstarted task, before the ready one at this place.
+/// So many starts of the oldest unstarted task, due before the ready task at this place goes on.
 #[derive(Debug)]
 struct Starts {
     place: usize,
@@ -27,10 +28,11 @@ struct Starts {
 }
 
 impl Owed {
-    /// Those that have yielded at these places are owed the start of all `unstarted` tasks.
+    /// Notes that the tasks which yielded at these places are owed the start of all `unstarted`
+    /// ones.
     fn add(&self, places: impl Iterator<Item = usize>, unstarted: usize, ready: &ReadyQueue) {
         for place in places {
-            // What is owed to those before it goes first as well.
+            // The starts that are owed to earlier yields are made before this task goes on, too.
             let Some(count) = unstarted.checked_sub(self.total.get()).filter(|&count| count > 0)
             else {
                 return;
@@ -42,7 +44,7 @@ impl Owed {
         }
     }
 
-    /// Takes one start that has to be made now.
+    /// Takes one start off that has to be made now; `false` if there is none.
     #[inline]
     fn take(&self, ready: &ReadyQueue) -> bool {
         let mut before = self.before.borrow_mut();
@@ -64,7 +66,7 @@ impl Owed {
         true
     }
 
-    /// Forgets those that went on while there was nothing to start.
+    /// Forgets what was owed to tasks that have gone on while there was nothing to start.
     #[cold]
     fn forget_late(&self, ready: &ReadyQueue) {
         let mut before = self.before.borrow_mut();
@@ -76,10 +78,10 @@ impl Owed {
 }
 
 impl Worker {
-    /// Whether starts are owed. Then none is made out of turn: one more for each that yields would
+    /// Whether starts are owed. While they are, no others are made: one more for each yield would
     /// let tasks that spawn and yield become ever more.
     ///
-    /// While there are unstarted tasks: without any, nothing is owed.
+    /// Asked only while there are unstarted tasks, for without any nothing is owed.
     #[inline(always)]
     pub(super) fn owes_starts(&self) -> bool {
         if !self.core.yielded.borrow().is_empty() {
@@ -90,7 +92,7 @@ impl Worker {
 
     #[cold]
     fn note_yields(&self) {
-        // Those of before may have gone on while there were none.
+        // Tasks that yielded earlier may have gone on while none was unstarted.
         self.owed.forget_late(&self.core.ready);
         let mut places = self.core.yielded.borrow_mut();
         self.owed.add(places.drain(..), self.unstarted.len(), &self.core.ready);

@@ -7,23 +7,26 @@ use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
 use crate::stack::{SizeClass, Stack};
 use crate::task::{Flags, Header, TaskRef};
 
-/// How many switches ahead a task's header is fetched, and its stack, for which the header must have come.
+/// How many switches ahead a task's header is fetched, and its stack, for which the header must
+/// have come.
 const FAR: usize = 4;
 const NEAR: usize = 2;
 
 /// Cache lines of the innermost frames that are fetched: those of a park and of what called it.
 const FRAME_LINES: usize = 3;
 
-/// Those of a task that waited for a descriptor: a system call follows, and the kernel leaves little in the cache.
+/// Cache lines that are fetched of a task that waited for a descriptor: a system call follows, and
+/// the kernel leaves little in the cache.
 const FRAME_LINES_IO: usize = 8;
 
-/// With so many tasks in the queue, they are fetched in groups.
+/// From so many tasks in the queue on, they are fetched in groups.
 const MANY: usize = 4096;
 
-/// Tasks of a group.
+/// Tasks that are fetched as a group.
 const GROUP: usize = 8;
 
-/// Each of their lines counts, for what limits them is how many the memory brings at a time.
+/// Cache lines that are fetched of each task of a group: what limits a group is how many lines the
+/// memory brings at a time.
 const FRAME_LINES_MANY: usize = 1;
 
 /// What a worker remembers of its last picks.
@@ -60,13 +63,13 @@ impl Worker {
         if !next.is_null()
             && (self.picks.streak.get() < NEXT_STREAK_MAX || self.core.ready.is_empty())
         {
-            // As far as it counts: two tasks that wake each other may go on for ever.
+            // The count stops at the limit: two tasks that wake each other may go on for ever.
             self.picks.streak.set((self.picks.streak.get() + 1).min(NEXT_STREAK_MAX));
             self.core.next.set(std::ptr::null());
             return Some(next);
         }
         self.picks.streak.set(0);
-        // Those that go on and those that start take turns, so that neither keep the other waiting.
+        // Ready and unstarted tasks take turns, so that neither kind keeps the other waiting.
         if !self.unstarted.is_empty(&self.core)
             && let Some(task) = self.start_in_turn()
         {
@@ -99,8 +102,9 @@ impl Worker {
         }
     }
 
-    /// The stacks of so many tasks lie on more pages than the processor knows, and a fetch from an unknown
-    /// one holds up all instructions after it. Side by side, the look-ups in the page tables overlap.
+    /// Fetches several tasks at once. The stacks of many lie on more pages than the processor
+    /// knows, and a fetch from an unknown page holds up all instructions after it; side by side,
+    /// the look-ups in the page tables overlap.
     #[inline(always)]
     fn prefetch_group(&self) {
         let left = self.picks.fetched.get();
@@ -155,7 +159,7 @@ impl Worker {
     #[inline]
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
         let class = task.class.get();
-        // Those that wait for such a stack go first.
+        // Tasks that wait for a stack of this size go first.
         if !self.no_stack.is_empty() && self.no_stack.is_short(class) {
             return self.start_later(task);
         }
@@ -209,7 +213,7 @@ mod tests {
     use crate::scheduler::{Plan, Wait};
     use crate::spawn::{self, Placement, alone};
 
-    /// It overflowed in the end, if two tasks alone woke each other for long enough.
+    /// The count overflowed in the end if two tasks alone woke each other for long enough.
     #[test]
     fn a_streak_is_counted_as_far_as_it_matters() {
         let worker = Worker::new(Plan::default().prepare_local().unwrap()).unwrap();

@@ -10,11 +10,12 @@ use super::job;
 use crate::limits::PREPARE_MAX;
 use crate::{hook, stack};
 
-/// Prepares the process for stacks, and the panic hook; an error if that cannot be done here and now.
+/// Prepares the process for stacks, and the panic hook; an error if that cannot be done here and
+/// now.
 ///
-/// On the thread that wants a runtime, before any worker's: std lets no thread that panics change the
-/// hook, and none at all while a hook runs. A thread that panics may be in one. So another does it
-/// for it, and is not waited for without a limit.
+/// On the thread that wants a runtime, before any worker's: std lets no thread that panics change
+/// the hook, and none at all while a hook runs. A thread that panics may be in one. So another
+/// thread does it then, and is not waited for without a limit.
 pub(super) fn prepare_process() -> io::Result<()> {
     if stack::is_installed() {
         return Ok(());
@@ -50,8 +51,8 @@ fn prepare_now() -> io::Result<()> {
 
 static FORKED: AtomicBool = AtomicBool::new(false);
 
-/// Aborts if this process was forked off one that had workers: it would run their tasks a second time, or
-/// wait for threads that it does not have.
+/// Aborts if this process was forked off one that had workers: it would run their tasks a second
+/// time, or wait for threads that it does not have.
 #[inline(always)]
 pub(crate) fn check_not_forked() {
     if FORKED.load(Ordering::Relaxed) {

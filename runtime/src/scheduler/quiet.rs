@@ -74,7 +74,7 @@ impl Shared {
     /// Counts a task ended by no worker: after what it did.
     pub(super) fn count_foreign_ended(&self) {
         self.quiet.foreign.ended.fetch_add(1, AcqRel);
-        // Not by way of the flag: a thread of the pool is not poked by who sets it.
+        // Whatever the flag says: whoever sets it pokes the workers, of which this thread is none.
         self.check_quiet_slow();
     }
 
@@ -104,7 +104,7 @@ impl Shared {
         ended == spawned
     }
 
-    /// As [`Shared::watch`], and has the waiter woken, as long as it keeps the answer.
+    /// As [`Shared::watch`], and has the waiter woken for as long as it keeps the answer.
     pub(crate) fn watch_for(&self, waiter: Unparker) -> Watching<'_> {
         let number = {
             let mut waiters = self.quiet.waiters.lock();
@@ -125,7 +125,7 @@ impl Shared {
         }
     }
 
-    /// By each worker once a turn: tells those who wait, if it is quiet.
+    /// Tells those who wait, if it is quiet. Each worker asks once a turn.
     #[inline(always)]
     pub(crate) fn check_quiet(&self) {
         if self.quiet.watched.load(Relaxed) {

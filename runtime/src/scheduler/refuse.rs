@@ -1,16 +1,16 @@
 //! The end of a refused task: it never runs, its closure is dropped, and its joiner is told.
 //!
-//! A task is refused if its worker can have no stack for it, or if its runtime is closed. The values
-//! that its closure captured have destructors, which are the program's code and may wait. Who runs
-//! them depends on who finds out:
+//! A task is refused if its worker can have no stack for it, or if its runtime is closed. The
+//! values that its closure captured have destructors, which are the program's code and may wait.
+//! Who runs them depends on who finds out:
 //!
 //! - **A worker** refuses what it cannot start, and what its own tasks spawn when the runtime is
 //!   closed. The closure is dropped by the task itself: it is started, on a stack that each worker
-//!   has in reserve for this, but drops its closure in place of running it. So a destructor may wait
-//!   for other tasks of the worker, no memory has to be found when it is short already, and the
-//!   closure of a local task stays on its thread. The worker does not end before.
-//! - **A thread that is none of the closed runtime's workers** has spawned a task that nobody may be
-//!   left to take. The closure is dropped on the blocking pool.
+//!   has in reserve for this, but drops its closure in place of running it. So a destructor may
+//!   wait for other tasks of the worker, no memory has to be found when it is short already, and
+//!   the closure of a local task stays on its thread. The worker does not end before.
+//! - **A thread that is none of the closed runtime's workers** has spawned a task that nobody may
+//!   be left to take. The closure is dropped on the blocking pool.
 //!
 //! # Why not by the spawner
 //!
@@ -20,10 +20,10 @@
 //!
 //! # Why not always by a worker
 //!
-//! A closed runtime ends its workers as soon as they have nothing left, while its handle, and a plain
-//! thread's `go!`, can still spawn. So without the pool a task would be left to nobody. For the time
-//! when some worker is left, the pool is right as well: nothing has to be settled with a worker that
-//! is about to end, or that is blocked.
+//! A closed runtime ends its workers as soon as they have nothing left, while its handle, and a
+//! plain thread's `go!`, can still spawn. So without the pool a task would be left to nobody. For
+//! the time when some worker is left, the pool is right as well: nothing has to be settled with a
+//! worker that is about to end, or that is blocked.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -62,15 +62,16 @@ impl Refused {
 }
 
 impl Worker {
-    /// Refuses a counted, unstarted task. Its closure is dropped later in the turn: the caller may be
-    /// a task that spawns.
+    /// Refuses a counted, unstarted task. Its closure is dropped later in the turn: the caller may
+    /// be a task that spawns.
     #[cold]
     pub(super) fn refuse(&self, task: TaskRef) {
         self.refused.waiting.borrow_mut().push_back(task);
     }
 
-    /// Once a turn: starts a refused task on the reserve, to drop its closure. While another one waits
-    /// in a destructor there, on any stack that can be had; with none, it waits for the reserve.
+    /// Once a turn: starts a refused task on the reserve, to drop its closure. While another one
+    /// waits in a destructor there, on any stack that can be had; with none, it waits for the
+    /// reserve.
     #[cold]
     pub(super) fn start_refused(&self) {
         let Some(task) = self.refused.waiting.borrow_mut().pop_front() else { return };
@@ -83,10 +84,12 @@ impl Worker {
         // Whatever size it has asked for.
         task.class.set(class);
         let task = self.start_on(task, stack);
-        // SAFETY: this worker claimed the task just now, so it is alive and its state is this thread's.
+        // SAFETY: this worker claimed the task just now, so it is alive and its state is this
+        // thread's.
         let header = unsafe { &*task };
         header.reason.set(Reason::Refused);
-        // On its stack it is one more task that must not run: what starts the others has no more to ask.
+        // On its stack it is one more task that must not run: what starts the others has no more to
+        // ask.
         header.set(Flags::CANCEL);
         self.core.ready.push(task);
     }
@@ -156,8 +159,8 @@ impl Shared {
 fn drop_on_pool(task: &TaskRef) {
     task.word.claim_to_refuse();
     trace::close(task.take_span());
-    // SAFETY: the task was claimed just now, so its closure and its result are this thread's, and it
-    // is completed once.
+    // SAFETY: the task was claimed just now, so its closure and its result are this thread's, and
+    // it is completed once.
     let completed = unsafe { task.complete(task.refuse(), || ()) };
     if let Completed::Done { joiner: true, .. } = completed {
         // SAFETY: the task is DONE with JOINER, and nobody else is told so.

@@ -15,7 +15,7 @@ use crate::stack::SizeClass;
 use crate::task::TaskRef;
 use crate::task::mailbox::Mailbox;
 
-/// One runtime's common part.
+/// What all threads may reach of one runtime.
 pub(crate) struct Shared {
     /// Tells runtimes apart.
     pub(crate) id: u32,
@@ -34,19 +34,19 @@ pub(crate) struct Shared {
     pub(super) failed: AtomicBool,
 }
 
-/// A worker's place.
+/// A worker's place in its runtime: what other threads may reach of it.
 pub(crate) struct Seat {
     mailbox: OnceLock<&'static Mailbox>,
     /// The unstarted tasks of the worker, for thieves: oldest first.
     stealer: Stealer<TaskRef>,
     /// Unstarted tasks that others gave it.
     placed: Injector<TaskRef>,
-    /// Live tasks, as of its last turn.
+    /// How many started tasks the worker has, as of its last turn.
     live: AtomicUsize,
     pub(super) counts: Counts,
     /// The worker has ended all its tasks and is gone.
     ended: AtomicBool,
-    /// It has some that it cannot end: see [`Shared::note_stays`].
+    /// The worker has tasks that it cannot end: see [`Shared::note_stays`].
     stays: AtomicBool,
 }
 
@@ -134,7 +134,8 @@ impl Shared {
 
     /// Whether every worker has ended, and the closures of all refused tasks are gone.
     pub(crate) fn all_ended(&self) -> bool {
-        // In this order: what a worker leaves to the blocking pool is counted before the worker ends.
+        // In this order: what a worker leaves to the blocking pool is counted before the worker
+        // ends.
         self.seats.iter().all(|seat| seat.ended.load(Acquire)) && !self.is_refusing()
     }
 
@@ -143,8 +144,8 @@ impl Shared {
         self.seats[1..].iter().all(|seat| seat.ended.load(Acquire))
     }
 
-    /// Of a closed runtime, where panics abort: the worker has tasks that have started, and nothing unwinds
-    /// them.
+    /// Notes that a worker of this closed runtime has started tasks which nothing unwinds, since
+    /// panics abort.
     pub(crate) fn note_stays(&self, seat: &Seat) {
         if !seat.stays.swap(true, AcqRel) {
             self.notify_waiters();
@@ -156,8 +157,8 @@ impl Shared {
         self.seats.iter().any(|seat| seat.stays.load(Acquire))
     }
 
-    /// Steals an unstarted task for worker `thief` from one that has at least so many; starts with its
-    /// neighbour.
+    /// Steals an unstarted task for worker `thief` from one that has at least so many; starts with
+    /// its neighbour.
     pub(crate) fn steal(&self, thief: usize, least: usize) -> Option<TaskRef> {
         self.others(thief).find_map(|seat| seat.steal(least))
     }
@@ -218,8 +219,8 @@ impl Seat {
         settle(|| self.stealer.steal())
     }
 
-    /// Whether others gave it anything. Exact once the runtime is closed: the fence pairs with that of
-    /// `Shared::place_at`, so what is not seen here is refused there.
+    /// Whether others gave it anything. Exact once the runtime is closed: the fence pairs with that
+    /// of `Shared::place_at`, so what is not seen here is refused there.
     pub(crate) fn has_placed(&self) -> bool {
         fence(SeqCst);
         !self.placed.is_empty()

@@ -32,11 +32,11 @@ impl Sleep {
 /// Whether it pays to look at the inbox for a while before a sleep.
 #[derive(Debug, Default)]
 struct Spins {
-    /// Looks before the next sleeps.
+    /// How many of the next sleeps begin with a look.
     left: Cell<u32>,
-    /// Short sleeps until the next look, when none are left.
+    /// How many short sleeps pass before the next look, once `left` is zero.
     pause: Cell<u32>,
-    /// What `pause` was set to last.
+    /// What `pause` was set to last: it doubles each time.
     last_pause: Cell<u32>,
 }
 
@@ -63,7 +63,7 @@ impl Spins {
     }
 }
 
-/// Idle stacks that give pages back before one sleep, and that are freed.
+/// How many idle stacks give pages back before one sleep, and how many are freed.
 const TIDY_MOST: usize = 64;
 
 impl Worker {
@@ -74,8 +74,8 @@ impl Worker {
         if self.shared.seats.len() == 1 || self.no_stack.has_handed_over() {
             return false;
         }
-        // Plainly nothing: the counter, which all workers share, is left alone. What this worker owes
-        // it still owes.
+        // Plainly nothing: the counter, which all workers share, is left alone. What this worker
+        // owes it still owes.
         if !self.shared.has_stealable(self.index) {
             return false;
         }
@@ -89,7 +89,7 @@ impl Worker {
         found
     }
 
-    /// With work of its own to do first, this worker has another one look, if it was counted on.
+    /// Has another worker look, if this one is counted on and has work of its own to do first.
     pub(super) fn pass_look_on(&self) {
         if self.sleep.owes_look.replace(false) {
             self.shared.wake_thief();
@@ -107,8 +107,8 @@ impl Worker {
         true
     }
 
-    /// Gives memory back while there is nothing else to do, a bit at a time; how long until the rest
-    /// of it, if there is any.
+    /// Gives memory back while there is nothing else to do, a bit at a time; how long until the
+    /// rest of it, if there is any.
     fn tidy_stacks(&self, now: Instant) -> Option<Duration> {
         let mut stacks = self.core.stacks.borrow_mut();
         stacks.trim(TIDY_MOST);
@@ -120,7 +120,7 @@ impl Worker {
         Some(stacks.surplus_at(now)?.saturating_duration_since(now))
     }
 
-    /// Likewise a worker that has much to do, one of them at a time.
+    /// Gives memory back while there is much to do: one surplus stack between two turns.
     #[inline]
     pub(super) fn tidy_a_bit(&self) {
         let Some(now) = self.core.pace.seen() else { return };
@@ -131,7 +131,8 @@ impl Worker {
         }
     }
 
-    /// Looks at the inbox for a while, if that has paid lately; whether something is there.
+    /// Looks at the inbox for [`SPIN`], if that has paid lately. Returns whether something has
+    /// come.
     fn spin(&self) -> bool {
         if self.sleep.spins.left.get() == 0 {
             return false;
@@ -147,7 +148,7 @@ impl Worker {
         came
     }
 
-    /// Whether something stays so for a time. Ends early if the inbox has something.
+    /// Whether `condition` holds for all of `time`, or until the inbox has something.
     fn stays(&self, condition: impl Fn() -> bool, time: Duration) -> bool {
         let start = clock::now();
         loop {
@@ -166,7 +167,7 @@ impl Worker {
         }
     }
 
-    /// Waits until something comes. The protocol is in SLEEP.md.
+    /// Waits until something comes, by the protocol of `SLEEP.md`.
     pub(super) fn sleep(&self, wait: Wait) -> bool {
         let alone = self.shared.seats.len() == 1;
         if !alone {
@@ -179,12 +180,14 @@ impl Worker {
             }
             self.shared.idle.announce(self.index);
             if !self.no_stack.has_handed_over() && self.shared.has_stealable(self.index) {
-                // It goes round once more, to search; or has another do so, if own work comes first.
+                // This worker goes round once more to search, or has another one do so if work of
+                // its own comes first.
                 self.shared.idle.retract(self.index);
                 self.sleep.owes_look.set(true);
                 return true;
             }
-            // Of what it has handed over it keeps off for a while, and looks after that.
+            // A task that this worker has just handed over is left to the other one, and looked for
+            // later.
             self.sleep.owes_look.set(self.no_stack.patience().is_some());
         }
         if self.core.mailbox.announce_sleep() {
@@ -210,7 +213,7 @@ impl Worker {
                 self.sleep.spins.slept_shortly();
             }
         }
-        // Also takes the announcement back.
+        // A drain also takes the announcement back.
         self.drain();
         if !alone && self.shared.idle.retract(self.index) {
             self.sleep.owes_look.set(true);

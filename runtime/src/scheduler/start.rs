@@ -41,7 +41,7 @@ impl News {
         self.more.notify_one();
     }
 
-    /// Waits until so many have said theirs.
+    /// Waits until so many threads have spoken, and takes what they said.
     fn of(&self, threads: usize) -> Vec<io::Result<()>> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let said = self.more.wait_while(said, |said| said.len() < threads);

@@ -9,7 +9,7 @@ use crate::task::Flags;
 use crate::wake;
 
 impl Worker {
-    /// Once the runtime is closed: everything that lives here is cancelled.
+    /// Cancels every started task of this worker, once: the runtime is closed.
     pub(super) fn cancel_all(&self) {
         if self.cancelling.replace(true) {
             return;
@@ -46,8 +46,8 @@ impl Worker {
             && self.refused.is_empty()
     }
 
-    /// Of a closed runtime: turns until all of its tasks have started, which is to say that they
-    /// are cancelled and dropped.
+    /// Turns until every task of this closed runtime's worker has started, which is to say that it
+    /// is cancelled, or refused, and its closure dropped.
     pub(crate) fn start_all(&self) {
         while (!self.unstarted.is_empty(&self.core)
             || !self.no_stack.is_empty()
@@ -86,7 +86,7 @@ pub(super) fn free_stacks(core: &Core) {
     });
 }
 
-/// In a task of a runtime that is ending: waits until the task has been told.
+/// Waits until the running task has been told of its cancel, if its runtime is closed.
 pub(crate) fn await_cancel_of_closed() {
     while let (Some(worker), Some((_, task))) = (super::current_worker(), current::task())
         && worker.shared().is_closed()

@@ -9,15 +9,15 @@ use super::Seat;
 use crate::current::Core;
 use crate::task::TaskRef;
 
-/// The queue of one worker. How many there are at most is in its core.
+/// The unstarted tasks of one worker. How many there are at most is in its core.
 pub(super) struct Unstarted {
-    /// Those that other workers may take.
+    /// Tasks that other workers may take.
     deque: Deque<TaskRef>,
-    /// Those that only this worker may start, or that no other is there to start.
+    /// Tasks that only this worker may start: local ones, and all if there is no other worker.
     local: RefCell<VecDeque<TaskRef>>,
-    /// No other worker is there.
+    /// This is the runtime's only worker.
     alone: bool,
-    /// Of which kind the next oldest one is.
+    /// The oldest task is taken from `local` next time, not from `deque`.
     locals_turn: Cell<bool>,
 }
 
@@ -36,7 +36,7 @@ impl Unstarted {
         }
     }
 
-    /// Takes the newest.
+    /// Takes the newest task.
     #[inline]
     pub(super) fn pop(&self, core: &Core) -> Option<TaskRef> {
         if core.unstarted.get() == 0 {
@@ -48,7 +48,7 @@ impl Unstarted {
         task
     }
 
-    /// Takes the oldest; `seat` is this worker's own.
+    /// Takes the oldest task; `seat` is this worker's own.
     pub(super) fn pop_oldest(&self, core: &Core, seat: &Seat) -> Option<TaskRef> {
         if core.unstarted.get() == 0 {
             return None;
@@ -76,7 +76,7 @@ impl Unstarted {
         }
         let empty = self.local.borrow().is_empty() && (self.alone || self.deque.is_empty());
         if empty {
-            // This worker alone adds to them.
+            // The count may be set back, for this worker alone adds tasks.
             core.unstarted.set(0);
         }
         empty

@@ -31,8 +31,9 @@ use crate::{unwind, wake};
 pub(crate) enum Wait {
     /// Not at all.
     No,
-    /// Until something does.
+    /// Until something happens.
     Yes,
+    /// Until something happens, or this time has come.
     Until(Instant),
 }
 
@@ -49,7 +50,8 @@ pub(crate) struct Worker {
     pub(super) no_stack: NoStack,
     pub(super) refused: Refused,
     pub(super) sleep: Sleep,
-    /// The runtime is closed, and what lives here has been cancelled; so is what starts from now on.
+    /// The runtime is closed, and what lives here has been cancelled; so is what starts from now
+    /// on.
     pub(super) cancelling: Cell<bool>,
     /// The least loaded worker and its load, as of this turn.
     lightest: Cell<(usize, usize)>,
@@ -59,7 +61,7 @@ pub(crate) struct Worker {
 
 #[inline(always)]
 pub(super) fn worker_of(core: &Core) -> &Worker {
-    // SAFETY: `Worker::new` sets it, and the worker outlives its core, which it holds.
+    // SAFETY: `Worker::new` stores the worker's own address in its core, which the worker owns.
     unsafe { &*core.worker.get().cast::<Worker>() }
 }
 
@@ -75,7 +77,7 @@ impl Worker {
     /// Makes this thread's worker out of its seed. It is boxed, for its core points back to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
         let WorkerSeed { shared, index, deque, warm_stacks } = seed;
-        // First: what a switch touches of this thread lies together then.
+        // Before all else, so that what a switch touches of this thread lies together in memory.
         let stacks = Pool::new()?;
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id, super::alone::attend, stacks)?;
@@ -158,10 +160,10 @@ impl Worker {
         InWorker { entered: Some(entered), spans, _worker: self }
     }
 
-    /// Runs a batch of tasks, then looks at inbox, timers and poll, waiting there as told if there is
-    /// nothing to run. `true`: something was done or came.
+    /// Runs a batch of tasks, then looks at inbox, timers and poll, waiting there as told if there
+    /// is nothing to run. `true`: something was done or came.
     ///
-    /// The thread is this worker's.
+    /// Called on the worker's thread, while [`Worker::enter`] holds.
     pub(crate) fn turn(&self, wait: Wait) -> bool {
         let mut ran = false;
         super::check_not_forked();
@@ -225,7 +227,7 @@ impl Worker {
             return true;
         }
         if ran {
-            // The caller may have been waiting for just that.
+            // What ran may be what the caller waits for.
             return true;
         }
         if wait == Wait::No {
@@ -245,7 +247,7 @@ impl Worker {
     /// Runs a task until it suspends or ends.
     #[inline(always)]
     fn resume(&self, task: *const Header) {
-        // SAFETY: a queued task is alive, and this worker's.
+        // SAFETY: a task in the queue is alive, and belongs to this worker.
         let header = unsafe { &*task };
         let core = &self.core;
         core.task.set(task);
@@ -279,11 +281,11 @@ impl Worker {
         if !task.kind.daemon {
             self.shared.count_ended(self.seat());
         }
-        // SAFETY: the reference that `adopt` took over.
+        // SAFETY: `Core::adopt` left the worker's reference in this pointer, and a task ends once.
         drop(unsafe { TaskRef::from_raw(task) });
     }
 
-    /// Acts on what others left.
+    /// Acts on what other threads have left in the mailbox.
     pub(super) fn drain(&self) {
         let drained = self.core.mailbox.drain();
         let poked = drained.poked;

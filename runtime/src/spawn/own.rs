@@ -41,7 +41,8 @@ pub fn try_current() -> Option<Task> {
     running()
 }
 
-/// As [`try_current`], and does not count: for who has begun something.
+/// As [`try_current`], for code of the runtime in the middle of an operation: it takes nothing of
+/// the task's budget.
 pub(crate) fn running() -> Option<Task> {
     let (_, task) = current::task()?;
     // SAFETY: the task runs, so its worker holds a reference.

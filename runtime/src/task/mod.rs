@@ -53,7 +53,8 @@
 //! - *Cancel of an unstarted task*: CANCEL stays in the word; the claim finds it, and the closure is
 //!   dropped on the task's stack, by its worker if it is local.
 //! - *A refused task*: its worker claims it as any other, to drop its closure in place of running it,
-//!   on a stack in reserve; or nobody claims it, for the blocking pool to drop its closure.
+//!   on a stack in reserve. Where there may be no worker, a thread of the blocking pool claims it in
+//!   nobody's name, and drops its closure.
 //! - *An unpark of a task that has no owner*: WAKE (and PERMIT) wait in the word for the claim.
 //! - *The inbox of a worker that ended*: it has no tasks, so no link can be on its way; see
 //!   [`mailbox`].

@@ -25,13 +25,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::crowd::{self, Crowd, CrowdNode};
 use super::error::SendError;
+use super::news::{self, News, NewsNode};
 use crate::clock;
-use crate::lock::Lock;
 use crate::park;
 use crate::unwind;
-use crate::waiters::{Arm, Choice, List, Place, Receive, Selectable};
+use crate::waiters::{Arm, Choice, Place, Queue, Receive, Selectable};
 
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError};
 
@@ -74,9 +73,8 @@ pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         senders: 1,
         receivers: 1,
         positions: vec![Some(0)],
-        waiting: List::new(),
     };
-    let shared = Arc::new(Lock::new(state));
+    let shared = Arc::new(Queue::with(state));
     (Sender { shared: shared.clone() }, Receiver { shared, number: 0 })
 }
 
@@ -90,7 +88,6 @@ struct State<T> {
     receivers: usize,
     /// Of each receiver, which message is its next.
     positions: Vec<Option<u64>>,
-    waiting: List<u64>,
 }
 
 /// A message, shared until the last receiver takes it.
@@ -100,12 +97,8 @@ struct Kept<T> {
     left: usize,
 }
 
-impl<T> Crowd for State<T> {
-    fn waiting(&mut self) -> &mut List<u64> {
-        &mut self.waiting
-    }
-
-    fn news(&self) -> u64 {
+impl<T> News for State<T> {
+    fn newest(&self) -> u64 {
         if self.senders == 0 { u64::MAX } else { self.next }
     }
 }
@@ -170,12 +163,12 @@ impl<T> State<T> {
 
 /// The sending side. It can be cloned and shared.
 pub struct Sender<T> {
-    shared: Arc<Lock<State<T>>>,
+    shared: Arc<Queue<u64, State<T>>>,
 }
 
 /// A receiving side, which gets every message that is sent while it is there.
 pub struct Receiver<T> {
-    shared: Arc<Lock<State<T>>>,
+    shared: Arc<Queue<u64, State<T>>>,
     /// Its place among the positions.
     number: usize,
 }
@@ -207,7 +200,7 @@ impl<T> Sender<T> {
         state.next += 1;
         let news = state.next;
         drop(state);
-        crowd::tell(&self.shared, news);
+        news::tell(&self.shared, news);
         // Somebody else's destructor: without the lock, and after the wakes.
         drop(lost);
         Ok(receivers)
@@ -241,7 +234,7 @@ impl<T> Sender<T> {
     }
 }
 
-fn subscribe<T>(shared: &Arc<Lock<State<T>>>) -> Receiver<T> {
+fn subscribe<T>(shared: &Arc<Queue<u64, State<T>>>) -> Receiver<T> {
     let number = shared.lock().subscribe();
     Receiver { shared: shared.clone(), number }
 }
@@ -318,7 +311,7 @@ impl<T: Clone> Receiver<T> {
                 if late {
                     return None;
                 }
-                late = !crowd::wait(&self.shared, state, deadline);
+                late = !news::wait(&self.shared, state, deadline);
                 continue;
             };
             drop(state);
@@ -374,7 +367,7 @@ impl<T> Drop for Sender<T> {
         let last = state.senders == 0;
         drop(state);
         if last {
-            crowd::tell(&self.shared, u64::MAX);
+            news::tell(&self.shared, u64::MAX);
         }
     }
 }
@@ -409,7 +402,7 @@ impl<T> fmt::Debug for Receiver<T> {
 }
 
 /// What is shown goes to somebody else's writer: without the lock.
-fn describe<T>(shared: &Lock<State<T>>, shown: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
+fn describe<T>(shared: &Queue<u64, State<T>>, shown: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
     let state = shared.lock();
     let counts = [state.kept.len(), state.capacity, state.senders, state.receivers];
     drop(state);
@@ -426,7 +419,7 @@ impl<'a, T: Clone> Selectable for &'a Receiver<T> {
     type Arm = RecvArm<'a, T>;
 
     fn arm(self) -> RecvArm<'a, T> {
-        RecvArm { receiver: self, node: CrowdNode::new(), received: Cell::new(None) }
+        RecvArm { receiver: self, node: NewsNode::new(), received: Cell::new(None) }
     }
 }
 
@@ -436,11 +429,11 @@ impl<T: Clone> Receive for &Receiver<T> {}
 #[doc(hidden)]
 pub struct RecvArm<'a, T> {
     receiver: &'a Receiver<T>,
-    node: CrowdNode,
+    node: NewsNode,
     received: Cell<Option<Result<Arc<T>, RecvError>>>,
 }
 
-// SAFETY: as a `CrowdNode` promises.
+// SAFETY: as a `NewsNode` promises.
 unsafe impl<T> Choice for RecvArm<'_, T> {
     fn attempt(&self) -> bool {
         let received = self.receiver.shared.lock().receive(self.receiver.number);
@@ -456,8 +449,9 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
     fn link(&self, place: Place<'_>) -> bool {
         let mut state = self.receiver.shared.lock();
         let next = state.next;
-        self.node.link(&mut *state, place);
-        state.senders == 0 || *state.position(self.receiver.number) < next
+        let ready = state.senders == 0 || *state.position(self.receiver.number) < next;
+        self.node.link(&self.receiver.shared, state, place);
+        ready
     }
 
     fn unlink(&self) {

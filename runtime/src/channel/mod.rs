@@ -6,9 +6,9 @@
 mod arm;
 pub mod broadcast;
 mod chan;
-mod crowd;
 mod error;
 mod iter;
+mod news;
 pub mod oneshot;
 mod receiver;
 mod select;

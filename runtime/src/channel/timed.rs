@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::chan::Failure;
-use super::crowd::{self, Crowd, CrowdNode};
 use super::error::RecvError;
+use super::news::{self, News, NewsNode};
 use crate::clock;
-use crate::lock::Lock;
 use crate::park;
-use crate::waiters::{Arm, Choice, Limit, List, Place};
+use crate::waiters::{Arm, Choice, Limit, Place, Queue};
 
 struct Schedule {
     /// When the next message is due; `None`: there are no more.
@@ -21,15 +20,10 @@ struct Schedule {
     period: Option<Duration>,
     /// How many messages were given back.
     returned: u64,
-    waiting: List<u64>,
 }
 
-impl Crowd for Schedule {
-    fn waiting(&mut self) -> &mut List<u64> {
-        &mut self.waiting
-    }
-
-    fn news(&self) -> u64 {
+impl News for Schedule {
+    fn newest(&self) -> u64 {
         self.returned
     }
 }
@@ -46,7 +40,7 @@ impl Schedule {
 
 /// A channel of instants, as one of whatever the receiver is typed by: an [`Instant`] always.
 pub(super) struct Timed<T> {
-    schedule: Arc<Lock<Schedule>>,
+    schedule: Arc<Queue<u64, Schedule>>,
     message: fn(Instant) -> T,
 }
 
@@ -62,8 +56,8 @@ impl Timed<Instant> {
     }
 
     fn new(first: Instant, period: Option<Duration>) -> Timed<Instant> {
-        let schedule = Schedule { next: Some(first), period, returned: 0, waiting: List::new() };
-        Timed { schedule: Arc::new(Lock::new(schedule)), message: |instant| instant }
+        let schedule = Schedule { next: Some(first), period, returned: 0 };
+        Timed { schedule: Arc::new(Queue::with(schedule)), message: |instant| instant }
     }
 }
 
@@ -95,7 +89,7 @@ impl<T> Timed<T> {
                 return Err(Failure::Time);
             }
             let deadline = schedule.next.into_iter().chain(limit.deadline()).min();
-            crowd::wait(&self.schedule, schedule, deadline);
+            news::wait(&self.schedule, schedule, deadline);
             now = clock::now();
         }
     }
@@ -111,7 +105,7 @@ impl<T> Timed<T> {
         schedule.returned += 1;
         let news = schedule.returned;
         drop(schedule);
-        crowd::tell(&self.schedule, news);
+        news::tell(&self.schedule, news);
     }
 
     pub(super) fn same(&self, other: &Timed<T>) -> bool {
@@ -128,13 +122,13 @@ impl<T> Clone for Timed<T> {
 /// A receive of time's messages that may be chosen.
 pub(super) struct TimedArm<'a, T> {
     timed: &'a Timed<T>,
-    node: CrowdNode,
+    node: NewsNode,
     received: Cell<Option<Instant>>,
 }
 
 impl<'a, T> TimedArm<'a, T> {
     pub(super) fn new(timed: &'a Timed<T>) -> TimedArm<'a, T> {
-        TimedArm { timed, node: CrowdNode::new(), received: Cell::new(None) }
+        TimedArm { timed, node: NewsNode::new(), received: Cell::new(None) }
     }
 
     /// What was received.
@@ -143,7 +137,7 @@ impl<'a, T> TimedArm<'a, T> {
     }
 }
 
-// SAFETY: as a `CrowdNode` promises.
+// SAFETY: as a `NewsNode` promises.
 unsafe impl<T> Choice for TimedArm<'_, T> {
     fn attempt(&self) -> bool {
         let received = self.timed.take();
@@ -158,7 +152,7 @@ unsafe impl<T> Choice for TimedArm<'_, T> {
 
     /// What is due by now shows in the deadline, which is asked after this.
     fn link(&self, place: Place<'_>) -> bool {
-        self.node.link(&mut *self.timed.schedule.lock(), place);
+        self.node.link(&self.timed.schedule, self.timed.schedule.lock(), place);
         false
     }
 

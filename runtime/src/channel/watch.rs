@@ -26,12 +26,11 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::crowd::{self, Crowd, CrowdNode};
 use super::error::{RecvError, RecvTimeoutError, SendError};
+use super::news::{self, News, NewsNode};
 use crate::clock;
-use crate::lock::{Guard, Lock};
 use crate::park;
-use crate::waiters::{Arm, Choice, List, Place, Selectable};
+use crate::waiters::{Arm, Choice, Locked, Place, Queue, Selectable};
 
 /// Makes a channel of one value, of which receivers see the latest.
 ///
@@ -49,14 +48,8 @@ use crate::waiters::{Arm, Choice, List, Place, Selectable};
 /// # Ok::<(), gocoro::channel::RecvError>(())
 /// ```
 pub fn watch<T>(initial: T) -> (Sender<T>, Receiver<T>) {
-    let state = State {
-        value: Arc::new(initial),
-        version: 0,
-        senders: 1,
-        receivers: 1,
-        waiting: List::new(),
-    };
-    let shared = Arc::new(Lock::new(state));
+    let state = State { value: Arc::new(initial), version: 0, senders: 1, receivers: 1 };
+    let shared = Arc::new(Queue::with(state));
     (Sender { shared: shared.clone() }, Receiver { shared, seen: AtomicU64::new(0) })
 }
 
@@ -65,27 +58,22 @@ struct State<T> {
     version: u64,
     senders: usize,
     receivers: usize,
-    waiting: List<u64>,
 }
 
-impl<T> Crowd for State<T> {
-    fn waiting(&mut self) -> &mut List<u64> {
-        &mut self.waiting
-    }
-
-    fn news(&self) -> u64 {
+impl<T> News for State<T> {
+    fn newest(&self) -> u64 {
         if self.senders == 0 { u64::MAX } else { self.version }
     }
 }
 
 /// The side that changes the value. It can be cloned and shared.
 pub struct Sender<T> {
-    shared: Arc<Lock<State<T>>>,
+    shared: Arc<Queue<u64, State<T>>>,
 }
 
 /// A side that sees the value.
 pub struct Receiver<T> {
-    shared: Arc<Lock<State<T>>>,
+    shared: Arc<Queue<u64, State<T>>>,
     /// The newest version that this receiver has acknowledged.
     seen: AtomicU64,
 }
@@ -152,12 +140,12 @@ impl<T> Sender<T> {
         Ref(self.replace(self.shared.lock(), value))
     }
 
-    fn replace(&self, mut state: Guard<'_, State<T>>, value: T) -> Arc<T> {
+    fn replace(&self, mut state: Locked<'_, u64, State<T>>, value: T) -> Arc<T> {
         let before = std::mem::replace(&mut state.value, Arc::new(value));
         state.version += 1;
         let version = state.version;
         drop(state);
-        crowd::tell(&self.shared, version);
+        news::tell(&self.shared, version);
         before
     }
 
@@ -320,7 +308,7 @@ impl<T> Receiver<T> {
             if late {
                 return None;
             }
-            late = !crowd::wait(&self.shared, state, deadline);
+            late = !news::wait(&self.shared, state, deadline);
         }
     }
 
@@ -353,7 +341,7 @@ impl<T> Drop for Sender<T> {
         let last = state.senders == 0;
         drop(state);
         if last {
-            crowd::tell(&self.shared, u64::MAX);
+            news::tell(&self.shared, u64::MAX);
         }
     }
 }
@@ -385,7 +373,7 @@ impl<'a, T> Selectable for &'a Receiver<T> {
     type Arm = ChangedArm<'a, T>;
 
     fn arm(self) -> ChangedArm<'a, T> {
-        ChangedArm { receiver: self, node: CrowdNode::new(), found: Cell::new(None) }
+        ChangedArm { receiver: self, node: NewsNode::new(), found: Cell::new(None) }
     }
 }
 
@@ -393,11 +381,11 @@ impl<'a, T> Selectable for &'a Receiver<T> {
 #[doc(hidden)]
 pub struct ChangedArm<'a, T> {
     receiver: &'a Receiver<T>,
-    node: CrowdNode,
+    node: NewsNode,
     found: Cell<Option<Result<(), RecvError>>>,
 }
 
-// SAFETY: as a `CrowdNode` promises.
+// SAFETY: as a `NewsNode` promises.
 unsafe impl<T> Choice for ChangedArm<'_, T> {
     fn attempt(&self) -> bool {
         let found = self.receiver.look(&self.receiver.shared.lock());
@@ -410,10 +398,10 @@ unsafe impl<T> Choice for ChangedArm<'_, T> {
     }
 
     fn link(&self, place: Place<'_>) -> bool {
-        let mut state = self.receiver.shared.lock();
-        let version = state.version;
-        self.node.link(&mut *state, place);
-        state.senders == 0 || self.receiver.seen.load(Relaxed) < version
+        let state = self.receiver.shared.lock();
+        let ready = state.senders == 0 || self.receiver.seen.load(Relaxed) < state.version;
+        self.node.link(&self.receiver.shared, state, place);
+        ready
     }
 
     fn unlink(&self) {

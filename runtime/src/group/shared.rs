@@ -11,8 +11,9 @@ use super::results::Results;
 use crate::current;
 use crate::join::{JoinError, JoinHandle};
 use crate::scheduler;
-use crate::sync::{Grant, Locked, Queue, Queued, Wakes};
+use crate::sync::{Grant, Queued};
 use crate::task::{End, Family, Header, Naming, Reason, Task};
+use crate::waiters::{Locked, Queue, Wakes};
 
 pub(crate) struct Shared<T> {
     /// Those who wait for results, and the lock of the state.

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::thread::{self, Thread};
 
 use slab::Slab;
 
 use crate::current;
-use crate::loom::{Mutex, MutexGuard};
+use crate::lock::{Guard, Lock};
 use crate::park::{self, Left};
 use crate::parker::Parker;
 use crate::scheduler;
@@ -25,7 +25,7 @@ pub(crate) struct Data {
     owner: Owner,
     /// A child has failed, and nobody joined it: the closure is to be unwound.
     failed: AtomicBool,
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 /// Who runs the scope's closure.
@@ -61,11 +61,11 @@ impl Data {
             (Some(worker), Some(task)) => Owner::Task(task.inner, worker),
             _ => Owner::Thread(current::parker(), thread::current()),
         };
-        Data { kind, at, owner, failed: AtomicBool::new(false), state: Mutex::default() }
+        Data { kind, at, owner, failed: AtomicBool::new(false), state: Lock::new(State::default()) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
     pub(super) fn failed(&self) -> &AtomicBool {
@@ -195,12 +195,11 @@ impl Data {
 
     pub(super) fn describe(&self, f: &mut fmt::DebugStruct<'_, '_>) {
         f.field("opened_at", &format_args!("{}", self.at));
-        match self.state.try_lock() {
-            Ok(state) => f
-                .field("children", &state.children.len())
-                .field("cancelled", &state.cancelled.is_some()),
-            Err(_) => f.field("children", &format_args!("<locked>")),
+        let (children, cancelled) = {
+            let state = self.lock();
+            (state.children.len(), state.cancelled.is_some())
         };
+        f.field("children", &children).field("cancelled", &cancelled);
     }
 }
 

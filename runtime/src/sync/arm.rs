@@ -3,8 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use super::queue::{Locked, Queue};
-use crate::waiters::{Arm, ArmNode, Choice, Node, Place};
+use crate::waiters::{Arm, ArmNode, Choice, Locked, Node, Place, Queue};
 
 /// What a wait was granted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

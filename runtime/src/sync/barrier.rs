@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::queue::Queue;
 use crate::loom::const_fn;
 use crate::park;
 use crate::task::Reason;
+use crate::waiters::Queue;
 
 /// Lets several tasks and threads wait until all of them have come to the same point; as
 /// [`std::sync::Barrier`].

@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::mutex::MutexGuard;
-use super::queue::Queue;
 use super::raw_mutex::RawMutex;
 use crate::clock;
 use crate::loom::{AtomicU32, const_fn};
 use crate::task::Reason;
+use crate::waiters::Queue;
 
 /// Waits for what a [`Mutex`](super::Mutex) guards to become as it should; as [`std::sync::Condvar`].
 ///

@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::{Duration, Instant};
 
 use super::arm::{Grant, QueueArm, Queued};
-use super::queue::{Locked, Queue};
 use crate::clock;
 use crate::loom::{AtomicU32, const_fn};
 use crate::park;
 use crate::task::Reason;
-use crate::waiters::Selectable;
+use crate::waiters::{Locked, Queue, Selectable};
 
 const SET: u32 = 1 << 0;
 /// Somebody may be in the queue. Never with SET. It changes under the queue's lock only.

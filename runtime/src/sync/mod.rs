@@ -1,11 +1,10 @@
 //! What tasks and threads share and wait for: std's primitives, and a few more.
 //!
-//! Each is an atomic word for the case that nobody waits, and a [`queue`] for the others. Whoever
+//! Each is an atomic word for the case that nobody waits, and a `Queue` for the others. Whoever
 //! makes a wait end says so under the queue's lock, lets go of it, and wakes last.
 
 mod holder;
 mod poison;
-mod queue;
 mod raw_mutex;
 mod raw_rwlock;
 
@@ -36,7 +35,6 @@ pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceState};
 pub use once_lock::OnceLock;
 pub use promise::{AbandonedPromise, Deferred, Promise, promise};
-pub(crate) use queue::{Locked, Queue, Wakes};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{AcquireError, OwnedPermit, Permit, Semaphore, TryAcquireError};
 pub use wait_group::WaitGroup;

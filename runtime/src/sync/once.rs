@@ -5,11 +5,11 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::holder::{self, HELD as RUNNING, WAITERS};
-use super::queue::Queue;
 use crate::current;
 use crate::loom::{AtomicU64, const_fn};
 use crate::park;
 use crate::task::Reason;
+use crate::waiters::Queue;
 
 // A word that names a runner has RUNNING set, and these mean nothing in it.
 const COMPLETE: u64 = 1 << 2;

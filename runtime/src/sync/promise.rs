@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::arm::{Grant, QueueArm, Queued};
-use super::queue::{Locked, Queue};
 use crate::loom::AtomicU32;
 use crate::park;
 use crate::task::Reason;
-use crate::waiters::Selectable;
+use crate::waiters::{Locked, Queue, Selectable};
 
 const PENDING: u32 = 0;
 const SET: u32 = 1;

@@ -10,9 +10,9 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::holder::{self, WAITERS};
-use super::queue::Queue;
 use crate::loom::{AtomicU64, const_fn};
 use crate::task::Reason;
+use crate::waiters::Queue;
 use crate::{current, park};
 
 pub(super) struct RawMutex {

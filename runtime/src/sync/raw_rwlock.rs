@@ -8,10 +8,10 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::holder::{self, HELD as WRITER, WAITERS};
-use super::queue::{Locked, Queue, Wakes};
 use crate::loom::{AtomicU64, const_fn};
 use crate::park;
 use crate::task::Reason;
+use crate::waiters::{Locked, Queue, Wakes};
 
 /// One reader, in a word without a writer.
 const READER: u64 = 1 << 2;

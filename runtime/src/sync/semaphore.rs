@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::arm::{Grant, QueueArm, Queued};
-use super::queue::{Locked, Queue, Wakes};
 use crate::loom::{AtomicUsize, const_fn};
 use crate::park;
 use crate::task::Reason;
-use crate::waiters::Selectable;
+use crate::waiters::{Locked, Queue, Selectable, Wakes};
 
 pub use self::permit::{OwnedPermit, Permit};
 

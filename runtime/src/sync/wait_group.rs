@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::arm::{Grant, QueueArm, Queued};
-use super::queue::{Locked, Queue};
 use crate::loom::{AtomicUsize, const_fn};
 use crate::park;
 use crate::task::Reason;
-use crate::waiters::Selectable;
+use crate::waiters::{Locked, Queue, Selectable};
 
 /// Somebody may be in the queue.
 const WAITERS: usize = 1 << 0;

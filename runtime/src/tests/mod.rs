@@ -9,12 +9,12 @@
 //! deadlock, a touch after the other side has left as a causality violation of a probe.
 
 mod loom_channel;
-mod loom_crowd;
 mod loom_group;
 mod loom_idle;
 mod loom_inbox;
 mod loom_join;
 mod loom_lock;
+mod loom_news;
 mod loom_scope;
 mod loom_sync;
 mod loom_waiters;

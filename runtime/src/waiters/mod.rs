@@ -24,6 +24,7 @@ mod claim;
 mod joiner;
 mod list;
 mod poll;
+mod queue;
 mod select;
 
 pub use arm::{Arm, Choice, Place, Receive, Selectable};
@@ -31,4 +32,5 @@ pub(crate) use arm::{ArmNode, Sealed};
 pub(crate) use claim::Waiter;
 pub(crate) use joiner::JoinNode;
 pub(crate) use list::{List, Listed, Node, Stay};
+pub(crate) use queue::{Locked, Queue, Wakes};
 pub(crate) use select::{Aim, Limit, choose};

@@ -1,18 +1,18 @@
-//! The queue of those who wait, and the wait itself: what every primitive here is made of.
+//! The queue of those who wait, and the wait itself: what most primitives are made of.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
 use std::time::Instant;
 
+use super::{ArmNode, List, Listed, Node, Place, Stay, Waiter};
 use crate::current;
-use crate::loom::{Mutex, MutexGuard, const_fn};
+use crate::lock::{Guard, Lock};
+use crate::loom::const_fn;
 use crate::park::Woken;
 use crate::task::{Reason, Wake};
-use crate::waiters::{ArmNode, List, Listed, Node, Place, Stay, Waiter};
 
 /// Waits of tasks and threads, oldest first, beside a state of their primitive's. Each carries a `P`:
 /// what it asks for, later what it was granted.
-pub(crate) struct Queue<P, S = ()>(Mutex<Inner<P, S>>);
+pub(crate) struct Queue<P, S = ()>(Lock<Inner<P, S>>);
 
 struct Inner<P, S> {
     list: List<P>,
@@ -20,7 +20,7 @@ struct Inner<P, S> {
 }
 
 /// A queue that is locked: never across a park. It stands for the primitive's state.
-pub(crate) struct Locked<'a, P, S = ()>(MutexGuard<'a, Inner<P, S>>);
+pub(crate) struct Locked<'a, P, S = ()>(Guard<'a, Inner<P, S>>);
 
 impl<P: Copy> Queue<P> {
     const_fn! {
@@ -33,12 +33,12 @@ impl<P: Copy> Queue<P> {
 impl<P: Copy, S> Queue<P, S> {
     const_fn! {
         pub(crate) fn with(state: S) -> Queue<P, S> {
-            Queue(Mutex::new(Inner { list: List::new(), state }))
+            Queue(Lock::new(Inner { list: List::new(), state }))
         }
     }
 
     pub(crate) fn lock(&self) -> Locked<'_, P, S> {
-        Locked(self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Locked(self.0.lock())
     }
 
     /// Links an arm of a `select!` at the queue's end, until [`Queue::unlink`].
@@ -156,7 +156,7 @@ impl<P: Copy, S> Locked<'_, P, S> {
     }
 
     /// Ends the oldest wait if what it asked for is `such`, and grants it that.
-    pub(super) fn claim_first_if(&mut self, such: impl FnMut(&P) -> bool) -> Option<Wake> {
+    pub(crate) fn claim_first_if(&mut self, such: impl FnMut(&P) -> bool) -> Option<Wake> {
         self.0.list.claim_first_if(current::here(), such)
     }
 

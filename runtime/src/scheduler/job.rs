@@ -8,7 +8,7 @@ use crate::current;
 use crate::join;
 use crate::stack::Fault;
 use crate::task::word::Completed;
-use crate::task::{Flags, Header, Reason, Run, TaskRef};
+use crate::task::{Flags, Reason, Run, TaskRef};
 use crate::trace;
 use crate::unwind::AbortIfPanic;
 
@@ -23,12 +23,14 @@ pub(super) fn job() -> bool {
     }
     let abort = AbortIfPanic("ending a task");
     let worker = worker_of(core);
-    let wanted = if task.has(Flags::CANCEL) {
+    let cancelled = task.has(Flags::CANCEL);
+    let refused = cancelled && task.reason.get() == Reason::Refused;
+    let wanted = if refused {
         // SAFETY: this worker claimed the task, and its stack runs it once.
-        unsafe { drop_closure(task) }
+        unsafe { refuse::drop_on_own_stack(task) }
     } else {
         // SAFETY: as above.
-        unsafe { task.execute(false) }
+        unsafe { task.execute(cancelled) }
     };
     if task.has(Flags::PANICKED) {
         worker.shared.count_panic();
@@ -61,24 +63,14 @@ pub(super) fn job() -> bool {
         std::mem::forget(unsafe { TaskRef::retain(task) });
         core.links_due.set(core.links_due.get() + 1);
     }
+    if refused {
+        // Destructors that waited have set another reason. By this one the worker knows whose stack
+        // it gets back.
+        task.reason.set(Reason::Refused);
+    }
     task.run.set(Run::Done);
     std::mem::forget(abort);
     true
-}
-
-/// As [`Header::execute`], for a task that must not run: it was cancelled or refused before.
-///
-/// # Safety
-///
-/// This is the task's worker, which runs the task for the first and only time.
-#[cold]
-unsafe fn drop_closure(task: &Header) -> bool {
-    match task.reason.get() {
-        // SAFETY: the caller's promise.
-        Reason::Refused => unsafe { refuse::drop_on_own_stack(task) },
-        // SAFETY: the caller's promise.
-        _ => unsafe { task.execute(true) },
-    }
 }
 
 /// What to report of a fault at this address, if it lies in the guard of the running task, or of a

@@ -117,10 +117,7 @@ impl Worker {
 pub(super) unsafe fn drop_on_own_stack(task: &Header) -> bool {
     // The task counts as cancelled, but its destructors' waits are those of any destructor.
     // SAFETY: the worker claimed the task, and runs this in place of its closure.
-    let wanted = task.waits.shielded(|| unsafe { task.refuse() });
-    // Each of those waits has set another one. By this the worker knows whose stack it gets back.
-    task.reason.set(Reason::Refused);
-    wanted
+    task.waits.shielded(|| unsafe { task.refuse() })
 }
 
 impl Shared {

@@ -5,9 +5,8 @@ mod net;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,16 +16,9 @@ use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 use gocoro::{go, go_test};
 
-use crate::support::{NEVER, SOON, bounded, on_drop, on_workers, settle, until, with_workers};
-
-/// Waits for the end of a task that was cancelled in a wait.
-#[track_caller]
-fn assert_cancelled<T>(task: JoinHandle<T>) {
-    match task.join() {
-        Ok(_) => panic!("the task returned"),
-        Err(error) => assert!(error.is_cancelled(), "{error}"),
-    }
-}
+use crate::support::{
+    NEVER, SOON, assert_cancelled, bounded, on_drop, on_workers, settle, until, with_workers,
+};
 
 #[test]
 fn every_wait_can_be_cancelled() {

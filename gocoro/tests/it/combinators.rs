@@ -9,16 +9,9 @@ use gocoro::go;
 use gocoro::task::{self, JoinHandle, race, wait_all, wait_any};
 use gocoro::time::{sleep, timeout};
 
-use crate::support::{Colour, NEVER, Random, SOON, WORKERS, on_drop, on_workers, until};
-
-/// In tasks of one, two and four workers, and on a plain thread.
-#[track_caller]
-fn in_both_colours(scenario: fn()) {
-    for workers in WORKERS {
-        Colour::Task.run(workers, scenario);
-    }
-    Colour::Thread.run(0, scenario);
-}
+use crate::support::{
+    Colour, NEVER, Random, SOON, WORKERS, in_both_colours, on_drop, on_workers, until,
+};
 
 fn parks<T: Send + 'static>(value: T) -> JoinHandle<T> {
     go!({

@@ -14,16 +14,9 @@ use gocoro::go;
 use gocoro::task::{self, JoinError, TaskGroup};
 use gocoro::time::{sleep, timeout};
 
-use crate::support::{Colour, NEVER, Random, SOON, WORKERS, on_drop, on_workers, settle, until};
-
-/// In tasks of one, two and four workers, and on a plain thread.
-#[track_caller]
-fn in_both_colours(scenario: fn()) {
-    for workers in WORKERS {
-        Colour::Task.run(workers, scenario);
-    }
-    Colour::Thread.run(0, scenario);
-}
+use crate::support::{
+    Colour, NEVER, Random, SOON, WORKERS, in_both_colours, on_drop, on_workers, settle, until,
+};
 
 /// Spawns a task that waits until it is woken; sends itself first.
 fn parked<T: Send + 'static>(group: &TaskGroup<T>, value: T) -> task::Task {

@@ -18,17 +18,9 @@ use gocoro::task::{self, Builder, Scope};
 use gocoro::time::{sleep, timeout};
 
 use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, bounded, on_drop, on_workers, settle, until, with_workers,
+    NEVER, Random, SOON, WORKERS, bounded, in_both_colours, on_drop, on_workers, settle, until,
+    with_workers,
 };
-
-/// In tasks of one, two and four workers, and on a plain thread.
-#[track_caller]
-fn in_both_colours(scenario: fn()) {
-    for workers in WORKERS {
-        Colour::Task.run(workers, scenario);
-    }
-    Colour::Thread.run(0, scenario);
-}
 
 fn panic_of<T>(body: impl FnOnce() -> T) -> String {
     let Err(payload) = panic::catch_unwind(AssertUnwindSafe(body)) else {

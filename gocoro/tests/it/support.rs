@@ -7,8 +7,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gocoro::net::{TcpListener, TcpStream};
 use gocoro::runtime::{Builder, Runtime};
-use gocoro::task;
+use gocoro::task::{self, JoinHandle};
 
 /// How many workers each scenario is tried with.
 pub(crate) const WORKERS: [usize; 3] = [1, 2, 4];
@@ -167,4 +168,29 @@ impl Random {
     pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
+}
+
+/// In tasks of one, two and four workers, and on a plain thread.
+#[track_caller]
+pub(crate) fn in_both_colours(scenario: fn()) {
+    for workers in WORKERS {
+        Colour::Task.run(workers, scenario);
+    }
+    Colour::Thread.run(0, scenario);
+}
+
+/// Waits for the end of a task that was cancelled in a wait.
+#[track_caller]
+pub(crate) fn assert_cancelled<T>(task: JoinHandle<T>) {
+    match task.join() {
+        Ok(_) => panic!("the task returned"),
+        Err(error) => assert!(error.is_cancelled(), "{error}"),
+    }
+}
+
+/// Both ends of a connection.
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (client, listener.accept().unwrap().0)
 }

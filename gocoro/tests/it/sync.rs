@@ -122,15 +122,6 @@ fn order_of_waits(
     order.clone()
 }
 
-/// Waits for the end of a task that was cancelled in a wait.
-#[track_caller]
-fn assert_cancelled<T>(task: JoinHandle<T>) {
-    match task.join() {
-        Ok(_) => panic!("the task returned"),
-        Err(error) => assert!(error.is_cancelled(), "{error}"),
-    }
-}
-
 /// Counts its drops.
 #[derive(Clone, Debug, Default)]
 struct Drops(Arc<AtomicUsize>);

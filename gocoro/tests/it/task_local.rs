@@ -10,7 +10,7 @@ use gocoro::task::{self, LocalKey};
 use gocoro::time::{sleep, timeout};
 use gocoro::{go, task_local};
 
-use crate::support::{Colour, NEVER, SOON, WORKERS, on_drop, on_workers};
+use crate::support::{NEVER, SOON, in_both_colours, on_drop, on_workers};
 
 task_local! {
     static COUNT: Cell<usize> = Cell::new(1);
@@ -20,15 +20,6 @@ task_local! {
 }
 
 task_local! {}
-
-/// In tasks of one, two and four workers, and on a plain thread.
-#[track_caller]
-fn in_both_colours(scenario: fn()) {
-    for workers in WORKERS {
-        Colour::Task.run(workers, scenario);
-    }
-    Colour::Thread.run(0, scenario);
-}
 
 #[test]
 fn each_task_and_thread_has_its_own() {

@@ -10,17 +10,8 @@ use gocoro::task::{self, JoinHandle};
 use gocoro::time::{MissedTicks, interval, sleep, sleep_until, timeout};
 
 use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, compute_past, on_workers, settle, until,
+    Colour, NEVER, Random, SOON, compute_past, in_both_colours, on_workers, settle, until,
 };
-
-/// In tasks of one, two and four workers, and on a plain thread.
-#[track_caller]
-fn in_both_colours(scenario: fn()) {
-    for workers in WORKERS {
-        Colour::Task.run(workers, scenario);
-    }
-    Colour::Thread.run(0, scenario);
-}
 
 /// Lengths on both sides of the poll's millisecond, which a sleep must not be rounded down to.
 const LENGTHS: [u64; 8] = [1, 10, 200, 999, 1_000, 1_001, 1_999, 3_500];

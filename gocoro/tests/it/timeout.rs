@@ -7,24 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use gocoro::go;
 use gocoro::net::{TcpListener, TcpStream};
-use gocoro::task;
 use gocoro::time::{Elapsed, io_deadline, sleep, sleep_until, timeout, timeout_at};
+use gocoro::{go, task};
 
 use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, compute_past, on_drop, on_workers, settle, until,
-    with_workers,
+    Colour, NEVER, Random, SOON, WORKERS, compute_past, in_both_colours, on_drop, on_workers,
+    settle, until, with_workers,
 };
-
-/// In tasks of one, two and four workers, and on a plain thread.
-#[track_caller]
-fn in_both_colours(scenario: fn()) {
-    for workers in WORKERS {
-        Colour::Task.run(workers, scenario);
-    }
-    Colour::Thread.run(0, scenario);
-}
 
 #[test]
 fn what_returns_in_time_gives_its_value() {

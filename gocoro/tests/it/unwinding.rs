@@ -6,9 +6,8 @@ mod programs;
 
 use std::io::{Read, Write};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +17,8 @@ use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 
 use crate::support::{
-    NEVER, Random, SOON, WORKERS, on_drop, on_workers, settle, until, with_workers,
+    NEVER, Random, SOON, WORKERS, assert_cancelled, on_drop, on_workers, settle, until,
+    with_workers,
 };
 
 /// A task that panicked and waits in a destructor until it is released.
@@ -51,12 +51,6 @@ impl Unwinder {
         self.task.task().unpark();
         assert!(self.task.join().unwrap_err().is_panic());
     }
-}
-
-#[track_caller]
-fn assert_cancelled<T>(task: JoinHandle<T>) {
-    let error = task.join().map(|_| ()).unwrap_err();
-    assert!(error.is_cancelled(), "{error}");
 }
 
 #[test]

@@ -4,20 +4,14 @@ use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, mpsc};
 
-use gocoro::channel;
-use gocoro::go;
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::task::{self, Cancelled, JoinHandle};
 use gocoro::time::sleep;
+use gocoro::{channel, go};
 
-use super::assert_cancelled;
-use crate::support::{NEVER, SOON, bounded, on_drop, on_workers, settle, until, with_workers};
-
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (client, listener.accept().unwrap().0)
-}
+use crate::support::{
+    NEVER, SOON, assert_cancelled, bounded, on_drop, on_workers, pair, settle, until, with_workers,
+};
 
 /// Writes until there is no room left; returns how much it was.
 fn fill(stream: &TcpStream) -> usize {

@@ -6,8 +6,8 @@ use gocoro::channel::{bounded, unbounded};
 use gocoro::task::{self, TaskGroup};
 use gocoro::{go, select, select_biased};
 
-use super::{in_both_colours, parked};
-use crate::support::{SOON, on_workers, settle};
+use super::parked;
+use crate::support::{SOON, in_both_colours, on_workers, settle};
 
 #[test]
 fn an_arm_gives_what_next_gives() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use gocoro::task::{self, GroupBuilder, TaskGroup};
 
-use super::{in_both_colours, parked};
-use crate::support::{SOON, bounded, on_drop, on_workers, with_workers};
+use super::parked;
+use crate::support::{SOON, bounded, in_both_colours, on_drop, on_workers, with_workers};
 
 #[test]
 fn tasks_have_the_names_and_stacks_they_were_given() {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use gocoro::task::{self, TaskGroup};
 use gocoro::time::sleep;
 
-use super::in_both_colours;
-use crate::support::{NEVER, on_workers, scenario, this_program, until, with_workers};
+use crate::support::{
+    NEVER, in_both_colours, on_workers, scenario, this_program, until, with_workers,
+};
 
 #[test]
 fn each_is_given_once() {

@@ -10,9 +10,10 @@ use gocoro::sync::Event;
 use gocoro::task::{self, TaskGroup};
 use gocoro::time::{sleep, timeout};
 
-use super::{in_both_colours, parked};
+use super::parked;
 use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, bounded, on_drop, on_workers, until, with_workers,
+    Colour, NEVER, Random, SOON, WORKERS, bounded, in_both_colours, on_drop, on_workers, until,
+    with_workers,
 };
 
 #[test]

@@ -7,11 +7,11 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use gocoro::net::{TcpListener, TcpStream};
+use gocoro::net::TcpStream;
 use gocoro::runtime::Runtime;
 
 use super::{IntoCode, run, scenarios};
-use crate::support::with_workers;
+use crate::support::{pair, with_workers};
 
 scenarios! {
     registered_once_per_worker,
@@ -56,12 +56,6 @@ fn registrations(fd: RawFd) -> BTreeMap<RawFd, Mark> {
         }
     }
     found
-}
-
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (client, listener.accept().unwrap().0)
 }
 
 /// Has a task of this runtime, of one worker, wait for a byte many times over; this thread is the other side.

@@ -9,21 +9,14 @@ use std::time::{Duration, Instant};
 use gocoro::channel::{
     Select, TrySendError, after, at, bounded, broadcast, never, oneshot, unbounded, watch,
 };
-use gocoro::net::{TcpListener, TcpStream};
 use gocoro::sync::mpsc;
-use gocoro::task::{Cancelled, JoinHandle};
-use gocoro::{go, select, select_biased, task};
+use gocoro::task::{self, Cancelled, JoinHandle};
+use gocoro::{go, select, select_biased};
 
 use crate::channel::{matrix, spawn};
 use crate::support::{
-    self, Colour, SOON, on_drop, on_workers, scenario, settle, this_program, with_workers,
+    self, Colour, SOON, on_drop, on_workers, pair, scenario, settle, this_program, with_workers,
 };
-
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (near, listener.accept().unwrap().0)
-}
 
 /// A choice that was to join its own task panicked after other arms had been linked: the panic hook and
 /// other threads found a receiver that was about to go. The hook is the process's, so this has one.

@@ -9,8 +9,8 @@ use gocoro::sync::Event;
 use gocoro::task::{self, Scope};
 use gocoro::time::sleep;
 
-use super::{Alive, in_both_colours, panic_of};
-use crate::support::{Colour, NEVER, on_drop, on_workers, settle, until};
+use super::{Alive, panic_of};
+use crate::support::{Colour, NEVER, in_both_colours, on_drop, on_workers, settle, until};
 
 /// Spawns children that wait for a cancel, and waits until they do.
 fn waiting<'scope>(s: &'scope Scope<'scope, '_>, alive: &'scope Alive, count: usize) {

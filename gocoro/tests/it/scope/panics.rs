@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use gocoro::time::sleep;
 use gocoro::{go, task};
 
-use super::{Alive, in_both_colours, panic_of};
-use crate::support::{NEVER, SOON, on_drop, on_workers, until};
+use super::{Alive, panic_of};
+use crate::support::{NEVER, SOON, in_both_colours, on_drop, on_workers, until};
 
 #[test]
 fn a_childs_panic_is_its_joiners() {

@@ -7,8 +7,8 @@ use gocoro::select;
 use gocoro::task::{self, ScopedJoinHandle};
 use gocoro::time::sleep;
 
-use super::{in_both_colours, panic_of};
-use crate::support::{NEVER, SOON};
+use super::panic_of;
+use crate::support::{NEVER, SOON, in_both_colours};
 
 #[test]
 fn the_child_that_ends_first_is_joined() {

@@ -10,13 +10,7 @@ use gocoro::task::{self, Cancelled};
 use gocoro::{go, select, select_biased, time};
 
 use crate::channel::{matrix, spawn};
-use crate::support::{NEVER, SOON, on_drop, on_workers, settle, until};
-
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (near, listener.accept().unwrap().0)
-}
+use crate::support::{NEVER, SOON, on_drop, on_workers, pair, settle, until};
 
 #[test]
 fn a_stream_becomes_readable() {

@@ -3,8 +3,8 @@
 use gocoro::go;
 use gocoro::sync::{Arc, Barrier};
 
-use super::{assert_cancelled, both, matrix, on_one_worker, spawn};
-use crate::support::settle;
+use super::{both, matrix, on_one_worker, spawn};
+use crate::support::{assert_cancelled, settle};
 
 #[test]
 fn nobody_leaves_before_all_have_come_and_one_leads() {

@@ -9,8 +9,8 @@ use gocoro::sync::{
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::timeout;
 
-use super::{assert_cancelled, on_one_worker};
-use crate::support::{SOON, on_drop, on_workers, settle, until};
+use super::on_one_worker;
+use crate::support::{SOON, assert_cancelled, on_drop, on_workers, settle, until};
 
 type Wait = Box<dyn FnOnce() + Send>;
 

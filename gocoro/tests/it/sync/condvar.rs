@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use gocoro::go;
 use gocoro::sync::{Arc, Condvar, Mutex};
 
-use super::{assert_cancelled, both, matrix, on_one_worker, order_of_waits, spawn};
-use crate::support::{NEVER, SOON, settle, until};
+use super::{both, matrix, on_one_worker, order_of_waits, spawn};
+use crate::support::{NEVER, SOON, assert_cancelled, settle, until};
 
 type Pair<T> = Arc<(Mutex<T>, Condvar)>;
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use gocoro::go;
 use gocoro::sync::{Arc, Event};
 
-use super::{assert_cancelled, both, matrix, on_one_worker, order_of_waits, spawn};
-use crate::support::{NEVER, SOON, settle};
+use super::{both, matrix, on_one_worker, order_of_waits, spawn};
+use crate::support::{NEVER, SOON, assert_cancelled, settle};
 
 #[test]
 fn once_set_it_lets_all_through_until_it_is_reset() {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use gocoro::sync::{Arc, LazyLock, OnceLock};
 use gocoro::{go, task};
 
-use super::{Counted, Drops, assert_cancelled, both, matrix, on_one_worker, spawn};
-use crate::support::{on_workers, settle};
+use super::{Counted, Drops, both, matrix, on_one_worker, spawn};
+use crate::support::{assert_cancelled, on_workers, settle};
 
 #[test]
 fn a_once_lock_is_set_once() {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use gocoro::sync::{Arc, Once};
 use gocoro::{go, task};
 
-use super::{assert_cancelled, both, matrix, on_one_worker, spawn};
-use crate::support::{Colour, on_workers, settle, until};
+use super::{both, matrix, on_one_worker, spawn};
+use crate::support::{Colour, assert_cancelled, on_workers, settle, until};
 
 #[test]
 fn runs_once() {

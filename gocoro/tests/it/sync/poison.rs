@@ -10,8 +10,8 @@ use gocoro::sync::{Arc, Event, Mutex, RwLock};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::timeout;
 
-use super::{assert_cancelled, matrix, on_one_worker, spawn};
-use crate::support::{SOON, on_drop, on_workers, settle, until};
+use super::{matrix, on_one_worker, spawn};
+use crate::support::{SOON, assert_cancelled, on_drop, on_workers, settle, until};
 
 type Locks = Arc<(Mutex<i32>, RwLock<i32>)>;
 

@@ -5,8 +5,8 @@ use std::error::Error;
 use gocoro::go;
 use gocoro::sync::{AbandonedPromise, Arc, promise};
 
-use super::{Counted, Drops, assert_cancelled, both, matrix, on_one_worker, spawn};
-use crate::support::settle;
+use super::{Counted, Drops, both, matrix, on_one_worker, spawn};
+use crate::support::{assert_cancelled, settle};
 
 #[test]
 fn set_once_read_by_many_many_times() {

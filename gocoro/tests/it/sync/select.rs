@@ -5,8 +5,8 @@ use std::time::Duration;
 use gocoro::sync::{AbandonedPromise, AcquireError, Arc, Event, Semaphore, WaitGroup, promise};
 use gocoro::{go, select, select_biased, task};
 
-use super::{assert_cancelled, both, matrix, on_one_worker, spawn};
-use crate::support::settle;
+use super::{both, matrix, on_one_worker, spawn};
+use crate::support::{assert_cancelled, settle};
 
 #[test]
 fn what_is_there_is_had_at_once() {

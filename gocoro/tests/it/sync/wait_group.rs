@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use gocoro::sync::{Arc, WaitGroup};
 use gocoro::{go, task};
 
-use super::{assert_cancelled, both, matrix, on_one_worker, spawn};
-use crate::support::settle;
+use super::{both, matrix, on_one_worker, spawn};
+use crate::support::{assert_cancelled, settle};
 
 #[test]
 fn of_nothing_it_does_not_wait() {

@@ -10,8 +10,8 @@ use gocoro::sync::{Barrier, Condvar, Event, LazyLock, Mutex, Once};
 use gocoro::task::{self, JoinHandle, TaskGroup};
 use gocoro::time::{sleep, timeout};
 
-use super::{Unwinder, assert_cancelled};
-use crate::support::{NEVER, SOON, on_drop, on_workers, settle, until};
+use super::Unwinder;
+use crate::support::{NEVER, SOON, assert_cancelled, on_drop, on_workers, settle, until};
 
 /// Runs `check` beside no, one, and many tasks that wait in the middle of their unwinding; those
 /// end oldest first, newest first, or from the middle.

@@ -13,8 +13,9 @@ use gocoro::runtime::LocalRuntime;
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::{sleep, timeout};
 
-use super::assert_cancelled;
-use crate::support::{NEVER, SOON, bounded as in_time, on_drop, on_workers, settle, until};
+use crate::support::{
+    NEVER, SOON, assert_cancelled, bounded as in_time, on_drop, on_workers, settle, until,
+};
 
 /// Has a writer and a ticker, and stops them when it goes: it flushes, waits for the
 /// acknowledgement, cancels the ticker, joins both.

@@ -1,23 +1,22 @@
 //! Cancellation: where it unwinds, what runs meanwhile, what it leaves alone.
 
 mod net;
+mod select;
+mod unstarted;
 
-use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gocoro::net::TcpListener;
-use gocoro::runtime::LocalRuntime;
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 use gocoro::{go, go_test};
 
 use crate::support::{
-    NEVER, SOON, assert_cancelled, bounded, on_drop, on_workers, settle, until, with_workers,
+    NEVER, SOON, assert_cancelled, on_drop, on_workers, settle, until, with_workers,
 };
 
 #[test]
@@ -55,80 +54,6 @@ fn every_wait_can_be_cancelled() {
             }
         }
     });
-}
-
-#[test]
-fn a_task_cancelled_before_its_start_never_runs() {
-    on_workers(|_| {
-        let (ran, drops) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let tasks: Vec<_> = (0..1_000)
-            .map(|_| {
-                let counter = drops.clone();
-                let taken = on_drop(move || {
-                    // On a task's stack, for it may wait.
-                    assert!(task::try_current().is_some());
-                    task::yield_now();
-                    assert_eq!(go!({ 7 }).wait(), 7);
-                    counter.fetch_add(1, SeqCst);
-                });
-                let task = go!(clone(ran) => {
-                    let _taken = taken;
-                    ran.fetch_add(1, SeqCst);
-                    sleep(NEVER);
-                });
-                task.cancel();
-                task
-            })
-            .collect();
-        tasks.into_iter().for_each(assert_cancelled);
-        assert_eq!(drops.load(SeqCst), 1_000);
-        let alone = with_workers(1).run(|| {
-            let task = go!({ unreachable!("it was cancelled") });
-            task.cancel();
-            let _: &JoinHandle<()> = &task;
-            task.join().unwrap_err().is_cancelled()
-        });
-        assert!(alone);
-    });
-}
-
-#[test]
-fn a_local_task_is_dropped_on_its_worker_whoever_cancels_it() {
-    let (sender, receiver) = mpsc::channel::<task::Task>();
-    let (done, is_done) = mpsc::channel();
-    let other = thread::spawn(move || {
-        for task in receiver {
-            task.cancel();
-            done.send(()).unwrap();
-        }
-    });
-    bounded(move || {
-        LocalRuntime::new().unwrap().run(|| {
-            let here = thread::current().id();
-            let drops = Rc::new(Cell::new(0));
-            for started in [false, true] {
-                let counter = drops.clone();
-                let taken = on_drop(move || {
-                    assert_eq!(thread::current().id(), here);
-                    task::yield_now();
-                    counter.set(counter.get() + 1);
-                });
-                let task = go!(local => {
-                    let _taken = taken;
-                    sleep(NEVER);
-                });
-                if started {
-                    settle();
-                }
-                sender.send(task.task().clone()).unwrap();
-                // Without a wait in which the task would start.
-                is_done.recv().unwrap();
-                assert_cancelled(task);
-            }
-            assert_eq!(drops.get(), 2);
-        });
-    });
-    other.join().unwrap();
 }
 
 #[test]

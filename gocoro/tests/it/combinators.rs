@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use gocoro::go;
+use gocoro::sync::Event;
 use gocoro::task::{self, JoinHandle, race, wait_all, wait_any};
 use gocoro::time::{sleep, timeout};
 
@@ -229,5 +230,36 @@ fn a_winners_value_counts_though_a_cancel_comes_while_the_others_end() {
             loser.unpark();
         }
         assert_eq!(racer.join().unwrap(), Some(2));
+    });
+}
+
+/// A value that comes too late for a race is dropped with no lock held.
+#[test]
+fn late_values_of_a_race_may_wait_in_their_destructors() {
+    struct Slow<'a>(&'a AtomicUsize);
+    impl Drop for Slow<'_> {
+        fn drop(&mut self) {
+            task::shield(|| sleep(SOON));
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    on_workers(|_| {
+        let (waiting, gate) = (AtomicUsize::new(0), Event::new());
+        let dropped = AtomicUsize::new(0);
+        let late = || {
+            waiting.fetch_add(1, SeqCst);
+            gate.wait();
+            Slow(&dropped)
+        };
+        let first = || {
+            until(|| waiting.load(SeqCst) == 2);
+            gate.set();
+            Slow(&dropped)
+        };
+        let won = task::race((first, late, late));
+        assert!(won.is_some());
+        let others = dropped.load(SeqCst);
+        drop(won);
+        assert_eq!(dropped.load(SeqCst), others + 1);
     });
 }

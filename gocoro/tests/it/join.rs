@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::error::Error;
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gocoro::task::{self, JoinError, JoinHandle};
+use gocoro::task::{self, JoinError, JoinHandle, wait_all, wait_any};
 use gocoro::time::sleep;
 use gocoro::{go, go_test};
 
@@ -366,4 +366,47 @@ fn thread_local_destructors_join() {
         });
         assert_eq!(receiver.recv().unwrap(), 7);
     }
+}
+
+/// The result is dropped in the task or by its handle, whichever goes last; neither lets a panic out.
+#[go_test]
+fn a_detached_result_that_panics_hurts_nobody() {
+    let task = go!({ on_drop(|| panic!("in the result")) });
+    until(|| task.is_finished());
+    assert!(panic::catch_unwind(|| drop(task)).is_ok());
+}
+
+#[test]
+fn every_wait_for_the_own_task_panics() {
+    on_workers(|_| {
+        let waits: [fn(JoinHandle<()>); 4] = [
+            |own| drop(wait_any(vec![own])),
+            |own| drop(wait_any(vec![go!({ task::park() }), own])),
+            |own| drop(wait_all([go!({}), own])),
+            |own| own.wait(),
+        ];
+        for wait in waits {
+            let (give, given) = mpsc::channel::<JoinHandle<()>>();
+            let (says, said) = mpsc::channel();
+            let task = go!(name = "ouroboros" => {
+                let mut own = None;
+                until(|| {
+                    own = given.try_recv().ok();
+                    own.is_some()
+                });
+                let caught = catch_unwind(AssertUnwindSafe(|| wait(own.unwrap()))).unwrap_err();
+                says.send(*caught.downcast::<String>().unwrap()).unwrap();
+            });
+            give.send(task).unwrap();
+            let mut message = String::new();
+            until(|| {
+                message = said.try_recv().unwrap_or_default();
+                !message.is_empty()
+            });
+            assert!(
+                message.contains("'ouroboros'") && message.contains("joins itself"),
+                "{message}"
+            );
+        }
+    });
 }

@@ -11,8 +11,6 @@ mod panic;
 mod park;
 mod points;
 mod process;
-mod regressions;
-mod regressions_runtime;
 mod runtime;
 mod scheduler;
 mod scope;

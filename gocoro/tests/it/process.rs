@@ -3,19 +3,20 @@
 
 mod exits;
 mod faults;
+mod forks;
 mod hooks;
 mod limits;
 mod on_panic;
 mod polling;
-mod registered;
 mod refused;
+mod registered;
+mod runtimes;
 mod sizes;
 mod stacks;
 mod unwinding;
 
-use std::process::{ExitCode, Output};
-
 use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, Output};
 
 use crate::support::{scenario, this_program};
 
@@ -100,12 +101,14 @@ fn child() {
     let scenarios = [
         exits::SCENARIOS,
         faults::SCENARIOS,
+        forks::SCENARIOS,
         hooks::SCENARIOS,
         limits::SCENARIOS,
         on_panic::SCENARIOS,
         polling::SCENARIOS,
         refused::SCENARIOS,
         registered::SCENARIOS,
+        runtimes::SCENARIOS,
         sizes::SCENARIOS,
         stacks::SCENARIOS,
         unwinding::SCENARIOS,

@@ -1,12 +1,12 @@
 //! Runtimes made by hand: running, idling, ending; several at once.
 
+mod closed;
 mod local;
 
 use std::io::ErrorKind;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -267,40 +267,6 @@ fn a_drop_waits_for_every_task() {
 }
 
 #[test]
-fn spawns_while_it_closes_are_refused_and_dropped() {
-    with_runtimes(|runtime| {
-        let results = Arc::new(AtomicUsize::new(0));
-        let (begun, is_begun) = mpsc::channel();
-        for _ in 0..8 {
-            let (begun, results) = (begun.clone(), results.clone());
-            drop(runtime.spawn(move || {
-                let _guard = on_drop(move || {
-                    let dropped = Arc::new(AtomicBool::new(false));
-                    let taken = dropped.clone();
-                    let taken = on_drop(move || taken.store(true, SeqCst));
-                    let refused = go!({
-                        drop(taken);
-                        unreachable!("the runtime is closed")
-                    });
-                    let _: &JoinHandle<()> = &refused;
-                    assert!(refused.join().unwrap_err().is_refused());
-                    assert!(dropped.load(SeqCst));
-                    assert!(go!(local => {}).join().unwrap_err().is_refused());
-                    results.fetch_add(1, SeqCst);
-                });
-                begun.send(()).unwrap();
-                sleep(NEVER);
-            }));
-        }
-        for _ in 0..8 {
-            is_begun.recv_timeout(HANG).unwrap();
-        }
-        drop(runtime);
-        assert_eq!(results.load(SeqCst), 8);
-    });
-}
-
-#[test]
 fn a_runtime_ends_in_one_of_its_own_tasks() {
     with_runtimes(|runtime| {
         let (sender, receiver) = mpsc::channel();
@@ -427,5 +393,19 @@ fn debug_tells_of_workers_and_closing() {
     with_runtimes(|runtime| {
         let text = format!("{runtime:?} {:?}", Builder::new().workers(3));
         assert!(text.contains("workers") && text.contains("closed: false"), "{text}");
+    });
+}
+
+/// The token is the one that the caller's `std::thread::park` waits for.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is what this is about")]
+fn starting_a_runtime_leaves_the_threads_token() {
+    bounded(|| {
+        for workers in [1, 2, 4] {
+            thread::current().unpark();
+            drop(with_workers(workers));
+            // Would never return.
+            thread::park();
+        }
     });
 }

@@ -4,9 +4,8 @@ mod loops;
 mod turns;
 
 use std::io::{Read, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use gocoro::go;
@@ -432,5 +431,30 @@ fn a_queue_is_served_in_turn() {
             tasks.iter().for_each(|task| task.task().unpark());
             tasks.into_iter().for_each(JoinHandle::wait);
         });
+    });
+}
+
+/// Local tasks that spawn local tasks do not keep the worker from starting its other tasks.
+#[test]
+fn local_tasks_leave_room_for_others() {
+    fn successor(stop: Arc<AtomicBool>) {
+        if !stop.load(SeqCst) {
+            drop(go!(local => successor(stop)));
+        }
+    }
+    on_workers(|workers| {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..2 * workers {
+            drop(go!(clone(stop) => { successor(stop) }));
+        }
+        settle();
+        let count = Arc::new(AtomicUsize::new(0));
+        for _ in 0..10 {
+            drop(go!(clone(count) => {
+                count.fetch_add(1, SeqCst);
+            }));
+        }
+        until(|| count.load(SeqCst) == 10);
+        stop.store(true, SeqCst);
     });
 }

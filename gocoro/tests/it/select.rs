@@ -6,4 +6,5 @@ mod choice;
 mod code;
 mod io;
 mod linearizable;
+mod own;
 mod storm;

@@ -1,8 +1,10 @@
 //! What several themes share.
 
+use std::cell::Cell;
 use std::env;
 use std::panic;
 use std::process::Command;
+use std::rc::Rc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant};
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::runtime::{Builder, Runtime};
 use gocoro::task::{self, JoinHandle};
+use gocoro::time::sleep;
 
 /// How many workers each scenario is tried with.
 pub(crate) const WORKERS: [usize; 3] = [1, 2, 4];
@@ -193,4 +196,22 @@ pub(crate) fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (client, listener.accept().unwrap().0)
+}
+
+/// Counts its drops.
+pub(crate) struct Ends(pub(crate) Rc<Cell<i32>>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+/// A value whose destructor waits for ever.
+pub(crate) struct Slow;
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        sleep(NEVER);
+    }
 }

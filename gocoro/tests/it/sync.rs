@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
 use gocoro::go;
-use gocoro::sync::Arc;
+use gocoro::sync::{Arc, Mutex, RwLock};
 use gocoro::task::{self, JoinHandle};
 
 use crate::support::{Colour, WORKERS, settle, until};
@@ -138,4 +138,9 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.0.fetch_add(1, SeqCst);
     }
+}
+
+/// Which of them are poisoned.
+pub(crate) fn poisoned(locks: &(Mutex<()>, RwLock<()>)) -> (bool, bool) {
+    (locks.0.is_poisoned(), locks.1.is_poisoned())
 }

@@ -1,8 +1,8 @@
 //! Task-locals: each task's own values, made late, dropped at the task's end, and inherited on request.
 
 use std::cell::{Cell, RefCell};
-use std::panic;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::panic::{self, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -239,4 +239,32 @@ fn children_inherit_on_request_only() {
             assert_eq!(thread::spawn(USER.inherit(user)).join().unwrap(), "ada");
         });
     });
+}
+
+/// Binding a value in a destructor, to a key whose value was dropped, does not bring the key back.
+#[test]
+fn a_task_local_that_was_dropped_is_not_bound_again() {
+    static SEEN: AtomicUsize = AtomicUsize::new(0);
+    struct Uses;
+    impl Drop for Uses {
+        fn drop(&mut self) {
+            let bound = AtomicBool::new(false);
+            let caught = catch_unwind(|| LATER.scope(1, || bound.store(true, SeqCst)));
+            assert!(caught.is_err() && !bound.load(SeqCst));
+            assert!(LATER.try_with(|_| ()).is_err());
+            SEEN.fetch_add(1, SeqCst);
+        }
+    }
+    task_local! {
+        static EARLIER: Uses = Uses;
+        static LATER: u32 = 0;
+    }
+    // The newest is dropped first.
+    let body = || {
+        EARLIER.with(|_| ());
+        LATER.with(|_| ());
+    };
+    go!({ body() }).wait();
+    std::thread::spawn(body).join().unwrap();
+    assert_eq!(SEEN.load(SeqCst), 2);
 }

@@ -2,18 +2,21 @@
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use gocoro::channel::never;
 use gocoro::net::{TcpListener, TcpStream};
+use gocoro::sync::Event;
 use gocoro::time::{Elapsed, io_deadline, sleep, sleep_until, timeout, timeout_at};
-use gocoro::{go, task};
+use gocoro::{go, select, task};
 
 use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, compute_past, in_both_colours, on_drop, on_workers,
-    settle, until, with_workers,
+    Colour, NEVER, Random, SOON, WORKERS, bounded, compute_past, in_both_colours, on_drop,
+    on_workers, settle, until, with_workers,
 };
 
 #[test]
@@ -495,4 +498,37 @@ fn the_error_is_a_statement() {
         (late.to_string(), std::io::Error::from(late).to_string()),
         (text.into(), text.into())
     );
+}
+
+/// The wait of a plain thread looks at the clock twice when it begins; what runs out between the two looks ends it
+/// too.
+#[test]
+fn a_thread_whose_time_is_up_while_a_wait_begins_does_not_wait() {
+    const ROUNDS: u32 = 4_000;
+    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    bounded(move || {
+        let waits: [(&str, u64, &dyn Fn()); 6] = [
+            ("sleep", 2_000, &|| sleep(NEVER)),
+            ("park", 2_000, &task::park),
+            ("event", 2_000, &|| Event::new().wait()),
+            ("read", 4_000, &|| _ = (&stream).read(&mut [0])),
+            ("select", 10_000, &|| {
+                select! {
+                    readable(stream) => {}
+                    recv(never::<()>()) -> _ => {}
+                }
+            }),
+            ("scope", 40_000, &|| {
+                task::scope(|s| drop(s.spawn(|| sleep(NEVER))));
+            }),
+        ];
+        let mut random = Random::new(1);
+        for (name, nanos, wait) in waits {
+            println!("{name}");
+            for _ in 0..ROUNDS {
+                assert!(timeout(Duration::from_nanos(random.next() % nanos), wait).is_err());
+            }
+        }
+    });
 }

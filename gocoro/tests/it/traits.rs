@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::marker::PhantomData;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::{self, RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
-use gocoro::{net, runtime, task, time};
+use gocoro::task::{self, JoinHandle};
+use gocoro::{go, go_test, net, runtime, time};
 
 /// Answers by method resolution: the inherent method, which has the bound, goes before the trait's.
 struct Probe<T: ?Sized>(PhantomData<T>);
@@ -169,4 +170,14 @@ fn errors_are_errors() {
 fn ids_are_keys() {
     fn is_key<T: Copy + Ord + std::hash::Hash + std::fmt::Display>() {}
     is_key::<task::TaskId>();
+}
+
+/// As `std::thread::Thread` and `JoinHandle` do.
+#[go_test]
+fn a_task_handle_crosses_a_catch() {
+    let parked = go!({ task::park() });
+    let handle = parked.task().clone();
+    panic::catch_unwind(|| handle.unpark()).unwrap();
+    parked.wait();
+    let _: fn(JoinHandle<()>) = |handle| drop(panic::catch_unwind(|| handle.is_finished()));
 }

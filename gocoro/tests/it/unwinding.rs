@@ -3,6 +3,7 @@
 
 mod beside;
 mod programs;
+mod threads;
 
 use std::io::{Read, Write};
 use std::panic::{self, AssertUnwindSafe};

@@ -201,3 +201,12 @@ fn what_is_large_or_has_no_size_goes_through() {
     through(bounded(1), [7_u8; 10_000]);
     through(bounded(1), Some(Box::new(1)));
 }
+
+/// The largest number is a bound as others are.
+#[test]
+fn a_bound_may_be_as_large_as_there_are() {
+    let (sender, receiver) = bounded(usize::MAX);
+    assert_eq!(sender.capacity(), Some(usize::MAX - 1));
+    sender.send(1).unwrap();
+    assert_eq!(receiver.recv(), Ok(1));
+}

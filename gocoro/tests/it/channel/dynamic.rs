@@ -1,13 +1,13 @@
 //! `Select`, whose operations are known only when the program runs.
 
-use std::panic;
-use std::time::Instant;
+use std::panic::{self, catch_unwind};
+use std::time::{Duration, Instant};
 
 use gocoro::channel::{Receiver, RecvError, Select, SendError, Sender, after, bounded, unbounded};
 use gocoro::{go, task};
 
 use super::{matrix, spawn};
-use crate::support::{NEVER, SOON, on_workers, settle, until};
+use crate::support::{self, NEVER, SOON, on_workers, settle, until};
 
 #[test]
 fn the_ready_one_is_chosen() {
@@ -336,5 +336,25 @@ fn a_set_goes_to_another_task() {
         assert_eq!(got, Ok(7));
         drop(quiet);
         assert_eq!(set.select().recv(&none), Err(RecvError));
+    });
+}
+
+/// It panics where it would wait for ever, also if that is said by a duration.
+#[test]
+fn a_choice_among_nothing_never_hangs() {
+    support::bounded(|| {
+        let endless: [fn(); 4] = [
+            || drop(Select::new().select()),
+            || _ = Select::new().ready(),
+            || drop(Select::new().select_timeout(Duration::MAX)),
+            || _ = Select::new().ready_timeout(Duration::MAX),
+        ];
+        for choose in endless {
+            let payload = catch_unwind(choose).unwrap_err();
+            let text = payload.downcast_ref::<&str>();
+            assert_eq!(text, Some(&"no operations have been added to `Select`"));
+        }
+        let mut set = Select::new();
+        assert!(set.select_timeout(SOON).is_err() && set.ready_timeout(SOON).is_err());
     });
 }

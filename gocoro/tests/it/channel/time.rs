@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use gocoro::channel::{RecvTimeoutError, TryRecvError, after, at, never, tick};
-use gocoro::go;
+use gocoro::channel::{RecvTimeoutError, Select, TryRecvError, after, at, never, tick};
+use gocoro::{go, select};
 
 use super::{matrix, spawn};
-use crate::support::{NEVER, SOON, on_workers, until};
+use crate::support::{NEVER, SOON, on_workers, settle, until};
 
 #[test]
 fn after_gives_its_instant_once() {
@@ -116,6 +116,32 @@ fn a_wait_for_time_can_be_cancelled() {
             gocoro::task::yield_now();
             waiting.cancel();
             assert!(waiting.join().unwrap_err().is_cancelled());
+        }
+    });
+}
+
+/// A message of time's that is taken and given back is told to those who began to wait meanwhile.
+#[test]
+fn an_instant_that_is_given_back_goes_to_those_who_wait() {
+    matrix(|peer| {
+        for way in 0..3 {
+            let timer = at(Instant::now());
+            let mut set = Select::new();
+            set.recv(&timer);
+            let chosen = set.select();
+            let theirs = timer.clone();
+            let waiting = spawn(peer, move || {
+                let mut set = Select::new();
+                set.recv(&theirs);
+                match way {
+                    0 => theirs.recv().is_ok(),
+                    1 => select!(recv(theirs) -> instant => instant.is_ok()),
+                    _ => set.ready() == 0 && theirs.try_recv().is_ok(),
+                }
+            });
+            settle();
+            drop(chosen);
+            assert!(waiting.wait());
         }
     });
 }

@@ -1,14 +1,17 @@
 //! What the types and errors promise to the compiler, and what they say.
 
 use std::error::Error;
+use std::fmt::{self, Debug, Write as _};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use gocoro::channel::{
     Iter, ReadyTimeoutError, Receiver, RecvError, RecvTimeoutError, Select, SelectTimeoutError,
     SendError, SendTimeoutError, Sender, TryReadyError, TryRecvError, TrySelectError, TrySendError,
-    broadcast, oneshot, watch,
+    after, bounded, broadcast, never, oneshot, unbounded, watch,
 };
 use gocoro::sync::mpsc;
+
+use crate::support::{self, SOON};
 
 #[test]
 fn sides_cross_threads_if_messages_do() {
@@ -76,4 +79,49 @@ fn a_set_of_operations_shows_its_size() {
     let mut select = Select::default();
     select.recv(&receiver);
     assert!(format!("{select:?}").contains("operations: 1"));
+}
+
+struct Writer<F>(F);
+
+impl<F: FnMut()> fmt::Write for Writer<F> {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        (self.0)();
+        Ok(())
+    }
+}
+
+/// Both sides are shown to writers that use them.
+fn show<S: Debug, R: Debug>(sides: &(S, R), meanwhile: impl Fn(&S, &R)) {
+    write!(Writer(|| meanwhile(&sides.0, &sides.1)), "{:?} {:?}", sides.0, sides.1).unwrap();
+}
+
+/// `Debug` runs the caller's writer outside of the channel's lock.
+#[test]
+fn a_writer_may_use_what_it_is_shown() {
+    support::bounded(|| {
+        show(&oneshot::<i32>(), |sender, receiver| {
+            assert!(!sender.is_closed() && receiver.try_recv().is_err());
+        });
+        show(&broadcast(1), |sender, receiver| {
+            sender.send(1).unwrap();
+            assert_eq!(receiver.try_recv(), Ok(1));
+        });
+        show(&watch(0), |sender, receiver| {
+            sender.send(1).unwrap();
+            assert_eq!(receiver.changed(), Ok(()));
+        });
+        for sides in [bounded(1), unbounded()] {
+            show(&sides, |sender, receiver| {
+                sender.send(1).unwrap();
+                assert_eq!(receiver.try_recv(), Ok(1));
+            });
+        }
+        show(&mpsc::channel(), |sender, receiver| {
+            sender.send(1).unwrap();
+            assert_eq!(receiver.try_recv(), Ok(1));
+        });
+        show(&(after(SOON), never::<i32>()), |timer, never| {
+            assert!(timer.len() <= 1 && never.is_empty());
+        });
+    });
 }

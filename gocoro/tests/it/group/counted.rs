@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use gocoro::task::{self, TaskGroup};
-use gocoro::time::sleep;
+use gocoro::task_local;
+use gocoro::time::{sleep, timeout};
 
 use crate::support::{
-    NEVER, in_both_colours, on_workers, scenario, this_program, until, with_workers,
+    NEVER, SOON, Slow, in_both_colours, on_workers, scenario, this_program, until, with_workers,
 };
 
 #[test]
@@ -183,4 +184,19 @@ fn a_group_whose_results_nobody_takes_does_not_grow() {
             assert!(after < before + (6 << 20) || cfg!(gocoro_asan), "{before} {after}");
         }
     }
+}
+
+task_local! {
+    static LOCAL: Slow = Slow;
+}
+
+/// What is left of a member that has spoken may take long: the wait for it can be cut short.
+#[test]
+fn a_wait_for_a_member_that_drops_its_locals_is_cut_short() {
+    on_workers(|_| {
+        let group = TaskGroup::new();
+        group.spawn(|| LOCAL.with(|_| ()));
+        assert!(timeout(SOON, || group.next()).is_err());
+        assert_eq!(group.len(), 1);
+    });
 }

@@ -1,5 +1,6 @@
 //! Groups that several tasks and threads have.
 
+use std::fmt::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
@@ -352,4 +353,35 @@ fn storm(seed: u64) {
         let left = Arc::into_inner(group).unwrap().join_all().len();
         assert_eq!(joined.load(SeqCst) + left, spawned.load(SeqCst));
     }
+}
+
+/// A writer that lets a member end.
+struct Gives<'a>(&'a Event);
+
+impl Write for Gives<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text == "ended" {
+            self.0.set();
+            for _ in 0..4 {
+                task::yield_now();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A member may end while the group is written about.
+#[test]
+fn a_group_is_not_locked_while_it_is_shown() {
+    bounded(|| {
+        Colour::Task.run(1, || {
+            let go = Arc::new(Event::new());
+            let group = TaskGroup::new();
+            let theirs = go.clone();
+            group.spawn(move || theirs.wait());
+            task::yield_now();
+            write!(Gives(&go), "{group:?}").unwrap();
+            assert!(group.next().unwrap().is_ok());
+        });
+    });
 }

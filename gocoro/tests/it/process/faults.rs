@@ -1,14 +1,13 @@
-//! Overflows, faults, aborts, forks.
+//! Overflows, faults, aborts.
 
-use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::hint;
+use std::time::Duration;
 
-use gocoro::go;
 use gocoro::runtime::LocalRuntime;
-use gocoro::task;
+use gocoro::{go, task};
 
 use super::{IntoCode, run, run_with, scenarios};
-use crate::support::{settle, until};
+use crate::support::settle;
 
 scenarios! {
     overflow_named,
@@ -24,9 +23,7 @@ scenarios! {
     bad_address_on_a_thread,
     double_panic,
     small_stack_panic,
-    fork_and_yield,
-    fork_and_spawn,
-    fork_and_exec,
+    overflow_below_a_nested_runtime,
 }
 
 /// No core files: these are meant.
@@ -310,100 +307,26 @@ fn a_panic_in_a_small_stack_is_told() {
     }
 }
 
-/// Forks, and tells the parent how the child ended.
-fn forked(in_child: impl FnOnce()) -> i32 {
-    // SAFETY: the child does what the scenarios are about.
-    match unsafe { libc::fork() } {
-        -1 => panic!("no fork"),
-        0 => {
-            in_child();
-            // SAFETY: ends the child without the parent's exit handlers.
-            unsafe { libc::_exit(77) }
-        }
-        child => {
-            let mut status = 0;
-            // SAFETY: a valid place for the status of an own child.
-            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-            status
-        }
+fn deeper(runtime: &mut LocalRuntime, depth: usize) -> usize {
+    let frame = hint::black_box([depth; 8]);
+    runtime.poll_once(Some(Duration::ZERO));
+    if depth == usize::MAX {
+        return 0;
     }
+    deeper(runtime, depth + 1).wrapping_add(hint::black_box(&frame)[7])
 }
 
-static PARENT: AtomicUsize = AtomicUsize::new(0);
-
-fn own_id() -> usize {
-    std::process::id() as usize
-}
-
-fn fork_and_yield() {
+fn overflow_below_a_nested_runtime() {
     no_core();
-    PARENT.store(own_id(), SeqCst);
-    let witness = go!({
-        loop {
-            if own_id() != PARENT.load(SeqCst) {
-                eprintln!("the witness runs in the child");
-            }
-            task::yield_now();
-        }
-    });
-    let forker = go!({
-        settle();
-        let status = forked(|| {
-            settle();
-            eprintln!("the child went on");
-        });
-        assert!(libc::WIFSIGNALED(status), "{status}");
-        assert_eq!(libc::WTERMSIG(status), libc::SIGABRT);
-    });
-    forker.wait();
-    witness.cancel();
-    let _: task::JoinHandle<()> = witness;
-}
-
-#[test]
-fn a_forked_child_that_goes_on_aborts() {
-    for workers in ["1", "2"] {
-        run_with("fork_and_yield", &[("GOCORO_WORKERS", workers)])
-            .code(0)
-            .says(1, &["forked child"])
-            .says(0, &["the witness", "went on", "panicked"]);
-    }
-}
-
-fn fork_and_spawn() {
-    no_core();
-    go!({}).wait();
-    for on_thread in [true, false] {
-        let forks = || {
-            let status = forked(|| drop(go!({})));
-            assert!(libc::WIFSIGNALED(status), "{status}");
-            assert_eq!(libc::WTERMSIG(status), libc::SIGABRT);
-        };
-        if on_thread { forks() } else { go!({ forks() }).wait() }
-    }
-}
-
-#[test]
-fn a_forked_child_that_spawns_aborts() {
-    run("fork_and_spawn").code(0).says(2, &["forked child"]).says(0, &["panicked"]);
-}
-
-fn fork_and_exec() {
-    go!({
-        let mut child =
-            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(b"through cat").unwrap();
-        let mut status = None;
-        until(|| {
-            status = child.try_wait().unwrap();
-            status.is_some()
-        });
-        assert!(status.unwrap().success());
+    go!(name = "outer", stack_size = 64 * 1024 => {
+        let mut runtime = LocalRuntime::new().unwrap();
+        deeper(&mut runtime, 0)
     })
     .wait();
 }
 
+/// The inner runtime's loop runs on the outer task's stack.
 #[test]
-fn a_child_that_execs_is_fine() {
-    run("fork_and_exec").code(0).printed("through cat").says(0, &["gocoro"]);
+fn an_overflow_below_a_runtime_inside_a_task_names_the_task() {
+    run("overflow_below_a_nested_runtime").signal(libc::SIGABRT).says(1, &["task 'outer'"]);
 }

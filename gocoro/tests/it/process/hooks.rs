@@ -1,4 +1,4 @@
-//! Panic hooks, and what a task's panic prints.
+//! Panic hooks and subscribers that get in the way, and what a task's panic prints.
 
 use std::panic;
 use std::sync::Mutex;
@@ -8,9 +8,13 @@ use gocoro::go;
 use gocoro::runtime::LocalRuntime;
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::{sleep, timeout};
+use tracing::span::{Attributes, Id};
+use tracing::subscriber::set_global_default;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
 
 use super::{IntoCode, run, run_with, scenarios};
-use crate::support::{NEVER, SOON, on_drop, settle};
+use crate::support::{NEVER, SOON, WORKERS, on_drop, settle, with_workers};
 
 scenarios! {
     waiting_hook,
@@ -23,6 +27,7 @@ scenarios! {
     first_runtime_in_a_destructor,
     first_runtime_in_a_hook,
     first_spawn_in_a_hook,
+    spans_that_cannot_be_made,
 }
 
 /// A hook that sends on a channel and sleeps, while other tasks of the worker panic, and are
@@ -233,4 +238,28 @@ fn first_spawn_in_a_hook() {
 #[test]
 fn workers_are_not_started_for_a_hook_that_they_would_wait_for() {
     refuses_and_goes_on("first_spawn_in_a_hook", 6);
+}
+
+/// A subscriber that panics when it is told of a new span.
+struct Failing;
+
+impl<S: tracing::Subscriber> Layer<S> for Failing {
+    fn on_new_span(&self, _: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+        panic!("at a new span");
+    }
+}
+
+fn spans_that_cannot_be_made() {
+    set_global_default(Registry::default().with(Failing)).unwrap();
+    for workers in WORKERS {
+        let runtime = with_workers(workers);
+        assert_eq!(runtime.run(|| go!({ 42 }).wait()), 42);
+    }
+    assert_eq!(LocalRuntime::new().unwrap().run(|| go!(local => { 42 }).wait()), 42);
+}
+
+#[test]
+fn a_subscriber_that_panics_at_the_start_of_a_span_aborts_nothing() {
+    let seen = run("spans_that_cannot_be_made");
+    assert!(seen.code(0).err.contains("at a new span"), "{seen}");
 }

@@ -6,9 +6,11 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::time::Duration;
 
-use gocoro::net::TcpStream;
-use gocoro::runtime::Runtime;
+use gocoro::net::{TcpListener, TcpStream};
+use gocoro::runtime::{LocalRuntime, Runtime};
+use gocoro::time::timeout;
 
 use super::{IntoCode, run, scenarios};
 use crate::support::{pair, with_workers};
@@ -16,6 +18,7 @@ use crate::support::{pair, with_workers};
 scenarios! {
     registered_once_per_worker,
     gone_when_it_is_closed,
+    short_lived_runtimes,
 }
 
 /// What a poll knows a descriptor by: it is another one after it was taken out and put in again.
@@ -145,4 +148,28 @@ fn gone_when_it_is_closed() {
 #[test]
 fn a_descriptor_that_is_closed_is_in_no_poll() {
     run("gone_when_it_is_closed").code(0).says(0, &["panicked"]);
+}
+
+fn polls() -> usize {
+    let entries = fs::read_dir("/proc/self/fd").unwrap();
+    let is_poll = |path| {
+        fs::read_link(path).is_ok_and(|target| target.as_os_str() == "anon_inode:[eventpoll]")
+    };
+    entries.filter(|entry| is_poll(entry.as_ref().unwrap().path())).count()
+}
+
+fn short_lived_runtimes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let before = polls();
+    for _ in 0..50 {
+        let mut runtime = LocalRuntime::new().unwrap();
+        runtime.run(|| assert!(timeout(Duration::ZERO, || listener.accept()).is_err()));
+    }
+    assert_eq!(polls(), before);
+}
+
+/// A socket that was used in a runtime keeps nothing of its poll.
+#[test]
+fn polls_are_closed_though_a_socket_lives_on() {
+    run("short_lived_runtimes").code(0);
 }

@@ -258,3 +258,15 @@ fn debug_tells_how_much_it_holds() {
     let text = format!("{runtime:?}");
     assert!(text.contains("live: 1"), "{text}");
 }
+
+/// A timer that is far off is no reason for `poll_once` to say that something happened.
+#[test]
+fn a_poll_with_a_timer_far_off_ends() {
+    let mut runtime = LocalRuntime::new().unwrap();
+    drop(runtime.spawn(|| sleep(NEVER)));
+    let mut polls = 0;
+    while runtime.poll_once(Some(Duration::from_micros(10))) {
+        polls += 1;
+        assert!(polls < 1_000);
+    }
+}

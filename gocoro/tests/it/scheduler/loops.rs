@@ -1,13 +1,13 @@
 //! Whatever is called in a loop, the only worker's other tasks run.
 
 use std::cell::Cell;
-use std::io::{Read, Write};
+use std::io::{Read, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
-use gocoro::channel::{self, Select};
+use gocoro::channel::{self, Select, never};
 use gocoro::go;
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::sync::{
@@ -16,7 +16,7 @@ use gocoro::sync::{
 use gocoro::task::{self, JoinHandle, TaskGroup};
 use gocoro::time::{io_deadline, sleep, timeout, timeout_at};
 
-use crate::support::{HANG, NEVER, bounded, on_drop, with_workers};
+use crate::support::{Colour, HANG, NEVER, bounded, on_drop, on_workers, until, with_workers};
 
 const ZERO: Duration = Duration::ZERO;
 
@@ -358,4 +358,60 @@ fn questions_of_a_thread() {
     for _ in 0..10_000 {
         assert!(cell.get().is_none() && !task::is_cancelled());
     }
+}
+
+#[test]
+fn a_park_with_its_token_there_uses_up_the_budget() {
+    with_workers(1).run(|| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let other = go!(clone(stop) => stop.store(true, SeqCst));
+        while !stop.load(SeqCst) {
+            task::current().unpark();
+            task::park();
+        }
+        other.wait();
+    });
+}
+
+#[test]
+fn who_looks_for_nothing_lets_others_run() {
+    Colour::Task.run(1, || {
+        let (never, other) = (never::<i32>(), go!({}));
+        while !other.is_finished() {
+            assert!(never.try_recv().is_err());
+        }
+    });
+}
+
+/// How often a task may go on without others getting a turn, and then some.
+const MANY: usize = 1_000;
+
+fn ended() -> Vec<JoinHandle<()>> {
+    let tasks: Vec<_> = (0..MANY).map(|_| go!({})).collect();
+    until(|| tasks.iter().all(JoinHandle::is_finished));
+    tasks
+}
+
+#[test]
+fn joins_of_ended_tasks_use_up_the_budget() {
+    Colour::Task.run(1, || {
+        let tasks = ended();
+        let stop = Arc::new(AtomicBool::new(false));
+        let other = go!(clone(stop) => stop.store(true, SeqCst));
+        let joined = tasks.into_iter().take_while(|_| !stop.load(SeqCst)).map(JoinHandle::wait);
+        assert!(joined.count() < MANY);
+        other.wait();
+    });
+}
+
+#[test]
+fn joins_of_ended_tasks_are_cancel_points() {
+    on_workers(|_| {
+        let task = go!({
+            let tasks = ended();
+            task::current().cancel();
+            tasks.into_iter().for_each(JoinHandle::wait);
+        });
+        assert!(task.join().unwrap_err().is_cancelled());
+    });
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use gocoro::time::sleep;
+use gocoro::time::{sleep, timeout};
 use gocoro::{go, task};
 
 use super::{Alive, panic_of};
-use crate::support::{NEVER, SOON, in_both_colours, on_drop, on_workers, until};
+use crate::support::{NEVER, SOON, Slow, in_both_colours, on_drop, on_workers, until};
 
 #[test]
 fn a_childs_panic_is_its_joiners() {
@@ -168,5 +168,18 @@ fn a_panic_in_a_value_nobody_takes_is_a_childs_panic() {
         let text =
             panic_of(|| task::scope(|s| drop(s.spawn(|| on_drop(|| panic!("in the value"))))));
         assert_eq!(text, "in the value");
+    });
+}
+
+/// A cancel that ends the wait of an abandoned value's destructor is not the child's panic.
+#[test]
+fn a_cancel_in_an_abandoned_values_destructor_is_no_panic() {
+    on_workers(|_| {
+        let cut = timeout(SOON, || {
+            task::scope(|s| {
+                drop(s.spawn(|| Slow));
+            });
+        });
+        assert!(cut.is_err());
     });
 }

@@ -1,6 +1,6 @@
 //! Which arm is chosen, and that it is one.
 
-use gocoro::channel::{bounded, unbounded};
+use gocoro::channel::{self, bounded, unbounded};
 use gocoro::{go, select, select_biased, task};
 
 use crate::channel::{matrix, spawn};
@@ -174,5 +174,23 @@ fn a_chain_of_choices() {
         drop(stop);
         assert_eq!(primes[..5], [2, 3, 5, 7, 11]);
         assert_eq!(primes[19], 71);
+    });
+}
+
+/// A choice that begins to wait while a message comes takes that one first.
+#[test]
+fn a_choice_receives_in_the_order_of_sending() {
+    on_workers(|_| {
+        let (sender, receiver) = channel::bounded(1);
+        let other = channel::never::<()>();
+        let sending = go!({ (0..500).for_each(|n| sender.send(n).unwrap()) });
+        for expected in 0..500 {
+            let got = select! {
+                recv(receiver) -> got => got,
+                recv(other) -> _ => unreachable!("it never comes"),
+            };
+            assert_eq!(got, Ok(expected));
+        }
+        sending.wait();
     });
 }

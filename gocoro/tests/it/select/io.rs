@@ -1,6 +1,6 @@
 //! Sockets beside channels.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use gocoro::task::{self, Cancelled};
 use gocoro::{go, select, select_biased, time};
 
 use crate::channel::{matrix, spawn};
-use crate::support::{NEVER, SOON, on_drop, on_workers, pair, settle, until};
+use crate::support::{Colour, NEVER, SOON, on_drop, on_workers, pair, settle, until};
 
 #[test]
 fn a_stream_becomes_readable() {
@@ -253,5 +253,38 @@ fn default_is_not_chosen_while_a_used_up_stream_has_more() {
             }
             assert_eq!((&near).read(&mut [0; 8]).unwrap(), 1);
         }
+    });
+}
+
+/// While another arm waits for a promised message, the worker may take the stream's edge from the poll and find
+/// nobody; the arm that is linked then sees the stream ready all the same.
+#[test]
+fn a_stream_that_becomes_readable_while_a_message_is_promised_is_seen() {
+    Colour::Task.run(1, || {
+        let (near, far) = pair();
+        // From here on the worker's poll knows the stream.
+        select! {
+            readable(near) => unreachable!("nothing was written"),
+            default(SOON) => {}
+        }
+        let (sender, receiver) = bounded::<()>(0);
+        let keeps = false;
+        let promising = go!(clone(sender) => {
+            select! {
+                send(sender, {
+                    (&far).write_all(b"x").unwrap();
+                    settle();
+                    if !keeps {
+                        return far;
+                    }
+                }) -> _ => far,
+            }
+        });
+        settle();
+        select_biased! {
+            readable(near) -> ready => ready.unwrap(),
+            recv(receiver) -> _ => unreachable!("the promise is not kept"),
+        }
+        drop(promising.wait());
     });
 }

@@ -1,6 +1,7 @@
 //! Cancels of waits: nothing is lost, nothing stays locked.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use gocoro::go;
 use gocoro::sync::{
@@ -10,7 +11,7 @@ use gocoro::task::{self, JoinHandle};
 use gocoro::time::timeout;
 
 use super::on_one_worker;
-use crate::support::{SOON, assert_cancelled, on_drop, on_workers, settle, until};
+use crate::support::{Colour, HANG, SOON, assert_cancelled, on_drop, on_workers, settle, until};
 
 type Wait = Box<dyn FnOnce() + Send>;
 
@@ -198,4 +199,42 @@ fn locks_wait_also_in_a_destructor_of_a_cancelled_task() {
         assert_cancelled(task);
         assert_eq!(*mutex.lock().unwrap(), 1);
     });
+}
+
+/// One that is unwound by a cancel has not come: the others wait for another one.
+#[test]
+fn whoever_leaves_a_barrier_is_not_counted() {
+    const ROUNDS: usize = 4_000;
+    Colour::Task.run(2, || {
+        for round in 0..ROUNDS {
+            let barrier = Arc::new(Barrier::new(2));
+            let begun = Arc::new(AtomicBool::new(false));
+            let leaver = go!(clone(barrier, begun) => {
+                begun.store(true, SeqCst);
+                if catch_unwind(AssertUnwindSafe(|| barrier.wait())).is_err() {
+                    // It comes again, for the other one.
+                    task::shield(|| barrier.wait());
+                }
+            });
+            // Not to be on its worker.
+            while !begun.load(SeqCst) {
+                std::thread::yield_now();
+            }
+            pause(round % 8);
+            leaver.cancel();
+            pause(round % 61);
+            barrier.wait();
+            if leaver.join_timeout(HANG / 3).is_err() {
+                // Not to hang in its turn.
+                barrier.wait();
+                panic!("the other one went through without it, in round {round}");
+            }
+        }
+    });
+}
+
+fn pause(times: usize) {
+    for _ in 0..50 * times {
+        std::hint::spin_loop();
+    }
 }

@@ -1,6 +1,6 @@
 //! `OnceLock` and `LazyLock`.
 
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use gocoro::sync::{Arc, LazyLock, OnceLock};
@@ -238,4 +238,16 @@ fn prints_as_std_does() {
     assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
     assert_eq!(*ours, *theirs);
     assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+}
+
+/// And not of which parts it is made.
+#[test]
+fn a_poisoned_lazy_lock_says_what_it_is() {
+    let lazy = LazyLock::<(), _>::new(|| panic!("expected"));
+    let message = |_| {
+        let payload = catch_unwind(AssertUnwindSafe(|| LazyLock::force(&lazy))).unwrap_err();
+        payload.downcast::<String>().map_or_else(|_| String::new(), |text| *text)
+    };
+    let messages = [1, 2].map(message);
+    assert_eq!(messages[1], "LazyLock instance has previously been poisoned");
 }

@@ -1,6 +1,8 @@
 //! What a panic leaves behind, and what a cancel does not; also where another task of the worker
 //! waits in the middle of its own unwinding.
 
+mod mixed;
+
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::TryLockError;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};

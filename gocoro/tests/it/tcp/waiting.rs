@@ -1,12 +1,12 @@
 //! Waits: who is woken, and by what.
 
-use std::io::{self, ErrorKind, prelude::*};
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::sync::{Arc, mpsc};
 
 use gocoro::net::{Shutdown, TcpListener, TcpStream};
 
 use super::{Colour, both, kind, matrix, pair};
+use crate::support::{SOON, on_workers, settle, until};
 
 /// How many wait for the same thing.
 const WAITERS: usize = 16;
@@ -198,5 +198,52 @@ fn a_wait_without_a_transfer() {
         waiter.wait()?;
         listener.try_accept()?;
         Ok(())
+    });
+}
+
+/// More than a system call takes.
+const BUFFERS: usize = 1500;
+
+type Read1 = fn(&TcpStream, &mut [IoSliceMut<'_>]) -> std::io::Result<usize>;
+
+type Write1 = fn(&TcpStream, &[IoSlice<'_>]) -> std::io::Result<usize>;
+
+/// A transfer of all that one call takes is not short, though it was given more buffers: the next operation is
+/// tried before it waits for an event.
+#[test]
+fn a_vectored_transfer_of_more_buffers_than_a_call_takes_is_not_short() {
+    /// Made known to the worker's poll, whose first events are over.
+    fn register(mut stream: &TcpStream) {
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        assert!(stream.read(&mut [0]).is_err());
+        stream.set_read_timeout(None).unwrap();
+        settle();
+    }
+    fn transfer(read: Read1, write: Write1) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        register(&client);
+        register(&peer);
+        let bytes: Vec<_> = (0..BUFFERS).map(|n| n as u8).collect();
+        let slices: Vec<_> = bytes.chunks(1).map(IoSlice::new).collect();
+        let written = write(&client, &slices).unwrap();
+        assert!(0 < written && written < BUFFERS, "{written}");
+        client.write_all(&bytes[written..]).unwrap();
+        until(|| peer.peek(&mut [0; BUFFERS]).unwrap() == BUFFERS);
+        settle();
+        let mut seen = vec![0; BUFFERS];
+        let mut slices: Vec<_> = seen.chunks_mut(1).map(IoSliceMut::new).collect();
+        let count = read(&peer, &mut slices).unwrap();
+        assert!(0 < count && count < BUFFERS, "{count}");
+        peer.read_exact(&mut seen[count..]).unwrap();
+        assert_eq!(seen, bytes);
+    }
+    on_workers(|_| {
+        transfer(
+            |mut stream, bufs| stream.read_vectored(bufs),
+            |mut stream, bufs| stream.write_vectored(bufs),
+        );
+        transfer(TcpStream::try_read_vectored, TcpStream::try_write_vectored);
     });
 }

@@ -7,11 +7,11 @@ use std::thread;
 
 use gocoro::go;
 use gocoro::sync::{Barrier, Condvar, Event, LazyLock, Mutex, Once};
-use gocoro::task::{self, JoinHandle, TaskGroup};
+use gocoro::task::{self, JoinError, JoinHandle, TaskGroup};
 use gocoro::time::{sleep, timeout};
 
 use super::Unwinder;
-use crate::support::{NEVER, SOON, assert_cancelled, on_drop, on_workers, settle, until};
+use crate::support::{Colour, NEVER, SOON, assert_cancelled, on_drop, on_workers, settle, until};
 
 /// Runs `check` beside no, one, and many tasks that wait in the middle of their unwinding; those
 /// end oldest first, newest first, or from the middle.
@@ -199,5 +199,49 @@ fn a_task_that_unwinds_is_told_so() {
             assert!(task.join().unwrap_err().is_panic());
         }
         assert_eq!(seen.load(SeqCst), 10);
+    });
+}
+
+/// A scope or race that is cut short while its children end unwinds after them, though another task of the
+/// worker waits in a destructor then.
+#[test]
+fn a_scope_that_was_cut_short_says_so_beside_a_task_that_unwinds() {
+    fn beside<T: Send + 'static>(
+        body: impl FnOnce(&Event) -> T + Send + 'static,
+        interrupt: impl FnOnce(&JoinHandle<T>),
+    ) -> Result<T, JoinError> {
+        let (hold, gate) = (Arc::new(Event::new()), Arc::new(Event::new()));
+        let task = go!(clone(hold) => { body(&hold) });
+        let unwinding = go!(clone(gate) => {
+            let _guard = on_drop(|| gate.wait());
+            sleep(NEVER);
+        });
+        settle();
+        interrupt(&task);
+        settle();
+        // Now the children wait in their destructors.
+        unwinding.cancel();
+        settle();
+        hold.set();
+        let ended = task.join();
+        gate.set();
+        assert!(unwinding.join().unwrap_err().is_cancelled());
+        ended
+    }
+    let slow_to_end = |hold: &Event| {
+        let _guard = on_drop(|| hold.wait());
+        sleep(NEVER);
+    };
+    Colour::Task.run(1, move || {
+        let race = move |hold: &Event| task::race((|| slow_to_end(hold), || sleep(NEVER)));
+        assert!(beside(race, JoinHandle::cancel).unwrap_err().is_cancelled());
+        let scope = move |hold: &Event| {
+            task::scope(|s| {
+                s.spawn(|| slow_to_end(hold));
+            });
+        };
+        assert!(beside(scope, JoinHandle::cancel).unwrap_err().is_cancelled());
+        let bounded = move |hold: &Event| timeout(SOON, || scope(hold));
+        assert!(beside(bounded, |_| sleep(2 * SOON)).unwrap().is_err());
     });
 }

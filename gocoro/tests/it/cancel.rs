@@ -1,22 +1,24 @@
 //! Cancellation: where it unwinds, what runs meanwhile, what it leaves alone.
 
+mod join;
 mod net;
 mod select;
 mod unstarted;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gocoro::net::TcpListener;
-use gocoro::task::{self, JoinHandle};
+use gocoro::sync::{Deferred, promise};
+use gocoro::task::{self, JoinHandle, Task};
 use gocoro::time::sleep;
 use gocoro::{go, go_test};
 
 use crate::support::{
-    NEVER, SOON, assert_cancelled, on_drop, on_workers, settle, until, with_workers,
+    Colour, NEVER, SOON, assert_cancelled, on_drop, on_workers, settle, until, with_workers,
 };
 
 #[test]
@@ -291,5 +293,74 @@ fn ten_thousand_at_once() {
         tasks.iter().for_each(JoinHandle::cancel);
         tasks.into_iter().for_each(assert_cancelled);
         assert_eq!(drops.load(SeqCst), begun.load(SeqCst));
+    });
+}
+
+#[test]
+fn the_first_to_come_so_far_cancels_all() {
+    Colour::Task.run(1, || {
+        for futures in 0..10 {
+            for tasks in 1..10 {
+                for cancel_on in 0..=futures {
+                    cancels_all(futures, tasks, cancel_on);
+                }
+            }
+        }
+    });
+}
+
+/// So many tasks await so many futures in order.
+fn cancels_all(futures: usize, tasks: usize, cancel_on: usize) {
+    let (promises, deferred): (Vec<_>, Vec<Deferred<usize>>) =
+        (0..futures).map(|_| promise()).unzip();
+    let all: Arc<Mutex<Vec<Task>>> = Arc::default();
+    let handles: Vec<_> = (0..tasks)
+        .map(|_| {
+            go!(clone(all, deferred) => {
+                let mut count = 0;
+                for (at, future) in deferred.iter().enumerate() {
+                    assert_eq!(future.wait(), Ok(&at));
+                    count += 1;
+                    if at == cancel_on {
+                        all.lock().unwrap().iter().for_each(Task::cancel);
+                        break;
+                    }
+                }
+                count
+            })
+        })
+        .collect();
+    all.lock().unwrap().extend(handles.iter().map(|handle| handle.task().clone()));
+    settle();
+    for (at, promise) in promises.into_iter().enumerate() {
+        promise.set(at);
+    }
+    let counts: Vec<_> = handles.into_iter().map(JoinHandle::join).collect();
+    let expected = futures.min(cancel_on + 1);
+    let ended_well = counts.iter().filter(|count| count.is_ok()).count();
+    assert!(ended_well > 0 && (cancel_on < futures || ended_well == tasks));
+    for count in counts {
+        match count {
+            Ok(count) => assert_eq!(count, expected),
+            Err(error) => assert!(error.is_cancelled(), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_cancel_ends_a_sequence_in_its_middle() {
+    on_workers(|_| {
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let task = go!(clone(done) => {
+            for n in 0..10 {
+                if n == 5 {
+                    task::current().cancel();
+                }
+                task::yield_now();
+                done.lock().unwrap().push(n);
+            }
+        });
+        assert!(task.join().unwrap_err().is_cancelled());
+        assert_eq!(*done.lock().unwrap(), [0, 1, 2, 3, 4]);
     });
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gocoro::go;
 use gocoro::sync::Event;
-use gocoro::task::{self, JoinHandle, race, wait_all, wait_any};
+use gocoro::task::{self, JoinHandle, TaskGroup, race, wait_all, wait_any};
 use gocoro::time::{sleep, timeout};
 
 use crate::support::{
@@ -261,5 +261,34 @@ fn late_values_of_a_race_may_wait_in_their_destructors() {
         let others = dropped.load(SeqCst);
         drop(won);
         assert_eq!(dropped.load(SeqCst), others + 1);
+    });
+}
+
+#[test]
+fn waiting_for_none_ends_at_once() {
+    on_workers(|_| {
+        assert!(wait_all(Vec::<JoinHandle<()>>::new()).is_empty());
+        assert!(wait_any(Vec::<JoinHandle<()>>::new()).is_none());
+        assert!(TaskGroup::<()>::new().next().is_none());
+        assert!(TaskGroup::<()>::new().try_join_all().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn an_error_among_several_results_is_one_of_them() {
+    on_workers(|_| {
+        let mut results = wait_all([
+            go!({ Ok(25.5) }),
+            go!({ Err("oops") }),
+            go!({
+                sleep(SOON);
+                Ok(1.5)
+            }),
+        ])
+        .into_iter()
+        .map(Result::unwrap);
+        assert_eq!(results.next(), Some(Ok(25.5)));
+        assert_eq!(results.next(), Some(Err("oops")));
+        assert_eq!(results.next(), Some(Ok(1.5)));
     });
 }

@@ -3,6 +3,7 @@
 mod arm;
 mod builder;
 mod counted;
+mod first_ok;
 mod shared;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -431,34 +432,6 @@ fn next_loses_nothing_when_it_is_cut_short() {
         }
         first.unpark();
         assert_eq!(group.next().unwrap().unwrap(), 1);
-    });
-}
-
-#[test]
-fn first_ok_raises_a_panic_and_names_what_was_cancelled() {
-    in_both_colours(|| {
-        let caught = panic::catch_unwind(|| {
-            let group = TaskGroup::<Result<(), ()>>::new();
-            group.spawn(|| {
-                sleep(NEVER);
-                Ok(())
-            });
-            group.spawn(|| panic!("expected"));
-            group.first_ok()
-        });
-        assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"expected"));
-
-        let caught = panic::catch_unwind(|| {
-            let group = TaskGroup::<Result<(), ()>>::new();
-            group.spawn(|| {
-                sleep(NEVER);
-                Ok(())
-            });
-            group.cancel_all();
-            group.first_ok()
-        });
-        let text = *caught.unwrap_err().downcast::<String>().unwrap();
-        assert!(text.contains("was cancelled"), "{text}");
     });
 }
 

@@ -1,5 +1,7 @@
 //! Join handles: results, errors, timeouts, detaching.
 
+mod limits;
+
 use std::cell::RefCell;
 use std::error::Error;
 use std::io;
@@ -242,52 +244,6 @@ fn a_task_that_joins_itself_panics() {
         // Its handle is gone: this sees the end of the channel instead.
         until(|| sender.send(go!({})).is_err());
         assert_eq!(watch.name(), Some("ouroboros"));
-    });
-}
-
-#[test]
-fn a_cancelled_joiner_leaves_the_task_alone() {
-    on_workers(|_| {
-        let release = Arc::new(AtomicBool::new(false));
-        let (sender, receiver) = mpsc::channel();
-        let joined = go!(clone(release) => {
-            until(|| release.load(SeqCst));
-            sender.send("went on").unwrap();
-        });
-        let joiner = go!({ joined.join() });
-        settle();
-        joiner.cancel();
-        assert!(joiner.join().unwrap_err().is_cancelled());
-        release.store(true, SeqCst);
-        let mut said = None;
-        until(|| {
-            said = receiver.try_recv().ok();
-            said.is_some()
-        });
-        assert_eq!(said, Some("went on"));
-    });
-}
-
-#[test]
-fn joiners_are_cancelled_while_their_tasks_end() {
-    on_workers(|_| {
-        for round in 0..1_000 {
-            let task = go!({
-                if round % 2 == 0 {
-                    task::yield_now();
-                }
-                round
-            });
-            let joiner = go!({ task.join().unwrap() });
-            if round % 3 == 0 {
-                task::yield_now();
-            }
-            joiner.cancel();
-            match joiner.join() {
-                Ok(value) => assert_eq!(value, round),
-                Err(error) => assert!(error.is_cancelled(), "{error}"),
-            }
-        }
     });
 }
 

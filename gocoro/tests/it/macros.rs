@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use gocoro::task::JoinHandle;
 use gocoro::{colorless, go, go_test};
 
+use crate::support::on_workers;
+
 fn add(a: u32, b: u32) -> u32 {
     a + b
 }
@@ -48,7 +50,6 @@ impl Conn {
 }
 
 // The call form.
-
 #[test]
 fn arguments_are_evaluated_by_the_spawner() {
     let mut seen = 0;
@@ -170,7 +171,6 @@ fn arguments_coerce_as_in_a_plain_call() {
 }
 
 // Bodies that run wholly in the task.
-
 #[test]
 #[allow(unused_assignments, unused_variables)]
 fn a_block_runs_wholly_in_the_task() {
@@ -260,7 +260,6 @@ fn a_future_inside_is_only_a_value() {
 }
 
 // The header.
-
 #[test]
 fn clones_go_into_the_task() {
     struct Server {
@@ -356,7 +355,6 @@ fn local_tasks_need_not_be_send() {
 }
 
 // Inside other macros.
-
 macro_rules! spawn_all {
     ($($body:expr),*) => { [$(go!($body)),*] };
 }
@@ -406,7 +404,6 @@ fn the_expansions_names_are_out_of_reach() {
 }
 
 // Where things are.
-
 #[test]
 fn the_spawn_site_is_the_users_line() {
     let (task, line) = (go!(add(1, 2)), line!());
@@ -431,7 +428,6 @@ fn lines_inside_a_body_are_the_users() {
 }
 
 // `colorless!`
-
 colorless! {
     fn literal_calls() -> u32 {
         let a = go!<add(1, 2)>;
@@ -535,7 +531,6 @@ fn colorless_wraps_statements_as_well() {
 }
 
 // `#[go_test]`
-
 #[go_test]
 fn a_test_is_a_task() {
     assert_eq!(go!(add(1, 2)).wait(), 3);
@@ -551,4 +546,18 @@ fn a_test_may_return_a_result() -> Result<(), Box<dyn std::error::Error>> {
 #[should_panic(expected = "as it should")]
 fn a_test_may_panic() {
     panic!("as it should");
+}
+
+#[test]
+fn each_spawn_evaluates_its_arguments_at_once() {
+    on_workers(|_| {
+        let mut next = 0;
+        let mut number = || {
+            next += 1;
+            next
+        };
+        let tasks: Vec<_> = (0..3).map(|_| go!(i32::pow(number(), 2))).collect();
+        assert_eq!(next, 3);
+        assert!(tasks.into_iter().map(JoinHandle::wait).eq([1, 4, 9]));
+    });
 }

@@ -14,7 +14,6 @@ mod process;
 mod runtime;
 mod scheduler;
 mod scope;
-mod seeds;
 mod select;
 mod shield;
 mod spawn;

@@ -244,3 +244,20 @@ fn a_panic_out_of_run_reaches_its_caller() {
         assert_eq!(inner.run(|| 6), 6);
     });
 }
+
+#[test]
+fn a_panic_is_the_waiters_and_nobody_elses() {
+    on_workers(|_| {
+        let bystander = go!({
+            (0..10).for_each(|_| task::yield_now());
+            1
+        });
+        let failing = go!({
+            task::yield_now();
+            panic!("expected")
+        });
+        let waiting = go!({ failing.join().unwrap_err().is_panic() });
+        assert!(waiting.wait());
+        assert_eq!(bystander.wait(), 1);
+    });
+}

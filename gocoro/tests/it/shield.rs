@@ -5,10 +5,11 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use gocoro::go;
+use gocoro::sync::promise;
 use gocoro::task::{self, TaskGroup};
 use gocoro::time::{sleep, timeout};
 
-use crate::support::{Colour, NEVER, SOON, on_drop, on_workers, until, with_workers};
+use crate::support::{Colour, NEVER, SOON, on_drop, on_workers, settle, until, with_workers};
 
 #[test]
 fn a_shield_holds_a_cancel_back_until_it_is_left() {
@@ -196,4 +197,20 @@ fn the_error_of_a_cancelled_task_says_what_cancelled_it() {
     drop(runtime);
     let end = text(handle.join().unwrap_err());
     assert!(end.contains("end of its runtime"), "{end}");
+}
+
+#[test]
+fn what_is_shielded_goes_on_when_who_waits_is_cancelled() {
+    Colour::Task.run(1, || {
+        let (promise, future) = promise();
+        let waiting = go!(clone(future) => { *future.wait().unwrap() });
+        let shielded = go!(clone(future) => { task::shield(|| *future.wait().unwrap()) });
+        settle();
+        waiting.cancel();
+        shielded.cancel();
+        assert!(waiting.join().unwrap_err().is_cancelled());
+        promise.set(7);
+        assert_eq!(shielded.join().unwrap(), 7, "it waited on, and then it returned");
+        assert_eq!(future.get(), Some(&7));
+    });
 }

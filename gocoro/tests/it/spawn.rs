@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use gocoro::channel::bounded;
 use gocoro::runtime::LocalRuntime;
-use gocoro::task::{self, Builder, TaskId};
+use gocoro::task::{self, Builder, TaskId, wait_all};
 use gocoro::{go, go_test};
 
 use crate::support::{Colour, NEVER, SOON, on_drop, on_workers, settle, with_workers};
@@ -369,5 +369,23 @@ fn a_tree_of_tasks_needs_stacks_by_its_depth() {
             };
             assert!(most <= enough, "{most} alive on {workers} workers, not {enough}");
         }
+    });
+}
+
+/// They do not rest, and so are not all alive at once: half a GiB is too much for a test, and `benches` has a million
+/// sleepers.
+#[test]
+fn a_hundred_thousand_tasks_run_to_their_ends() {
+    on_workers(|_| {
+        let counter = Arc::new(AtomicUsize::new(0));
+        let tasks = (0..100_000).map(|_| {
+            go!(clone(counter) => {
+                for _ in 0..10 {
+                    counter.fetch_add(1, SeqCst);
+                }
+            })
+        });
+        assert!(wait_all(tasks).iter().all(Result::is_ok));
+        assert_eq!(counter.load(SeqCst), 1_000_000);
     });
 }

@@ -1,6 +1,7 @@
 //! `gocoro::net`'s TCP: what std documents of its types, run in tasks and on plain threads.
 
 mod convert;
+mod lines;
 mod listener;
 mod names;
 mod options;
@@ -8,7 +9,8 @@ mod raw;
 mod stream;
 mod waiting;
 
-use std::{io, thread};
+use std::io;
+use std::thread;
 
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::task;

@@ -1,5 +1,7 @@
 //! Sleeping and intervals, in tasks and on plain threads. Bounding code by time is in `timeout`.
 
+mod turns;
+
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -207,4 +209,24 @@ fn intervals_tick_at_once_then_by_their_period() {
         assert!(timeout(SOON, || interval(NEVER).count()).is_err());
     });
     assert!(panic::catch_unwind(|| interval(Duration::ZERO)).is_err());
+}
+
+/// No function has to ask what it runs in.
+fn polyglot(rest: Duration) {
+    sleep(rest);
+}
+
+#[test]
+fn one_function_sleeps_outside_and_inside() {
+    const REST: Duration = Duration::from_secs(2);
+    let begun = Instant::now();
+    polyglot(SOON);
+    assert!(begun.elapsed() >= SOON, "it blocks a plain thread");
+    Colour::Task.run(1, || {
+        let begun = Instant::now();
+        let tasks: Vec<_> = (0..100).map(|_| go!(polyglot(REST))).collect();
+        tasks.into_iter().for_each(JoinHandle::wait);
+        // One after another they would take 200 s.
+        assert!((REST..50 * REST).contains(&begun.elapsed()));
+    });
 }

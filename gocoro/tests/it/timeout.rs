@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use gocoro::channel::never;
 use gocoro::net::{TcpListener, TcpStream};
-use gocoro::sync::Event;
+use gocoro::sync::{Event, promise};
 use gocoro::time::{Elapsed, io_deadline, sleep, sleep_until, timeout, timeout_at};
 use gocoro::{go, select, task};
 
@@ -530,5 +530,14 @@ fn a_thread_whose_time_is_up_while_a_wait_begins_does_not_wait() {
                 assert!(timeout(Duration::from_nanos(random.next() % nanos), wait).is_err());
             }
         }
+    });
+}
+
+#[test]
+fn a_deadline_wakes_who_is_parked() {
+    on_workers(|_| {
+        assert!(timeout(SOON, task::park).is_err());
+        let (_promise, future) = promise::<i32>();
+        assert!(timeout(SOON, || future.wait().is_ok()).is_err());
     });
 }

@@ -12,7 +12,7 @@ use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 
 use crate::support::{
-    NEVER, SOON, assert_cancelled, bounded, on_drop, on_workers, settle, with_workers,
+    Colour, NEVER, SOON, assert_cancelled, bounded, on_drop, on_workers, settle, with_workers,
 };
 
 #[test]
@@ -119,4 +119,22 @@ fn a_local_task_is_dropped_on_its_worker_whoever_cancels_it() {
         });
     });
     other.join().unwrap();
+}
+
+#[test]
+fn neither_a_cancelled_task_nor_the_child_of_a_cancelled_parent_begins() {
+    Colour::Task.run(1, || {
+        let ran = Arc::new(AtomicUsize::new(0));
+        let task = go!(clone(ran) => { ran.fetch_add(1, SeqCst) });
+        task.cancel();
+        assert!(task.join().unwrap_err().is_cancelled());
+        let parent = go!(clone(ran) => {
+            task::current().cancel();
+            task::scope(|s| {
+                s.spawn(|| ran.fetch_add(1, SeqCst));
+            });
+        });
+        assert!(parent.join().unwrap_err().is_cancelled());
+        assert_eq!(ran.load(SeqCst), 0);
+    });
 }

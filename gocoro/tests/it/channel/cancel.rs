@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use gocoro::channel::{bounded, unbounded};
+use gocoro::channel::{self, bounded, unbounded};
+use gocoro::go;
+use gocoro::task::{self};
 use gocoro::time::timeout;
-use gocoro::{go, task};
 
 use super::{Counted, live};
-use crate::support::{SOON, on_drop, on_workers, settle, until};
+use crate::support::{Colour, SOON, on_drop, on_workers, settle, until};
 
 #[test]
 fn a_cancelled_receiver_takes_nothing() {
@@ -126,5 +127,27 @@ fn destructors_of_a_cancelled_task_may_send_and_receive() {
         assert_eq!(asked.recv(), Ok("may I?"));
         answer.send("yes").unwrap();
         assert!(parting.join().unwrap_err().is_cancelled());
+    });
+}
+
+/// Those who gave up waiting for an item take none.
+#[test]
+fn a_queue_skips_those_who_gave_up() {
+    Colour::Task.run(1, || {
+        let (sender, receiver) = channel::unbounded();
+        let getters: Vec<_> = (0..3)
+            .map(|_| {
+                let getter = go!(clone(receiver) => { receiver.recv().unwrap() });
+                settle();
+                getter
+            })
+            .collect();
+        getters[0].cancel();
+        settle();
+        sender.send(1).unwrap();
+        sender.send(2).unwrap();
+        let mut got: Vec<_> = getters.into_iter().filter_map(|getter| getter.join().ok()).collect();
+        got.sort();
+        assert_eq!(got, [1, 2]);
     });
 }

@@ -6,10 +6,10 @@ use gocoro::channel::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError, bounded,
     unbounded,
 };
-use gocoro::task;
+use gocoro::{go, task};
 
 use super::{Counted, Peer, live, matrix, spawn};
-use crate::support::{NEVER, on_drop, until};
+use crate::support::{NEVER, on_drop, on_workers, settle, until};
 
 #[test]
 fn what_was_sent_is_received_then_the_end() {
@@ -49,7 +49,7 @@ fn only_the_last_of_a_side_closes_it() {
     assert_eq!((receiver.recv(), receiver.recv()), (Ok(2), Err(RecvError)));
 }
 
-/// Z-34: closing wakes all who wait, on either side.
+/// Closing wakes all who wait, on either side.
 #[test]
 fn the_end_wakes_every_receiver() {
     matrix(|peer| {
@@ -123,5 +123,39 @@ fn a_message_may_use_its_channel_when_it_is_dropped() {
         drop(receiver);
         drop((sender, note));
         assert_eq!(notes.iter().collect::<Vec<_>>(), [(0, false), (0, false)]);
+    });
+}
+
+#[test]
+fn what_is_left_is_received_after_the_end() {
+    on_workers(|_| {
+        let (sender, receiver) = bounded(3);
+        (0..3).for_each(|n| sender.send(n).unwrap());
+        drop(sender);
+        assert_eq!(receiver.iter().collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(receiver.recv(), Err(RecvError));
+        let (sender, receiver) = bounded(3);
+        drop(receiver);
+        assert_eq!(sender.send(1), Err(SendError(1)));
+    });
+}
+
+#[test]
+fn the_end_wakes_all_who_wait() {
+    on_workers(|_| {
+        let (sender, receiver) = bounded::<i32>(1);
+        let receiving: Vec<_> =
+            (0..4).map(|_| go!(clone(receiver) => { receiver.recv() })).collect();
+        settle();
+        drop(sender);
+        assert!(receiving.into_iter().all(|task| task.wait().is_err()));
+
+        let (sender, receiver) = bounded(1);
+        sender.send(0).unwrap();
+        let sending: Vec<_> = (1..5).map(|n| go!(clone(sender) => { sender.send(n) })).collect();
+        settle();
+        drop(receiver);
+        let back: Vec<_> = sending.into_iter().map(|task| task.wait().unwrap_err().0).collect();
+        assert_eq!(back, [1, 2, 3, 4]);
     });
 }

@@ -9,7 +9,7 @@ use gocoro::channel::{
 use gocoro::{go, task};
 
 use super::{matrix, spawn};
-use crate::support::{SOON, on_workers, settle};
+use crate::support::{Colour, SOON, on_workers, settle};
 
 #[test]
 fn messages_come_in_the_order_sent() {
@@ -209,4 +209,38 @@ fn a_bound_may_be_as_large_as_there_are() {
     assert_eq!(sender.capacity(), Some(usize::MAX - 1));
     sender.send(1).unwrap();
     assert_eq!(receiver.recv(), Ok(1));
+}
+
+/// A sender of six messages and its receiver on one worker: how many operations each run of one of them
+/// completes before the other's next.
+fn runs(capacity: usize) -> Vec<usize> {
+    Colour::Task.run(1, move || {
+        let (log, events) = unbounded();
+        let (sender, receiver) = bounded(capacity);
+        let sending = go!(clone(log) => {
+            for n in 0..6 {
+                sender.send(n).unwrap();
+                log.send('s').unwrap();
+            }
+        });
+        let receiving = go!({
+            let received = receiver.iter().inspect(|_| log.send('r').unwrap());
+            received.sum::<i32>()
+        });
+        assert_eq!(receiving.wait(), 15);
+        sending.wait();
+        let events: Vec<_> = events.iter().collect();
+        assert_eq!(events.len(), 12);
+        events.chunk_by(|one, next| one == next).map(<[char]>::len).collect()
+    })
+}
+
+/// A receiver that waits takes a message past the buffer, and one that receives brings the next sender's message into
+/// it: with room for one, up to three pass before a side has to wait. With room for all, no side waits.
+#[test]
+fn a_sender_waits_for_room_and_no_more() {
+    let narrow = runs(1);
+    assert!((4..=12).contains(&narrow.len()), "{narrow:?}");
+    assert!(narrow.iter().all(|&run| run <= 3), "{narrow:?}");
+    assert_eq!(runs(6), [6, 6]);
 }

@@ -1,8 +1,8 @@
 //! A worker looks around in time, and what was queued has its turn.
 
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gocoro::go;
@@ -10,7 +10,7 @@ use gocoro::net::{TcpListener, TcpStream};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::{sleep, sleep_until};
 
-use crate::support::{bounded, compute_past, until, with_workers};
+use crate::support::{Colour, bounded, compute_past, until, with_workers};
 
 /// More than a worker runs tasks without looking around.
 const LONG: Duration = Duration::from_micros(200);
@@ -286,5 +286,23 @@ fn a_yield_lets_all_run_that_were_queued() {
             tasks.iter().for_each(|task| task.task().unpark());
             tasks.into_iter().for_each(JoinHandle::wait);
         });
+    });
+}
+
+#[test]
+fn a_task_and_its_spawner_take_turns() {
+    Colour::Task.run(1, || {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let steps = |log: &Mutex<Vec<_>>, who: char| {
+            for n in 0..5 {
+                log.lock().unwrap().push((who, n));
+                task::yield_now();
+            }
+        };
+        let task = go!(clone(log) => { steps(&log, 't') });
+        steps(&log, 'm');
+        task.wait();
+        let expected: Vec<_> = (0..5).flat_map(|n| [('m', n), ('t', n)]).collect();
+        assert_eq!(*log.lock().unwrap(), expected);
     });
 }

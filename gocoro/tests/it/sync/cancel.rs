@@ -238,3 +238,18 @@ fn pause(times: usize) {
         std::hint::spin_loop();
     }
 }
+
+#[test]
+fn who_stops_waiting_leaves_what_others_wait_for() {
+    Colour::Task.run(1, || {
+        let (promise, future) = promise();
+        let waiting: Vec<_> =
+            (0..3).map(|_| go!(clone(future) => { *future.wait().unwrap() })).collect();
+        settle();
+        waiting[1].cancel();
+        settle();
+        promise.set(1);
+        let ended: Vec<_> = waiting.into_iter().map(|task| task.join().ok()).collect();
+        assert_eq!(ended, [Some(1), None, Some(1)]);
+    });
+}

@@ -3,11 +3,12 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::TryLockError;
 
+use gocoro::go;
 use gocoro::sync::{Arc, Mutex};
-use gocoro::{go, task};
+use gocoro::task::{self};
 
 use super::{Counted, Drops, both, matrix, on_one_worker, order_of_waits, spawn};
-use crate::support::{on_workers, settle, until};
+use crate::support::{Colour, on_workers, settle, until};
 
 #[test]
 fn one_at_a_time_also_across_waits() {
@@ -260,5 +261,27 @@ fn many_tasks_wait_for_one() {
         drop(guard);
         until(|| *mutex.lock().unwrap() == 2_000);
         tasks.into_iter().for_each(|task| task.wait());
+    });
+}
+
+#[test]
+fn an_unlock_hands_over_to_who_has_waited_longest() {
+    Colour::Task.run(1, || {
+        let lock = Arc::new(gocoro::sync::Mutex::new(Vec::new()));
+        let held = lock.lock().unwrap();
+        let waiting: Vec<_> = (0..4)
+            .map(|n| {
+                let task = go!(clone(lock) => { lock.lock().unwrap().push(n) });
+                settle();
+                task
+            })
+            .collect();
+        waiting[1].cancel();
+        settle();
+        drop(held);
+        for (n, task) in waiting.into_iter().enumerate() {
+            assert_eq!(task.join().is_err(), n == 1);
+        }
+        assert_eq!(*lock.lock().unwrap(), [0, 2, 3]);
     });
 }

@@ -1,12 +1,15 @@
 //! `promise`.
 
 use std::error::Error;
+use std::thread;
+use std::time::Instant;
 
 use gocoro::go;
 use gocoro::sync::{AbandonedPromise, Arc, promise};
+use gocoro::time::sleep;
 
 use super::{Counted, Drops, both, matrix, on_one_worker, spawn};
-use crate::support::{assert_cancelled, settle};
+use crate::support::{SOON, assert_cancelled, on_workers, settle, until};
 
 #[test]
 fn set_once_read_by_many_many_times() {
@@ -125,4 +128,42 @@ fn says_what_it_is() {
     assert_eq!(format!("{deferred:?}"), "Deferred(<abandoned>)");
     let error: Arc<dyn Error + Send + Sync> = Arc::new(AbandonedPromise);
     assert!(error.to_string().contains("dropped"));
+}
+
+#[test]
+fn a_result_is_not_there_then_it_is_and_stays() {
+    on_workers(|_| {
+        let (promise, future) = promise();
+        assert_eq!(future.get(), None);
+        promise.set(10);
+        assert_eq!((future.get(), future.wait()), (Some(&10), Ok(&10)));
+
+        let task = go!({ 10 });
+        until(|| task.is_finished());
+        task.cancel();
+        assert_eq!(task.join().unwrap(), 10);
+    });
+}
+
+#[test]
+fn a_value_and_an_error_are_both_kept() {
+    let (promise, future) = promise();
+    promise.set((42, Some("error")));
+    assert_eq!(future.get(), Some(&(42, Some("error"))));
+}
+
+#[test]
+fn a_thread_may_sleep_and_give_its_result_to_a_task() {
+    on_workers(|_| {
+        let (promise, future) = promise();
+        let begun = Instant::now();
+        let thread = thread::spawn(move || {
+            sleep(SOON);
+            promise.set(42);
+        });
+        assert_eq!(future.wait(), Ok(&42));
+        assert!(begun.elapsed() >= SOON);
+        until(|| thread.is_finished());
+        thread.join().unwrap();
+    });
 }

@@ -1,4 +1,4 @@
-//! NimGo: tasks and waits with limits.
+//! Waits for tasks, with limits that are kept and that are missed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -32,12 +32,12 @@ fn in_time(after: Duration) -> JoinHandle<i32> {
     })
 }
 
-/// In place of the seed's 300 ms where the limit is to be kept: a slow machine would miss those. Limits
-/// that are to be missed are the seed's, by tasks that end only when they are told.
+/// Where the limit is to be kept: a slow machine would miss a short one. Limits that are to be missed are short, and
+/// the tasks end only when they are told.
 const FAR: Duration = HANG;
 
 #[test]
-fn t_n3_a_wait_gives_the_value() {
+fn a_wait_gives_the_value() {
     with_runtimes(|runtime| {
         assert_eq!(runtime.spawn(|| 42).wait(), 42);
         assert_eq!(runtime.run(|| go!({ go!({ 42 }).wait() }).wait()), 42);
@@ -45,7 +45,7 @@ fn t_n3_a_wait_gives_the_value() {
 }
 
 #[test]
-fn t_n3_a_wait_of_100_ms_for_a_task_of_200() {
+fn a_wait_of_100_ms_gives_up_on_a_task_of_200() {
     for workers in WORKERS {
         // From outside, and from inside.
         let runtime = with_workers(workers);
@@ -70,7 +70,7 @@ fn t_n3_a_wait_of_100_ms_for_a_task_of_200() {
 }
 
 #[test]
-fn t_n3_a_nested_wait_goes_on_when_the_outer_gives_up() {
+fn a_nested_wait_goes_on_when_the_outer_gives_up() {
     on_workers(|_| {
         let (inner, told) = late(ms(200));
         let outer = go!({ inner.wait() });
@@ -81,7 +81,7 @@ fn t_n3_a_nested_wait_goes_on_when_the_outer_gives_up() {
 }
 
 #[test]
-fn t_n3_all_of_two_in_time_and_not() {
+fn all_of_two_come_in_time_or_not_at_all() {
     on_workers(|_| {
         let both = [in_time(ms(200)), in_time(ms(200))];
         let all = timeout(FAR, || wait_all(both)).unwrap();
@@ -95,7 +95,7 @@ fn t_n3_all_of_two_in_time_and_not() {
 }
 
 #[test]
-fn t_n3_any_of_two_in_time_and_not() {
+fn one_of_two_comes_in_time_or_neither_does() {
     on_workers(|_| {
         let ((one, first), (other, second)) = (late(ms(400)), late(ms(500)));
         assert!(timeout(ms(300), || wait_any(vec![one, other]).is_some()).is_err());
@@ -111,43 +111,8 @@ fn t_n3_any_of_two_in_time_and_not() {
     });
 }
 
-/// N-20: the seed evaluates arguments when the task runs.
 #[test]
-fn n_20_arguments_are_evaluated_by_the_spawner() {
-    on_workers(|_| {
-        let mut next = 0;
-        let mut number = || {
-            next += 1;
-            next
-        };
-        let tasks: Vec<_> = (0..3).map(|_| go!(i32::pow(number(), 2))).collect();
-        assert_eq!(next, 3);
-        assert!(tasks.into_iter().map(JoinHandle::wait).eq([1, 4, 9]));
-    });
-}
-
-/// N-21: in the seed, an error goes to whoever drives the loop, and those who wait are never resumed.
-#[test]
-fn n_21_a_panic_is_the_waiters() {
-    on_workers(|_| {
-        let bystander = go!({
-            (0..10).for_each(|_| task::yield_now());
-            1
-        });
-        let failing = go!({
-            task::yield_now();
-            panic!("expected")
-        });
-        let waiting = go!({ failing.join().unwrap_err().is_panic() });
-        assert!(waiting.wait());
-        assert_eq!(bystander.wait(), 1);
-    });
-}
-
-/// N-23, N-25, N-26: in the seed, a wait inside a task for one that has finished never ends, and
-/// waiting for any says no.
-#[test]
-fn n_23_waits_for_what_has_finished_end_at_once() {
+fn waits_for_what_has_finished_end_at_once() {
     on_workers(|_| {
         let finished = || {
             let task = go!({ 42 });
@@ -165,9 +130,8 @@ fn n_23_waits_for_what_has_finished_end_at_once() {
     });
 }
 
-/// N-24: of a wait that gave up, nothing is left that would resume the waiter later.
 #[test]
-fn n_24_a_wait_that_gave_up_wakes_nobody_later() {
+fn a_wait_that_gave_up_wakes_nobody_later() {
     on_workers(|_| {
         let waited = Arc::new(AtomicBool::new(false));
         let (task, told) = late(Duration::ZERO);

@@ -1,8 +1,15 @@
-//! Cancellation: where it unwinds, what runs meanwhile, what it leaves alone.
+//! Cancellation: where it unwinds, what runs meanwhile, what it leaves alone. A file for each thing that is
+//! cancelled, or waited for by what is.
 
+mod channel;
+mod group;
 mod join;
 mod net;
+mod once;
+mod scope;
 mod select;
+mod shield;
+mod sync;
 mod unstarted;
 
 use std::panic::{self, AssertUnwindSafe};

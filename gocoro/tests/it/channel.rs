@@ -1,8 +1,7 @@
 //! `gocoro::channel` and `gocoro::sync::mpsc`: what crossbeam, Go and std document of channels, between
-//! tasks and plain threads; what a cancel leaves behind; that nothing is lost, doubled or leaked.
+//! tasks and plain threads.
 
 mod broadcast;
-mod cancel;
 mod close;
 mod contract;
 mod crossbeam;

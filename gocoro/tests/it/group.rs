@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use gocoro::go;
-use gocoro::task::{self, JoinError, TaskGroup};
+use gocoro::task::{self, TaskGroup};
 use gocoro::time::{sleep, timeout};
 
 use crate::support::{
@@ -20,7 +19,7 @@ use crate::support::{
 };
 
 /// Spawns a task that waits until it is woken; sends itself first.
-fn parked<T: Send + 'static>(group: &TaskGroup<T>, value: T) -> task::Task {
+pub(crate) fn parked<T: Send + 'static>(group: &TaskGroup<T>, value: T) -> task::Task {
     let (send, receive) = mpsc::channel();
     group.spawn(move || {
         send.send(task::current()).unwrap();
@@ -281,77 +280,6 @@ fn a_loop_over_next_ends_with_the_first_err_value() {
 }
 
 #[test]
-fn dropping_a_group_cancels_and_waits() {
-    in_both_colours(|| {
-        let ended = Arc::new(AtomicUsize::new(0));
-        let group = TaskGroup::new();
-        for _ in 0..5 {
-            let (begun, has_begun) = mpsc::channel();
-            let ended = ended.clone();
-            group.spawn(move || {
-                let _guard = on_drop(|| {
-                    (0..20).for_each(|_| task::yield_now());
-                    ended.fetch_add(1, SeqCst);
-                });
-                begun.send(()).unwrap();
-                sleep(NEVER);
-            });
-            until(|| has_begun.try_recv().is_ok());
-        }
-        drop(group);
-        assert_eq!(ended.load(SeqCst), 5);
-    });
-}
-
-#[test]
-fn a_group_dropped_by_a_cancelled_task_waits_behind_a_shield() {
-    on_workers(|_| {
-        let ended = Arc::new(AtomicUsize::new(0));
-        let handle = go!(clone(ended) => {
-            let group = TaskGroup::new();
-            let (begun, has_begun) = mpsc::channel();
-            group.spawn(move || {
-                let _guard = on_drop(|| {
-                    (0..20).for_each(|_| task::yield_now());
-                    ended.fetch_add(1, SeqCst);
-                });
-                begun.send(()).unwrap();
-                sleep(NEVER);
-            });
-            until(|| has_begun.try_recv().is_ok());
-            task::current().cancel();
-            // No unwinding yet: the drop's wait is held whole.
-            drop(group);
-        });
-        handle.join().unwrap();
-        assert_eq!(ended.load(SeqCst), 1);
-    });
-}
-
-#[test]
-fn a_group_dropped_by_an_unwinding_cancels_and_does_not_wait() {
-    in_both_colours(|| {
-        let ended = Arc::new(AtomicUsize::new(0));
-        let ours = ended.clone();
-        let caught = panic::catch_unwind(AssertUnwindSafe(move || {
-            let group = TaskGroup::new();
-            let (begun, has_begun) = mpsc::channel();
-            group.spawn(move || {
-                let _guard = on_drop(|| {
-                    ours.fetch_add(1, SeqCst);
-                });
-                begun.send(()).unwrap();
-                sleep(NEVER);
-            });
-            until(|| has_begun.try_recv().is_ok());
-            panic!("expected");
-        }));
-        assert!(caught.is_err());
-        until(|| ended.load(SeqCst) == 1);
-    });
-}
-
-#[test]
 fn a_limit_holds_spawns_back() {
     in_both_colours(|| {
         for limit in [1, 3] {
@@ -401,24 +329,6 @@ fn shutdown_gives_time_then_cancels() {
         let group = TaskGroup::new();
         group.spawn(|| sleep(SOON));
         assert!(group.shutdown(NEVER)[0].is_ok());
-    });
-}
-
-#[test]
-fn cancel_all_cancels_once_and_results_still_come() {
-    in_both_colours(|| {
-        let group = TaskGroup::new();
-        for _ in 0..10 {
-            group.spawn(|| sleep(NEVER));
-        }
-        group.cancel_all();
-        group.cancel_all();
-        group.spawn(|| ());
-        let results = group.join_all();
-        assert!(
-            results[..10].iter().all(|result| result.as_ref().is_err_and(JoinError::is_cancelled))
-        );
-        assert!(results[10].is_ok());
     });
 }
 

@@ -15,7 +15,6 @@ mod runtime;
 mod scheduler;
 mod scope;
 mod select;
-mod shield;
 mod spawn;
 mod storm;
 mod stress;

@@ -1,6 +1,5 @@
 //! Tasks that borrow: that their scope waits for all of them, whatever happens to it or to them.
 
-mod cancel;
 mod panics;
 mod select;
 
@@ -18,11 +17,11 @@ use gocoro::task::{self, Builder, Scope};
 use gocoro::time::{sleep, timeout};
 
 use crate::support::{
-    NEVER, Random, SOON, WORKERS, bounded, in_both_colours, on_drop, on_workers, settle, until,
+    NEVER, Random, SOON, WORKERS, bounded, in_both_colours, on_drop, on_workers, until,
     with_workers,
 };
 
-fn panic_of<T>(body: impl FnOnce() -> T) -> String {
+pub(crate) fn panic_of<T>(body: impl FnOnce() -> T) -> String {
     let Err(payload) = panic::catch_unwind(AssertUnwindSafe(body)) else {
         panic!("it has to panic");
     };
@@ -34,17 +33,17 @@ fn panic_of<T>(body: impl FnOnce() -> T) -> String {
 
 /// Counts those alive, to see that all have gone.
 #[derive(Default)]
-struct Alive(AtomicUsize);
+pub(crate) struct Alive(AtomicUsize);
 
 impl Alive {
-    fn one(&self) -> impl Drop + '_ {
+    pub(crate) fn one(&self) -> impl Drop + '_ {
         self.0.fetch_add(1, SeqCst);
         on_drop(|| {
             self.0.fetch_sub(1, SeqCst);
         })
     }
 
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.load(SeqCst)
     }
 }
@@ -153,38 +152,6 @@ fn local_children_share_what_is_not_send() {
 fn a_local_child_outside_a_task_is_refused_with_words() {
     let text = panic_of(|| task::scope(|s| drop(s.spawn_local(|| ()))));
     assert!(text.contains("spawn_local outside a runtime"), "{text}");
-}
-
-#[test]
-fn a_cancelled_task_cancels_its_children_before_it_ends() {
-    on_workers(|_| {
-        // In the closure's own wait, in a join, and in the scope's wait.
-        for place in 0..3 {
-            let alive = Arc::new(Alive::default());
-            let (begun, has_begun) = mpsc::channel();
-            let parent = go!(clone(alive) => {
-                let _alive = alive.one();
-                task::scope(|s| {
-                    let handle = s.spawn(|| {
-                        let _alive = alive.one();
-                        begun.send(()).unwrap();
-                        sleep(NEVER);
-                    });
-                    match place {
-                        0 => sleep(NEVER),
-                        1 => handle.join().unwrap(),
-                        _ => {}
-                    }
-                });
-                unreachable!("the scope throws what it cancelled its children for");
-            });
-            until(|| has_begun.try_recv().is_ok());
-            settle();
-            parent.cancel();
-            assert!(parent.join().unwrap_err().is_cancelled(), "{place}");
-            assert_eq!(alive.count(), 0);
-        }
-    });
 }
 
 #[test]
@@ -305,26 +272,6 @@ fn handles_pass_between_children() {
             third.join().unwrap()
         });
         assert_eq!(total, 22);
-    });
-}
-
-#[test]
-fn a_child_cancelled_by_its_handle_leaves_the_others_alone() {
-    in_both_colours(|| {
-        let value = task::scope(|s| {
-            let other = s.spawn(|| {
-                sleep(SOON);
-                1
-            });
-            let early = s.spawn(|| sleep(NEVER));
-            early.cancel();
-            drop(early);
-            let joined = s.spawn(|| sleep(NEVER));
-            joined.cancel();
-            assert!(joined.join().unwrap_err().is_cancelled());
-            other.join().unwrap()
-        });
-        assert_eq!(value, 1);
     });
 }
 

@@ -1,8 +1,7 @@
 //! `gocoro::sync`: what std documents of its primitives, run in tasks and on plain threads; the order
-//! in which those who wait are served; what a panic and what a cancel leaves behind.
+//! in which those who wait are served; what a panic leaves behind.
 
 mod barrier;
-mod cancel;
 mod condvar;
 mod event;
 mod lazy;
@@ -26,15 +25,18 @@ use gocoro::task::{self, JoinHandle};
 
 use crate::support::{Colour, WORKERS, settle, until};
 
-const COLOURS: [Colour; 2] = [Colour::Task, Colour::Thread];
+pub(crate) const COLOURS: [Colour; 2] = [Colour::Task, Colour::Thread];
 
 /// The other side of a scenario.
-enum Peer<T> {
+pub(crate) enum Peer<T> {
     Task(JoinHandle<T>),
     Thread(thread::JoinHandle<T>),
 }
 
-fn spawn<T: Send + 'static>(colour: Colour, body: impl FnOnce() -> T + Send + 'static) -> Peer<T> {
+pub(crate) fn spawn<T: Send + 'static>(
+    colour: Colour,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Peer<T> {
     match colour {
         Colour::Task => Peer::Task(task::spawn(body)),
         Colour::Thread => Peer::Thread(thread::spawn(body)),
@@ -42,14 +44,14 @@ fn spawn<T: Send + 'static>(colour: Colour, body: impl FnOnce() -> T + Send + 's
 }
 
 impl<T> Peer<T> {
-    fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         match self {
             Peer::Task(task) => task.is_finished(),
             Peer::Thread(thread) => thread.is_finished(),
         }
     }
 
-    fn wait(self) -> T {
+    pub(crate) fn wait(self) -> T {
         match self {
             Peer::Task(task) => task.wait(),
             Peer::Thread(thread) => {
@@ -61,7 +63,7 @@ impl<T> Peer<T> {
     }
 
     /// Waits for the end, which is a panic or not.
-    fn ended(self) -> Result<T, ()> {
+    pub(crate) fn ended(self) -> Result<T, ()> {
         match self {
             Peer::Task(task) => task.join().map_err(drop),
             Peer::Thread(thread) => {
@@ -73,7 +75,7 @@ impl<T> Peer<T> {
 }
 
 /// Runs `scenario` in a task and on a thread, with peers of each colour.
-fn matrix(scenario: fn(Colour)) {
+pub(crate) fn matrix(scenario: fn(Colour)) {
     for own in COLOURS {
         for workers in WORKERS {
             for peer in COLOURS {
@@ -93,7 +95,7 @@ fn both(scenario: fn()) {
 
 /// Runs `scenario` as a task of a runtime with one worker, where [`settle`] lets everybody come to
 /// where they wait.
-fn on_one_worker(scenario: fn()) {
+pub(crate) fn on_one_worker(scenario: fn()) {
     Colour::Task.run(1, scenario);
 }
 

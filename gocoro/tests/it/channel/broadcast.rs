@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use gocoro::channel::broadcast::{RecvError, RecvTimeoutError, TryRecvError};
 use gocoro::channel::{SendError, broadcast};
-use gocoro::{go, select};
+use gocoro::select;
 
 use super::{Counted, Peer, live, matrix, spawn};
-use crate::support::{NEVER, SOON, on_workers, settle};
+use crate::support::{NEVER, SOON};
 
 #[test]
 fn every_receiver_gets_everything() {
@@ -109,21 +109,6 @@ fn the_last_receiver_of_a_message_does_not_clone_it() {
     assert!(sender.send(Cloned(clones.clone())).is_ok());
     drop((first.recv(), second.recv()));
     assert_eq!(clones.load(SeqCst), 1);
-}
-
-#[test]
-fn a_cancelled_receiver_leaves_nothing() {
-    on_workers(|_| {
-        let (sender, receiver) = broadcast(4);
-        let waiting = go!({
-            let receiver = receiver;
-            receiver.recv().ok();
-        });
-        settle();
-        waiting.cancel();
-        assert!(waiting.join().unwrap_err().is_cancelled());
-        assert_eq!(sender.send(1), Err(SendError(1)));
-    });
 }
 
 #[test]

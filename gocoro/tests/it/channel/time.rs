@@ -105,21 +105,6 @@ fn never_is_empty_and_never_ends() {
     assert!(receiver.is_empty() && receiver.is_full());
 }
 
-#[test]
-fn a_wait_for_time_can_be_cancelled() {
-    on_workers(|_| {
-        for waiting in [
-            go!({ after(NEVER).recv().is_ok() }),
-            go!({ tick(NEVER).recv().is_ok() }),
-            go!({ never::<()>().recv().is_ok() }),
-        ] {
-            gocoro::task::yield_now();
-            waiting.cancel();
-            assert!(waiting.join().unwrap_err().is_cancelled());
-        }
-    });
-}
-
 /// A message of time's that is taken and given back is told to those who began to wait meanwhile.
 #[test]
 fn an_instant_that_is_given_back_goes_to_those_who_wait() {

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use gocoro::channel::{RecvError, RecvTimeoutError, SendError, watch};
-use gocoro::{go, select};
+use gocoro::select;
 
 use super::{Counted, Peer, live, matrix, spawn};
-use crate::support::{NEVER, SOON, on_workers, settle};
+use crate::support::{NEVER, SOON, settle};
 
 #[test]
 fn receivers_see_the_latest() {
@@ -76,19 +76,6 @@ fn what_was_borrowed_stays() {
     assert_eq!(live.load(SeqCst), 1);
     drop((sender, receiver));
     assert_eq!(live.load(SeqCst), 0);
-}
-
-#[test]
-fn a_cancelled_wait_leaves_nothing() {
-    on_workers(|_| {
-        let (sender, receiver) = watch(0);
-        let waiting = go!(clone(receiver) => { receiver.changed().ok() });
-        settle();
-        waiting.cancel();
-        assert!(waiting.join().unwrap_err().is_cancelled());
-        sender.send(1).unwrap();
-        assert_eq!(receiver.changed(), Ok(()));
-    });
 }
 
 #[test]

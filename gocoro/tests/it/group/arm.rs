@@ -7,7 +7,7 @@ use gocoro::task::{self, TaskGroup};
 use gocoro::{go, select, select_biased};
 
 use super::parked;
-use crate::support::{SOON, in_both_colours, on_workers, settle};
+use crate::support::{SOON, in_both_colours, settle};
 
 #[test]
 fn an_arm_gives_what_next_gives() {
@@ -105,26 +105,6 @@ fn those_that_wait_are_told_that_nothing_is_left() {
         settle();
         task.unpark();
         assert_eq!(takers.into_iter().map(|taker| taker.wait() as u32).sum::<u32>(), 1);
-    });
-}
-
-#[test]
-fn a_cancelled_choice_leaves_the_result() {
-    on_workers(|_| {
-        let group = Arc::new(TaskGroup::new());
-        let task = parked(&group, 1);
-        let (_sender, receiver) = bounded::<()>(0);
-        let choosing = go!(clone(group) => {
-            select! {
-                wait(group) -> _ => {}
-                recv(receiver) -> _ => {}
-            }
-        });
-        settle();
-        choosing.cancel();
-        assert!(choosing.join().unwrap_err().is_cancelled());
-        task.unpark();
-        assert_eq!(group.next().unwrap().unwrap(), 1);
     });
 }
 

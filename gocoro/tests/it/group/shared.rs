@@ -172,25 +172,6 @@ fn spawns_at_the_limit_go_on_in_their_order() {
 }
 
 #[test]
-fn a_cancelled_spawn_leaves_its_place_to_the_next() {
-    on_workers(|_| {
-        let group = Arc::new(TaskGroup::with_limit(1));
-        let first = parked(&group, 0);
-        let spawner = |n| go!(clone(group) => group.spawn(move || n));
-        let (cut, whole) = (spawner(1), spawner(2));
-        crate::support::settle();
-        cut.cancel();
-        assert!(cut.join().unwrap_err().is_cancelled());
-        first.unpark();
-        whole.wait();
-        group.spawn(|| 3);
-        let mut values: Vec<_> = std::iter::from_fn(|| group.next()).map(Result::unwrap).collect();
-        values.sort_unstable();
-        assert_eq!(values, [0, 2, 3]);
-    });
-}
-
-#[test]
 fn a_spawn_that_could_never_go_on_is_refused_with_words() {
     bounded(|| {
         let group = Arc::new(TaskGroup::with_limit(1));
@@ -271,33 +252,6 @@ fn parked_until_cancelled(group: &TaskGroup<()>, last: impl FnOnce() + Send + 's
         sleep(NEVER);
     });
     until(|| has_begun.try_recv().is_ok());
-}
-
-#[test]
-fn cancel_all_reaches_what_others_have_spawned() {
-    in_both_colours(|| {
-        let group = Arc::new(TaskGroup::new());
-        let theirs = group.clone();
-        let stop = Arc::new(Event::new());
-        let spawner = go!(clone(stop) => {
-            let mut count = 0;
-            while !stop.is_set() {
-                theirs.spawn(|| sleep(NEVER));
-                count += 1;
-                task::yield_now();
-            }
-            count
-        });
-        until(|| group.len() > 10);
-        group.cancel_all();
-        stop.set();
-        let count = spawner.wait();
-        // All that were spawned before the last look are reached by it.
-        group.cancel_all();
-        let results = Arc::into_inner(group).unwrap().join_all();
-        assert_eq!(results.len(), count);
-        assert!(results.into_iter().all(|result| result.is_err_and(|error| error.is_cancelled())));
-    });
 }
 
 #[test]

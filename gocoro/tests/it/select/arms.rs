@@ -11,7 +11,7 @@ use gocoro::sync::mpsc;
 use gocoro::{go, select, select_biased, task};
 
 use crate::channel::{matrix, spawn};
-use crate::support::{NEVER, SOON, on_workers, settle};
+use crate::support::{NEVER, SOON, on_workers};
 
 #[test]
 fn a_receive() {
@@ -298,26 +298,4 @@ fn the_default() {
     assert_eq!(select!(default() => 1), 1);
     assert_eq!(select!(default(SOON) => 1), 1);
     assert_eq!(select_biased!(default => 1), 1);
-}
-
-#[test]
-fn a_cancelled_choice_takes_nothing() {
-    on_workers(|_| {
-        let (sender, receiver) = bounded(0);
-        let (full, other) = bounded(1);
-        full.send(0).unwrap();
-        let choosing = go!(clone(receiver, full) => {
-            select! {
-                recv(receiver) -> _ => unreachable!(),
-                send(full, 1) -> _ => unreachable!(),
-            }
-        });
-        settle();
-        choosing.cancel();
-        assert!(choosing.join().unwrap_err().is_cancelled());
-        assert!(sender.try_send(1).is_err(), "nobody waits any more");
-        assert_eq!(other.recv(), Ok(0));
-        assert!(full.try_send(2).is_ok());
-        assert_eq!(other.try_iter().collect::<Vec<_>>(), [2]);
-    });
 }

@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use gocoro::channel::{Sender, bounded, never};
 use gocoro::net::{TcpListener, TcpStream};
-use gocoro::task::{self, Cancelled};
 use gocoro::{go, select, select_biased, time};
 
 use crate::channel::{matrix, spawn};
-use crate::support::{Colour, NEVER, SOON, on_drop, on_workers, pair, settle, until};
+use crate::support::{Colour, NEVER, SOON, on_workers, pair, settle, until};
 
 #[test]
 fn a_stream_becomes_readable() {
@@ -125,18 +124,6 @@ fn losing_arms_leave_the_stream_to_others() {
 }
 
 #[test]
-fn a_cancelled_choice_forgets_the_stream() {
-    on_workers(|_| {
-        let (near, far) = pair();
-        let choosing = go!({ select!(readable(near) => unreachable!("nothing was written")) });
-        settle();
-        choosing.cancel();
-        assert!(choosing.join().unwrap_err().is_cancelled());
-        assert_eq!((&far).read(&mut [0]).unwrap_or(0), 0);
-    });
-}
-
-#[test]
 fn an_io_deadline_is_kept() {
     matrix(|_| {
         let (near, _far) = pair();
@@ -148,47 +135,6 @@ fn an_io_deadline_is_kept() {
             }
         });
         assert_eq!(ready.unwrap_err().kind(), ErrorKind::TimedOut);
-    });
-}
-
-/// In a destructor of a cancelled task, and once an `io_deadline` has passed, a choice fails where it would
-/// wait; what can be done at once is done, in whatever order it is listed.
-#[test]
-fn what_needs_no_waiting_is_done_under_a_cancel() {
-    fn choices(silent: &TcpStream) -> io::Error {
-        let (sender, receiver) = bounded(1);
-        sender.send(1).unwrap();
-        select_biased! {
-            readable(silent) -> _ => unreachable!("nothing was written"),
-            recv(receiver) -> got => assert_eq!(got, Ok(1)),
-        }
-        select! {
-            readable(silent) -> _ => unreachable!("nothing was written"),
-            default => {}
-        }
-        select!(writable(silent) -> ready => ready.unwrap());
-        select! {
-            readable(silent) -> ready => ready.unwrap_err(),
-            recv(receiver) -> _ => unreachable!("nothing was sent"),
-            default(NEVER) => unreachable!(),
-        }
-    }
-    on_workers(|_| {
-        let (near, _far) = pair();
-        let (tell, told) = bounded(1);
-        let cancelled = go!({
-            let _guard = on_drop(move || tell.send(choices(&near)).unwrap());
-            task::current().cancel();
-            task::park();
-        });
-        assert!(cancelled.join().unwrap_err().is_cancelled());
-        let error = told.recv().unwrap();
-        assert!(error.get_ref().unwrap().is::<Cancelled>(), "{error}");
-    });
-    matrix(|_| {
-        let (near, _far) = pair();
-        let error = time::io_deadline(Instant::now(), || choices(&near));
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
     });
 }
 

@@ -1,10 +1,9 @@
 //! `Barrier`.
 
-use gocoro::go;
 use gocoro::sync::{Arc, Barrier};
 
-use super::{both, matrix, on_one_worker, spawn};
-use crate::support::{assert_cancelled, settle};
+use super::{both, matrix, spawn};
+use crate::support::settle;
 
 #[test]
 fn nobody_leaves_before_all_have_come_and_one_leads() {
@@ -57,26 +56,6 @@ fn of_nobody_or_one_it_waits_for_none() {
             assert!(barrier.wait().is_leader());
             assert!(barrier.wait().is_leader());
         }
-    });
-}
-
-#[test]
-fn whoever_is_cancelled_has_not_come() {
-    on_one_worker(|| {
-        let barrier = Arc::new(Barrier::new(3));
-        let tasks: Vec<_> =
-            (0..2).map(|_| go!(clone(barrier) => { barrier.wait().is_leader() })).collect();
-        settle();
-        tasks[0].cancel();
-        settle();
-        let another = go!(clone(barrier) => { barrier.wait().is_leader() });
-        settle();
-        assert!(!another.is_finished() && !tasks[1].is_finished());
-        assert!(barrier.wait().is_leader());
-        assert!(!another.wait());
-        let mut tasks = tasks.into_iter();
-        assert_cancelled(tasks.next().unwrap());
-        assert!(!tasks.next().unwrap().wait());
     });
 }
 

@@ -4,10 +4,10 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use gocoro::sync::{Arc, LazyLock, OnceLock};
-use gocoro::{go, task};
+use gocoro::task;
 
-use super::{Counted, Drops, both, matrix, on_one_worker, spawn};
-use crate::support::{assert_cancelled, on_workers, settle};
+use super::{Counted, Drops, both, matrix, spawn};
+use crate::support::{on_workers, settle};
 
 #[test]
 fn a_once_lock_is_set_once() {
@@ -95,27 +95,6 @@ fn a_panic_leaves_a_once_lock_usable() {
 }
 
 #[test]
-fn a_cancel_does_not_cut_an_initialiser_short() {
-    on_one_worker(|| {
-        let lock = Arc::new(OnceLock::new());
-        let runner = go!(clone(lock) => {
-            lock.get_or_init(|| {
-                task::park();
-                1
-            });
-            task::yield_now();
-        });
-        settle();
-        runner.cancel();
-        settle();
-        assert_eq!(lock.get(), None);
-        runner.task().unpark();
-        assert_eq!(lock.wait(), &1);
-        assert_cancelled(runner);
-    });
-}
-
-#[test]
 fn initialising_a_once_lock_inside_of_itself_panics() {
     on_workers(|_| {
         let lock = OnceLock::new();
@@ -193,26 +172,6 @@ fn a_panic_poisons_a_lazy_lock() {
         let caught = panic::catch_unwind(AssertUnwindSafe(|| *LazyLock::force_mut(&mut lazy)));
         assert!(caught.is_err());
         assert_eq!(LazyLock::get(&lazy), None);
-    });
-}
-
-#[test]
-fn a_cancel_does_not_poison_a_lazy_lock() {
-    on_one_worker(|| {
-        let lazy = Arc::new(LazyLock::new(|| {
-            task::park();
-            1
-        }));
-        let runner = go!(clone(lazy) => {
-            assert_eq!(**lazy, 1);
-            task::yield_now();
-        });
-        settle();
-        runner.cancel();
-        settle();
-        runner.task().unpark();
-        assert_cancelled(runner);
-        assert_eq!(**lazy, 1);
     });
 }
 

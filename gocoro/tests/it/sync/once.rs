@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use gocoro::sync::{Arc, Once};
 use gocoro::{go, task};
 
-use super::{both, matrix, on_one_worker, spawn};
-use crate::support::{Colour, assert_cancelled, on_workers, settle, until};
+use super::{both, matrix, spawn};
+use crate::support::{Colour, on_workers, settle, until};
 
 #[test]
 fn runs_once() {
@@ -141,31 +141,6 @@ fn calling_it_inside_of_itself_panics_and_names_the_task() {
         for message in task.wait() {
             assert!(message.contains("'twice'"), "{message}");
         }
-    });
-}
-
-#[test]
-fn a_cancel_does_not_cut_it_short() {
-    on_one_worker(|| {
-        let once = Arc::new(Once::new());
-        let runner = go!(clone(once) => {
-            once.call_once(task::park);
-            assert!(once.is_completed());
-            task::yield_now();
-            unreachable!("the cancel waits here");
-        });
-        settle();
-        let waiter = go!(clone(once) => { once.call_once(|| unreachable!()) });
-        let cancelled = go!(clone(once) => { once.call_once(|| unreachable!()) });
-        settle();
-        runner.cancel();
-        cancelled.cancel();
-        settle();
-        assert!(!runner.is_finished() && !waiter.is_finished());
-        assert_cancelled(cancelled);
-        runner.task().unpark();
-        waiter.wait();
-        assert_cancelled(runner);
     });
 }
 

@@ -72,26 +72,6 @@ fn a_task_that_ends_early_abandons_its_promise() {
 }
 
 #[test]
-fn a_reader_may_be_cancelled_or_gone() {
-    on_one_worker(|| {
-        let (promise, deferred) = promise();
-        let readers: Vec<_> =
-            (0..3).map(|_| go!(clone(deferred) => { *deferred.wait().unwrap() })).collect();
-        settle();
-        readers[1].cancel();
-        drop(deferred);
-        settle();
-        promise.set(3);
-        let ended: Vec<_> = readers.into_iter().map(|reader| reader.join().ok()).collect();
-        assert_eq!(ended, [Some(3), None, Some(3)]);
-        // With nobody left to read it.
-        let (promise, deferred) = gocoro::sync::promise();
-        drop(deferred);
-        promise.set(3);
-    });
-}
-
-#[test]
 fn the_value_is_dropped_once_and_last() {
     both(|| {
         let drops = Drops::default();

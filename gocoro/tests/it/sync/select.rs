@@ -1,12 +1,10 @@
 //! The primitives in `select!`.
 
-use std::time::Duration;
-
 use gocoro::sync::{AbandonedPromise, AcquireError, Arc, Event, Semaphore, WaitGroup, promise};
 use gocoro::{go, select, select_biased, task};
 
 use super::{both, matrix, on_one_worker, spawn};
-use crate::support::{assert_cancelled, settle};
+use crate::support::settle;
 
 #[test]
 fn what_is_there_is_had_at_once() {
@@ -176,40 +174,5 @@ fn one_that_lost_does_not_stand_in_the_queue() {
         all.0.set();
         behind.wait();
         assert!(!all.0.is_set());
-    });
-}
-
-#[test]
-fn a_cancel_and_a_timeout_leave_nothing_behind() {
-    on_one_worker(|| {
-        let all = Arc::new((Event::auto(), Semaphore::new(0)));
-        let chooser = go!(clone(all) => {
-            select! { wait(all.0) -> () => (), wait(all.1) -> _ => () }
-        });
-        settle();
-        let timed = go!(clone(all) => {
-            select! {
-                wait(all.0) -> () => false,
-                wait(all.1) -> _ => false,
-                default(Duration::from_millis(2)) => true,
-            }
-        });
-        assert!(timed.wait());
-        chooser.cancel();
-        assert_cancelled(chooser);
-        all.0.set();
-        all.1.add_permits(1);
-        assert!(all.0.is_set() && all.1.available_permits() == 1);
-        // Chosen before the cancel, it is had.
-        let chooser = go!(clone(all) => {
-            all.0.reset();
-            select! { wait(all.0) -> () => all.1.close() }
-            task::yield_now();
-        });
-        settle();
-        all.0.set();
-        chooser.cancel();
-        assert_cancelled(chooser);
-        assert!(all.1.is_closed() && !all.0.is_set());
     });
 }

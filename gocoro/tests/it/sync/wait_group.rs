@@ -4,10 +4,10 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use gocoro::sync::{Arc, WaitGroup};
-use gocoro::{go, task};
+use gocoro::task;
 
-use super::{both, matrix, on_one_worker, spawn};
-use crate::support::{assert_cancelled, settle};
+use super::{both, matrix, spawn};
+use crate::support::settle;
 
 #[test]
 fn of_nothing_it_does_not_wait() {
@@ -78,22 +78,6 @@ fn the_done_that_is_too_much_panics() {
         let message = panic::catch_unwind(AssertUnwindSafe(add)).unwrap_err();
         assert!(message.downcast::<&str>().unwrap().contains("too large"));
         group.wait();
-    });
-}
-
-#[test]
-fn a_wait_can_be_cancelled() {
-    on_one_worker(|| {
-        let group = Arc::new(WaitGroup::new());
-        group.add(1);
-        let waiters: Vec<_> = (0..2).map(|_| go!(clone(group) => { group.wait() })).collect();
-        settle();
-        waiters[0].cancel();
-        settle();
-        group.done();
-        let mut waiters = waiters.into_iter();
-        assert_cancelled(waiters.next().unwrap());
-        waiters.next().unwrap().wait();
     });
 }
 

@@ -2,13 +2,12 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use gocoro::channel::{self, bounded, unbounded};
-use gocoro::go;
-use gocoro::task::{self};
+use gocoro::channel::{self, SendError, after, bounded, broadcast, never, tick, unbounded, watch};
 use gocoro::time::timeout;
+use gocoro::{go, task};
 
-use super::{Counted, live};
-use crate::support::{Colour, SOON, on_drop, on_workers, settle, until};
+use crate::channel::{Counted, live};
+use crate::support::{Colour, NEVER, SOON, on_drop, on_workers, settle, until};
 
 #[test]
 fn a_cancelled_receiver_takes_nothing() {
@@ -149,5 +148,48 @@ fn a_queue_skips_those_who_gave_up() {
         let mut got: Vec<_> = getters.into_iter().filter_map(|getter| getter.join().ok()).collect();
         got.sort();
         assert_eq!(got, [1, 2]);
+    });
+}
+
+#[test]
+fn a_cancelled_receiver_of_broadcasts_leaves_nothing() {
+    on_workers(|_| {
+        let (sender, receiver) = broadcast(4);
+        let waiting = go!({
+            let receiver = receiver;
+            receiver.recv().ok();
+        });
+        settle();
+        waiting.cancel();
+        assert!(waiting.join().unwrap_err().is_cancelled());
+        assert_eq!(sender.send(1), Err(SendError(1)));
+    });
+}
+
+#[test]
+fn a_cancelled_wait_for_a_change_leaves_nothing() {
+    on_workers(|_| {
+        let (sender, receiver) = watch(0);
+        let waiting = go!(clone(receiver) => { receiver.changed().ok() });
+        settle();
+        waiting.cancel();
+        assert!(waiting.join().unwrap_err().is_cancelled());
+        sender.send(1).unwrap();
+        assert_eq!(receiver.changed(), Ok(()));
+    });
+}
+
+#[test]
+fn a_wait_for_time_can_be_cancelled() {
+    on_workers(|_| {
+        for waiting in [
+            go!({ after(NEVER).recv().is_ok() }),
+            go!({ tick(NEVER).recv().is_ok() }),
+            go!({ never::<()>().recv().is_ok() }),
+        ] {
+            gocoro::task::yield_now();
+            waiting.cancel();
+            assert!(waiting.join().unwrap_err().is_cancelled());
+        }
     });
 }

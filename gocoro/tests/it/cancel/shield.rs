@@ -137,20 +137,6 @@ fn plain_threads_are_never_cancelled() {
 }
 
 #[test]
-fn the_stack_left_shrinks_by_depth() {
-    fn deep(levels: usize) -> usize {
-        let room = std::hint::black_box([0_u8; 512]);
-        match levels {
-            0 => task::remaining_stack().unwrap(),
-            _ => deep(levels - 1).min(usize::from(room[0]) + usize::MAX / 2),
-        }
-    }
-    let builder = task::Builder::new().stack_size(256 * 1024);
-    let (flat, deep) = builder.spawn(|| (deep(0), deep(20))).unwrap().wait();
-    assert!(flat < 256 * 1024 && deep + 20 * 512 <= flat, "{flat} {deep}");
-}
-
-#[test]
 fn the_error_of_a_cancelled_task_says_what_cancelled_it() {
     let text = |error: task::JoinError| {
         assert!(error.is_cancelled());

@@ -1,16 +1,16 @@
-//! `Scope::cancel`: that the children end, and nothing else does.
+//! Scopes that are cancelled, and tasks that have one: the children end, and nothing else does.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
 
 use gocoro::go;
 use gocoro::sync::Event;
 use gocoro::task::{self, Scope};
 use gocoro::time::sleep;
 
-use super::{Alive, panic_of};
-use crate::support::{Colour, NEVER, in_both_colours, on_drop, on_workers, settle, until};
+use crate::scope::{Alive, panic_of};
+use crate::support::{Colour, NEVER, SOON, in_both_colours, on_drop, on_workers, settle, until};
 
 /// Spawns children that wait for a cancel, and waits until they do.
 fn waiting<'scope>(s: &'scope Scope<'scope, '_>, alive: &'scope Alive, count: usize) {
@@ -36,7 +36,10 @@ fn the_children_end_and_the_scope_returns_its_value() {
             let error = handle.join().unwrap_err();
             assert!(error.is_cancelled());
             let text = error.to_string();
-            assert!(text.contains("was cancelled at") && text.contains("cancel.rs"), "{text}");
+            assert!(
+                text.contains("was cancelled at") && text.contains("cancel/scope.rs"),
+                "{text}"
+            );
             // The closure goes on, and waits as it likes.
             task::yield_now();
             7
@@ -160,5 +163,57 @@ fn a_cancel_that_comes_while_it_waits_is_thrown_at_its_end() {
         assert!(!parent.is_finished(), "the wait for children is not cut short");
         go.set();
         assert!(parent.join().unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn a_cancelled_task_cancels_its_children_before_it_ends() {
+    on_workers(|_| {
+        // In the closure's own wait, in a join, and in the scope's wait.
+        for place in 0..3 {
+            let alive = Arc::new(Alive::default());
+            let (begun, has_begun) = mpsc::channel();
+            let parent = go!(clone(alive) => {
+                let _alive = alive.one();
+                task::scope(|s| {
+                    let handle = s.spawn(|| {
+                        let _alive = alive.one();
+                        begun.send(()).unwrap();
+                        sleep(NEVER);
+                    });
+                    match place {
+                        0 => sleep(NEVER),
+                        1 => handle.join().unwrap(),
+                        _ => {}
+                    }
+                });
+                unreachable!("the scope throws what it cancelled its children for");
+            });
+            until(|| has_begun.try_recv().is_ok());
+            settle();
+            parent.cancel();
+            assert!(parent.join().unwrap_err().is_cancelled(), "{place}");
+            assert_eq!(alive.count(), 0);
+        }
+    });
+}
+
+#[test]
+fn a_child_cancelled_by_its_handle_leaves_the_others_alone() {
+    in_both_colours(|| {
+        let value = task::scope(|s| {
+            let other = s.spawn(|| {
+                sleep(SOON);
+                1
+            });
+            let early = s.spawn(|| sleep(NEVER));
+            early.cancel();
+            drop(early);
+            let joined = s.spawn(|| sleep(NEVER));
+            joined.cancel();
+            assert!(joined.join().unwrap_err().is_cancelled());
+            other.join().unwrap()
+        });
+        assert_eq!(value, 1);
     });
 }

@@ -1,4 +1,4 @@
-//! Cancels of waits: nothing is lost, nothing stays locked.
+//! Cancels of waits for primitives: nothing is lost, nothing stays locked.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -10,8 +10,8 @@ use gocoro::sync::{
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::timeout;
 
-use super::on_one_worker;
 use crate::support::{Colour, HANG, SOON, assert_cancelled, on_drop, on_workers, settle, until};
+use crate::sync::{COLOURS, on_one_worker};
 
 type Wait = Box<dyn FnOnce() + Send>;
 
@@ -80,7 +80,7 @@ fn cancelled_in(name: &str, wait: Box<dyn FnOnce() + Send>, settled: bool) -> Jo
 }
 
 #[test]
-fn every_wait_can_be_cancelled() {
+fn every_wait_for_a_primitive_can_be_cancelled() {
     on_workers(|_| {
         for settled in [false, true] {
             for (name, wait) in waits() {
@@ -91,8 +91,8 @@ fn every_wait_can_be_cancelled() {
 }
 
 #[test]
-fn every_wait_can_be_bounded() {
-    for colour in super::COLOURS {
+fn every_wait_for_a_primitive_can_be_bounded() {
+    for colour in COLOURS {
         colour.run(2, || {
             for (name, wait) in waits() {
                 let waited = timeout(SOON, || {
@@ -251,5 +251,83 @@ fn who_stops_waiting_leaves_what_others_wait_for() {
         promise.set(1);
         let ended: Vec<_> = waiting.into_iter().map(|task| task.join().ok()).collect();
         assert_eq!(ended, [Some(1), None, Some(1)]);
+    });
+}
+
+#[test]
+fn one_that_is_cancelled_takes_no_permit() {
+    on_one_worker(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let tasks: Vec<_> = (0..3)
+            .map(|_| {
+                let task = go!(clone(semaphore) => { semaphore.acquire().map(drop) });
+                settle();
+                task
+            })
+            .collect();
+        tasks[0].cancel();
+        settle();
+        semaphore.add_permits(1);
+        // Both have it already, one after the other: a cancel comes late.
+        tasks[1].cancel();
+        let ended: Vec<_> = tasks.into_iter().map(|task| task.join().is_ok()).collect();
+        assert_eq!(ended, [false, true, true]);
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+#[test]
+fn a_wait_for_a_group_can_be_cancelled() {
+    on_one_worker(|| {
+        let group = Arc::new(WaitGroup::new());
+        group.add(1);
+        let waiters: Vec<_> = (0..2).map(|_| go!(clone(group) => { group.wait() })).collect();
+        settle();
+        waiters[0].cancel();
+        settle();
+        group.done();
+        let mut waiters = waiters.into_iter();
+        assert_cancelled(waiters.next().unwrap());
+        waiters.next().unwrap().wait();
+    });
+}
+
+#[test]
+fn whoever_is_cancelled_has_not_come_to_the_barrier() {
+    on_one_worker(|| {
+        let barrier = Arc::new(Barrier::new(3));
+        let tasks: Vec<_> =
+            (0..2).map(|_| go!(clone(barrier) => { barrier.wait().is_leader() })).collect();
+        settle();
+        tasks[0].cancel();
+        settle();
+        let another = go!(clone(barrier) => { barrier.wait().is_leader() });
+        settle();
+        assert!(!another.is_finished() && !tasks[1].is_finished());
+        assert!(barrier.wait().is_leader());
+        assert!(!another.wait());
+        let mut tasks = tasks.into_iter();
+        assert_cancelled(tasks.next().unwrap());
+        assert!(!tasks.next().unwrap().wait());
+    });
+}
+
+#[test]
+fn a_reader_of_a_promise_may_be_cancelled_or_gone() {
+    on_one_worker(|| {
+        let (promise, deferred) = promise();
+        let readers: Vec<_> =
+            (0..3).map(|_| go!(clone(deferred) => { *deferred.wait().unwrap() })).collect();
+        settle();
+        readers[1].cancel();
+        drop(deferred);
+        settle();
+        promise.set(3);
+        let ended: Vec<_> = readers.into_iter().map(|reader| reader.join().ok()).collect();
+        assert_eq!(ended, [Some(3), None, Some(3)]);
+        // With nobody left to read it.
+        let (promise, deferred) = gocoro::sync::promise();
+        drop(deferred);
+        promise.set(3);
     });
 }

@@ -11,7 +11,6 @@ mod mpsc;
 mod oneshot;
 mod panics;
 mod rendezvous;
-mod storm;
 mod time;
 mod traits;
 mod watch;

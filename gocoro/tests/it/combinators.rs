@@ -10,9 +10,7 @@ use gocoro::sync::Event;
 use gocoro::task::{self, JoinHandle, TaskGroup, race, wait_all, wait_any};
 use gocoro::time::{sleep, timeout};
 
-use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, in_both_colours, on_drop, on_workers, until,
-};
+use crate::support::{NEVER, SOON, in_both_colours, on_drop, on_workers, until};
 
 fn parks<T: Send + 'static>(value: T) -> JoinHandle<T> {
     go!({
@@ -106,35 +104,6 @@ fn any_cut_short_leaves_the_tasks_alone() {
             kept.iter().for_each(|task| task.unpark());
         }
     });
-}
-
-#[test]
-fn storms_of_any() {
-    for workers in WORKERS {
-        for seed in 0..4 {
-            println!("workers: {workers}, seed: {seed}");
-            Colour::Task.run(workers, move || {
-                let mut random = Random::new(seed);
-                for _ in 0..60 {
-                    let mut tasks: Vec<_> = (0..1 + random.below(12))
-                        .map(|n| {
-                            let turns = random.below(20);
-                            go!({
-                                (0..turns).for_each(|_| task::yield_now());
-                                n
-                            })
-                        })
-                        .collect();
-                    let mut left: Vec<_> = (0..tasks.len()).collect();
-                    while let Some((at, result, rest)) = wait_any(tasks) {
-                        assert_eq!(result.unwrap(), left.remove(at));
-                        tasks = rest;
-                    }
-                    assert!(left.is_empty());
-                }
-            });
-        }
-    }
 }
 
 #[test]

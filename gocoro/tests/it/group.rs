@@ -9,14 +9,11 @@ mod shared;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use gocoro::task::{self, TaskGroup};
 use gocoro::time::{sleep, timeout};
 
-use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, in_both_colours, on_drop, on_workers, settle, until,
-};
+use crate::support::{NEVER, SOON, in_both_colours, on_drop, on_workers, settle, until};
 
 /// Spawns a task that waits until it is woken; sends itself first.
 pub(crate) fn parked<T: Send + 'static>(group: &TaskGroup<T>, value: T) -> task::Task {
@@ -167,7 +164,7 @@ fn panics(group: &TaskGroup<()>, text: &'static str) {
     until(|| ended(group) > before);
 }
 
-fn raised(body: impl FnOnce()) -> Option<&'static str> {
+pub(crate) fn raised(body: impl FnOnce()) -> Option<&'static str> {
     let payload = panic::catch_unwind(AssertUnwindSafe(body)).err()?;
     Some(payload.downcast_ref().copied().expect("a panic of a member"))
 }
@@ -343,60 +340,4 @@ fn next_loses_nothing_when_it_is_cut_short() {
         first.unpark();
         assert_eq!(group.next().unwrap().unwrap(), 1);
     });
-}
-
-#[test]
-fn storms_of_groups() {
-    for workers in WORKERS {
-        for seed in 0..4 {
-            println!("workers: {workers}, seed: {seed}");
-            Colour::Task.run(workers, move || {
-                let mut random = Random::new(seed);
-                let alive = Arc::new(AtomicUsize::new(0));
-                for _ in 0..40 {
-                    let group = match random.below(2) {
-                        0 => TaskGroup::new(),
-                        _ => TaskGroup::with_limit(1 + random.below(4)),
-                    };
-                    for _ in 0..random.below(12) {
-                        let (kind, alive) = (random.below(6), alive.clone());
-                        group.spawn(move || {
-                            alive.fetch_add(1, SeqCst);
-                            let _guard = on_drop(|| {
-                                alive.fetch_sub(1, SeqCst);
-                            });
-                            match kind {
-                                0 => sleep(Duration::from_micros(200)),
-                                1 => panic!("one of many"),
-                                2 => task::current().cancel(),
-                                _ => task::yield_now(),
-                            }
-                            kind
-                        });
-                        if random.below(4) == 0 {
-                            let _ = group.next();
-                        }
-                    }
-                    match random.below(6) {
-                        0 => {
-                            let text = raised(|| drop(group));
-                            assert!(text.is_none_or(|text| text == "one of many"));
-                        }
-                        1 => drop(group.join_all()),
-                        2 => drop(group.try_join_all()),
-                        3 => drop(group.shutdown(Duration::from_micros(100))),
-                        4 => {
-                            group.cancel_all();
-                            while group.next().is_some() {}
-                        }
-                        _ => {
-                            let _ = timeout(Duration::from_micros(300), move || group.join_all());
-                        }
-                    }
-                }
-                // Those of a group that an unwinding dropped end by themselves.
-                until(|| alive.load(SeqCst) == 0);
-            });
-        }
-    }
 }

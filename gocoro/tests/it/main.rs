@@ -17,7 +17,6 @@ mod scope;
 mod select;
 mod spawn;
 mod storm;
-mod stress;
 mod support;
 mod sync;
 mod task_local;

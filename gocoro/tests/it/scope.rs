@@ -17,8 +17,7 @@ use gocoro::task::{self, Builder, Scope};
 use gocoro::time::{sleep, timeout};
 
 use crate::support::{
-    NEVER, Random, SOON, WORKERS, bounded, in_both_colours, on_drop, on_workers, until,
-    with_workers,
+    NEVER, SOON, WORKERS, bounded, in_both_colours, on_drop, on_workers, until, with_workers,
 };
 
 pub(crate) fn panic_of<T>(body: impl FnOnce() -> T) -> String {
@@ -344,69 +343,4 @@ fn debug_says_how_many_children_there_are() {
         assert!(format!("{waits:?}").contains("finished: false"));
         waits.cancel();
     });
-}
-
-#[test]
-fn storms_of_scopes_panics_cancels_and_timeouts() {
-    /// A tree of scopes, of which some part fails. What they borrow lies in their callers' frames.
-    fn grow(random: &mut Random, depth: usize, alive: &Alive, above: &[u64]) -> u64 {
-        let _alive = alive.one();
-        let mine: Vec<u64> = (0..8).map(|_| random.next()).collect();
-        let check: u64 = mine.iter().chain(above).fold(0, |sum, part| sum.wrapping_add(*part));
-        match random.below(12) {
-            0 => sleep(SOON),
-            1 => panic!("one of many"),
-            2 => task::yield_now(),
-            3 => task::current().cancel(),
-            _ => {}
-        }
-        if depth > 0 {
-            let children = 1 + random.below(3);
-            let seeds: Vec<u64> = (0..children).map(|_| random.next()).collect();
-            let (join, limit) = (random.below(2) == 0, [SOON, NEVER][random.below(2)]);
-            let ended = timeout(limit, || {
-                task::scope(|s| {
-                    for seed in &seeds {
-                        let mine = &mine;
-                        let handle =
-                            s.spawn(move || grow(&mut Random::new(*seed), depth - 1, alive, mine));
-                        if join {
-                            let _ = handle.join();
-                        }
-                    }
-                });
-            });
-            let _ = ended;
-        }
-        let again: u64 = mine.iter().chain(above).fold(0, |sum, part| sum.wrapping_add(*part));
-        assert_eq!(check, again, "what was borrowed has changed");
-        again
-    }
-
-    // Panics are part of it; their reports are not read by anybody.
-    for workers in WORKERS {
-        for seed in 0..6 {
-            println!("workers: {workers}, seed: {seed}");
-            bounded(move || {
-                let runtime = with_workers(workers);
-                let alive = Arc::new(Alive::default());
-                let mut random = Random::new(seed);
-                let tasks: Vec<_> = (0..10)
-                    .map(|_| {
-                        let (seed, alive) = (random.next(), alive.clone());
-                        runtime.spawn(move || grow(&mut Random::new(seed), 3, &alive, &[]))
-                    })
-                    .collect();
-                for task in &tasks {
-                    if random.below(3) == 0 {
-                        task.cancel();
-                    }
-                }
-                for task in tasks {
-                    let _ = task.join();
-                }
-                assert_eq!(alive.count(), 0);
-            });
-        }
-    }
 }

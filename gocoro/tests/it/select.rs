@@ -7,4 +7,3 @@ mod code;
 mod io;
 mod linearizable;
 mod own;
-mod storm;

@@ -1,146 +1,78 @@
-//! The storm: tasks that send, receive, choose, lock, time out, cancel, panic, and open scopes and groups,
-//! all by chance. In the end every message was received or given back exactly once, every task has
-//! ended, and memory is as it was.
+//! Storms: many tasks do what they like, by chance, and what is counted stays counted.
 //!
-//! Each number of workers has a process of its own, so that memory can be measured. By default a storm
-//! is small; these make it a big one:
+//! They go in rounds. Each has a seed of its own, which it prints, and fails if it does not end. By
+//! default there are few; these make a storm a big one:
 //!
-//! - `GOCORO_STORM_SECONDS`: how long each number of workers goes on, in rounds of fresh runtimes;
-//! - `GOCORO_STORM_TASKS`: tasks that a round begins with, all alive at once;
-//! - `GOCORO_STORM_SEED`: repeats the random choices of a run that printed this seed.
+//! - `GOCORO_STORM_SECONDS`: how long each number of workers goes on with its rounds;
+//! - `GOCORO_STORM_TASKS`: tasks that a round begins with, all alive at once, where that number is not
+//!   part of what the storm is about;
+//! - `GOCORO_STORM_SEED`: the seed of the first round, to repeat the random choices of one that
+//!   printed it.
+//!
+//! The three tests in this file are the great storm, which does everything at once.
 
-mod act;
-mod cell;
-mod family;
-mod ledger;
-mod memory;
+mod channels;
+mod choices;
+mod combinators;
+mod groups;
+mod primitives;
+mod scopes;
+mod tasks;
+mod timeouts;
+mod unwinding;
+mod whole;
 
-use std::io::{BufRead, BufReader};
-use std::panic;
-use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use gocoro::go;
-use gocoro::task;
-
-use crate::support::{HANG, Random, bounded, scenario, this_program, with_workers};
-use cell::Cell;
-use ledger::Tally;
-use memory::Memory;
-
-const TASKS: usize = 500;
-const ROUNDS: usize = 6;
-/// Rounds after which a process has what it keeps.
-const WARM_UP: usize = 2;
-/// Tasks that a cell begins with: those meet one another.
-const CELL_TASKS: usize = 50;
-/// Cells of a round in which plain threads take part.
-const THREADED_CELLS: usize = 2;
-
-/// Some panic was none of those that the storm makes.
-static BROKEN: AtomicBool = AtomicBool::new(false);
-
-/// What panics on purpose carry.
-struct Expected;
+use crate::support::{WORKERS, bounded};
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
 }
 
+/// How many tasks a round begins with.
+fn tasks_or(usual: usize) -> usize {
+    number("GOCORO_STORM_TASKS").map_or(usual, |tasks| tasks as usize)
+}
+
+/// The seeds of the rounds with so many workers: as many as usual, and more until the time is up that was asked
+/// for.
+fn seeds(workers: usize, usual: usize) -> impl Iterator<Item = u64> {
+    let limit = number("GOCORO_STORM_SECONDS").map(Duration::from_secs);
+    let first = number("GOCORO_STORM_SEED").unwrap_or_else(|| {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64)
+    });
+    let begun = Instant::now();
+    let goes_on =
+        move |&round: &usize| round < usual || limit.is_some_and(|limit| begun.elapsed() < limit);
+    (0..).take_while(goes_on).map(move |round| {
+        let seed = first.wrapping_add(round as u64);
+        println!("workers: {workers}, seed: {seed}");
+        seed
+    })
+}
+
+/// Runs the rounds of a storm with each number of workers.
+#[track_caller]
+fn rounds(usual: usize, round: impl Fn(usize, u64) + Copy + Send + 'static) {
+    for workers in WORKERS {
+        for seed in seeds(workers, usual) {
+            bounded(move || round(workers, seed));
+        }
+    }
+}
+
 #[test]
 fn on_one_worker() {
-    storm(1);
+    whole::storm(1);
 }
 
 #[test]
 fn on_two_workers() {
-    storm(2);
+    whole::storm(2);
 }
 
 #[test]
 fn on_four_workers() {
-    storm(4);
-}
-
-/// Runs the storm in a process of its own, and hands on what it prints.
-fn storm(workers: usize) {
-    let mut command = this_program(&["storm::child", "--exact"], &format!("storm {workers}"));
-    if let Ok(options) = std::env::var("ASAN_OPTIONS") {
-        command.env("ASAN_OPTIONS", options); // this child does end in order
-    }
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let errors = BufReader::new(child.stderr.take().unwrap());
-    let errors = thread::spawn(move || errors.lines().map(Result::unwrap).collect::<Vec<_>>());
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        println!("{}", line.unwrap());
-    }
-    let status = child.wait().unwrap();
-    let errors = errors.join().unwrap();
-    assert!(status.success(), "{status}\n{}", errors.join("\n"));
-}
-
-#[test]
-fn child() {
-    let Some(name) = scenario() else { return };
-    let workers = name.strip_prefix("storm ").expect("a storm").parse().unwrap();
-    let report = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        BROKEN.store(true, SeqCst);
-        report(info);
-    }));
-    let tasks = number("GOCORO_STORM_TASKS").map_or(TASKS, |tasks| tasks as usize);
-    let limit = number("GOCORO_STORM_SECONDS").map(Duration::from_secs);
-    let seed = number("GOCORO_STORM_SEED").unwrap_or_else(|| {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64)
-    });
-    println!("storm: workers: {workers}, tasks: {tasks}, seed: {seed}");
-    let begun = Instant::now();
-    let mut total = Tally::default();
-    let mut memory = Vec::new();
-    let enough = |rounds: usize| match limit {
-        Some(limit) => rounds >= ROUNDS && begun.elapsed() >= limit,
-        None => rounds >= ROUNDS,
-    };
-    while !enough(memory.len()) {
-        let own = seed.wrapping_add(memory.len() as u64);
-        total += bounded(move || round(workers, tasks, own));
-        memory.push(Memory::now());
-    }
-    println!(
-        "storm: {} rounds in {:?}; {total}; memory: {:?} .. {:?}",
-        memory.len(),
-        begun.elapsed(),
-        memory[WARM_UP],
-        memory[memory.len() - 1],
-    );
-    memory::assert_flat(&memory[WARM_UP..]);
-}
-
-/// A runtime that lives through a storm, and what has to hold after it.
-fn round(workers: usize, tasks: usize, seed: u64) -> Tally {
-    let mut random = Random::new(seed);
-    let runtime = with_workers(workers);
-    let cells: Vec<_> =
-        (0..tasks.div_ceil(CELL_TASKS)).map(|_| Arc::new(Cell::new(CELL_TASKS))).collect();
-    runtime.run(|| {
-        let lives = cells.iter().enumerate().map(|(at, cell)| {
-            let (cell, own) = (cell.clone(), Random::new(random.next()));
-            go!({ cell.live(own, at < THREADED_CELLS) })
-        });
-        for ended in task::wait_all(lives) {
-            ended.unwrap();
-        }
-    });
-    runtime.wait_idle();
-    let mut tally = Tally::default();
-    for cell in cells {
-        let cell = Arc::into_inner(cell).expect("a task is alive");
-        tally += cell.close();
-    }
-    runtime.shutdown(HANG).expect("all tasks have ended");
-    assert!(!BROKEN.load(SeqCst), "a panic that was not expected, seed {seed}");
-    tally
+    whole::storm(4);
 }

@@ -12,7 +12,6 @@ mod promise;
 mod rwlock;
 mod select;
 mod semaphore;
-mod storm;
 mod traits;
 mod wait_group;
 

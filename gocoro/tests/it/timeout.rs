@@ -15,8 +15,8 @@ use gocoro::time::{Elapsed, io_deadline, sleep, sleep_until, timeout, timeout_at
 use gocoro::{go, select, task};
 
 use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, bounded, compute_past, in_both_colours, on_drop,
-    on_workers, settle, until, with_workers,
+    NEVER, Random, SOON, bounded, compute_past, in_both_colours, on_drop, on_workers, until,
+    with_workers,
 };
 
 #[test]
@@ -418,65 +418,6 @@ fn of_nested_io_deadlines_the_earliest_holds_and_a_shield_hides_them() {
         // And a timeout still unwinds where only the deadline is far.
         assert!(io_deadline(never, || timeout(SOON, accept)).is_err());
     });
-}
-
-#[test]
-fn storms_of_nested_timeouts_and_cancels_leave_nothing() {
-    const TASKS: usize = 60;
-
-    fn nest(random: &mut Random, depth: usize, live: &AtomicUsize) {
-        live.fetch_add(1, SeqCst);
-        let _guard = on_drop(|| {
-            live.fetch_sub(1, SeqCst);
-        });
-        let limit = [Duration::ZERO, Duration::from_micros(300), SOON, NEVER][random.below(4)];
-        let wait = [Duration::ZERO, Duration::from_micros(100), SOON][random.below(3)];
-        let _ = timeout(limit, || match random.below(5) {
-            _ if depth == 0 => sleep(wait),
-            0 => task::shield(|| sleep(wait)),
-            1 => {
-                sleep(wait);
-                nest(random, depth - 1, live);
-            }
-            2 => {
-                let _ = panic::catch_unwind(AssertUnwindSafe(|| sleep(wait)));
-            }
-            _ => {
-                nest(random, depth - 1, live);
-                task::yield_now();
-                nest(random, depth - 1, live);
-            }
-        });
-    }
-
-    for workers in WORKERS {
-        for seed in 0..4 {
-            println!("workers: {workers}, seed: {seed}");
-            let live = Arc::new(AtomicUsize::new(0));
-            let ours = live.clone();
-            Colour::Task.run(workers, move || {
-                let mut random = Random::new(seed);
-                let tasks: Vec<_> = (0..TASKS)
-                    .map(|_| {
-                        let (mut random, live) = (Random::new(random.next()), ours.clone());
-                        go!({
-                            nest(&mut random, 4, &live);
-                        })
-                    })
-                    .collect();
-                settle();
-                for task in tasks {
-                    if random.below(2) == 0 {
-                        task.cancel();
-                    }
-                    if let Err(error) = task.join() {
-                        assert!(error.is_cancelled(), "{error}");
-                    }
-                }
-            });
-            assert_eq!(live.load(SeqCst), 0);
-        }
-    }
 }
 
 #[test]

@@ -6,10 +6,9 @@ mod programs;
 mod threads;
 
 use std::io::{Read, Write};
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::Duration;
 
 use gocoro::go;
@@ -18,8 +17,7 @@ use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 
 use crate::support::{
-    NEVER, Random, SOON, WORKERS, assert_cancelled, on_drop, on_workers, settle, until,
-    with_workers,
+    NEVER, SOON, WORKERS, assert_cancelled, on_drop, on_workers, settle, until, with_workers,
 };
 
 /// A task that panicked and waits in a destructor until it is released.
@@ -288,79 +286,5 @@ fn a_shutdown_beside_an_unwinding_task() {
         });
         runtime.shutdown(Duration::MAX).unwrap();
         assert!(drops.load(SeqCst) <= 20);
-    }
-}
-
-/// What a task of the storm does: it waits, panics, catches, cancels others, in any order.
-fn act(mut random: Random, depth: usize, others: Arc<[task::Task]>) {
-    let wait = |random: &mut Random| match random.below(5) {
-        0 => task::yield_now(),
-        1 => sleep(Duration::from_micros(random.next() % 300)),
-        2 => task::park_timeout(Duration::from_micros(random.next() % 300)),
-        3 => go!({ task::yield_now() }).wait(),
-        _ => {}
-    };
-    let mut inner = random.clone();
-    inner.next();
-    let in_destructor = others.clone();
-    let _guard = on_drop(move || {
-        for _ in 0..inner.below(4) {
-            wait(&mut inner);
-        }
-        if !in_destructor.is_empty() && inner.below(3) == 0 {
-            in_destructor[inner.below(in_destructor.len())].cancel();
-        }
-        if depth > 0 {
-            // What is thrown inside a destructor stays inside.
-            drop(panic::catch_unwind(move || act(inner, depth - 1, in_destructor)));
-        }
-    });
-    for _ in 0..random.below(6) {
-        wait(&mut random);
-        if !others.is_empty() && random.below(4) == 0 {
-            others[random.below(others.len())].cancel();
-        }
-    }
-    match random.below(4) {
-        0 => panic::panic_any(()),
-        1 => task::current().cancel(),
-        2 => drop(panic::catch_unwind(AssertUnwindSafe(|| wait(&mut random)))),
-        _ => {}
-    }
-    wait(&mut random);
-}
-
-#[test]
-fn a_storm_of_unwinding_tasks_ends() {
-    for workers in WORKERS {
-        for seed in 0..4 {
-            println!("workers: {workers}, seed: {seed}");
-            crate::support::bounded(move || {
-                let runtime = with_workers(workers);
-                runtime.run(move || {
-                    let mut random = Random::new(seed);
-                    let mut others = Vec::new();
-                    let mut tasks = Vec::new();
-                    for _ in 0..200 {
-                        let known: Arc<[task::Task]> = others.clone().into();
-                        let own = Random::new(random.next());
-                        let depth = random.below(3);
-                        let task = go!(act(own, depth, known));
-                        others.push(task.task().clone());
-                        tasks.push(task);
-                    }
-                    for task in tasks {
-                        drop(task.join());
-                    }
-                });
-                // Not one is left, and no thread counts a panic that is over.
-                runtime.wait_idle();
-                runtime.run(|| {
-                    let checks: Vec<_> =
-                        (0..50).map(|_| go!({ assert!(!thread::panicking()) })).collect();
-                    checks.into_iter().for_each(JoinHandle::wait);
-                });
-            });
-        }
     }
 }

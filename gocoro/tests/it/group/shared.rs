@@ -13,8 +13,7 @@ use gocoro::time::{sleep, timeout};
 
 use super::parked;
 use crate::support::{
-    Colour, NEVER, Random, SOON, WORKERS, bounded, in_both_colours, on_drop, on_workers, until,
-    with_workers,
+    Colour, NEVER, SOON, bounded, in_both_colours, on_drop, on_workers, until, with_workers,
 };
 
 #[test]
@@ -252,61 +251,6 @@ fn parked_until_cancelled(group: &TaskGroup<()>, last: impl FnOnce() + Send + 's
         sleep(NEVER);
     });
     until(|| has_begun.try_recv().is_ok());
-}
-
-#[test]
-fn storms_of_shared_groups() {
-    for workers in WORKERS {
-        for seed in 0..4 {
-            println!("workers: {workers}, seed: {seed}");
-            Colour::Task.run(workers, move || storm(seed));
-        }
-    }
-}
-
-fn storm(seed: u64) {
-    let mut random = Random::new(seed);
-    for _ in 0..10 {
-        let group = Arc::new(match random.below(2) {
-            0 => TaskGroup::new(),
-            _ => TaskGroup::with_limit(1 + random.below(4)),
-        });
-        let (spawned, joined) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let players: Vec<_> = (0..6)
-            .map(|_| {
-                let mut random = Random::new(random.next());
-                go!(clone(group, spawned, joined) => {
-                    for _ in 0..50 {
-                        match random.below(12) {
-                            0 => group.cancel_all(),
-                            1 => _ = timeout(SOON / 8, task::park),
-                            2 | 3 => {
-                                let taken = group.try_next().into_iter().count();
-                                joined.fetch_add(taken, SeqCst);
-                            }
-                            4 | 5 => {
-                                let taken = timeout(SOON / 8, || group.next());
-                                let taken = taken.into_iter().flatten().count();
-                                joined.fetch_add(taken, SeqCst);
-                            }
-                            kind => {
-                                let spawn = || group.spawn(move || match kind {
-                                    6 => sleep(SOON / 8),
-                                    7 => task::current().cancel(),
-                                    _ => task::yield_now(),
-                                });
-                                let done = timeout(SOON / 4, spawn).is_ok();
-                                spawned.fetch_add(done as usize, SeqCst);
-                            }
-                        }
-                    }
-                })
-            })
-            .collect();
-        players.into_iter().for_each(|player| player.wait());
-        let left = Arc::into_inner(group).unwrap().join_all().len();
-        assert_eq!(joined.load(SeqCst) + left, spawned.load(SeqCst));
-    }
 }
 
 /// A writer that lets a member end.

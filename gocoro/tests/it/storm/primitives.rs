@@ -1,30 +1,28 @@
-//! Random loads with random cancels: what is counted stays counted.
+//! Primitives with many tasks, some of which are cancelled on their way: what is counted stays counted.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use gocoro::sync::{Arc, Condvar, Event, Mutex, RwLock, Semaphore, WaitGroup, promise};
-use gocoro::task;
-use gocoro::{go, select};
+use gocoro::{go, select, task};
 
-use crate::support::{Colour, Random, WORKERS, on_drop, until};
+use super::{rounds, tasks_or};
+use crate::support::{Colour, Random, on_drop, until};
 
 const TASKS: usize = 24;
+
 const ROUNDS: usize = 60;
 
 /// Runs `body` as many tasks, with a seed each, some of which are cancelled along the way; then once
 /// more as a task that is not, and on a thread.
 fn storm<S: Send + Sync + 'static>(new: fn() -> S, body: fn(&S, &mut Random), check: fn(S)) {
-    for workers in WORKERS {
-        let seed = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |now| now.as_nanos() as u64);
-        println!("workers: {workers}, seed: {seed}");
+    rounds(1, move |workers, seed| {
+        let count = tasks_or(TASKS);
         Colour::Task.run(workers, move || {
             let mut random = Random::new(seed);
             let shared = Arc::new(new());
-            let running = Arc::new(AtomicUsize::new(TASKS));
-            let tasks: Vec<_> = (0..TASKS)
+            let running = Arc::new(AtomicUsize::new(count));
+            let tasks: Vec<_> = (0..count)
                 .map(|_| {
                     let mut random = Random::new(random.next());
                     let running = running.clone();
@@ -45,11 +43,11 @@ fn storm<S: Send + Sync + 'static>(new: fn() -> S, body: fn(&S, &mut Random), ch
                     }
                 })
             };
-            while running.load(SeqCst) > TASKS / 2 {
+            while running.load(SeqCst) > count / 2 {
                 for _ in 0..random.below(30) {
                     task::yield_now();
                 }
-                tasks[random.below(TASKS)].cancel();
+                tasks[random.below(count)].cancel();
             }
             for task in tasks {
                 if let Err(error) = task.join() {
@@ -60,7 +58,7 @@ fn storm<S: Send + Sync + 'static>(new: fn() -> S, body: fn(&S, &mut Random), ch
             thread.join().unwrap();
             check(Arc::into_inner(shared).expect("all have ended"));
         });
-    }
+    });
 }
 
 /// Some of what a task does between two operations.
@@ -71,7 +69,7 @@ fn dawdle(random: &mut Random) {
 }
 
 #[test]
-fn mutexes() {
+fn a_mutex_has_one_holder() {
     storm(
         || [const { (Mutex::new(()), AtomicUsize::new(0)) }; 3],
         |locks, random| {
@@ -92,7 +90,7 @@ fn mutexes() {
 }
 
 #[test]
-fn rwlocks() {
+fn a_writer_is_alone() {
     const WRITER: usize = 1 << 20;
     storm(
         || (RwLock::new(()), AtomicUsize::new(0)),
@@ -121,7 +119,7 @@ fn rwlocks() {
 }
 
 #[test]
-fn semaphores() {
+fn a_semaphore_lets_in_as_many_as_it_has() {
     storm(
         || (Semaphore::new(3), AtomicUsize::new(0)),
         |(semaphore, inside), random| {
@@ -140,7 +138,7 @@ fn semaphores() {
 }
 
 #[test]
-fn auto_events_as_locks() {
+fn an_auto_event_lets_one_through() {
     storm(
         || {
             let event = Event::auto();
@@ -204,7 +202,7 @@ fn conditions_lose_no_notification() {
 }
 
 #[test]
-fn wait_groups_and_promises() {
+fn a_promise_is_kept_or_abandoned() {
     storm(
         WaitGroup::new,
         |group, random| {

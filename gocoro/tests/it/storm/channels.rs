@@ -1,4 +1,4 @@
-//! Many at once: nothing is lost, doubled, reordered or leaked.
+//! Channels with many on both sides: nothing is lost, doubled, reordered or leaked.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -6,10 +6,12 @@ use gocoro::channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use gocoro::time::timeout;
 use gocoro::{select, task};
 
-use super::{COLOURS, Counted, Peer, live, matrix, spawn};
-use crate::support::{Colour, Random, SOON, WORKERS, until};
+use super::rounds;
+use crate::channel::{COLOURS, Counted, Peer, live, matrix, spawn};
+use crate::support::{Colour, Random, SOON, until};
 
 const SIDE: usize = 4;
+
 const EACH: usize = 300;
 
 type Ends<T> = (Sender<T>, Receiver<T>);
@@ -114,23 +116,24 @@ fn receive_somehow(
 
 #[test]
 fn all_ways_at_once_lose_nothing() {
-    for workers in WORKERS {
-        for (capacity, seed) in [(0, 11), (1, 12), (2, 13), (5, 14)] {
+    rounds(1, |workers, seed| {
+        for capacity in [0, 1, 2, 5] {
             for colour in COLOURS {
-                println!("capacity: {capacity}, seed: {seed}");
+                println!("capacity: {capacity}");
                 Colour::Task.run(workers, move || all_ways(colour, capacity, seed));
             }
         }
-    }
+    });
 }
 
 fn all_ways(colour: Colour, capacity: usize, seed: u64) {
     let live = live();
+    let mut seeds = Random::new(seed);
     let (sender, receiver) = bounded(capacity);
     let senders: Vec<Peer<Vec<usize>>> = (0..SIDE)
         .map(|side| {
             let (sender, live) = (sender.clone(), live.clone());
-            let mut random = Random::new(seed + side as u64);
+            let mut random = Random::new(seeds.next());
             spawn(if side == 0 { Colour::Task } else { colour }, move || {
                 let numbers = (0..EACH / 3).map(|n| side * EACH + n);
                 let send = |&number: &usize| {
@@ -145,7 +148,7 @@ fn all_ways(colour: Colour, capacity: usize, seed: u64) {
     let receivers: Vec<Peer<Vec<usize>>> = (0..SIDE)
         .map(|side| {
             let receiver = receiver.clone();
-            let mut random = Random::new(seed * 100 + side as u64);
+            let mut random = Random::new(seeds.next());
             spawn(if side == 0 { Colour::Task } else { colour }, move || {
                 let mut received = Vec::new();
                 while let Ok(message) = receive_somehow(&receiver, random.below(7)) {

@@ -1,5 +1,4 @@
-//! Storms: everything at once, at random, by seeds that a failure prints. Short by default;
-//! `GOCORO_STRESS=seconds` makes each go on for that long, with new seeds.
+//! Tasks of every kind, which wake, cancel, join and panic at one another, and talk by sockets.
 
 use std::io::{Read, Write};
 use std::panic::{self, AssertUnwindSafe};
@@ -10,28 +9,14 @@ use std::time::{Duration, Instant};
 
 use gocoro::go;
 use gocoro::net::{TcpListener, TcpStream};
-use gocoro::runtime::Runtime;
 use gocoro::task::{self, JoinHandle, Task};
 use gocoro::time::sleep;
 
-use crate::support::{Random, WORKERS, bounded, on_drop, until, with_workers};
+use super::{rounds, tasks_or};
+use crate::support::{Random, on_drop, until, with_workers};
 
-/// Runs `storm` with seeds, for each number of workers, and once again for as long as is asked.
-fn with_seeds(storm: fn(Runtime, u64)) {
-    let seconds = std::env::var("GOCORO_STRESS").ok().and_then(|text| text.parse().ok());
-    let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
-    let mut seed = if seconds.is_some() { std::process::id().into() } else { 1 };
-    loop {
-        for workers in WORKERS {
-            println!("workers: {workers}, seed: {seed}");
-            bounded(move || storm(with_workers(workers), seed));
-            seed += 1;
-        }
-        if Instant::now() >= until {
-            return;
-        }
-    }
-}
+/// Tasks that have no parent.
+const ROOTS: usize = 12;
 
 /// What the tasks of one storm share.
 struct Storm {
@@ -172,8 +157,9 @@ fn serve(listener: &TcpListener) {
 }
 
 #[test]
-fn tasks_of_every_kind() {
-    with_seeds(|runtime, seed| {
+fn all_tasks_end_whatever_they_do_to_one_another() {
+    rounds(1, |workers, seed| {
+        let runtime = with_workers(workers);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let storm = Arc::new(Storm {
             known: Mutex::default(),
@@ -182,7 +168,7 @@ fn tasks_of_every_kind() {
         });
         let server = runtime.spawn(move || serve(&listener));
         let mut random = Random::new(seed);
-        let roots: Vec<_> = (0..12)
+        let roots: Vec<_> = (0..tasks_or(ROOTS))
             .map(|_| {
                 let (storm, own) = (storm.clone(), Random::new(random.next()));
                 runtime.spawn(move || act(&storm, own, 3))
@@ -216,8 +202,9 @@ fn tasks_of_every_kind() {
 }
 
 #[test]
-fn shutdowns_in_the_middle() {
-    with_seeds(|runtime, seed| {
+fn a_shutdown_in_the_middle_ends_all() {
+    rounds(1, |workers, seed| {
+        let runtime = with_workers(workers);
         let mut random = Random::new(seed);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let storm = Arc::new(Storm {
@@ -227,7 +214,8 @@ fn shutdowns_in_the_middle() {
         });
         drop(runtime.spawn(move || serve(&listener)));
         let ended = Arc::new(AtomicUsize::new(0));
-        let roots: Vec<_> = (0..12)
+        let count = tasks_or(ROOTS);
+        let roots: Vec<_> = (0..count)
             .map(|_| {
                 let (storm, own) = (storm.clone(), Random::new(random.next()));
                 let ended = ended.clone();
@@ -240,7 +228,7 @@ fn shutdowns_in_the_middle() {
                 })
             })
             .collect();
-        let wanted = random.below(12);
+        let wanted = random.below(count);
         let begun = Instant::now();
         while ended.load(SeqCst) < wanted && begun.elapsed() < Duration::from_secs(1) {
             thread::yield_now();
@@ -252,9 +240,10 @@ fn shutdowns_in_the_middle() {
 }
 
 #[test]
-fn wakes_from_everywhere() {
+fn no_wake_from_anywhere_is_lost() {
     // A token for each, round a ring of tasks on two runtimes and of threads.
-    with_seeds(|runtime, seed| {
+    rounds(1, |workers, seed| {
+        let runtime = with_workers(workers);
         const ROUNDS: usize = 300;
         let mut random = Random::new(seed);
         let other = with_workers(1 + random.below(2));

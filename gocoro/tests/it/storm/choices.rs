@@ -5,36 +5,40 @@ use std::sync::atomic::Ordering::SeqCst;
 use gocoro::channel::{Receiver, Sender, bounded};
 use gocoro::{select, select_biased, task};
 
+use super::rounds;
 use crate::channel::{COLOURS, Counted, Peer, live, spawn};
-use crate::support::{Colour, Random, SOON, WORKERS, until};
+use crate::support::{Colour, Random, SOON, until};
 
 const CHANNELS: usize = 3;
+
 const SIDES: usize = 4;
+
 const EACH: usize = 150;
 
 type Message = (usize, Counted);
 
 #[test]
 fn each_choice_does_exactly_one_thing() {
-    for workers in WORKERS {
-        for colour in COLOURS {
-            for (capacity, seed) in [(0, 21), (1, 22), (7, 23)] {
-                println!("capacity: {capacity}, seed: {seed}");
+    rounds(1, |workers, seed| {
+        for capacity in [0, 1, 7] {
+            for colour in COLOURS {
+                println!("capacity: {capacity}");
                 Colour::Task.run(workers, move || storm(colour, capacity, seed));
             }
         }
-    }
+    });
 }
 
 fn storm(colour: Colour, capacity: usize, seed: u64) {
     let live = live();
+    let mut seeds = Random::new(seed);
     let (senders, receivers): (Vec<Sender<Message>>, Vec<Receiver<Message>>) =
         (0..CHANNELS).map(|_| bounded(capacity)).unzip();
     let (stop, stopped) = bounded::<()>(0);
     let sending: Vec<Peer<Vec<usize>>> = (0..SIDES)
         .map(|side| {
             let (senders, live) = (senders.clone(), live.clone());
-            let mut random = Random::new(seed * 10 + side as u64);
+            let mut random = Random::new(seeds.next());
             spawn(if side == 0 { Colour::Task } else { colour }, move || {
                 let mut sent = Vec::new();
                 for number in (0..EACH).map(|n| side * EACH + n) {
@@ -49,7 +53,7 @@ fn storm(colour: Colour, capacity: usize, seed: u64) {
     let receiving: Vec<Peer<Vec<usize>>> = (0..SIDES)
         .map(|side| {
             let (receivers, stopped) = (receivers.clone(), stopped.clone());
-            let mut random = Random::new(seed * 1000 + side as u64);
+            let mut random = Random::new(seeds.next());
             spawn(if side == 0 { Colour::Task } else { colour }, move || {
                 let mut received = Vec::new();
                 while receive_one(&receivers, &stopped, &mut received, &mut random) {}

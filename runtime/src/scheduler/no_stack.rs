@@ -197,3 +197,41 @@ impl Worker {
         None
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::scheduler::{Plan, Wait};
+    use crate::spawn;
+
+    /// The other worker here is never there to look, so each search finds both tasks unless this one
+    /// keeps off them; and in the end it starts them, or the test would hang.
+    #[test]
+    fn what_was_handed_over_is_not_stolen_back_at_once() {
+        let (shared, mut seeds) = Plan { workers: Some(2), ..Plan::default() }.prepare().unwrap();
+        let worker = Worker::new(seeds.remove(0)).unwrap();
+        let _inside = worker.enter();
+        let handles = [spawn::spawn(|| ()), spawn::spawn(|| ())];
+        loop {
+            while worker.unstarted.is_empty(&worker.core) {
+                worker.search();
+            }
+            let begun = clock::now();
+            while let Some(task) = worker.unstarted.pop(&worker.core) {
+                assert!(worker.start_later(task).is_none());
+            }
+            let found = worker.search();
+            // A thread that stood still meanwhile has kept off for as long as it is to.
+            if clock::now() < begun + HAND_OVER_PATIENCE {
+                assert!(!found, "a task is back before the other worker has looked");
+                break;
+            }
+        }
+        while !handles.iter().all(|handle| handle.is_finished()) {
+            worker.turn(Wait::Yes);
+        }
+        shared.close();
+        worker.run_to_end();
+        worker.end();
+    }
+}

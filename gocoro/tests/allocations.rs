@@ -1,5 +1,5 @@
-//! What is allocated once all is warm: nothing for a wait, and one block for a task at most. A program of
-//! its own, and one test, since what is counted is the whole process's.
+//! What is allocated once all is warm: nothing for a wait, and one block for a task at most. A
+//! program of its own, and one test, since what is counted is the whole process's.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
@@ -51,8 +51,9 @@ static ALLOCATOR: Counting = Counting;
 
 const ROUNDS: usize = 1_000;
 
-/// Allocations in so many rounds, after as many that were not counted: of several counts the least, for
-/// what ends late elsewhere in the process is counted too, and what a round needs is in each of them.
+/// Allocations in so many rounds, after as many that were not counted: of several counts the least,
+/// for what ends late elsewhere in the process is counted too, and what a round needs is in each of
+/// them.
 fn steady(mut round: impl FnMut(usize)) -> usize {
     (0..ROUNDS).for_each(&mut round);
     let mut least = usize::MAX;
@@ -258,7 +259,8 @@ const WAITS: [Row; 13] = [
     ("full sockets", full_sockets),
 ];
 
-/// Of those, what a plain thread can wait for: it is no task that could be woken, and yields nothing.
+/// Of those, what a plain thread can wait for: it is no task that could be woken, and yields
+/// nothing.
 const WAITS_OF_THREADS: [&str; 9] = [
     "rendezvous",
     "bounded messages",

@@ -1,5 +1,5 @@
-//! Cancellation: where it unwinds, what runs meanwhile, what it leaves alone. A file for each thing that is
-//! cancelled, or waited for by what is.
+//! Cancellation unwinds a task from where it waits, lets its destructors wait, and leaves
+//! everything else as it was. A file for each thing that is cancelled, or waited for by what is.
 
 mod channel;
 mod group;

@@ -1,5 +1,5 @@
-//! `gocoro::channel` and `gocoro::sync::mpsc`: what crossbeam, Go and std document of channels, between
-//! tasks and plain threads.
+//! `gocoro::channel` and `gocoro::sync::mpsc` do what crossbeam, Go and std document of channels,
+//! between tasks and plain threads.
 
 mod broadcast;
 mod close;

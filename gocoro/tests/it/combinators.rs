@@ -1,4 +1,4 @@
-//! Waiting for all, for any, and racing.
+//! `wait_all`, `wait_any` and `race` give each result once, whoever comes first or fails.
 
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

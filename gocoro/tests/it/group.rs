@@ -1,4 +1,5 @@
-//! Groups of tasks: results in the order in which the tasks end, limits, and what a group's end does.
+//! Groups give results in the order in which their tasks end, keep their limits, and end with their
+//! members.
 
 mod arm;
 mod builder;

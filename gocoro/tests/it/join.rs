@@ -1,4 +1,4 @@
-//! Join handles: results, errors, timeouts, detaching.
+//! Join handles give the result or the error of their task, once, in time or later, or let it go.
 
 mod limits;
 
@@ -324,7 +324,8 @@ fn thread_local_destructors_join() {
     }
 }
 
-/// The result is dropped in the task or by its handle, whichever goes last; neither lets a panic out.
+/// The result is dropped in the task or by its handle, whichever goes last; neither lets a panic
+/// out.
 #[go_test]
 fn a_detached_result_that_panics_hurts_nobody() {
     let task = go!({ on_drop(|| panic!("in the result")) });

@@ -1,4 +1,4 @@
-//! Panics in tasks.
+//! A panic ends its task alone, and is its joiner's.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};

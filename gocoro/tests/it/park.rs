@@ -1,4 +1,4 @@
-//! `task::park` and its token.
+//! `task::park` waits for its token and for nothing else, whoever gives it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -1,8 +1,8 @@
 //! A program with every kind of wait in it is cut short at each of its suspension points, one run a
 //! point: each destructor ran once, no lock is held, no task is left.
 //!
-//! A subscriber sees the suspensions, since a task's span is exited at each; so this is a process of its
-//! own.
+//! A subscriber sees the suspensions, since a task's span is exited at each; so this is a process
+//! of its own.
 
 mod sample;
 

@@ -1,4 +1,4 @@
-//! Runtimes made by hand: running, idling, ending; several at once.
+//! Runtimes made by hand run, idle and end as they are told, several at once.
 
 mod closed;
 mod local;

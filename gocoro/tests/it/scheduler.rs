@@ -152,8 +152,8 @@ fn waiting_for_tasks(count: usize, begun: &Arc<AtomicUsize>) -> Vec<JoinHandle<(
     (0..count).map(spawn_one).collect()
 }
 
-/// The first of the old tasks goes before newer ones, and then waits for a task that does not end: it holds the
-/// other old ones up, but not for ever.
+/// The first of the old tasks goes before newer ones, and then waits for a task that does not end:
+/// it holds the other old ones up, but not for ever.
 #[test]
 fn old_tasks_that_wait_for_tasks_starve_nobody() {
     const OLD: usize = 4;

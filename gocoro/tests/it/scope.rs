@@ -1,4 +1,4 @@
-//! Tasks that borrow: that their scope waits for all of them, whatever happens to it or to them.
+//! A scope waits for all tasks that borrow from it, whatever happens to it or to them.
 
 mod panics;
 mod select;

@@ -1,4 +1,4 @@
-//! `select!` and `select_biased!`: every arm, its choice, and what losers and the chosen leave behind.
+//! `select!` and `select_biased!` do one of their arms, and leave nothing of the others behind.
 
 mod abandoned;
 mod arms;

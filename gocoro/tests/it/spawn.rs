@@ -1,4 +1,4 @@
-//! Spawning: what becomes of the closure, where it runs, what a task knows of itself.
+//! A spawned closure runs once, where it has to, as a task that knows itself.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -372,8 +372,8 @@ fn a_tree_of_tasks_needs_stacks_by_its_depth() {
     });
 }
 
-/// They do not rest, and so are not all alive at once: half a GiB is too much for a test, and `benches` has a million
-/// sleepers.
+/// They do not rest, and so are not all alive at once: half a GiB is too much for a test, and
+/// `benches` has a million sleepers.
 #[test]
 fn a_hundred_thousand_tasks_run_to_their_ends() {
     on_workers(|_| {

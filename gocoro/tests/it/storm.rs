@@ -35,8 +35,8 @@ fn tasks_or(usual: usize) -> usize {
     number("GOCORO_STORM_TASKS").map_or(usual, |tasks| tasks as usize)
 }
 
-/// The seeds of the rounds with so many workers: as many as usual, and more until the time is up that was asked
-/// for.
+/// The seeds of the rounds with so many workers: as many as usual, and more until the time is up
+/// that was asked for.
 fn seeds(workers: usize, usual: usize) -> impl Iterator<Item = u64> {
     let limit = number("GOCORO_STORM_SECONDS").map(Duration::from_secs);
     let first = number("GOCORO_STORM_SEED").unwrap_or_else(|| {

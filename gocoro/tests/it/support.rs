@@ -34,8 +34,8 @@ pub(crate) enum Colour {
 }
 
 impl Colour {
-    /// Runs `body` to its end in this colour: as a task of a runtime with this many workers, or on a
-    /// plain thread.
+    /// Runs `body` to its end in this colour: as a task of a runtime with this many workers, or on
+    /// a plain thread.
     #[track_caller]
     pub(crate) fn run<T: Send + 'static>(
         self,

@@ -1,5 +1,5 @@
-//! `gocoro::sync`: what std documents of its primitives, run in tasks and on plain threads; the order
-//! in which those who wait are served; what a panic leaves behind.
+//! The primitives of `gocoro::sync` do what std documents of its own, in tasks and on plain
+//! threads, and serve those who wait in their order.
 
 mod barrier;
 mod condvar;
@@ -98,8 +98,8 @@ pub(crate) fn on_one_worker(scenario: fn()) {
     Colour::Task.run(1, scenario);
 }
 
-/// Starts tasks one after another, each as soon as the one before waits in `wait`, and says in which
-/// order the waits end.
+/// Starts tasks one after another, each as soon as the one before waits in `wait`, and says in
+/// which order the waits end.
 fn order_of_waits(
     count: usize,
     wait: impl Fn(usize, &dyn Fn()) + Send + Sync + 'static,

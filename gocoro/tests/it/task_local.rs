@@ -1,4 +1,5 @@
-//! Task-locals: each task's own values, made late, dropped at the task's end, and inherited on request.
+//! Task-locals: each task's own values, made late, dropped at the task's end, and inherited on
+//! request.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, catch_unwind};

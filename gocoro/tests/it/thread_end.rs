@@ -1,4 +1,5 @@
-//! Waits in the destructors of a plain thread's thread-locals, where gocoro's own may be gone already.
+//! Waits in the destructors of a plain thread's thread-locals, where gocoro's own may be gone
+//! already.
 
 use std::cell::RefCell;
 use std::io::prelude::*;
@@ -30,8 +31,8 @@ impl Drop for Last {
     }
 }
 
-/// Runs `wait` in such a destructor: once while what the thread keeps for its waits is there, and once
-/// when it is gone. Thread-locals are dropped in the reverse order of their first uses.
+/// Runs `wait` in such a destructor: once while what the thread keeps for its waits is there, and
+/// once when it is gone. Thread-locals are dropped in the reverse order of their first uses.
 #[track_caller]
 fn at_the_end(wait: fn()) {
     thread_local!(static LAST: RefCell<Option<Last>> = const { RefCell::new(None) });

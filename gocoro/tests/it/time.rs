@@ -1,4 +1,4 @@
-//! Sleeping and intervals, in tasks and on plain threads. Bounding code by time is in `timeout`.
+//! Sleeps and intervals end on time, never early, in tasks and on plain threads.
 
 mod turns;
 

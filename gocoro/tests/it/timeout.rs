@@ -1,4 +1,4 @@
-//! Bounding any code by a time, and its I/O by a gentler one.
+//! A timeout unwinds any code from its wait when the time is up, and from nowhere else.
 
 mod io;
 
@@ -348,8 +348,8 @@ fn the_error_is_a_statement() {
     );
 }
 
-/// The wait of a plain thread looks at the clock twice when it begins; what runs out between the two looks ends it
-/// too.
+/// The wait of a plain thread looks at the clock twice when it begins; what runs out between the
+/// two looks ends it too.
 #[test]
 fn a_thread_whose_time_is_up_while_a_wait_begins_does_not_wait() {
     const ROUNDS: u32 = 4_000;

@@ -308,8 +308,8 @@ fn a_span_closes_after_its_last_use() {
     });
 }
 
-/// The span was closed between the task's end and its joiner's wake: a joiner whose time was up then
-/// waited for the subscriber, in a loop.
+/// The span was closed between the task's end and its joiner's wake: a joiner whose time was up
+/// then waited for the subscriber, in a loop.
 #[test]
 fn a_joiner_need_not_wait_for_a_subscriber() {
     below(|| {

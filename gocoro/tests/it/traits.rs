@@ -1,4 +1,5 @@
-//! The auto traits of every public type, both ways, and what std's model has.
+//! Every public type has the auto traits that it should, and none that it should not, and what
+//! std's model has.
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -90,7 +91,8 @@ fn tasks() {
         task::TaskId = std::thread::ThreadId,
     }
     assert_traits! {
-        // Std's is neither kind of unwind safe, for the panic that it may hold; this one only names it.
+        // Std's is neither kind of unwind safe, for the panic that it may hold; this one only names
+        // it.
         task::JoinHandle<u8>: [1, 1, 1, 1, 1],
         task::JoinHandle<Cell<u8>>: [1, 1, 1, 1, 1],
         // Std's results are always sent: this may be what a local task returned.

@@ -1,5 +1,5 @@
-//! Tasks that wait while they unwind, beside tasks that don't. A task is taken for unwinding exactly
-//! if it unwinds, whatever its neighbours on the worker do.
+//! Tasks that wait while they unwind, beside tasks that don't. A task is taken for unwinding
+//! exactly if it unwinds, whatever its neighbours on the worker do.
 
 mod beside;
 mod programs;

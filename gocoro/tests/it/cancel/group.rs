@@ -1,4 +1,5 @@
-//! Groups that are cancelled or dropped: their members end.
+//! Members end when their group is cancelled or dropped, and a cancelled wait for them takes
+//! nothing.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -1,4 +1,5 @@
-//! A cancel of a task that is joined, and of one that joins.
+//! A cancel is the result that a joiner gets, and a cancelled joiner leaves the task that it joins
+//! alone.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};

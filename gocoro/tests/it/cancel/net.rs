@@ -1,4 +1,4 @@
-//! Cancelled socket I/O: nothing stays behind, and destructors follow their own rule.
+//! Cancelled socket I/O leaves nothing behind, and in destructors it fails where it would wait.
 
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;

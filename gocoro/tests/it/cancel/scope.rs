@@ -1,4 +1,4 @@
-//! Scopes that are cancelled, and tasks that have one: the children end, and nothing else does.
+//! When a scope or its task is cancelled, the scope's children end, and nothing else does.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

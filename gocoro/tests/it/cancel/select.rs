@@ -79,8 +79,8 @@ fn a_cancelled_choice_forgets_the_stream() {
     });
 }
 
-/// In a destructor of a cancelled task, and once an `io_deadline` has passed, a choice fails where it would
-/// wait; what can be done at once is done, in whatever order it is listed.
+/// In a destructor of a cancelled task, and once an `io_deadline` has passed, a choice fails where
+/// it would wait; what can be done at once is done, in whatever order it is listed.
 #[test]
 fn what_needs_no_waiting_is_done_under_a_cancel() {
     fn choices(silent: &TcpStream) -> io::Error {

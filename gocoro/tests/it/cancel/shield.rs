@@ -1,4 +1,4 @@
-//! Holding cancellation back, seeing it, asking for it, and what is said of it.
+//! A shield holds a cancel back, a checkpoint asks for it, and the error says where it came from.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};

@@ -1,4 +1,4 @@
-//! Cancels of waits for primitives: nothing is lost, nothing stays locked.
+//! A cancelled wait for a primitive loses nothing, and leaves nothing locked.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};

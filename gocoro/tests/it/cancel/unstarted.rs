@@ -1,4 +1,5 @@
-//! What becomes of the closure of a task that is cancelled before its start.
+//! A task that is cancelled before its start never runs, and its closure is dropped where it may
+//! wait.
 
 use std::cell::Cell;
 use std::rc::Rc;

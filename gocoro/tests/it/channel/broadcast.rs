@@ -1,4 +1,5 @@
-//! Channels that give every message to every receiver.
+//! A broadcast channel gives every message to every receiver, and tells the slow ones what they
+//! missed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

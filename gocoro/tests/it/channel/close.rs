@@ -1,4 +1,4 @@
-//! One side is gone.
+//! Once one side is gone, the other gets what is left, and then an error.
 
 use std::sync::atomic::Ordering::SeqCst;
 

@@ -1,4 +1,4 @@
-//! What each operation does when nobody is in its way.
+//! Each operation does what its documentation says when nobody is in its way.
 
 use std::time::{Duration, Instant};
 
@@ -211,8 +211,8 @@ fn a_bound_may_be_as_large_as_there_are() {
     assert_eq!(receiver.recv(), Ok(1));
 }
 
-/// A sender of six messages and its receiver on one worker: how many operations each run of one of them
-/// completes before the other's next.
+/// A sender of six messages and its receiver on one worker: how many operations each run of one of
+/// them completes before the other's next.
 fn runs(capacity: usize) -> Vec<usize> {
     Colour::Task.run(1, move || {
         let (log, events) = unbounded();
@@ -235,8 +235,9 @@ fn runs(capacity: usize) -> Vec<usize> {
     })
 }
 
-/// A receiver that waits takes a message past the buffer, and one that receives brings the next sender's message into
-/// it: with room for one, up to three pass before a side has to wait. With room for all, no side waits.
+/// A receiver that waits takes a message past the buffer, and one that receives brings the next
+/// sender's message into it: with room for one, up to three pass before a side has to wait. With
+/// room for all, no side waits.
 #[test]
 fn a_sender_waits_for_room_and_no_more() {
     let narrow = runs(1);

@@ -1,4 +1,4 @@
-//! What crossbeam-channel documents, where no neighbour has it.
+//! Channels do what crossbeam-channel documents, where no neighbour of this file has it.
 
 use std::error::Error;
 use std::fmt::Debug;

@@ -1,4 +1,4 @@
-//! `Select`, whose operations are known only when the program runs.
+//! `Select` chooses among operations that are known only when the program runs.
 
 use std::panic::{self, catch_unwind};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What Go documents of its channels: its memory model, its tour, its idioms.
+//! Channels do what Go documents of its own: its memory model, its tour, its idioms.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
@@ -10,7 +10,8 @@ use super::{Peer, matrix, spawn};
 use crate::support::{Colour, on_workers, until};
 
 /// "A send on a channel is synchronized before the completion of the corresponding receive", "the
-/// closing of a channel is synchronized before a receive that returns because the channel is closed".
+/// closing of a channel is synchronized before a receive that returns because the channel is
+/// closed".
 #[test]
 fn a_send_and_the_end_come_before_their_receive() {
     matrix(|peer| {
@@ -49,8 +50,8 @@ fn an_unbuffered_receive_comes_before_its_send_ends() {
     });
 }
 
-/// "The k-th receive on a channel with capacity C is synchronized before the completion of the k+C-th
-/// send": a channel counts as a semaphore.
+/// "The k-th receive on a channel with capacity C is synchronized before the completion of the
+/// k+C-th send": a channel counts as a semaphore.
 #[test]
 fn a_channel_bounds_how_many_work() {
     matrix(|peer| {
@@ -205,7 +206,8 @@ fn each_of_the_ready_is_chosen_about_as_often() {
     });
 }
 
-/// "A send on a nil channel blocks forever", and so does a choice of nothing else: until it is cancelled.
+/// "A send on a nil channel blocks forever", and so does a choice of nothing else: until it is
+/// cancelled.
 #[test]
 fn what_is_never_ready_waits_for_a_cancel() {
     on_workers(|_| {

@@ -1,4 +1,4 @@
-//! `gocoro::sync::mpsc`, as std's documentation has it.
+//! `gocoro::sync::mpsc` does what std's documentation says.
 
 use gocoro::select;
 use gocoro::sync::mpsc::{

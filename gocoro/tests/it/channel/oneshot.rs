@@ -1,4 +1,4 @@
-//! Channels for one message.
+//! A oneshot channel carries one message, or says that none will come.
 
 use std::sync::atomic::Ordering::SeqCst;
 

@@ -1,4 +1,4 @@
-//! Messages whose destructors panic.
+//! Messages whose destructors panic are all dropped, and the first panic goes on.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};

@@ -1,4 +1,4 @@
-//! Channels of capacity zero: two sides that meet.
+//! A channel of capacity zero passes a message only when two sides meet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};

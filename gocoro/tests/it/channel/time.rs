@@ -1,4 +1,4 @@
-//! `after`, `at`, `tick`, `never`.
+//! The channels of time, `after`, `at`, `tick` and `never`, give an instant when it has come.
 
 use std::time::{Duration, Instant};
 
@@ -69,7 +69,8 @@ fn ticks_are_a_period_apart() {
     });
 }
 
-/// As crossbeam's: for one who waits, the next is due a period after the last, however late the wake was.
+/// As crossbeam's: for one who waits, the next is due a period after the last, however late the
+/// wake was.
 #[test]
 fn ticks_keep_their_beat() {
     matrix(|_| {

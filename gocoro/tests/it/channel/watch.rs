@@ -1,4 +1,4 @@
-//! Channels of which receivers see the latest value.
+//! A watch channel shows its receivers the latest value.
 
 use std::sync::atomic::Ordering::SeqCst;
 

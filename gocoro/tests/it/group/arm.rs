@@ -1,4 +1,4 @@
-//! Groups in `select!`.
+//! A group's arm in `select!` gives what `next` gives, and takes nothing if it loses.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a group's tasks are to be.
+//! A group's builder gives its tasks names and stacks, and refuses what cannot be.
 
 use std::io::ErrorKind;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Results without a size: that they are counted, given once and in order, and need no memory.
+//! Results without a size are counted, given once and in order, and need no memory.
 
 use std::cell::Cell;
 use std::fs;

@@ -1,4 +1,4 @@
-//! `first_ok`: the first success, and what becomes of the others.
+//! `first_ok` gives the first success, and ends the others.
 
 use std::panic;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Members that panic: whose their panics are.
+//! A member's panic is whoever takes its result's, else it is raised when the group is dropped.
 
 use std::panic;
 use std::sync::{Arc, mpsc};

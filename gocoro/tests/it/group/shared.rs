@@ -1,4 +1,4 @@
-//! Groups that several tasks and threads have.
+//! Groups that several tasks and threads have give each result to one of them.
 
 use std::fmt::{self, Write};
 use std::panic::{self, AssertUnwindSafe};

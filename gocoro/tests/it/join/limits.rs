@@ -1,4 +1,4 @@
-//! Waits for tasks, with limits that are kept and that are missed.
+//! Waits for tasks keep their limits, and a wait that gave up leaves nothing behind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -32,8 +32,8 @@ fn in_time(after: Duration) -> JoinHandle<i32> {
     })
 }
 
-/// Where the limit is to be kept: a slow machine would miss a short one. Limits that are to be missed are short, and
-/// the tasks end only when they are told.
+/// Where the limit is to be kept: a slow machine would miss a short one. Limits that are to be
+/// missed are short, and the tasks end only when they are told.
 const FAR: Duration = HANG;
 
 #[test]

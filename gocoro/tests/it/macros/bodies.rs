@@ -1,4 +1,4 @@
-//! Bodies that run wholly in the task.
+//! `go!` with a body that is no call runs all of it in the task.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! The call form: arguments are evaluated by the spawner, and what is called moves.
+//! `go!` with a call evaluates its arguments at the spawn, and moves what is called.
 
 use std::cell::RefCell;
 use std::sync::Arc;

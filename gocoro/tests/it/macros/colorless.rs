@@ -1,4 +1,4 @@
-//! `colorless!` and its literal form of `go!`.
+//! `colorless!` makes the literal form `go!< … >` what `go!` is.
 
 use gocoro::task::JoinHandle;
 use gocoro::{colorless, go};

@@ -1,4 +1,4 @@
-//! The header: what options and clones reach.
+//! Options and clones in the header of `go!` reach the task.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

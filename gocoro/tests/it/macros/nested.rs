@@ -1,4 +1,4 @@
-//! `go!` inside of other macros.
+//! `go!` works inside of other macros, and its names are out of their reach.
 
 use gocoro::go;
 use gocoro::task::JoinHandle;

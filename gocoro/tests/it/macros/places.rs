@@ -1,4 +1,4 @@
-//! `go!(in … => …)`: scopes and groups.
+//! `go!(in … => …)` spawns into scopes and groups.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};

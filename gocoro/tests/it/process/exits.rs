@@ -1,4 +1,4 @@
-//! How programs end.
+//! Programs end with the code, the words and the waits that are documented.
 
 use std::fmt;
 use std::io::{self, Write};

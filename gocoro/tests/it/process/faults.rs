@@ -1,4 +1,4 @@
-//! Overflows, faults, aborts.
+//! Overflows name their task, and other faults and aborts are what they always were.
 
 use std::hint;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Forked children: one that goes on in a runtime of its parent aborts, one that executes a program is fine.
+//! A forked child that goes on in a runtime of its parent aborts, and one that executes a program
+//! is fine.
 
 use std::io::Write;
 use std::process;

@@ -1,4 +1,5 @@
-//! Panic hooks and subscribers that get in the way, and what a task's panic prints.
+//! A panic hook or a subscriber that gets in the way stops nothing, and what a task's panic prints
+//! names it.
 
 use std::panic;
 use std::sync::Mutex;
@@ -216,7 +217,8 @@ fn the_first_runtime_is_refused_inside_of_a_hook() {
     refuses_and_goes_on("first_runtime_in_a_hook", 5);
 }
 
-/// The scenario's hook gets no runtime, and the program after it does: there a task returns `value`.
+/// The scenario's hook gets no runtime, and the program after it does: there a task returns
+/// `value`.
 #[track_caller]
 fn refuses_and_goes_on(scenario: &str, value: u32) {
     let seen = run(scenario);

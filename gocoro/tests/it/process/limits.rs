@@ -1,4 +1,4 @@
-//! When the system has no more to give.
+//! When the system has no more stacks or descriptors to give, the rest of the program goes on.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};

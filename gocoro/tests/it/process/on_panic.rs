@@ -1,4 +1,4 @@
-//! What `on_panic` makes of a panic in a task that nobody can join.
+//! `on_panic` decides what becomes of a panic in a task that nobody can join.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Plain threads that choose among more sockets than the process may have open.
+//! A plain thread's choice among more sockets than the process may have open ends all the same.
 
 use std::io::Write;
 use std::thread;

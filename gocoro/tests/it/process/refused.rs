@@ -1,4 +1,4 @@
-//! Children of a scope and members of a group that never get a stack.
+//! Children of a scope and members of a group that never get a stack are refused, and others go on.
 
 use std::cell::Cell;
 use std::panic;
@@ -178,7 +178,8 @@ fn short_of_one_size() {
             task::yield_now();
             let begun = Rc::new(Cell::new(0));
             let rest: Vec<_> = (0..3).map(|_| large(task::yield_now)).collect();
-            // Tasks with other stack sizes start meanwhile: local ones and others, new ones and old ones.
+            // Tasks with other stack sizes start meanwhile: local ones and others, new ones and old
+            // ones.
             for n in 0..100 {
                 assert_eq!(go!({ n }).wait(), n);
                 let count = begun.clone();

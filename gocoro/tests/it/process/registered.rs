@@ -1,4 +1,4 @@
-//! Descriptors in the workers' polls: there once, and gone in time. Seen by `/proc/self/fdinfo`, in a
+//! Descriptors are in the workers' polls once, and gone in time. Seen by `/proc/self/fdinfo`, in a
 //! process whose descriptors are the scenario's alone.
 
 use std::collections::BTreeMap;
@@ -24,8 +24,8 @@ scenarios! {
 /// What a poll knows a descriptor by: it is another one after it was taken out and put in again.
 type Mark = String;
 
-/// The marks of a descriptor in the polls of this process, by the polls' wakers, which tell them apart: a
-/// poll has several descriptors of its own.
+/// The marks of a descriptor in the polls of this process, by the polls' wakers, which tell them
+/// apart: a poll has several descriptors of its own.
 fn registrations(fd: RawFd) -> BTreeMap<RawFd, Mark> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir("/proc/self/fd").unwrap() {
@@ -61,7 +61,8 @@ fn registrations(fd: RawFd) -> BTreeMap<RawFd, Mark> {
     found
 }
 
-/// Has a task of this runtime, of one worker, wait for a byte many times over; this thread is the other side.
+/// Has a task of this runtime, of one worker, wait for a byte many times over; this thread is the
+/// other side.
 fn waits_in(runtime: &Runtime, stream: &Arc<TcpStream>, other: &TcpStream) {
     let theirs = stream.clone();
     let task = runtime.spawn(move || {

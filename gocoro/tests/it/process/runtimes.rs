@@ -1,4 +1,4 @@
-//! Runtimes that start in vain, or are dropped where that could end the process.
+//! Runtimes that start in vain, or are dropped in a bad moment, do not end the process.
 
 use std::cell::RefCell;
 use std::env;

@@ -1,4 +1,4 @@
-//! Stacks that are larger than can be had, and what main gets then.
+//! A stack that is larger than can be had is refused, and main gets what can be had.
 
 use std::io;
 
@@ -152,8 +152,8 @@ fn use_up_mappings() {
     }
 }
 
-/// A stack for which there is no mapping left. `generator` up to 0.8.11 left its memory mapped when it could
-/// not make its guard.
+/// A stack for which there is no mapping left. `generator` up to 0.8.11 left its memory mapped when
+/// it could not make its guard.
 fn beyond_the_mappings() {
     gocoro::runtime::LocalRuntime::new().unwrap().run(|| {
         go!(local => {}).wait();

@@ -1,4 +1,4 @@
-//! What stacks cost: made ahead, given back, and guarded where memory is locked.
+//! Stacks are made ahead, given back, and guarded where memory is locked.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -187,7 +187,8 @@ fn the_first_stack_may_be_made_while_a_thread_panics() {
 /// What a child prints where it may not lock memory.
 const SKIPPED: &str = "skipped: this process may not lock memory";
 
-/// Locks all memory that is mapped from now on, once it is touched; `false` if that is not permitted.
+/// Locks all memory that is mapped from now on, once it is touched; `false` if that is not
+/// permitted.
 fn lock_memory() -> bool {
     const ENOUGH: usize = 1 << 30;
     let access = libc::PROT_READ | libc::PROT_WRITE;

@@ -1,4 +1,4 @@
-//! Runtimes that end: what is refused from then on, and what the end waits for.
+//! A runtime that ends refuses what is new, and waits for what it refused.
 
 use std::cell::Cell;
 use std::io::ErrorKind;
@@ -108,7 +108,8 @@ fn in_closed_runtimes(f: impl FnOnce() + Copy + Send + 'static) {
     });
 }
 
-/// The closure of a local task is dropped after the spawn returned, since its destructor may wait for the spawner.
+/// The closure of a local task is dropped after the spawn returned, since its destructor may wait
+/// for the spawner.
 #[test]
 fn a_spawn_does_not_wait_for_the_destructors_of_what_is_refused() {
     in_closed_runtimes(|| {

@@ -1,4 +1,4 @@
-//! `LocalRuntime`: a runtime that runs when it is told to.
+//! `LocalRuntime` runs when it is told to.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};

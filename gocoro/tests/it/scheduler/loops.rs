@@ -247,8 +247,8 @@ fn what_is_asked_of_channels() {
     });
 }
 
-/// Spawns and wakes are done with locks of std's in hand, which another task of the worker may want: so they
-/// never give way.
+/// Spawns and wakes are done with locks of std's in hand, which another task of the worker may
+/// want: so they never give way.
 #[test]
 fn what_is_done_under_a_std_lock_does_not_give_way() {
     on_one_worker(|| {

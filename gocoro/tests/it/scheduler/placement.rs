@@ -1,4 +1,4 @@
-//! Which worker a task starts on: those that are stuck or loaded leave it to others.
+//! A new task starts on a worker that is neither stuck nor overloaded.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -115,9 +115,9 @@ fn long_lived_tasks_spread_over_the_workers() {
     }
 }
 
-/// A worker hands new tasks over once it has more than twice as many as the least loaded one, and four.
-/// What a worker with nothing to run takes is not bounded by that: so the one that accepts always has
-/// something, and takes nothing back; and nothing is said of the other's share.
+/// A worker hands new tasks over once it has more than twice as many as the least loaded one, and
+/// four. What a worker with nothing to run takes is not bounded by that: so the one that accepts
+/// always has something, and takes nothing back; and nothing is said of the other's share.
 #[test]
 fn connections_do_not_pile_up_where_they_are_accepted() {
     const CONNECTIONS: usize = 120;

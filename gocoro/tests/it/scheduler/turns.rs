@@ -228,8 +228,8 @@ fn a_yield_returns_beside_tasks_that_spawn_tasks_and_yield() {
     });
 }
 
-/// The oldest go before newer ones, at a rate that is bounded below, whatever those before them wait
-/// for. What counts is the time in which the newer ones run: from one to the next it is a
+/// The oldest go before newer ones, at a rate that is bounded below, whatever those before them
+/// wait for. What counts is the time in which the newer ones run: from one to the next it is a
 /// millisecond at most, however long the machine stands still between them.
 #[test]
 fn old_tasks_start_beside_newer_ones_at_a_rate() {

@@ -1,4 +1,4 @@
-//! Whose a child's panic is, and what becomes of the others.
+//! A child's panic is its joiner's, else the scope's, and the other children end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -111,8 +111,8 @@ fn a_panicking_closure_cancels_its_children_and_waits_for_them() {
     });
 }
 
-/// What they borrow is freed with the frame: on the heap, so that a tool which watches that would see a
-/// child that came too late.
+/// What they borrow is freed with the frame: on the heap, so that a tool which watches that would
+/// see a child that came too late.
 #[test]
 fn children_read_the_frame_of_a_panic_until_they_end() {
     in_both_colours(|| {

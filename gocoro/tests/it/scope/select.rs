@@ -1,4 +1,4 @@
-//! Children in `select!`.
+//! Children of a scope can be joined in `select!`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

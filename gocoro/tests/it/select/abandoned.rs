@@ -169,7 +169,8 @@ fn one_who_tries_waits_for_a_promise() {
     });
 }
 
-/// A place that was reserved while receivers waited, and is used for one of them, is free for the next.
+/// A place that was reserved while receivers waited, and is used for one of them, is free for the
+/// next.
 #[test]
 fn a_place_that_was_not_needed_goes_to_the_next_sender() {
     on_workers(|_| {

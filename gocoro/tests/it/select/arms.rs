@@ -1,4 +1,4 @@
-//! What each arm waits for.
+//! Each kind of arm waits for what it names.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Which arm is chosen, and that it is one.
+//! One arm is chosen, by chance or by its place, among those that are ready.
 
 use gocoro::channel::{self, bounded, unbounded};
 use gocoro::{go, select, select_biased, task};

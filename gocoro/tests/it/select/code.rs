@@ -76,7 +76,8 @@ fn bodies_may_use_up_the_sources() {
     }
 }
 
-/// Temporaries of sources live through the choice and its bodies, as crossbeam documents of its own.
+/// Temporaries of sources live through the choice and its bodies, as crossbeam documents of its
+/// own.
 #[test]
 fn temporaries_of_sources_live_on() {
     let (sender, receiver) = bounded(2);

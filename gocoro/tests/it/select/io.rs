@@ -1,4 +1,4 @@
-//! Sockets beside channels.
+//! Sockets stand beside channels in a choice.
 
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::os::fd::AsFd;
@@ -169,8 +169,8 @@ fn a_loop_over_a_stream_and_a_channel() {
     });
 }
 
-/// A short read marks a stream as used up until the worker polls. A choice that does not wait asks the
-/// kernel in spite of the mark.
+/// A short read marks a stream as used up until the worker polls. A choice that does not wait asks
+/// the kernel in spite of the mark.
 #[test]
 fn default_is_not_chosen_while_a_used_up_stream_has_more() {
     matrix(|_| {
@@ -202,8 +202,8 @@ fn default_is_not_chosen_while_a_used_up_stream_has_more() {
     });
 }
 
-/// While another arm waits for a promised message, the worker may take the stream's edge from the poll and find
-/// nobody; the arm that is linked then sees the stream ready all the same.
+/// While another arm waits for a promised message, the worker may take the stream's edge from the
+/// poll and find nobody; the arm that is linked then sees the stream ready all the same.
 #[test]
 fn a_stream_that_becomes_readable_while_a_message_is_promised_is_seen() {
     Colour::Task.run(1, || {

@@ -33,8 +33,8 @@ fn a_task_cannot_wait_for_itself_in_a_choice() {
     });
 }
 
-/// The panic hook finds no receiver in a queue, though other arms stand before the one that panics. The hook is
-/// the process's, so this test has one.
+/// The panic hook finds no receiver in a queue, though other arms stand before the one that panics.
+/// The hook is the process's, so this test has one.
 #[test]
 fn a_choice_that_panics_waits_nowhere() {
     const SCENARIO: &str = "a choice that panics";

@@ -1,4 +1,5 @@
-//! Primitives with many tasks, some of which are cancelled on their way: what is counted stays counted.
+//! Primitives with many tasks, some of which are cancelled on their way: what is counted stays
+//! counted.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -13,8 +14,8 @@ const TASKS: usize = 24;
 
 const ROUNDS: usize = 60;
 
-/// Runs `body` as many tasks, with a seed each, some of which are cancelled along the way; then once
-/// more as a task that is not, and on a thread.
+/// Runs `body` as many tasks, with a seed each, some of which are cancelled along the way; then
+/// once more as a task that is not, and on a thread.
 fn storm<S: Send + Sync + 'static>(new: fn() -> S, body: fn(&S, &mut Random), check: fn(S)) {
     rounds(1, move |workers, seed| {
         let count = tasks_or(TASKS);

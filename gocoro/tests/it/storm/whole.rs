@@ -1,6 +1,6 @@
-//! The great storm: tasks that send, receive, choose, lock, time out, cancel, panic, and open scopes and groups,
-//! all by chance. In the end every message was received or given back exactly once, every task has
-//! ended, and memory is as it was.
+//! The great storm: tasks that send, receive, choose, lock, time out, cancel, panic, and open
+//! scopes and groups, all by chance. In the end every message was received or given back exactly
+//! once, every task has ended, and memory is as it was.
 //!
 //! Each number of workers has a process of its own, so that memory can be measured.
 

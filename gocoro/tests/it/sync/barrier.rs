@@ -1,4 +1,4 @@
-//! `Barrier`.
+//! `Barrier` lets all through when all have come.
 
 use gocoro::sync::{Arc, Barrier};
 

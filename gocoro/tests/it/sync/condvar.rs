@@ -1,4 +1,4 @@
-//! `Condvar`.
+//! `Condvar` wakes those who wait, in their order, with the mutex locked.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `Event`.
+//! `Event` lets all through while it is set, or one for each time.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `OnceLock` and `LazyLock`.
+//! `OnceLock` and `LazyLock` are made once, and all get that.
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

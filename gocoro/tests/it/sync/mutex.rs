@@ -1,4 +1,4 @@
-//! `Mutex`.
+//! `Mutex` has one holder, and is handed over in order.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::TryLockError;

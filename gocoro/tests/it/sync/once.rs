@@ -1,4 +1,4 @@
-//! `Once`.
+//! `Once` runs once, and all wait for that.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

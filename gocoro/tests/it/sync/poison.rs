@@ -1,5 +1,5 @@
-//! What a panic leaves behind, and what a cancel does not; also where another task of the worker
-//! waits in the middle of its own unwinding.
+//! A panic of the holder poisons a lock, and a cancel does not; also where another task of the
+//! worker waits in the middle of its own unwinding.
 
 mod mixed;
 

@@ -1,4 +1,4 @@
-//! `promise`.
+//! `promise` gives its value to all who wait, or says that none will come.
 
 use std::error::Error;
 use std::thread;

@@ -1,4 +1,4 @@
-//! `RwLock`.
+//! `RwLock` has readers together or one writer, in order.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::TryLockError;

@@ -1,4 +1,4 @@
-//! The primitives in `select!`.
+//! The primitives can be waited for in `select!`, and lose nothing to arms that lose.
 
 use gocoro::sync::{AbandonedPromise, AcquireError, Arc, Event, Semaphore, WaitGroup, promise};
 use gocoro::{go, select, select_biased, task};
@@ -31,8 +31,8 @@ fn what_is_there_is_had_at_once() {
     });
 }
 
-/// A choice that gives up has looked at all arms with their queues locked: nothing gives way there, though it is
-/// asked for so often that the budget runs out at each place.
+/// A choice that gives up has looked at all arms with their queues locked: nothing gives way there,
+/// though it is asked for so often that the budget runs out at each place.
 #[test]
 fn one_that_gives_up_again_and_again_leaves_the_primitives_free() {
     on_one_worker(|| {

@@ -1,4 +1,4 @@
-//! `Semaphore`.
+//! `Semaphore` lets in as many as it has permits, in order.
 
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -1,4 +1,4 @@
-//! What may go where: the same as for std's types.
+//! The primitives may go where std's may.
 
 use std::cell::Cell;
 use std::fmt::{Debug, Display};

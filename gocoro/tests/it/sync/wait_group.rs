@@ -1,4 +1,4 @@
-//! `WaitGroup`, by the rules of Go's.
+//! `WaitGroup` keeps the rules of Go's.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

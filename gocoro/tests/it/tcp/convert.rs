@@ -1,4 +1,4 @@
-//! From and to std's types and descriptors.
+//! Streams and listeners come from std's types and descriptors, and go back whole.
 
 use std::io::{self, ErrorKind, prelude::*};
 use std::net;

@@ -1,4 +1,4 @@
-//! Lines of text by std's readers, from servers that write a bit at a time.
+//! std's readers give the lines of servers that write a bit at a time.
 
 use std::io::BufReader;
 use std::io::prelude::*;

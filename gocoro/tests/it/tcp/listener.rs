@@ -1,4 +1,4 @@
-//! Listeners: binding, accepting, running out of descriptors.
+//! Listeners bind, accept, and get over running out of descriptors.
 
 use std::env;
 use std::fs::File;

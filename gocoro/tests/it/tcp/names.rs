@@ -1,4 +1,4 @@
-//! Addresses as users write them.
+//! Addresses are what users write.
 
 use std::io::{self, ErrorKind};
 use std::iter;

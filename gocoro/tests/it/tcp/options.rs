@@ -1,4 +1,4 @@
-//! Timeouts, the non-blocking mode, and the kernel's options.
+//! Timeouts, the non-blocking mode and the kernel's options do what std documents.
 
 use std::io::{self, ErrorKind, prelude::*};
 use std::time::{Duration, Instant};

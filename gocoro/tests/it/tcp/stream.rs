@@ -1,4 +1,4 @@
-//! Connections: opening, transfers, ends.
+//! Connections open, transfer and end as std's do.
 
 use std::io::{self, BufReader, ErrorKind, IoSlice, IoSliceMut, prelude::*};
 use std::os::fd::AsRawFd;

@@ -1,4 +1,4 @@
-//! Waits: who is woken, and by what.
+//! Whoever waits for a socket is woken when it is ready, and by nothing else.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::sync::{Arc, mpsc};
@@ -208,8 +208,8 @@ type Read1 = fn(&TcpStream, &mut [IoSliceMut<'_>]) -> std::io::Result<usize>;
 
 type Write1 = fn(&TcpStream, &[IoSlice<'_>]) -> std::io::Result<usize>;
 
-/// A transfer of all that one call takes is not short, though it was given more buffers: the next operation is
-/// tried before it waits for an event.
+/// A transfer of all that one call takes is not short, though it was given more buffers: the next
+/// operation is tried before it waits for an event.
 #[test]
 fn a_vectored_transfer_of_more_buffers_than_a_call_takes_is_not_short() {
     /// Made known to the worker's poll, whose first events are over.

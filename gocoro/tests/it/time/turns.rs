@@ -57,8 +57,8 @@ fn tasks_that_do_not_suspend_run_one_after_another() {
     });
 }
 
-/// A barrier after each rest makes it certain that they rest at the same time: by the clock alone, a
-/// thread that the machine holds up would be a round late. A task of the worker takes part.
+/// A barrier after each rest makes it certain that they rest at the same time: by the clock alone,
+/// a thread that the machine holds up would be a round late. A task of the worker takes part.
 #[test]
 fn threads_that_sleep_hold_no_task_up() {
     Colour::Task.run(1, || {

@@ -1,4 +1,4 @@
-//! I/O that is bounded: by a timeout, which unwinds, and by a deadline, which is an error.
+//! A timeout ends I/O by unwinding, and an I/O deadline by an error.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::time::Instant;
@@ -54,7 +54,8 @@ fn an_io_deadline_ends_reads_and_writes_with_an_error() {
     });
 }
 
-/// What the documentation of `timeout`, `io_deadline` and `set_read_timeout` says of code that is tried again.
+/// What the documentation of `timeout`, `io_deadline` and `set_read_timeout` says of code that is
+/// tried again.
 #[test]
 fn half_a_line_is_kept_by_an_error_and_lost_by_an_unwinding() {
     in_both_colours(|| {

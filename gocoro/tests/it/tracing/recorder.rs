@@ -103,7 +103,8 @@ pub(super) fn failing_at_ends(f: impl FnOnce()) {
 /// Who is told that a span ends, and says when the listener may go on.
 static AT_END: Mutex<Option<(Sender<()>, Receiver<()>)>> = Mutex::new(None);
 
-/// The listener is held at the end of the next span, once it has told so, until it is told to go on.
+/// The listener is held at the end of the next span, once it has told so, until it is told to go
+/// on.
 pub(super) fn hold_at_end() -> (Receiver<()>, Sender<()>) {
     let ((ends, has_ended), (go_on, may_go_on)) = (mpsc::channel(), mpsc::channel());
     *AT_END.lock().unwrap() = Some((ends, may_go_on));

@@ -1,4 +1,4 @@
-//! What a task may count on while its neighbours wait in the middle of their unwinding.
+//! A task goes on as ever while its neighbours wait in the middle of their unwinding.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -202,8 +202,8 @@ fn a_task_that_unwinds_is_told_so() {
     });
 }
 
-/// A scope or race that is cut short while its children end unwinds after them, though another task of the
-/// worker waits in a destructor then.
+/// A scope or race that is cut short while its children end unwinds after them, though another task
+/// of the worker waits in a destructor then.
 #[test]
 fn a_scope_that_was_cut_short_says_so_beside_a_task_that_unwinds() {
     fn beside<T: Send + 'static>(

@@ -1,4 +1,4 @@
-//! Local runtimes that go on while their thread panics: its panic is nobody else's.
+//! A local runtime goes on while its thread panics, and takes that panic for nobody else's.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -136,7 +136,8 @@ fn a_lock_that_is_left_on_a_panicking_thread_is_not_poisoned() {
     assert_eq!(poisoned(&locks), (false, false));
 }
 
-/// A cancelled task that waits in a destructor is woken by what it waits for, not by each turn of its worker.
+/// A cancelled task that waits in a destructor is woken by what it waits for, not by each turn of
+/// its worker.
 #[test]
 fn a_cancelled_task_sleeps_on_a_panicking_thread() {
     const MANY: usize = 1_000;
@@ -161,8 +162,8 @@ fn a_cancelled_task_sleeps_on_a_panicking_thread() {
     assert!(polls.get() < MANY);
 }
 
-/// A task that waits in the middle of its panic when its local runtime is left gets no cancel thrown into its
-/// unwinding when the runtime goes on.
+/// A task that waits in the middle of its panic when its local runtime is left gets no cancel
+/// thrown into its unwinding when the runtime goes on.
 #[test]
 fn a_task_still_unwinds_when_its_local_runtime_is_entered_again() {
     bounded(|| {

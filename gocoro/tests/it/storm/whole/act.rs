@@ -1,4 +1,4 @@
-//! What a task of the storm does by itself.
+//! What a task of the great storm does by itself.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

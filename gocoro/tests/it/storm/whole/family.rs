@@ -1,4 +1,4 @@
-//! What a task of the storm does with children.
+//! What a task of the great storm does with children.
 
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -240,7 +240,8 @@ fn wait_for_all(cell: &Arc<Cell>, random: &mut Random, generations: usize) {
     group.wait();
 }
 
-/// Takes one of the cell's tokens; each who does has a child that brings one, even if it is cancelled.
+/// Takes one of the cell's tokens; each who does has a child that brings one, even if it is
+/// cancelled.
 fn token(cell: &Arc<Cell>, random: &mut Random) {
     let (alive, theirs) = (cell.enter(), cell.clone());
     let brings = on_drop(move || {

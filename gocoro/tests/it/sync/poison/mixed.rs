@@ -1,4 +1,5 @@
-//! Unwindings that meet in one task or on one thread: each lock is marked by the one that passes it.
+//! Unwindings that meet in one task or on one thread: each lock is marked by the one that passes
+//! it.
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -74,8 +75,8 @@ fn a_panic_after_a_swallowed_throw_poisons() {
     });
 }
 
-/// A child's panic that a destructor caught changes nothing for the rest of its task's unwinding, which a cancel
-/// began.
+/// A child's panic that a destructor caught changes nothing for the rest of its task's unwinding,
+/// which a cancel began.
 #[test]
 fn a_panic_inside_of_a_cancel_does_not_poison_outside() {
     on_workers(|_| {
@@ -94,8 +95,8 @@ fn a_panic_inside_of_a_cancel_does_not_poison_outside() {
     });
 }
 
-/// A destructor takes a lock during its task's panic, beside another task's unwinding, and leaves it when that one
-/// is over.
+/// A destructor takes a lock during its task's panic, beside another task's unwinding, and leaves
+/// it when that one is over.
 #[test]
 fn a_lock_taken_in_a_panic_beside_another_is_not_poisoned() {
     bounded(|| {

@@ -4,8 +4,8 @@
 //! default there are few; these make a storm a big one:
 //!
 //! - `GOCORO_STORM_SECONDS`: how long each number of workers goes on with its rounds;
-//! - `GOCORO_STORM_TASKS`: tasks that a round begins with, all alive at once, where that number is not
-//!   part of what the storm is about;
+//! - `GOCORO_STORM_TASKS`: tasks that a round begins with, all alive at once, where that number is
+//!   not part of what the storm is about;
 //! - `GOCORO_STORM_SEED`: the seed of the first round, to repeat the random choices of one that
 //!   printed it.
 //!

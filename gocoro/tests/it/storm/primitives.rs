@@ -11,11 +11,10 @@ use super::{rounds, tasks_or};
 use crate::support::{Colour, Random, on_drop, until};
 
 const TASKS: usize = 24;
-
 const ROUNDS: usize = 60;
 
-/// Runs `body` as many tasks, with a seed each, some of which are cancelled along the way; then
-/// once more as a task that is not, and on a thread.
+/// Runs `body` as many tasks, with a seed each, some of which are cancelled along the way, and on a
+/// thread beside them.
 fn storm<S: Send + Sync + 'static>(new: fn() -> S, body: fn(&S, &mut Random), check: fn(S)) {
     rounds(1, move |workers, seed| {
         let count = tasks_or(TASKS);

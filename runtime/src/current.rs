@@ -1,5 +1,8 @@
-//! What runs on this thread: the only thread-locals of the runtime, but for the memory that `task`
-//! keeps; and what a worker shows of itself to the layers below the scheduler.
+//! What runs on this thread, by thread-locals, and what a worker shows of itself to the layers below
+//! the scheduler.
+//!
+//! Modules that keep something else for a thread have thread-locals of their own: the memory of
+//! ended tasks, std's count of panics, the mark of a throw, the sanitizer's stacks.
 //!
 //! A task never leaves its worker's thread, so a [`Core`] that a task looked up stays right across
 //! its waits.

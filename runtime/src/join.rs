@@ -90,7 +90,7 @@ impl<T> JoinHandle<T> {
     pub fn wait(self) -> T {
         match self.join() {
             Ok(value) => value,
-            Err(JoinError { cause: Cause::Panicked(payload), .. }) => {
+            Err(JoinError { cause: NoValue::Panicked(payload), .. }) => {
                 panic::resume_unwind(payload.0)
             }
             Err(error) => panic!("{error}"),
@@ -196,9 +196,9 @@ impl<T> JoinHandle<T> {
 fn outcome<T>((end, task): (End<T>, Task)) -> Result<T, JoinError> {
     let cause = match end {
         End::Returned(value) => return Ok(value),
-        End::Panicked(payload) => Cause::Panicked(Panicked(payload)),
-        End::Cancelled => Cause::Cancelled,
-        End::Refused => Cause::Refused,
+        End::Panicked(payload) => NoValue::Panicked(Panicked(payload)),
+        End::Cancelled => NoValue::Cancelled,
+        End::Refused => NoValue::Refused,
     };
     Err(JoinError { cause, task })
 }
@@ -334,11 +334,11 @@ pub(crate) unsafe fn wake_joiner(task: &Header) {
 /// assert_eq!(error.downcast_ref::<&str>(), Some(&"no"));
 /// ```
 pub struct JoinError {
-    cause: Cause,
+    cause: NoValue,
     task: Task,
 }
 
-enum Cause {
+enum NoValue {
     Panicked(Panicked),
     Cancelled,
     Refused,
@@ -354,17 +354,17 @@ unsafe impl Sync for Panicked {}
 impl JoinError {
     /// Whether the task panicked.
     pub fn is_panic(&self) -> bool {
-        matches!(self.cause, Cause::Panicked(_))
+        matches!(self.cause, NoValue::Panicked(_))
     }
 
     /// Whether the task was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.cause, Cause::Cancelled)
+        matches!(self.cause, NoValue::Cancelled)
     }
 
     /// Whether the task never ran: no stack could be had for it, or its runtime was closed.
     pub fn is_refused(&self) -> bool {
-        matches!(self.cause, Cause::Refused)
+        matches!(self.cause, NoValue::Refused)
     }
 
     /// What the task's panic carried, for [`std::panic::resume_unwind`].
@@ -374,7 +374,7 @@ impl JoinError {
     /// If the task did not panic: ask [`JoinError::is_panic`] first.
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         match self.cause {
-            Cause::Panicked(payload) => payload.0,
+            NoValue::Panicked(payload) => payload.0,
             _ => panic!("{self}; it carries no panic (ask is_panic first)"),
         }
     }
@@ -384,7 +384,7 @@ impl JoinError {
     /// `E` has to be `Sync`, since the error is.
     pub fn downcast_ref<E: Any + Sync>(&self) -> Option<&E> {
         match &self.cause {
-            Cause::Panicked(payload) => payload.0.downcast_ref(),
+            NoValue::Panicked(payload) => payload.0.downcast_ref(),
             _ => None,
         }
     }
@@ -394,14 +394,14 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let naming = Naming(&self.task.inner);
         match &self.cause {
-            Cause::Panicked(payload) => {
+            NoValue::Panicked(payload) => {
                 write!(f, "{naming} panicked: {}", unwind::message(&*payload.0))
             }
-            Cause::Cancelled => match self.task.inner.cause() {
+            NoValue::Cancelled => match self.task.inner.cause() {
                 Some(cause) => write!(f, "{naming} was cancelled {cause}"),
                 None => write!(f, "{naming} was cancelled by the end of its runtime"),
             },
-            Cause::Refused => {
+            NoValue::Refused => {
                 write!(f, "{naming} was refused: no stack could be had, or its runtime was closed")
             }
         }

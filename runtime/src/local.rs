@@ -7,7 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::current;
-use crate::task::{Found, Locals};
+use crate::task::{Locals, Lookup};
 
 /// A key to a value that each task has its own of; declared by `task_local!`.
 ///
@@ -93,9 +93,9 @@ impl<T: 'static> LocalKey<T> {
     /// The value, made by `init` if there is none.
     fn value(&'static self, init: impl FnOnce() -> T) -> Result<Rc<dyn Any>, AccessError> {
         match locals(|locals| locals.get(self.key()))? {
-            Found::Value(value) => Ok(value),
-            Found::Dropped => Err(GONE),
-            Found::Nothing => {
+            Lookup::Value(value) => Ok(value),
+            Lookup::Dropped => Err(GONE),
+            Lookup::Nothing => {
                 let made: Rc<dyn Any> = Rc::new(init());
                 // What the initialiser itself put there goes; whoever has it keeps it.
                 let before = locals(|locals| locals.replace(self.key(), made.clone()))?;
@@ -178,9 +178,9 @@ impl<T: 'static> LocalKey<T> {
     /// ```
     pub fn scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
         let before = match locals(|locals| locals.replace(self.key(), Rc::new(value))) {
-            Ok(Found::Value(before)) => Some(before),
-            Ok(Found::Nothing) => None,
-            Ok(Found::Dropped) | Err(_) => panic!("{GONE}"),
+            Ok(Lookup::Value(before)) => Some(before),
+            Ok(Lookup::Nothing) => None,
+            Ok(Lookup::Dropped) | Err(_) => panic!("{GONE}"),
         };
         let _restore = Restore { key: self.key(), before };
         f()
@@ -311,7 +311,7 @@ impl Drop for Restore {
         let before = self.before.take();
         let after = locals(|locals| match before {
             Some(before) => locals.replace(self.key, before),
-            None => locals.remove(self.key).map_or(Found::Nothing, Found::Value),
+            None => locals.remove(self.key).map_or(Lookup::Nothing, Lookup::Value),
         });
         drop(after);
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::TaskGroup;
 use super::results::Results;
-use super::shared::Next;
+use super::tasks::Next;
 use crate::clock;
 use crate::current;
 use crate::join::JoinError;
@@ -24,7 +24,7 @@ fn lose(error: JoinError) {
 impl<T> TaskGroup<T> {
     /// Waits for all that are left, but not beyond the deadline.
     fn collect(&mut self, results: &mut Results<T>, deadline: Option<Instant>) {
-        while let Next::Ended(spawn, result) = self.shared.next(Reason::Join, deadline) {
+        while let Next::Ended(spawn, result) = self.tasks.next(Reason::Join, deadline) {
             results.push(spawn, result);
         }
     }
@@ -32,7 +32,7 @@ impl<T> TaskGroup<T> {
     /// Waits for all that are left; all results, and how many had been taken before.
     fn collected(&mut self) -> (Results<T>, usize) {
         self.refuse_own();
-        let gone = self.shared.taken();
+        let gone = self.tasks.taken();
         let mut results = Results::new();
         self.collect(&mut results, None);
         (results, gone)
@@ -40,7 +40,7 @@ impl<T> TaskGroup<T> {
 
     /// Panics if this is one of the tasks that it is about to wait for.
     fn refuse_own(&self) {
-        if self.shared.has_own()
+        if self.tasks.has_own()
             && let Some((_, running)) = current::task()
         {
             panic!("{} waits for all of its own group, which can never end", Naming(running));
@@ -50,10 +50,10 @@ impl<T> TaskGroup<T> {
     /// Cancels what is left and waits for it. Returns the first panic, and loses the others.
     fn end(&mut self) -> Option<JoinError> {
         self.cancel(CauseKind::Group, self.made_at);
-        self.shared.let_own_go();
+        self.tasks.let_own_go();
         let mut first: Option<JoinError> = None;
         current::waits().shielded(|| {
-            while let Next::Ended(_, result) = self.shared.next(Reason::Children, None) {
+            while let Next::Ended(_, result) = self.tasks.next(Reason::Children, None) {
                 match result {
                     Ok(value) => unwind::drop_quietly(value),
                     Err(error) if error.is_panic() && first.is_none() => first = Some(error),
@@ -131,7 +131,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     pub fn try_join_all(mut self) -> Result<Vec<T>, JoinError> {
         self.refuse_own();
         let mut values = Results::new();
-        while let Next::Ended(spawn, result) = self.shared.next(Reason::Join, None) {
+        while let Next::Ended(spawn, result) = self.tasks.next(Reason::Join, None) {
             match result {
                 Ok(value) => values.push(spawn, Ok(value)),
                 Err(error) => {
@@ -168,7 +168,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// ```
     pub fn shutdown(mut self, grace: Duration) -> Vec<Result<T, JoinError>> {
         self.refuse_own();
-        let gone = self.shared.taken();
+        let gone = self.tasks.taken();
         let mut results = Results::new();
         if let Some(end) = clock::after(grace) {
             self.collect(&mut results, Some(end));
@@ -208,7 +208,7 @@ impl<T: Send + 'static, E: Send + 'static> TaskGroup<Result<T, E>> {
     pub fn first_ok(mut self) -> Option<Result<T, E>> {
         self.refuse_own();
         let (mut failed, mut none) = (None, None);
-        while let Next::Ended(_, result) = self.shared.next(Reason::Join, None) {
+        while let Next::Ended(_, result) = self.tasks.next(Reason::Join, None) {
             match result {
                 Ok(Ok(value)) => {
                     self.end_quietly();
@@ -232,13 +232,13 @@ impl<T: Send + 'static, E: Send + 'static> TaskGroup<Result<T, E>> {
 
 impl<T> Drop for TaskGroup<T> {
     fn drop(&mut self) {
-        if self.shared.counts() == (0, 0) {
+        if self.tasks.counts() == (0, 0) {
             return;
         }
         if thread::panicking() {
             // A wait here might be one for the task that unwinds.
             self.cancel(CauseKind::Group, self.made_at);
-            let mut results = self.shared.abandon();
+            let mut results = self.tasks.abandon();
             while let Some((_, result)) = results.pop() {
                 match result {
                     Ok(value) => unwind::drop_quietly(value),

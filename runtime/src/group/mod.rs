@@ -2,7 +2,7 @@
 //!
 //! # The protocol
 //!
-//! A group and its tasks share one [`Shared`], whose queue's lock guards the state: which tasks are
+//! A group and its tasks share one [`Tasks`], whose queue's lock guards the state: which tasks are
 //! running, the results of those that have ended, and the waits for results. A group with a limit
 //! has a second lock, for the places and the waits for them. Nobody holds both, and under neither
 //! is anything waited for, dropped that is a user's, or woken.
@@ -32,7 +32,7 @@
 mod builder;
 mod end;
 mod results;
-pub(crate) mod shared;
+pub(crate) mod tasks;
 
 use std::fmt;
 use std::io;
@@ -48,8 +48,8 @@ use crate::task::{CauseKind, Reason};
 use crate::waiters::Selectable;
 
 pub use builder::GroupBuilder;
-pub use shared::State;
-use shared::{Next, Shared};
+pub use tasks::State;
+use tasks::{Next, Tasks};
 
 /// Tasks that return the same kind of value and end with their group.
 ///
@@ -129,18 +129,18 @@ use shared::{Next, Shared};
 /// assert_eq!(visited, 1 + 2 + 4 + 8);
 /// ```
 pub struct TaskGroup<T> {
-    shared: Arc<Shared<T>>,
+    tasks: Arc<Tasks<T>>,
     made_at: &'static Location<'static>,
 }
 
 impl<T> TaskGroup<T> {
     #[track_caller]
     fn make(limit: Option<NonZeroUsize>) -> TaskGroup<T> {
-        TaskGroup { shared: Arc::new(Shared::new(limit)), made_at: Location::caller() }
+        TaskGroup { tasks: Arc::new(Tasks::new(limit)), made_at: Location::caller() }
     }
 
     fn cancel(&self, kind: CauseKind, at: &'static Location<'static>) {
-        for task in self.shared.running() {
+        for task in self.tasks.running() {
             task.cancel_for(kind, at);
         }
     }
@@ -230,8 +230,8 @@ impl<T: Send + 'static> TaskGroup<T> {
     where
         F: FnOnce() -> T + Send + 'static,
     {
-        let place = self.shared.place();
-        let enter = |handle| (self.shared.enter(handle, place), ());
+        let place = self.tasks.place();
+        let enter = |handle| (self.tasks.enter(handle, place), ());
         // Not by a builder's rule: a closed runtime refuses the task.
         builder.spawn_into(f, at, enter)
     }
@@ -274,7 +274,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     #[allow(clippy::should_implement_trait)]
     pub fn next(&self) -> Option<Result<T, JoinError>> {
         park::spent();
-        match self.shared.next(Reason::Join, None) {
+        match self.tasks.next(Reason::Join, None) {
             Next::Ended(_, result) => Some(result),
             Next::NotYet | Next::NoneLeft => None,
         }
@@ -306,7 +306,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// ```
     pub fn try_next(&self) -> Option<Result<T, JoinError>> {
         park::spent();
-        match self.shared.try_next() {
+        match self.tasks.try_next() {
             Next::Ended(_, result) => Some(result),
             Next::NotYet | Next::NoneLeft => None,
         }
@@ -337,7 +337,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// Only to let others run once in a while, which is no cancel point.
     pub fn len(&self) -> usize {
         park::looked();
-        let (running, ended) = self.shared.counts();
+        let (running, ended) = self.tasks.counts();
         running + ended
     }
 
@@ -366,7 +366,7 @@ impl<'a, T: Send + 'static> Selectable for &'a TaskGroup<T> {
     type Arm = QueueArm<'a, Option<Result<T, JoinError>>, State<T>>;
 
     fn arm(self) -> Self::Arm {
-        QueueArm::new(&*self.shared)
+        QueueArm::new(&*self.tasks)
     }
 }
 
@@ -378,18 +378,18 @@ impl<'a, T: Send + 'static> Selectable for &'a mut TaskGroup<T> {
     type Arm = QueueArm<'a, Option<Result<T, JoinError>>, State<T>>;
 
     fn arm(self) -> Self::Arm {
-        QueueArm::new(&*self.shared)
+        QueueArm::new(&*self.tasks)
     }
 }
 
 impl<T> fmt::Debug for TaskGroup<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The writer may wait.
-        let (running, ended) = self.shared.counts();
+        let (running, ended) = self.tasks.counts();
         f.debug_struct("TaskGroup")
             .field("len", &(running + ended))
             .field("ended", &ended)
-            .field("limit", &self.shared.limit())
+            .field("limit", &self.tasks.limit())
             .field("made_at", &format_args!("{}", self.made_at))
             .finish()
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::data::Data;
+use super::children::Children;
 use crate::join::{Join, JoinArm, JoinError, JoinHandle};
 use crate::task::{self, End, Family, Header, Task, TaskId};
 use crate::unwind::{self, Payload};
@@ -12,14 +12,14 @@ use crate::waiters::Selectable;
 
 /// A task's place in its scope.
 pub(crate) struct Child {
-    data: Arc<Data>,
+    children: Arc<Children>,
     slot: usize,
 }
 
 impl Child {
     /// The task enters the scope, which is told of its end from here on.
-    pub(crate) fn enter(data: &Arc<Data>, task: &Task) -> Child {
-        Child { data: data.clone(), slot: data.enter(task) }
+    pub(crate) fn enter(children: &Arc<Children>, task: &Task) -> Child {
+        Child { children: children.clone(), slot: children.enter(task) }
     }
 }
 
@@ -42,18 +42,18 @@ impl Family for Child {
                 // The destructor may wait, and be cancelled there.
                 let Err(payload) = unwind::catch(|| drop(value)) else { return };
                 match task::panic_of(task, payload) {
-                    Ok(panic) => self.data.child_panicked(panic),
+                    Ok(panic) => self.children.child_panicked(panic),
                     Err(cancel) => unwind::drop_quietly(cancel),
                 }
             }
-            End::Panicked(payload) => self.data.child_panicked(payload),
-            End::Refused => self.data.child_refused(task),
+            End::Panicked(payload) => self.children.child_panicked(payload),
+            End::Refused => self.children.child_refused(task),
             End::Cancelled => {}
         }
     }
 
     fn ended(&self) {
-        self.data.child_ended(self.slot);
+        self.children.child_ended(self.slot);
     }
 }
 

@@ -6,7 +6,7 @@
 //! through is shared with the children, for after that the scope may be gone.
 
 pub(crate) mod child;
-pub(crate) mod data;
+pub(crate) mod children;
 mod race;
 
 use std::fmt;
@@ -25,7 +25,7 @@ use crate::unwind;
 
 use child::Child;
 pub use child::ScopedJoinHandle;
-use data::Data;
+use children::Children;
 pub use race::{Racers, race};
 
 /// Runs `f` with a scope, in which it may spawn tasks that borrow from here; returns when `f` has
@@ -80,9 +80,10 @@ fn run<'env, F, T>(f: F, kind: CauseKind, at: &'static Location<'static>) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
-    let scope = Scope { data: Arc::new(Data::new(kind, at)), scope: PhantomData, env: PhantomData };
-    let result = current::waits().scoped(scope.data.failed(), || f(&scope));
-    let mut ended = scope.data.wait_for_children(result.is_err());
+    let scope =
+        Scope { children: Arc::new(Children::new(kind, at)), scope: PhantomData, env: PhantomData };
+    let result = current::waits().scoped(scope.children.failed(), || f(&scope));
+    let mut ended = scope.children.wait_for_children(result.is_err());
     match result {
         // The closure's own panic, then a child's.
         Err(Some(payload)) if !unwind::is_throw(&*payload) => resume_unwind(payload),
@@ -124,7 +125,7 @@ where
 /// task::scope(|s| count(s, &text));
 /// ```
 pub struct Scope<'scope, 'env: 'scope> {
-    data: Arc<Data>,
+    children: Arc<Children>,
     // Both invariant, as in std: a scope must not pass for one that is open for longer.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
@@ -231,7 +232,7 @@ impl<'scope> Scope<'scope, '_> {
         T: 'scope,
     {
         let enter = |task: JoinHandle<T>| {
-            (Child::enter(&self.data, task.task()), ScopedJoinHandle::new(task))
+            (Child::enter(&self.children, task.task()), ScopedJoinHandle::new(task))
         };
         // SAFETY: what the closure and its value borrow outlives `'scope`, and the scope does not end
         // before it is told that the child has ended. By then the closure is gone, and the value is
@@ -270,11 +271,11 @@ impl<'scope> Scope<'scope, '_> {
     /// ```
     #[track_caller]
     pub fn cancel(&self) {
-        self.data.cancel_children_for(CauseKind::Asked, Location::caller());
+        self.children.cancel_children_for(CauseKind::Asked, Location::caller());
     }
 
     fn cancel_children(&self) {
-        self.data.cancel_children();
+        self.children.cancel_children();
     }
 }
 
@@ -319,7 +320,7 @@ impl Builder {
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut scope = f.debug_struct("Scope");
-        self.data.describe(&mut scope);
+        self.children.describe(&mut scope);
         scope.finish()
     }
 }

@@ -37,8 +37,7 @@ impl Options {
         spawned_at: &'static Location<'static>,
     ) -> io::Result<Created> {
         let kind = Kind { local, daemon: self.daemon };
-        let plain =
-            Created { id, home: shared.id, kind, class: shared.class, spawned_at, meta: None };
+        let plain = Created { id, kind, class: shared.class, spawned_at, meta: None };
         if self.name.is_none() && self.stack_size.is_none() && !trace::is_on() {
             return Ok(plain);
         }

@@ -20,16 +20,16 @@ const ABANDONED: u32 = 2;
 ///
 /// Dropping it without setting the value abandons it: those who wait are told.
 pub struct Promise<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<Promised<T>>,
 }
 
 /// A value that comes later; from [`promise`]. Many may wait for it and read it, through clones or by
 /// reference, now and later.
 pub struct Deferred<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<Promised<T>>,
 }
 
-struct Shared<T> {
+struct Promised<T> {
     state: AtomicU32,
     /// Written by the promise; read once the state is SET.
     value: UnsafeCell<Option<T>>,
@@ -38,9 +38,9 @@ struct Shared<T> {
 
 // SAFETY: a value goes from the promise to whoever reads or drops it, and is shared by those who hold
 // a `Deferred`, which are on other threads only if `T` is `Sync`: see below.
-unsafe impl<T: Send + Sync> Send for Shared<T> {}
+unsafe impl<T: Send + Sync> Send for Promised<T> {}
 // SAFETY: as above.
-unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+unsafe impl<T: Send + Sync> Sync for Promised<T> {}
 // SAFETY: a promise gives no reference to the value. Where `T` is not `Sync`, all that do are on one
 // thread, and the value moves there.
 unsafe impl<T: Send> Send for Promise<T> {}
@@ -81,7 +81,7 @@ pub struct AbandonedPromise;
 /// ```
 #[must_use]
 pub fn promise<T>() -> (Promise<T>, Deferred<T>) {
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(Promised {
         state: AtomicU32::new(PENDING),
         value: UnsafeCell::new(None),
         queue: Queue::new(),
@@ -106,7 +106,7 @@ impl<T> Drop for Promise<T> {
     }
 }
 
-impl<T> Shared<T> {
+impl<T> Promised<T> {
     fn settle(&self, state: u32) {
         let mut queue = self.queue.lock();
         self.state.store(state, Release);
@@ -134,7 +134,7 @@ impl<T> Shared<T> {
     }
 }
 
-impl<'a, T> Queued<'a, Result<&'a T, AbandonedPromise>> for Shared<T> {
+impl<'a, T> Queued<'a, Result<&'a T, AbandonedPromise>> for Promised<T> {
     fn queue(&self) -> &Queue<Grant> {
         &self.queue
     }

@@ -6,8 +6,8 @@ use std::mem::offset_of;
 use std::panic::Location;
 use std::sync::atomic::AtomicU32;
 
-use super::cold::Cold;
 use super::inbox::Linked;
+use super::meta::Cold;
 use super::packet::VTable;
 use super::reason::Reason;
 use super::word::{Completed, Word};
@@ -73,8 +73,6 @@ pub(crate) struct Header {
     pub(crate) depth: Cell<u32>,
     pub(super) stack: UnsafeCell<Option<Stack>>,
     pub(super) vtable: &'static VTable,
-    /// Which runtime it belongs to.
-    pub(crate) home: u32,
     pub(crate) kind: Kind,
     /// The boundaries that the task has open.
     pub(crate) waits: Waits,

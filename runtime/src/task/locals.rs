@@ -19,7 +19,7 @@ struct Entry {
 }
 
 /// What there is under a key.
-pub(crate) enum Found {
+pub(crate) enum Lookup {
     Value(Rc<dyn Any>),
     /// Nothing yet.
     Nothing,
@@ -33,27 +33,27 @@ impl Locals {
     }
 
     /// The value under a key. It is shared, so that it outlives its removal while it is in use.
-    pub(crate) fn get(&self, key: usize) -> Found {
+    pub(crate) fn get(&self, key: usize) -> Lookup {
         let entries = self.entries.borrow();
         match entries.iter().find(|entry| entry.key == key) {
-            None => Found::Nothing,
-            Some(Entry { value: Some(value), .. }) => Found::Value(value.clone()),
-            Some(_) => Found::Dropped,
+            None => Lookup::Nothing,
+            Some(Entry { value: Some(value), .. }) => Lookup::Value(value.clone()),
+            Some(_) => Lookup::Dropped,
         }
     }
 
     /// Puts a value under a key, unless that was dropped already, and gives the one before back.
-    pub(crate) fn replace(&self, key: usize, value: Rc<dyn Any>) -> Found {
+    pub(crate) fn replace(&self, key: usize, value: Rc<dyn Any>) -> Lookup {
         let mut entries = self.entries.borrow_mut();
         match entries.iter_mut().find(|entry| entry.key == key) {
             None => {
                 entries.push(Entry { key, value: Some(value) });
-                Found::Nothing
+                Lookup::Nothing
             }
             Some(Entry { value: Some(before), .. }) => {
-                Found::Value(std::mem::replace(before, value))
+                Lookup::Value(std::mem::replace(before, value))
             }
-            Some(_) => Found::Dropped,
+            Some(_) => Lookup::Dropped,
         }
     }
 

@@ -59,13 +59,14 @@
 //! - *The inbox of a worker that ended*: it has no tasks, so no link can be on its way; see
 //!   [`mailbox`].
 
+mod allocation;
+mod cause;
 mod cell;
-mod cold;
 mod handle;
 pub(crate) mod inbox;
 mod locals;
 pub(crate) mod mailbox;
-mod memory;
+mod meta;
 mod packet;
 mod queue;
 mod reason;
@@ -73,11 +74,12 @@ mod reference;
 mod unparker;
 pub(crate) mod word;
 
+pub(crate) use cause::{Cause, CauseKind};
 pub(crate) use cell::{Flags, Header, Kind, Run};
-pub(crate) use cold::{Cause, CauseKind, Meta, Parent};
 pub(crate) use handle::{Naming, report_panic};
 pub use handle::{Task, TaskId};
-pub(crate) use locals::{Found, Locals};
+pub(crate) use locals::{Locals, Lookup};
+pub(crate) use meta::{Meta, Parent};
 pub(crate) use packet::{Created, End, Family, Spawned, create, panic_of};
 pub(crate) use queue::ReadyQueue;
 pub(crate) use reason::Reason;

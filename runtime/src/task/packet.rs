@@ -57,12 +57,12 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-use super::cold::{Cold, Meta};
 use super::handle::Task;
+use super::meta::{Cold, Meta};
 use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::Word;
-use super::{Flags, Header, Kind, Run, memory};
+use super::{Flags, Header, Kind, Run, allocation};
 use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::SizeClass;
@@ -96,7 +96,7 @@ pub(crate) enum End<T> {
     Refused,
 }
 
-enum Stage<F, T> {
+enum Content<F, T> {
     Closure(F),
     Ended(End<T>),
     Empty,
@@ -106,7 +106,7 @@ enum Stage<F, T> {
 struct TaskCell<F, T, M> {
     header: Header,
     family: M,
-    stage: UnsafeCell<Stage<F, T>>,
+    content: UnsafeCell<Content<F, T>>,
 }
 
 // With a closure or result of two words a task is 128 bytes, the smaller of the sizes that threads
@@ -129,7 +129,6 @@ pub(super) struct VTable {
 #[derive(Debug)]
 pub(crate) struct Created {
     pub(crate) id: u64,
-    pub(crate) home: u32,
     pub(crate) kind: Kind,
     pub(crate) class: SizeClass,
     pub(crate) spawned_at: &'static Location<'static>,
@@ -162,7 +161,7 @@ where
     F: FnOnce() -> T,
     M: Family,
 {
-    let cell = memory::allocate::<TaskCell<F, T, M>>();
+    let cell = allocation::allocate::<TaskCell<F, T, M>>();
     let raw = cell.as_ptr();
     // Written field by field: a header that is made elsewhere and moved here costs a copy.
     // SAFETY: every field of the new allocation but `family` is written once, and none is read.
@@ -187,7 +186,6 @@ where
         (&raw mut (*header).reason).write(Cell::new(Reason::Park));
         (&raw mut (*header).kind).write(created.kind);
         (&raw mut (*header).class).write(Cell::new(created.class));
-        (&raw mut (*header).home).write(created.home);
         (&raw mut (*header).stack).write(UnsafeCell::new(None));
         (&raw mut (*header).depth).write(Cell::new(0));
         (&raw mut (*header).waits).write(Waits::new());
@@ -197,7 +195,7 @@ where
         (&raw mut (*header).id).write(created.id);
         (&raw mut (*header).spawned_at).write(created.spawned_at);
         (&raw mut (*header).cold).write(Cold::new(created.meta));
-        (&raw mut (*raw).stage).write(UnsafeCell::new(Stage::Closure(closure)));
+        (&raw mut (*raw).content).write(UnsafeCell::new(Content::Closure(closure)));
     }
     let task = raw.cast::<Header>().cast_const();
     // SAFETY: the count starts at two, and one is the handle's; the header is the first field
@@ -259,9 +257,9 @@ impl<T> fmt::Debug for Spawned<T> {
 /// # Safety
 ///
 /// `task` is a task made by [`create`] with these types, and the caller may touch its packet.
-unsafe fn stage<'a, F, T, M>(task: *const Header) -> &'a mut Stage<F, T> {
+unsafe fn content<'a, F, T, M>(task: *const Header) -> &'a mut Content<F, T> {
     // SAFETY: the header is the cell's first field; the caller may touch the packet, and does it alone.
-    unsafe { &mut *(*task.cast::<TaskCell<F, T, M>>()).stage.get() }
+    unsafe { &mut *(*task.cast::<TaskCell<F, T, M>>()).content.get() }
 }
 
 /// # Safety
@@ -276,9 +274,9 @@ unsafe fn family<'a, F, T, M>(task: *const Header) -> &'a M {
 
 unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, cancelled: bool) -> bool {
     // SAFETY: the claimer owns the packet until DONE.
-    let stage: *mut Stage<F, T> = unsafe { stage::<F, T, M>(task) };
+    let content: *mut Content<F, T> = unsafe { content::<F, T, M>(task) };
     // SAFETY: as above.
-    let Stage::Closure(closure) = (unsafe { stage.replace(Stage::Empty) }) else {
+    let Content::Closure(closure) = (unsafe { content.replace(Content::Empty) }) else {
         unreachable!("a task runs once");
     };
     // SAFETY: the worker that runs the task holds a reference to it.
@@ -286,20 +284,20 @@ unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, cancelled
     if cancelled {
         let end = never_run(header, closure);
         // SAFETY: as above; the packet is empty.
-        unsafe { stage.write(Stage::Ended(end)) };
+        unsafe { content.write(Content::Ended(end)) };
     } else {
         // The end is written where it stays: moved there through other frames, it costs a stall.
         let ended = unwind::catch(|| {
             unwind::__rust_begin_short_backtrace(|| {
                 let value = closure();
                 // SAFETY: as above; the packet is empty.
-                unsafe { stage.write(Stage::Ended(End::Returned(value))) };
+                unsafe { content.write(Content::Ended(End::Returned(value))) };
             });
         });
         if let Err(payload) = ended {
             let end = root(header, payload);
             // SAFETY: as above; an unwinding closure has written nothing.
-            unsafe { stage.write(Stage::Ended(end)) };
+            unsafe { content.write(Content::Ended(end)) };
         }
     }
     // SAFETY: still the claimer, and the end is written.
@@ -354,13 +352,13 @@ fn root<T>(header: &Header, payload: Payload) -> End<T> {
 
 unsafe fn refuse<F: FnOnce() -> T, T, M: Family>(task: *const Header) -> bool {
     // SAFETY: the claimer owns the packet until DONE.
-    let closure = std::mem::replace(unsafe { stage::<F, T, M>(task) }, Stage::Empty);
+    let closure = std::mem::replace(unsafe { content::<F, T, M>(task) }, Content::Empty);
     let dropped = unwind::catch(|| drop(closure));
     // SAFETY: the claimer holds a reference meanwhile.
     let (header, family) = unsafe { (&*task, family::<F, T, M>(task)) };
     let end = family.refused(header, dropped);
     // SAFETY: the claimer owns the packet until DONE.
-    *unsafe { stage::<F, T, M>(task) } = Stage::Ended(end);
+    *unsafe { content::<F, T, M>(task) } = Content::Ended(end);
     // SAFETY: still the claimer, and the end is written.
     unsafe { finish::<F, T, M>(task) }
 }
@@ -387,8 +385,8 @@ unsafe fn finish<F, T, M: Family>(task: *const Header) -> bool {
 /// its end.
 unsafe fn take<F, T, M>(task: *const Header) -> Option<End<T>> {
     // SAFETY: by the caller's promise the packet is the caller's.
-    match std::mem::replace(unsafe { stage::<F, T, M>(task) }, Stage::Empty) {
-        Stage::Ended(end) => Some(end),
+    match std::mem::replace(unsafe { content::<F, T, M>(task) }, Content::Empty) {
+        Content::Ended(end) => Some(end),
         _ => None,
     }
 }
@@ -418,6 +416,6 @@ unsafe fn free<F, T, M>(task: *const Header) {
     // SAFETY: the last reference is gone; `create` allocated the cell for these types, and wrote it.
     unsafe {
         cell.drop_in_place();
-        memory::release(NonNull::new_unchecked(cell));
+        allocation::release(NonNull::new_unchecked(cell));
     }
 }

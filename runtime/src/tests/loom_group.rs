@@ -1,5 +1,5 @@
 //! A group's state: spawns that take tasks in against ends that come as soon as they may, and against
-//! waits for results and for places. By `Shared` itself, on plain threads; tasks are those of the
+//! waits for results and for places. By `Tasks` itself, on plain threads; tasks are those of the
 //! joiner's models.
 
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use loom::thread;
 
 use super::loom_join::{Tracked, run, task_of, tracked};
 use crate::clock;
-use crate::group::shared::{Next, Shared};
+use crate::group::tasks::{Next, Tasks};
 use crate::sync::QueueArm;
 use crate::task::{Reason, TaskRef};
 use crate::waiters::{Aim, Arm, Choice, Limit, choose};
 
-type Group = Arc<Shared<Tracked>>;
+type Group = Arc<Tasks<Tracked>>;
 
 /// Takes a new task in; the task, to be run, and the count of its result's drops.
 fn spawn(group: &Group) -> (TaskRef, Arc<AtomicUsize>) {
@@ -41,7 +41,7 @@ fn next(group: &Group) -> bool {
 #[test]
 fn loom_a_task_that_ends_before_its_spawn_returns_is_noted_once() {
     loom::model(|| {
-        let group = Arc::new(Shared::new(None));
+        let group = Arc::new(Tasks::new(None));
         let (task, drops) = spawn(&group);
         let worker = thread::spawn(move || run(&task, false));
         assert!(next(&group) && !next(&group));
@@ -53,7 +53,7 @@ fn loom_a_task_that_ends_before_its_spawn_returns_is_noted_once() {
 #[test]
 fn loom_each_of_two_waits_gets_a_result() {
     loom::model(|| {
-        let group = Arc::new(Shared::new(None));
+        let group = Arc::new(Tasks::new(None));
         let (one, _) = spawn(&group);
         let (two, _) = spawn(&group);
         let worker = thread::spawn(move || {
@@ -74,7 +74,7 @@ fn loom_each_of_two_waits_gets_a_result() {
 #[test]
 fn loom_of_two_waits_for_one_task_the_other_learns_that_nothing_is_left() {
     loom::model(|| {
-        let group = Arc::new(Shared::new(None));
+        let group = Arc::new(Tasks::new(None));
         let (task, drops) = spawn(&group);
         let worker = thread::spawn(move || run(&task, false));
         let other = {
@@ -91,7 +91,7 @@ fn loom_of_two_waits_for_one_task_the_other_learns_that_nothing_is_left() {
 #[test]
 fn loom_a_wait_takes_a_task_for_its_own_that_is_spawned_meanwhile() {
     loom::model(|| {
-        let group = Arc::new(Shared::new(None));
+        let group = Arc::new(Tasks::new(None));
         let (first, _) = spawn(&group);
         let spawner = {
             let group = group.clone();
@@ -110,7 +110,7 @@ fn loom_a_wait_takes_a_task_for_its_own_that_is_spawned_meanwhile() {
 #[test]
 fn loom_a_wait_that_leaves_takes_nothing() {
     loom::model(|| {
-        let group = Arc::new(Shared::new(None));
+        let group = Arc::new(Tasks::new(None));
         let (task, drops) = spawn(&group);
         let worker = thread::spawn(move || run(&task, false));
         match group.next(Reason::Join, clock::after(Duration::ZERO)) {
@@ -126,7 +126,7 @@ fn loom_a_wait_that_leaves_takes_nothing() {
 #[test]
 fn loom_an_arm_takes_the_result_or_leaves_it() {
     loom::model(|| {
-        let group = Arc::new(Shared::new(None));
+        let group = Arc::new(Tasks::new(None));
         let (task, drops) = spawn(&group);
         let worker = thread::spawn(move || run(&task, false));
         let arm = QueueArm::new(&*group);
@@ -146,7 +146,7 @@ fn loom_an_arm_takes_the_result_or_leaves_it() {
 #[test]
 fn loom_a_place_is_handed_over() {
     loom::model(|| {
-        let group: Group = Arc::new(Shared::new(std::num::NonZeroUsize::new(1)));
+        let group: Group = Arc::new(Tasks::new(std::num::NonZeroUsize::new(1)));
         let (first, _) = spawn(&group);
         let worker = thread::spawn(move || run(&first, false));
         let other = {
@@ -168,7 +168,7 @@ fn loom_a_place_is_handed_over() {
 #[test]
 fn loom_a_result_of_an_abandoned_group_is_dropped_once() {
     loom::model(|| {
-        let group = Arc::new(Shared::new(None));
+        let group = Arc::new(Tasks::new(None));
         let (task, drops) = spawn(&group);
         // The result goes by its own rules, not with the memory.
         let _kept = task.clone();

@@ -42,7 +42,6 @@ pub(super) fn task_of<T, M: Family, H>(
 ) -> (TaskRef, H) {
     let created = Created {
         id: 1,
-        home: 1,
         kind: Kind { local: false, daemon: false },
         class: SizeClass::holding(0).unwrap(),
         spawned_at: Location::caller(),

@@ -1,5 +1,5 @@
 //! A scope's end: the last that a child does with what it borrows against the return of the scope, with
-//! a handle that joins, goes or is leaked meanwhile. By `Data` and `Child` themselves, on plain threads.
+//! a handle that joins, goes or is leaked meanwhile. By `Children` and `Child` themselves, on plain threads.
 
 use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::Probe;
 use super::loom_join::{refuse, run, task_of};
 use crate::join::JoinHandle;
 use crate::scope::child::Child;
-use crate::scope::data::{Data, Ended};
+use crate::scope::children::{Children, Ended};
 use crate::task::{CauseKind, TaskRef};
 
 /// What children borrow; alone by the scope's owner once the scope has returned.
@@ -25,12 +25,12 @@ impl Drop for Borrowing {
     }
 }
 
-fn scope() -> Arc<Data> {
-    Arc::new(Data::new(CauseKind::Scope, Location::caller()))
+fn scope() -> Arc<Children> {
+    Arc::new(Children::new(CauseKind::Scope, Location::caller()))
 }
 
-fn spawn<T>(data: &Arc<Data>, body: impl FnOnce() -> T) -> (TaskRef, JoinHandle<T>) {
-    task_of(body, |handle| (Child::enter(data, handle.task()), handle))
+fn spawn<T>(children: &Arc<Children>, body: impl FnOnce() -> T) -> (TaskRef, JoinHandle<T>) {
+    task_of(body, |handle| (Child::enter(children, handle.task()), handle))
 }
 
 /// One child, run by a worker, and a scope's closure that has its handle: how the scope ended.
@@ -44,13 +44,13 @@ fn model<T: Send + 'static>(
         let frame = Box::into_raw(Box::new(Probe::new()));
         // SAFETY: freed when nobody may touch it any more, which is what the model is about.
         let borrowed: Frame = unsafe { &*frame };
-        let data = scope();
-        let (task, handle) = spawn(&data, move || body(borrowed));
+        let children = scope();
+        let (task, handle) = spawn(&children, move || body(borrowed));
         // The child's memory outlives the scope.
         let kept = task.clone();
         let worker = thread::spawn(move || worker(&task));
         closure(handle);
-        let ended = data.wait_for_children(false);
+        let ended = children.wait_for_children(false);
         borrowed.alone();
         // SAFETY: made above, and freed once.
         drop(unsafe { Box::from_raw(frame) });
@@ -89,12 +89,12 @@ fn loom_a_handle_that_another_child_drops_takes_nothing_beyond_the_scope() {
         let frame = Box::into_raw(Box::new(Probe::new()));
         // SAFETY: freed when nobody may touch it any more, which is what the model is about.
         let borrowed: Frame = unsafe { &*frame };
-        let data = scope();
-        let (first, handle) = spawn(&data, move || Borrowing(borrowed));
-        let (second, other) = spawn(&data, move || drop(handle));
+        let children = scope();
+        let (first, handle) = spawn(&children, move || Borrowing(borrowed));
+        let (second, other) = spawn(&children, move || drop(handle));
         drop(other);
         let workers = [first, second].map(|task| thread::spawn(move || start(&task)));
-        well(data.wait_for_children(false));
+        well(children.wait_for_children(false));
         borrowed.alone();
         // SAFETY: made above, and freed once.
         drop(unsafe { Box::from_raw(frame) });
@@ -121,14 +121,14 @@ fn loom_a_refused_child_tells_its_scope_last() {
 #[test]
 fn loom_a_child_is_cancelled_that_enters_beside_the_cancel() {
     loom::model(|| {
-        let data = scope();
-        let theirs = data.clone();
+        let children = scope();
+        let theirs = children.clone();
         let canceller = thread::spawn(move || theirs.cancel_children());
-        let (task, handle) = spawn(&data, || ());
+        let (task, handle) = spawn(&children, || ());
         drop(handle);
         canceller.join().unwrap();
         assert!(task.word.is_cancelled());
         run(&task, true);
-        well(data.wait_for_children(false));
+        well(children.wait_for_children(false));
     });
 }

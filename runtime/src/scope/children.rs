@@ -18,7 +18,7 @@ use crate::task::{CauseKind, Header, Naming, Reason, Task, TaskRef, Unparker};
 use crate::unwind::{self, AbortIfPanic, Payload};
 use crate::wake;
 
-pub(crate) struct Data {
+pub(crate) struct Children {
     kind: CauseKind,
     /// Where the scope was opened.
     at: &'static Location<'static>,
@@ -55,13 +55,19 @@ pub(crate) struct Ended {
     pub(crate) refused: Option<String>,
 }
 
-impl Data {
-    pub(crate) fn new(kind: CauseKind, at: &'static Location<'static>) -> Data {
+impl Children {
+    pub(crate) fn new(kind: CauseKind, at: &'static Location<'static>) -> Children {
         let owner = match (current::here(), spawn::running()) {
             (Some(worker), Some(task)) => Owner::Task(task.inner, worker),
             _ => Owner::Thread(current::parker(), thread::current()),
         };
-        Data { kind, at, owner, failed: AtomicBool::new(false), state: Lock::new(State::default()) }
+        Children {
+            kind,
+            at,
+            owner,
+            failed: AtomicBool::new(false),
+            state: Lock::new(State::default()),
+        }
     }
 
     fn lock(&self) -> Guard<'_, State> {

@@ -2,50 +2,12 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::panic::Location;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use super::{Header, Locals};
+use super::{Cause, Header, Locals};
 use crate::unwind;
-
-/// Why a task was cancelled; for its join error.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cause {
-    pub(crate) kind: CauseKind,
-    pub(crate) at: &'static Location<'static>,
-    /// The task that did it; zero for a plain thread.
-    pub(crate) by: u64,
-}
-
-/// What cancelled a task, and of what the place is known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum CauseKind {
-    /// Somebody asked for it, there.
-    Asked,
-    /// The scope that was opened there.
-    Scope,
-    /// The group that was made there.
-    Group,
-    /// Another arm won the race there.
-    Race,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.at;
-        match self.kind {
-            CauseKind::Asked => match self.by {
-                0 => write!(f, "at {at}"),
-                task => write!(f, "at {at} by task {task}"),
-            },
-            CauseKind::Scope => write!(f, "by its scope, opened at {at}"),
-            CauseKind::Group => write!(f, "by its group, made at {at}"),
-            CauseKind::Race => write!(f, "by the winner of its race at {at}"),
-        }
-    }
-}
 
 /// Which task spawned a task, for reports: what is left of it when it is gone.
 pub(crate) struct Parent {
@@ -190,20 +152,4 @@ fn drop_meta(meta: Box<Meta>) {
     // Of a task that nobody claimed. A subscriber that is told of the end may panic.
     unwind::drop_quietly(meta.span.take());
     drop(meta);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_says_what_it_was_and_where() {
-        let at = Location::caller();
-        let text = |kind, by| Cause { kind, at, by }.to_string();
-        assert_eq!(text(CauseKind::Asked, 0), format!("at {at}"));
-        assert_eq!(text(CauseKind::Asked, 7), format!("at {at} by task 7"));
-        assert_eq!(text(CauseKind::Scope, 7), format!("by its scope, opened at {at}"));
-        assert_eq!(text(CauseKind::Group, 7), format!("by its group, made at {at}"));
-        assert_eq!(text(CauseKind::Race, 7), format!("by the winner of its race at {at}"));
-    }
 }

@@ -15,7 +15,7 @@ use crate::sync::{Grant, Queued};
 use crate::task::{End, Family, Header, Naming, Reason, Task};
 use crate::waiters::{Locked, Queue, Wakes};
 
-pub(crate) struct Shared<T> {
+pub(crate) struct Tasks<T> {
     /// Those who wait for results, and the lock of the state.
     results: Queue<Grant, State<T>>,
     places: Option<Places>,
@@ -42,7 +42,7 @@ struct Running<T> {
 
 /// A task's place in its group.
 pub(crate) struct Member<T> {
-    group: Arc<Shared<T>>,
+    group: Arc<Tasks<T>>,
     number: usize,
 }
 
@@ -53,7 +53,7 @@ struct Places {
 }
 
 /// The right to one more task. Given back if it is dropped; else by the task's end.
-pub(crate) struct Place<'a>(Option<&'a Places>);
+pub(crate) struct Room<'a>(Option<&'a Places>);
 
 /// What a look for the next result finds.
 pub(crate) enum Next<T> {
@@ -94,28 +94,28 @@ impl<T> fmt::Debug for State<T> {
     }
 }
 
-impl<T> Shared<T> {
-    pub(crate) fn new(limit: Option<NonZeroUsize>) -> Shared<T> {
+impl<T> Tasks<T> {
+    pub(crate) fn new(limit: Option<NonZeroUsize>) -> Tasks<T> {
         let state =
             State { running: Slab::new(), ended: Results::new(), granted: 0, spawned: 0, taken: 0 };
         let places = limit.map(|limit| Places { limit, free: Queue::with(limit.get()) });
-        Shared { results: Queue::with(state), places }
+        Tasks { results: Queue::with(state), places }
     }
 
     /// Waits until there may be one task more.
-    pub(crate) fn place(&self) -> Place<'_> {
-        let Some(places) = &self.places else { return Place(None) };
+    pub(crate) fn place(&self) -> Room<'_> {
+        let Some(places) = &self.places else { return Room(None) };
         let mut free = places.free.lock();
         if *free > 0 {
             *free -= 1;
-            return Place(Some(places));
+            return Room(Some(places));
         }
         drop(free);
         self.wait_for_place(places)
     }
 
     #[cold]
-    fn wait_for_place<'a>(&self, places: &'a Places) -> Place<'a> {
+    fn wait_for_place<'a>(&self, places: &'a Places) -> Room<'a> {
         if places.limit.get() == 1
             && let Some((_, running)) = current::task()
             && self.has_own()
@@ -132,11 +132,11 @@ impl<T> Shared<T> {
             // Handed over: nobody who comes later has it first.
             places.free.wait(free, Grant::Had, Reason::Join, None);
         }
-        Place(Some(places))
+        Room(Some(places))
     }
 
     /// Takes a task in that is not queued yet.
-    pub(crate) fn enter(self: &Arc<Self>, handle: JoinHandle<T>, place: Place<'_>) -> Member<T> {
+    pub(crate) fn enter(self: &Arc<Self>, handle: JoinHandle<T>, place: Room<'_>) -> Member<T> {
         let mut state = self.results.lock();
         if state.running.is_empty() && state.ended.len() == 0 {
             (state.spawned, state.taken) = (0, 0);
@@ -281,7 +281,7 @@ impl Places {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Room<'_> {
     fn drop(&mut self) {
         if let Some(places) = self.0 {
             places.give_back();
@@ -289,8 +289,8 @@ impl Drop for Place<'_> {
     }
 }
 
-/// In `select!`, by the same grants as [`Shared::next`].
-impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Shared<T> {
+/// In `select!`, by the same grants as [`Tasks::next`].
+impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Tasks<T> {
     fn queue(&self) -> &Queue<Grant, State<T>> {
         &self.results
     }

@@ -77,16 +77,7 @@ pub(crate) fn park(
     match who {
         Target::Task(_) => {
             let (core, task) = current::task().expect("a task's record waits in that task");
-            if task.has(Flags::SLOW) || deadline.is_some() || thread::panicking() {
-                return park_slow(core, task, reason, deadline, &leave);
-            }
-            task.reason.set(reason);
-            task.run.set(Run::Parked);
-            switch(task);
-            if task.has(Flags::SLOW) {
-                woken_slow(task, reason, false, &leave);
-            }
-            Woken::Perhaps
+            park_task(core, task, reason, deadline, leave)
         }
         Target::Thread(parker) => park_thread(parker, reason, deadline, &leave),
     }
@@ -95,7 +86,31 @@ pub(crate) fn park(
 /// As [`park`], for a wait without a record: there is nothing to take back.
 #[inline(always)]
 pub(crate) fn pause(reason: Reason, deadline: Option<Instant>) -> Woken {
-    park(&target(), reason, deadline, || Left::Withdrawn)
+    let leave = || Left::Withdrawn;
+    match current::task() {
+        Some((core, task)) => park_task(core, task, reason, deadline, leave),
+        None => park_thread(&current::parker(), reason, deadline, &leave),
+    }
+}
+
+#[inline(always)]
+fn park_task(
+    core: &Core,
+    task: &Header,
+    reason: Reason,
+    deadline: Option<Instant>,
+    leave: impl Fn() -> Left,
+) -> Woken {
+    if task.has(Flags::SLOW) || deadline.is_some() || thread::panicking() {
+        return park_slow(core, task, reason, deadline, &leave);
+    }
+    task.reason.set(reason);
+    task.run.set(Run::Parked);
+    switch(task);
+    if task.has(Flags::SLOW) {
+        woken_slow(task, reason, false, &leave);
+    }
+    Woken::Perhaps
 }
 
 /// Who waits, for a waiter's record: this task or this thread.

@@ -9,8 +9,8 @@ use crate::park;
 use crate::task::{Cause, CauseKind, Flags, Task, push_if_asked};
 use crate::wake;
 
-/// Why an I/O operation failed that a cancelled task tried while it was unwinding and that would have
-/// had to wait.
+/// Why an I/O operation failed that a cancelled task tried while it was unwinding and that would
+/// have had to wait.
 ///
 /// The error has the kind [`io::ErrorKind::Other`], never `Interrupted`, which std would retry.
 ///
@@ -88,19 +88,19 @@ impl Task {
 
 /// Runs `f` with cancellation and timeouts held back: nothing from outside is thrown into it.
 ///
-/// For what must not be left half done. What came meanwhile is thrown at the task's first wait after
-/// it, if what it waits for is not there already. Waits inside last as long as they do, in destructors
-/// of a cancelled task too; timeouts that `f` itself sets work, and a child that fails still unwinds a
-/// scope that `f` itself opened.
+/// For what must not be left half done. What came meanwhile is thrown at the task's first wait
+/// after it, if what it waits for is not there already. Waits inside last as long as they do, in
+/// destructors of a cancelled task too; timeouts that `f` itself sets work, and a child that fails
+/// still unwinds a scope that `f` itself opened.
 ///
 /// # Destructors
 ///
-/// A destructor that waits needs it in two places. While the task unwinds, nothing is thrown out of a
-/// wait, but sockets return an error where they would wait; inside `shield` they wait. And on
-/// the normal path, at the end of a block, a destructor's wait is a wait like any other: a cancel or a
-/// timeout is thrown *out of the destructor*, and what comes after that wait in it is not done. The fields
-/// and the other values are still dropped. A `drop` that has to reach its end waits inside `shield`, as
-/// gocoro's own destructors do.
+/// A destructor that waits needs it in two places. While the task unwinds, nothing is thrown out of
+/// a wait, but sockets return an error where they would wait; inside `shield` they wait. And on the
+/// normal path, at the end of a block, a destructor's wait is a wait like any other: a cancel or a
+/// timeout is thrown *out of the destructor*, and what comes after that wait in it is not done. The
+/// fields and the other values are still dropped. A `drop` that has to reach its end waits inside
+/// `shield`, as gocoro's own destructors do.
 ///
 /// # Parks
 ///
@@ -132,8 +132,8 @@ pub fn shield<R>(f: impl FnOnce() -> R) -> R {
     current::waits().shielded(f)
 }
 
-/// Whether the running task has been cancelled, which it may not have noticed yet; `false` on a plain
-/// thread.
+/// Whether the running task has been cancelled, which it may not have noticed yet; `false` on a
+/// plain thread.
 ///
 /// Under [`shield`] too. Timeouts do not count.
 ///
@@ -151,14 +151,17 @@ pub fn is_cancelled() -> bool {
     current::task().is_some_and(|(_, task)| task.word.is_cancelled())
 }
 
-/// Unwinds if the task has been cancelled or a timeout around it has passed; else does next to nothing.
+/// Unwinds if the task has been cancelled or a timeout around it has passed; else does next to
+/// nothing.
 ///
-/// For long computations, which otherwise notice neither before they wait. Called often, it lets other
-/// tasks run every now and then; to let them run now, call [`yield_now`](crate::spawn::yield_now).
+/// For long computations, which otherwise notice neither before they wait. Called often, it lets
+/// other tasks run every now and then; to let them run now, call
+/// [`yield_now`](crate::spawn::yield_now).
 ///
 /// # Parks
 ///
-/// At times, for a moment. A cancel point. On a plain thread it never does, and only timeouts unwind.
+/// At times, for a moment. A cancel point. On a plain thread it never does, and only timeouts
+/// unwind.
 ///
 /// # Examples
 ///

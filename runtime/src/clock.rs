@@ -1,4 +1,4 @@
-//! The one place where the clock is read, so that another clock can stand here.
+//! The only place where the runtime reads the clock, so that another clock can take its place.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// `duration` from now; `None` if that is beyond what an [`Instant`] holds, which is to say never.
+/// The time `duration` from now. `None`: an [`Instant`] cannot hold that time, so it never comes.
 #[inline]
 pub(crate) fn after(duration: Duration) -> Option<Instant> {
     now().checked_add(duration)

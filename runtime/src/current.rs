@@ -1,5 +1,5 @@
-//! What runs on this thread, by thread-locals, and what a worker shows of itself to the layers below
-//! the scheduler.
+//! What runs on this thread, by thread-locals, and what a worker shows of itself to the layers
+//! below the scheduler.
 //!
 //! Modules that keep something else for a thread have thread-locals of their own: the memory of
 //! ended tasks, std's count of panics, the mark of a throw, the sanitizer's stacks.
@@ -34,8 +34,8 @@ pub(crate) struct Core {
     pub(crate) task: Cell<*const Header>,
     /// Runnable, before all others: what the running task woke last. May be null.
     pub(crate) next: Cell<*const Header>,
-    /// The unstarted task that the task that parked last waits for; null if none. Never followed, only
-    /// compared: it may be gone.
+    /// The unstarted task that the task that parked last waits for; null if none. Never followed,
+    /// only compared: it may be gone.
     pub(crate) wanted: Cell<*const Header>,
     /// Runnable.
     pub(crate) ready: ReadyQueue,
@@ -211,8 +211,8 @@ pub(crate) fn task() -> Option<(&'static Core, &'static Header)> {
     Some((core, task))
 }
 
-/// The tasks that run on this thread: the current one, then that below whose frames its worker runs, and so
-/// on. Between tasks, a worker has none.
+/// The tasks that run on this thread: the current one, then that below whose frames its worker
+/// runs, and so on. Between tasks, a worker has none.
 pub(crate) fn tasks() -> impl Iterator<Item = &'static Header> {
     cores().filter_map(|core| {
         // SAFETY: a task that runs is alive.
@@ -226,8 +226,8 @@ fn cores() -> impl Iterator<Item = &'static Core> {
     std::iter::successors(core(), |core| unsafe { core.outer.get().as_ref() })
 }
 
-/// Whether that runtime cannot end before what runs here does: this thread is one of its workers, perhaps
-/// below the tasks of others, or drops a closure that it refused.
+/// Whether that runtime cannot end before what runs here does: this thread is one of its workers,
+/// perhaps below the tasks of others, or drops a closure that it refused.
 pub(crate) fn is_inside(home: u32) -> bool {
     cores().any(|core| core.home == home) || REFUSING.get() == home
 }

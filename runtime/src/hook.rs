@@ -3,8 +3,8 @@
 //! It leaves the report to that hook. It says before the report which task panics, where std would
 //! name thread 'main' alone; and it notes that the panic was reported, so that the task's end can
 //! add the task's name. It also shows, once, where std keeps the flag of a running hook (see
-//! [`crate::unwind::count`]). A hook that the program sets later replaces this one, and then nothing
-//! is added to what that hook says.
+//! [`crate::unwind::count`]). A hook that the program sets later replaces this one, and then
+//! nothing is added to what that hook says.
 
 use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};

@@ -44,8 +44,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # Parks
     ///
-    /// Until the task has ended. On a plain thread it blocks the thread. A cancel point; that the caller
-    /// is cancelled leaves the task alone, detached.
+    /// Until the task has ended. On a plain thread it blocks the thread. A cancel point; that the
+    /// caller is cancelled leaves the task alone, detached.
     ///
     /// # Errors
     ///
@@ -144,11 +144,12 @@ impl<T> JoinHandle<T> {
     ///
     /// # Hazards
     ///
-    /// Unwinding from a wait, which timeouts do too, is as safe as any panic, and has a panic's effects
-    /// on what is not gocoro's: a std lock that is held across the wait is poisoned, and so is a std
-    /// `LazyLock` or `Once` that is being initialised; gocoro's own are not. A wait below a frame of an
-    /// `extern "C"` function aborts the process. [`task::shield`](crate::cancel::shield) holds it back.
-    /// Under `panic = "abort"` nothing unwinds: a cancel is then only a flag for
+    /// Unwinding from a wait, which timeouts do too, is as safe as any panic, and has a panic's
+    /// effects on what is not gocoro's: a std lock that is held across the wait is poisoned, and so
+    /// is a std `LazyLock` or `Once` that is being initialised; gocoro's own are not. A wait below
+    /// a frame of an `extern "C"` function aborts the process.
+    /// [`task::shield`](crate::cancel::shield) holds it back. Under `panic = "abort"` nothing
+    /// unwinds: a cancel is then only a flag for
     /// [`task::is_cancelled`](crate::cancel::is_cancelled).
     ///
     /// # Examples
@@ -221,8 +222,8 @@ struct Announced<'a> {
 }
 
 impl Announced<'_> {
-    /// Takes the announcement back. If the task was completed with it, whoever did that has let go of
-    /// the node when this returns.
+    /// Takes the announcement back. If the task was completed with it, whoever did that has let go
+    /// of the node when this returns.
     fn leave(&self) -> Left {
         if !self.withdrawn.get() {
             self.withdrawn.set(withdraw(self.task, self.node));
@@ -247,8 +248,8 @@ fn withdraw(task: &Header, node: &JoinNode) -> bool {
     withdrawn
 }
 
-/// Waits for the end of a task. In its caller's frame: a switch back into one more costs as much as a
-/// mispredicted return.
+/// Waits for the end of a task. In its caller's frame: a switch back into one more costs as much as
+/// a mispredicted return.
 #[inline(always)]
 fn wait_for_end(task: &TaskRef) {
     wait_for_end_as(task, None, Reason::Join);

@@ -3,9 +3,9 @@
 /// Workers alive at once in the process: a task's word has room for this many owners.
 pub(crate) const WORKERS_MAX: usize = 4096;
 
-/// The smallest stack; smaller requests get this one. A panic's report runs on the stack of the task that
-/// panicked, and with `RUST_BACKTRACE=1` it was measured at 21 KiB: a task that asked for 16 has
-/// its report as well. Untouched pages cost nothing but addresses.
+/// The smallest stack; smaller requests get this one. A panic's report runs on the stack of the
+/// task that panicked, and with `RUST_BACKTRACE=1` it was measured at 21 KiB: a task that asked for
+/// 16 has its report as well. Untouched pages cost nothing but addresses.
 pub(crate) const STACK_BYTES_MIN: usize = 32 * 1024;
 
 /// The largest stack: larger requests are a mistake in the unit.
@@ -18,14 +18,14 @@ pub(crate) const STACK_BYTES_DEFAULT: usize = 256 * 1024;
 /// The stack of `main` under `#[go_main]`: what a process's first thread usually has.
 pub(crate) const STACK_BYTES_MAIN: usize = 8 * 1024 * 1024;
 
-/// How long a thread that panics waits until another one has prepared the process for its first runtime: longer
-/// than that takes on a loaded machine. Inside a panic hook it would wait in vain.
+/// How long a thread that panics waits until another one has prepared the process for its first
+/// runtime: longer than that takes on a loaded machine. Inside a panic hook it would wait in vain.
 pub(crate) const PREPARE_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// The guard below a stack: compiled Rust probes each page, C does not, so one page can be jumped; 16
-/// are enough for what C does. The odd one more shifts the tops of neighbouring stacks by a page, so
-/// that they don't all fall into the same sets of a cache (1 000 live tasks: 54 ns a switch with 16
-/// pages, 19 with 17).
+/// The guard below a stack: compiled Rust probes each page, C does not, so one page can be jumped;
+/// 16 are enough for what C does. The odd one more shifts the tops of neighbouring stacks by a
+/// page, so that they don't all fall into the same sets of a cache (1 000 live tasks: 54 ns a
+/// switch with 16 pages, 19 with 17).
 pub(crate) const GUARD_PAGES: usize = 17;
 
 /// Tasks resumed before the worker looks at its inbox, timers and poll again.
@@ -84,16 +84,16 @@ pub(crate) const UNITS_PER_CLOCK_LOOKS: u32 = 256 * UNITS_LOOK;
 /// and shorter than who waits for it gives up.
 pub(crate) const STACK_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// How long a worker steals nothing after it has handed over a task that it had no stack for: longer than the other
-/// takes to wake and look, so that the other is asked.
+/// How long a worker steals nothing after it has handed over a task that it had no stack for:
+/// longer than the other takes to wake and look, so that the other is asked.
 pub(crate) const HAND_OVER_PATIENCE: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// How long a worker leaves the system alone that had no stack for it: what is asked for in vain
 /// costs a system call.
 pub(crate) const STACK_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// Events taken from the poll at once: so few that what their tasks touch is still in the cache when
-/// the tasks run. With 1 024 at once an echo over 1 000 connections was 3 to 5 % slower.
+/// Events taken from the poll at once: so few that what their tasks touch is still in the cache
+/// when the tasks run. With 1 024 at once an echo over 1 000 connections was 3 to 5 % slower.
 pub(crate) const EVENTS_MAX: usize = 128;
 
 /// The first pause of `incoming` after an error that lasts, such as a lack of descriptors. It

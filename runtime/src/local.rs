@@ -11,9 +11,9 @@ use crate::task::{Locals, Lookup};
 
 /// A key to a value that each task has its own of; declared by `task_local!`.
 ///
-/// As [`std::thread::LocalKey`], by the task. A task's value is made when the task first asks for it
-/// and dropped at the task's end, on its stack, so that its destructor may wait. A plain thread has
-/// its own value too, dropped when the thread ends. Children don't inherit: see
+/// As [`std::thread::LocalKey`], by the task. A task's value is made when the task first asks for
+/// it and dropped at the task's end, on its stack, so that its destructor may wait. A plain thread
+/// has its own value too, dropped when the thread ends. Children don't inherit: see
 /// [`LocalKey::inherit`].
 ///
 /// # Examples
@@ -186,8 +186,8 @@ impl<T: 'static> LocalKey<T> {
         f()
     }
 
-    /// Makes a closure that runs `f` with a clone of the value that this task has now: to be spawned,
-    /// so that the new task has it from the start.
+    /// Makes a closure that runs `f` with a clone of the value that this task has now: to be
+    /// spawned, so that the new task has it from the start.
     ///
     /// Several keys nest: `USER.inherit(TRACE.inherit(move || serve(stream)))`.
     ///

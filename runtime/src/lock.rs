@@ -1,14 +1,15 @@
 //! The lock of the runtime's own short critical sections.
 //!
-//! It is held for a few instructions, never across a system call or anything that may wait, and no
-//! code of the program runs under it. So it spins: a lock and an unlock cost one read-modify-write
-//! and one store. With std's mutex around a channel's state, a message from one of eight senders
-//! took 41 ns and not 19, a round trip 101 ns and not 66. A holder that the system has taken off
-//! its core is waited for by giving way, and then by sleeping, so that no priority can starve it. A
-//! panic under the lock unlocks it, and poisons nothing.
+//! The lock is held for a few instructions, never across a system call or anything that may wait,
+//! and no code of the program runs under it. So waiting for it spins, and a lock with its unlock
+//! costs one read-modify-write and one store. With std's mutex around a channel's state, a message
+//! from one of eight senders took 41 ns in place of 19, and a round trip 101 ns in place of 66. If
+//! the system has taken the holder off its core, a thread that waits gives way, and later sleeps,
+//! so that no priority can starve the holder. A panic under the lock unlocks it, and poisons
+//! nothing.
 //!
-//! std's `Mutex` remains for what a `Condvar` waits for, for what is held across a system call, and
-//! in statics, for which a model's lock cannot be made in a constant.
+//! std's `Mutex` is used with a `Condvar`, where a lock is held across a system call, and in
+//! statics, since a model's lock cannot be made in a constant.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
@@ -17,9 +18,10 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::loom::{AtomicU32, const_fn, pause};
 
-/// Rounds of spinning, then of giving way, before the first nap.
+/// How many rounds a thread waits by spinning and giving way before its first nap.
 const ROUNDS_AWAKE: u32 = 512;
 
+/// How long a thread that waits for the lock sleeps at a time.
 #[cfg(not(all(test, loom)))]
 const NAP: std::time::Duration = std::time::Duration::from_micros(50);
 
@@ -35,11 +37,13 @@ pub(crate) struct Spin<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached through the lock only, by one thread at a time.
+// SAFETY: a `Spin` owns its value, so it may be sent where the value may be.
 unsafe impl<T: Send> Send for Spin<T> {}
-// SAFETY: as above.
+// SAFETY: a shared `Spin` gives access to its value only under the lock, so to one thread at a
+// time, and that needs no more than `Send`.
 unsafe impl<T: Send> Sync for Spin<T> {}
-// No code of the program runs under the lock, so none can panic between two steps of a change.
+// No code of the program runs under the lock, so no panic of it comes between two steps of a
+// change.
 impl<T> UnwindSafe for Spin<T> {}
 impl<T> RefUnwindSafe for Spin<T> {}
 
@@ -74,7 +78,7 @@ impl<T> Spin<T> {
     }
 }
 
-/// Off the core, so that a holder of a lower priority gets it.
+/// Sleeps, so that a holder of a lower priority gets the core.
 fn nap() {
     #[cfg(all(test, loom))]
     pause(ROUNDS_AWAKE);
@@ -83,7 +87,7 @@ fn nap() {
     std::thread::sleep(NAP);
 }
 
-/// The lock is held.
+/// While this lives, the lock is held.
 pub(crate) struct SpinGuard<'a, T>(&'a Spin<T>);
 
 impl<T> Deref for SpinGuard<'_, T> {
@@ -91,7 +95,7 @@ impl<T> Deref for SpinGuard<'_, T> {
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        // SAFETY: the lock is held.
+        // SAFETY: this guard holds the lock, so nobody else reaches the value.
         unsafe { &*self.0.value.get() }
     }
 }
@@ -99,7 +103,8 @@ impl<T> Deref for SpinGuard<'_, T> {
 impl<T> DerefMut for SpinGuard<'_, T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the lock is held, by this guard alone.
+        // SAFETY: this guard holds the lock and is borrowed exclusively, so nobody else reaches the
+        // value.
         unsafe { &mut *self.0.value.get() }
     }
 }
@@ -111,8 +116,8 @@ impl<T> Drop for SpinGuard<'_, T> {
     }
 }
 
-/// In models of what uses the lock: one that the model knows how to wait for. The spinning one has
-/// a model of its own.
+/// The lock in models of the code that uses it: a mutex of loom's, for loom knows how to wait for
+/// that. The spinning lock has a model of its own.
 #[cfg(all(test, loom))]
 mod waiting {
     use crate::loom::{Mutex, MutexGuard};

@@ -1,14 +1,15 @@
-//! The primitives that models replace: std's in a build, loom's under `--cfg loom`.
+//! The primitives that models replace: std's in a normal build, loom's in tests under `--cfg loom`.
 //!
-//! Only the types that a model exercises come from here; statics keep std's, which can be made in
-//! a constant.
+//! Only types that a model exercises come from here. Statics keep std's types, for loom's cannot be
+//! made in a constant.
 
 #[cfg(not(all(test, loom)))]
 mod imp {
     pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
-    /// Waits a moment for another thread that is between two instructions.
+    /// Waits a moment for another thread, which is between two instructions: at first by spinning,
+    /// in later rounds by giving the core away.
     pub(crate) fn pause(round: u32) {
         if round < 64 {
             std::hint::spin_loop();
@@ -27,7 +28,8 @@ mod imp {
         loom::thread::yield_now();
     }
 
-    /// What tells a model's thread from its others, which all have the same thread-locals.
+    /// A number that tells a model's threads apart. They share one thread's thread-locals, so no
+    /// address of a thread-local does.
     pub(crate) fn thread_mark() -> usize {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
@@ -38,7 +40,8 @@ mod imp {
 
 pub(crate) use imp::*;
 
-/// A function that is `const` everywhere but in models: loom's primitives cannot be made in a constant.
+/// Defines a function that is `const` everywhere but in models, for loom's primitives cannot be
+/// made in a constant.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
         #[cfg(not(all(test, loom)))]

@@ -1,11 +1,11 @@
 //! The waist: the one function that waits, on tasks and plain threads alike.
 //!
-//! Everything that waits is written on [`park`], and everything that ends a wait on [`crate::wake`].
-//! A return from [`park`] is a hint: the caller looks at its own record, and parks again. What a
-//! wait must know of cancellation happens here, by the rules on [`crate::task`]'s contract page:
-//! nothing is thrown into a task that unwinds. Whether it does is asked of `thread::panicking()`,
-//! which answers for the running task: the count of panics leaves the thread with a task that waits
-//! while it unwinds (`away`).
+//! Everything that waits is written on [`park`], and everything that ends a wait on
+//! [`crate::wake`]. A return from [`park`] is a hint: the caller looks at its own record, and parks
+//! again. What a wait must know of cancellation happens here, by the rules on [`crate::task`]'s
+//! contract page: nothing is thrown into a task that unwinds. Whether it does is asked of
+//! `thread::panicking()`, which answers for the running task: the count of panics leaves the thread
+//! with a task that waits while it unwinds (`away`).
 
 use std::ptr::NonNull;
 use std::thread;
@@ -63,8 +63,8 @@ impl Left {
 ///
 /// Unwinds if the task is cancelled or a boundary around the wait has run out, unless the task
 /// unwinds already or `reason` is [`Reason::Children`]. A wait completes or is cut short, never
-/// both: so before anything is thrown, and before [`Woken::TimedOut`] is returned, `leave` takes the
-/// wait back, or says that it has ended after all.
+/// both: so before anything is thrown, and before [`Woken::TimedOut`] is returned, `leave` takes
+/// the wait back, or says that it has ended after all.
 ///
 /// It does not look at the record before it switches: see the rule in [`crate::waiters`].
 #[inline(always)]

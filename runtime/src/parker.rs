@@ -1,7 +1,8 @@
-//! A plain thread's way to wait.
+//! How a plain thread waits.
 //!
-//! Not `std::thread::park`: its token belongs to the program, which may be using it. A thread keeps
-//! one parker, except in the destructors of its thread-locals, where each wait makes its own.
+//! The runtime does not use `std::thread::park`, whose token belongs to the program, which may be
+//! using it. A thread keeps one parker for all its waits. In the destructors of its thread-locals
+//! it has none, and each wait makes its own.
 
 use std::cell::RefCell;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -12,24 +13,24 @@ use std::time::Instant;
 use crate::clock;
 use crate::loom::{Condvar, Mutex, MutexGuard};
 
-/// A token that one thread waits for and any thread gives.
+/// A token that one thread waits for and any thread may give.
 #[derive(Debug, Default)]
 pub(crate) struct Parker {
     token: Mutex<Token>,
     given: Condvar,
-    /// Made by the first [`Parker::listen`].
+    /// A pipe that becomes readable when the token is given, made by the first [`Parker::listen`].
     bell: OnceLock<(PipeReader, PipeWriter)>,
 }
 
 #[derive(Debug, Default)]
 struct Token {
     given: bool,
-    /// Whoever gives it rings the bell.
+    /// Whether whoever gives the token also rings the bell.
     rings: bool,
 }
 
 impl Parker {
-    /// Gives the token; the thread returns from [`Parker::park`] now or next time.
+    /// Gives the token. The thread returns from [`Parker::park`], now or when it calls it next.
     pub(crate) fn unpark(&self) {
         let mut token = self.lock();
         if token.rings && !token.given {
@@ -40,7 +41,7 @@ impl Parker {
         self.given.notify_one();
     }
 
-    /// Waits for the token, or until the deadline, and takes it.
+    /// Waits for the token, but not beyond the deadline. Takes the token if it is there.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
         let mut token = self.lock();
         while !token.given {
@@ -65,18 +66,18 @@ impl Parker {
     #[cold]
     fn ring(&self) {
         if let Some((_, bell)) = self.bell.get() {
-            // A pipe that is read after each ring has room for one byte.
+            // The pipe always has room for this byte, for it is read after each ring.
             let _ = (&*bell).write(&[1]);
         }
     }
 
-    /// Has the token announced by a descriptor, for a thread that waits for others as well; `None`:
-    /// the token was there, and is taken.
+    /// Has the token announced by a descriptor, for a thread that waits for other descriptors too.
+    /// `None`: the token was there, and has been taken.
     pub(crate) fn listen(&self) -> Option<Listening<'_>> {
         if self.bell.get().is_none()
             && let Ok(bell) = io::pipe()
         {
-            // Only the parker's own thread comes here.
+            // Only the parker's own thread calls this, so the bell is still unset.
             let _ = self.bell.set(bell);
         }
         let mut token = self.lock();
@@ -89,12 +90,13 @@ impl Parker {
     }
 }
 
-/// The token is announced by the bell; dropping this takes it, if it came.
+/// While this lives, the token is announced by the bell. Dropping this takes the token, if it came.
 #[derive(Debug)]
 pub(crate) struct Listening<'a>(&'a Parker);
 
 impl Listening<'_> {
-    /// Readable when the token has come; `None`: the system had no pipe, and nothing tells.
+    /// A descriptor that is readable once the token has come. `None`: the system had no pipe, so
+    /// nothing announces the token.
     pub(crate) fn bell(&self) -> Option<BorrowedFd<'_>> {
         self.0.bell.get().map(|(bell, _)| bell.as_fd())
     }
@@ -106,11 +108,11 @@ impl Drop for Listening<'_> {
         let rang = std::mem::take(&mut token.given) && token.rings;
         token.rings = false;
         if rang && let Some((bell, _)) = self.0.bell.get() {
-            // It is there: the ring came before the token.
+            // The read does not block: whoever gave the token rang before.
             let _ = (&*bell).read(&mut [0]);
         }
     }
 }
 
-/// Where threads keep the parker between waits.
+/// A thread's place for its parker between waits.
 pub(crate) type Kept = RefCell<Option<Arc<Parker>>>;

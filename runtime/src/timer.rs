@@ -1,9 +1,9 @@
-//! Deadlines of one worker's tasks.
+//! The timers of one worker's tasks.
 //!
-//! A slab of live timers and a heap of their deadlines. Taking a timer out empties its slab entry and
-//! leaves the heap's, which is skipped when its time comes, or swept when such entries outnumber
-//! the live ones: both ends cost a constant, and nothing is kept until a deadline that no longer
-//! matters.
+//! There is a slab of live timers and a heap of their deadlines. Taking a timer out empties its
+//! slab slot and leaves its heap entry. Such a stale entry is skipped when its deadline comes, or
+//! swept when stale entries outnumber the live ones. So setting a timer and taking it out are
+//! cheap, and no entry is kept until a far deadline that no longer matters.
 
 use std::cmp::Reverse;
 use std::ptr::NonNull;
@@ -16,44 +16,46 @@ use crate::boundary::Boundary;
 use crate::clock;
 use crate::task::Header;
 
-/// Stale heap entries that are never worth sweeping.
+/// How many stale heap entries are never worth a sweep.
 const STALE_MIN: usize = 64;
 
-/// What a deadline concerns: a task's wait, or one of its boundaries.
+/// Whom a timer goes off for: a task's wait, or one of the task's boundaries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Alarm {
     pub(crate) task: NonNull<Header>,
-    /// Null for a wait.
+    /// The boundary that expires; null: the timer is for the task's wait.
     pub(crate) boundary: *const Boundary<'static>,
 }
 
-/// A timer that was set.
+/// Names a timer that was set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TimerKey {
     slot: u32,
-    /// Tells this use of the slot from all others.
+    /// Tells this use of the slot from all its other uses.
     turn: u64,
 }
 
-/// A slot in use.
+/// A timer that is set.
 #[derive(Clone, Copy, Debug)]
 struct Live {
     turn: u64,
-    /// Nanoseconds after the base.
+    /// The deadline, in nanoseconds after [`Timers::base`].
     at: u64,
     task: NonNull<Header>,
     boundary: *const Boundary<'static>,
 }
 
-// With a pointer that is never null, the slab's mark of an empty slot has room in it.
+// `task` is never null, so the slab can mark an empty slot there and needs no more room.
 const _: () = assert!(size_of::<Option<Live>>() == 32);
 
+/// A heap entry, ordered by deadline. It is stale if the slot is empty or has another use.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Entry {
     at: u64,
     slot: u32,
-    /// The low half of the slot's. An old entry that a later use matches in this and in its deadline
-    /// stands in for that use's own, so nothing goes off early.
+    /// The low half of the turn of the slot's use. A stale entry may match a later use of its slot
+    /// in this and in the deadline. Then it stands for the later use, whose timer goes off on time
+    /// all the same.
     turn: u32,
 }
 
@@ -87,7 +89,7 @@ impl Timers {
         TimerKey { slot, turn }
     }
 
-    /// Takes a timer out. Nothing happens if it has gone off.
+    /// Takes a timer out. Nothing happens if the timer has gone off already.
     pub(crate) fn remove(&mut self, key: TimerKey) {
         let slot = key.slot as usize;
         if self.live.get(slot).is_some_and(|live| live.turn == key.turn) {
@@ -98,12 +100,13 @@ impl Timers {
         }
     }
 
+    /// Removes the stale entries from the heap.
     fn sweep(&mut self) {
         let live = &self.live;
         self.heap.retain(|Reverse(entry)| is_live(live, entry));
     }
 
-    /// How long until the earliest deadline, from `now`; zero if it has passed.
+    /// How long it is from `now` until the earliest deadline; zero if that has passed.
     pub(crate) fn until_next(&mut self, now: Instant) -> Option<Duration> {
         while let Some(Reverse(entry)) = self.heap.peek() {
             if is_live(&self.live, entry) {
@@ -114,7 +117,7 @@ impl Timers {
         None
     }
 
-    /// Whether there is nothing to look at: cheaper than a clock read.
+    /// Whether the heap is empty, so that no timer can go off. Cheaper than reading the clock.
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.heap.is_empty()
@@ -126,7 +129,7 @@ impl Timers {
         self.live.len()
     }
 
-    /// Takes one timer whose time has come.
+    /// Takes out one timer whose deadline has passed, if there is one.
     pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<Alarm> {
         let now = self.nanos(now);
         loop {

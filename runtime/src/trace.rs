@@ -1,8 +1,9 @@
-//! Spans at the switches.
+//! Tracing spans of tasks, and what happens to them at a switch.
 //!
-//! A subscriber keeps the spans that are entered in a stack for each *thread*; they belong to the
-//! task. So a task that suspends exits what is entered, innermost first, and enters it again when it
-//! goes on. No guard moves: what user code holds still exits its span when it is dropped.
+//! A subscriber keeps a stack of entered spans for each *thread*, but the spans that a task has
+//! entered belong to the task. So a task that suspends exits its spans, innermost first, and enters
+//! them again when it goes on. Guards that user code holds stay where they are, and exit their
+//! spans when they are dropped.
 
 use std::panic::Location;
 
@@ -12,13 +13,14 @@ use tracing::span::Id;
 
 use crate::unwind;
 
-/// Whether any subscriber wants anything at all: one load, so that the rest costs nothing without.
+/// Whether any subscriber wants anything at all. This is one load, so that spans cost nothing in a
+/// program without a subscriber.
 #[inline(always)]
 pub(crate) fn is_on() -> bool {
     LevelFilter::current() != LevelFilter::OFF
 }
 
-/// The span of a new task, a child of the spawner's current one; `None` if nobody wants it.
+/// The span of a new task, a child of the spawner's current span. `None` if no subscriber wants it.
 #[inline(always)]
 pub(crate) fn task_span(
     id: u64,
@@ -43,7 +45,7 @@ fn new_span(id: u64, name: Option<&str>, at: &'static Location<'static>) -> Opti
     span.filter(|span| !span.is_disabled())
 }
 
-/// The spans of a task that is off its thread, innermost first.
+/// The spans that a task had entered before it left its thread, innermost first.
 #[derive(Debug, Default)]
 pub(crate) struct Taken(Vec<Id>);
 
@@ -54,23 +56,24 @@ pub(crate) fn enter(span: &tracing::Span) {
     });
 }
 
-/// Lets go of the span of a task that ended: nobody but a subscriber's code is told, and not in the middle
-/// of what the holder of a last reference to the task does.
+/// Drops the span of a task that ended. This tells the subscriber, so it runs the subscriber's
+/// code. It is done at the task's end, and not where the last reference to the task goes, so that
+/// this code does not run in the middle of something else.
 pub(crate) fn close(span: Option<tracing::Span>) {
     unwind::run_quietly(|| drop(span));
 }
 
-/// Exits all spans entered on this thread.
+/// Exits all spans that are entered on this thread.
 ///
-/// A panic of the subscriber ends here, as in the other functions: it must not come out of a task
-/// between two of its states, nor out of a spawn between two of a runtime's.
+/// A panic of the subscriber is swallowed here, as in the other functions of this module: it must
+/// not unwind a task that is between two states, nor a spawn that is half done.
 pub(crate) fn take_off() -> Taken {
     let mut taken = Vec::new();
     unwind::run_quietly(|| {
         dispatcher::get_default(|dispatch| {
             while let Some(id) = dispatch.current_span().id().cloned() {
                 dispatch.exit(&id);
-                // A subscriber that does not track exits would keep this going.
+                // With a subscriber that does not track exits, this loop would not end by itself.
                 if taken.len() >= SPANS_MAX {
                     break;
                 }
@@ -81,10 +84,10 @@ pub(crate) fn take_off() -> Taken {
     Taken(taken)
 }
 
-/// Spans a task may hold entered at a switch; more are left where they are.
+/// How many spans a switch exits at most. Others stay entered.
 const SPANS_MAX: usize = 1024;
 
-/// Enters them again.
+/// Enters the spans again that [`take_off`] has exited.
 pub(crate) fn put_back(taken: &Taken) {
     unwind::run_quietly(|| {
         dispatcher::get_default(|dispatch| {

@@ -1,9 +1,10 @@
-//! Unwinding: catching, whose it is, and aborting where it would leave others with freed memory.
+//! Unwinding: catching it, telling whose it is, and aborting where it would leave others with freed
+//! memory.
 //!
-//! Two questions are asked of an unwinding. *Is this task unwinding?* `thread::panicking()` says,
-//! whose count leaves the thread with a task that waits while it unwinds ([`count`]). *Was it
-//! thrown by the runtime?* A mark says, which leaves with the count ([`throw`]). [`Unwinding`] is
-//! what leaves.
+//! The runtime asks two questions. *Is this task unwinding?* `thread::panicking()` answers, for the
+//! thread's count of panics leaves the thread with a task that waits while it unwinds ([`count`]).
+//! *Did the runtime throw this unwinding?* A mark answers, which leaves with the count ([`throw`]).
+//! [`Unwinding`] is count and mark, taken off their thread.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -18,27 +19,28 @@ pub(crate) use count::Count;
 use count::Counted;
 pub(crate) use throw::{Destination, Throw, is_throw, is_thrown, leads_to, not_thrown};
 
-/// What a panic carries.
+/// A panic's payload.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// What says of a thread that it unwinds, taken off it: while the task that unwinds waits, or while
-/// the thread is a worker's.
+/// A thread's count of panics and its mark of a throw, taken off the thread: while the task that
+/// unwinds waits, or while the thread is a worker's.
 #[derive(Debug)]
 #[must_use = "an unwinding that is not put back is lost"]
 pub(crate) struct Unwinding {
+    /// `None`: the thread's count could not be found, and still stands on the thread.
     counted: Option<(Count, Counted)>,
     mark: u64,
 }
 
 impl Unwinding {
-    /// Takes it off this thread; without the thread's count, only whether it was thrown.
+    /// Takes this thread's unwinding off it. Without the thread's `count`, only the mark is taken.
     pub(crate) fn take(count: Option<Count>) -> Unwinding {
         let mark = throw::mark();
         throw::put_mark(0);
         Unwinding { counted: count.map(|count| (count, count.take())), mark }
     }
 
-    /// Puts it back, on the same thread.
+    /// Puts the unwinding back, on the thread that it was taken from.
     pub(crate) fn put_back(self) {
         throw::put_mark(self.mark);
         if let Some((count, counted)) = self.counted {
@@ -52,20 +54,17 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
     panic::catch_unwind(AssertUnwindSafe(f))
 }
 
-/// Runs a user's code: a backtrace that is printed short ends here, before the runtime's own
-/// frames.
-///
-/// std's printer, and that of the `backtrace` crate, know the name; it is that of std's own
-/// function for this.
+/// Runs a user's code. A backtrace that is printed short ends here, before the runtime's own
+/// frames: std's printer, and that of the `backtrace` crate, stop at a function of this name.
 #[inline(never)]
 pub(crate) fn __rust_begin_short_backtrace<T>(f: impl FnOnce() -> T) -> T {
     let result = f();
-    // Keeps the call above from becoming a jump, which would take this frame away.
+    // Without this, the call of `f` could become a jump, and this frame would be in no backtrace.
     std::hint::black_box(());
     result
 }
 
-/// Runs `f` when the answer is dropped, at the latest by an unwinding.
+/// Returns a guard that runs `f` when it is dropped, also by an unwinding.
 pub(crate) fn on_drop(f: impl FnOnce()) -> impl Drop {
     struct OnDrop<F: FnOnce()>(Option<F>);
     impl<F: FnOnce()> Drop for OnDrop<F> {
@@ -78,12 +77,12 @@ pub(crate) fn on_drop(f: impl FnOnce()) -> impl Drop {
     OnDrop(Some(f))
 }
 
-/// Drops a value, and swallows a panic out of its destructor; what that panic carries is dropped
-/// the same way.
+/// Drops a value, and swallows a panic out of its destructor. The panic's payload is dropped in the
+/// same way.
 pub(crate) fn drop_quietly<T>(value: T) {
     let mut caught = catch(|| drop(value));
-    // A payload's own destructor may panic too, with a new payload each time: after a few it is
-    // leaked.
+    // A payload's destructor may panic too, each time with a new payload. After a few the payload
+    // is leaked, so that this ends.
     for _ in 0..4 {
         match caught {
             Ok(()) => return,
@@ -93,8 +92,8 @@ pub(crate) fn drop_quietly<T>(value: T) {
     std::mem::forget(caught);
 }
 
-/// Drops values, each of them also if the destructors of others panic. The first panic goes on when
-/// all are dropped, unless this thread unwinds already, where it would abort the process.
+/// Drops all of these values, also if destructors of some panic. The first panic goes on when all
+/// values are dropped, unless this thread unwinds already, for then it would abort the process.
 pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
     let mut first = None;
     for value in values {
@@ -111,14 +110,14 @@ pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
     }
 }
 
-/// Runs a job whose panic has nowhere to go but the panic hook.
+/// Runs a job, and swallows its panic: nobody but the panic hook hears of it.
 pub(crate) fn run_quietly(job: impl FnOnce()) {
     if let Err(payload) = catch(job) {
         drop_quietly(payload);
     }
 }
 
-/// The message of a panic, if it has one.
+/// The message of a panic, or a text in its place.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
     if let Some(text) = payload.downcast_ref::<&'static str>() {
         text
@@ -129,14 +128,15 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// Carries the constants that refuse a build whose panics abort: each is evaluated by those functions
-/// alone that cannot do without unwinding, which are generic over `T`.
+/// Carries the constants that refuse to build a program whose panics abort. Each is evaluated only
+/// by the functions that cannot do without unwinding. These are generic over `T`, so a program that
+/// does not call them builds.
 pub(crate) struct Unwinds<T>(PhantomData<T>);
 
-/// Aborts the process, with the reason, if it is dropped by an unwind.
+/// Aborts the process when it is dropped. The text says what panicked.
 ///
-/// Stands where an unexpected panic would let other threads read what it frees; forgotten on the
-/// good path.
+/// It stands where a panic, which nobody expects, would free memory that other threads still read.
+/// Code that gets through without a panic forgets it.
 #[derive(Debug)]
 pub(crate) struct AbortIfPanic(pub(crate) &'static str);
 

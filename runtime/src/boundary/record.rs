@@ -1,4 +1,5 @@
-//! One boundary: a record on the stack of what it bounds, between its opening and its closing.
+//! One boundary: a record in the frame of the function that opened it, which lives until it is
+//! closed.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -12,26 +13,27 @@ use crate::unwind::{self, Destination};
 /// What a boundary does to the waits inside it.
 #[derive(Debug)]
 pub(super) enum Kind<'a> {
-    /// Nothing from outside is thrown into it.
+    /// Nothing from outside the shield is thrown into the code inside.
     Shield,
-    /// It unwinds what is inside once its deadline has passed; `None`: that is beyond all time.
+    /// The code inside is unwound once this deadline has passed. `None`: the deadline lies beyond
+    /// all time.
     Timeout(Option<Instant>),
-    /// I/O waits inside it end with an error once its deadline has passed.
+    /// I/O waits inside end with an error once this deadline has passed.
     IoDeadline(Instant),
-    /// It unwinds what is inside once this is set: one of its children has failed.
+    /// The code inside is unwound once this flag is set, for a child of the scope has failed.
     Scope(&'a AtomicBool),
 }
 
-/// What bounds or shields the waits of the code that it is open around.
+/// Bounds or shields the waits of the code inside it, while it is open.
 #[derive(Debug)]
 pub(crate) struct Boundary<'a> {
     pub(super) kind: Kind<'a>,
-    /// A timeout's deadline has passed.
+    /// The boundary is a timeout, and its deadline has passed.
     expired: Cell<bool>,
-    /// Given out at the first throw; zero before. It is never used again in this process, so a
-    /// payload that outlives its boundary finds no other.
+    /// Names the boundary in a throw's payload. Given at the first throw; zero before. No id is
+    /// used twice in a process, so a payload that outlives its boundary never matches another one.
     id: Cell<u64>,
-    /// The next one outwards, while this one is open.
+    /// The next open boundary outwards, while this one is open.
     pub(super) outer: Cell<*const Boundary<'static>>,
 }
 
@@ -45,32 +47,35 @@ impl<'a> Boundary<'a> {
         }
     }
 
+    /// A boundary into which nothing is thrown.
     pub(crate) fn shield() -> Boundary<'static> {
         Boundary::new(Kind::Shield)
     }
 
-    /// Unwinds what is inside once `deadline` has passed; `expired`: it has.
+    /// A boundary whose inside is unwound once `deadline` has passed. `expired`: it has passed
+    /// already.
     pub(crate) fn timeout(deadline: Option<Instant>, expired: bool) -> Boundary<'static> {
         let boundary = Boundary::new(Kind::Timeout(deadline));
         boundary.expired.set(expired);
         boundary
     }
 
+    /// A boundary whose I/O waits end with an error at `at`.
     pub(crate) fn io_deadline(at: Instant) -> Boundary<'static> {
         Boundary::new(Kind::IoDeadline(at))
     }
 
-    /// Unwinds what is inside once `failed` is set and the task has been told.
+    /// A boundary whose inside is unwound once `failed` is set and the task has been told.
     pub(crate) fn scope(failed: &'a AtomicBool) -> Boundary<'a> {
         Boundary::new(Kind::Scope(failed))
     }
 
-    /// Its deadline has passed.
+    /// Marks that the timeout's deadline has passed.
     pub(crate) fn expire(&self) {
         self.expired.set(true);
     }
 
-    /// Whether what is inside is to be unwound.
+    /// Whether the code inside is to be unwound.
     pub(crate) fn has_run_out(&self) -> bool {
         match self.kind {
             Kind::Timeout(_) => self.expired.get(),
@@ -83,7 +88,7 @@ impl<'a> Boundary<'a> {
         matches!(self.kind, Kind::Shield)
     }
 
-    /// Where a throw that ends here leads.
+    /// The destination of a throw that ends at this boundary.
     pub(super) fn destination(&self) -> Destination {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         if self.id.get() == 0 {

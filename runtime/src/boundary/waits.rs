@@ -10,15 +10,16 @@ use std::time::Instant;
 use super::record::{Boundary, Kind};
 use crate::unwind::{self, AbortIfPanic, Destination, Payload};
 
-/// What the waits of one task, or of one plain thread, have to know of the code around them.
+/// The open boundaries of one task or one plain thread: what its waits have to know of the code
+/// around them.
 ///
-/// Only whoever runs that code reaches it: the worker of the task, or the thread.
+/// Only the thread that runs this code reaches its `Waits`.
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
     innermost: Cell<*const Boundary<'static>>,
 }
 
-/// A boundary that is open: closed when this is dropped.
+/// An open boundary, which is closed when this guard is dropped.
 struct Open<'a> {
     waits: &'a Waits,
     record: *const Boundary<'static>,
@@ -30,7 +31,8 @@ impl Drop for Open<'_> {
         if !ptr::eq(self.waits.innermost.get(), self.record) {
             out_of_order();
         }
-        // SAFETY: the record outlives this guard, by `Waits::within`.
+        // SAFETY: `Waits::within` makes this guard, and borrows the record for longer than the
+        // guard lives.
         self.waits.innermost.set(unsafe { (*self.record).outer.get() });
     }
 }
@@ -56,9 +58,10 @@ impl Waits {
     fn outwards(&self) -> impl Iterator<Item = &Boundary<'_>> {
         let mut next = self.innermost.get();
         std::iter::from_fn(move || {
-            // SAFETY: a record is linked from its opening to its closing, between which it stays in
-            // the frame of `within`. Both happen in the code whose waits these are, which does not
-            // run while the iterator, which does not leave this module, is used.
+            // SAFETY: a record is in the list from its opening to its closing, and stays in the
+            // frame of `within` for that time. Opening and closing are done by the code whose waits
+            // these are, on this thread. That code does not run while the iterator is in use, for
+            // the iterator stays within this module.
             let boundary = unsafe { next.as_ref() }?;
             next = boundary.outer.get();
             Some(boundary)
@@ -70,23 +73,25 @@ impl Waits {
         self.outwards().take_while(|boundary| !boundary.is_shield())
     }
 
-    /// Runs `f` inside a boundary.
+    /// Runs `f` inside the boundary `record`.
     #[inline]
     pub(crate) fn within<R>(&self, record: &Boundary<'_>, f: impl FnOnce() -> R) -> R {
-        // Only the lifetime changes: the guard takes the record out before this returns.
+        // The list needs one lifetime for all records. It may be `'static`, for the guard takes the
+        // record out of the list before the borrow of `record` ends.
         let record = ptr::from_ref(record).cast::<Boundary<'static>>();
-        // SAFETY: the record is borrowed for this call.
+        // SAFETY: the record is borrowed until this call returns.
         unsafe { (*record).outer.set(self.innermost.replace(record)) };
         let _open = Open { waits: self, record };
         f()
     }
 
-    /// Runs `f` with every throw held back: for code that waits where it must not unwind.
+    /// Runs `f` with every throw held back, for code that waits where it must not unwind.
     pub(crate) fn shielded<R>(&self, f: impl FnOnce() -> R) -> R {
         self.within(&Boundary::shield(), f)
     }
 
-    /// Runs `f` inside a boundary. `Err(None)`: it was unwound to this boundary.
+    /// Runs `f` inside the boundary `record`, and catches what unwinds `f`. `Err(None)`: `f` was
+    /// unwound to this boundary. `Err(Some(_))`: it was unwound by something else.
     #[inline]
     pub(crate) fn caught<T>(
         &self,
@@ -96,12 +101,13 @@ impl Waits {
         match self.within(record, || unwind::catch(f)) {
             Ok(value) => {
                 if unwind::is_thrown() && !thread::panicking() {
-                    // User code has swallowed what was thrown, and keeps it.
+                    // User code inside `f` caught our unwind and did not raise it again: clear the
+                    // stale mark.
                     unwind::not_thrown();
                 }
                 Ok(value)
             }
-            // What was thrown ends here, and its mark with it.
+            // Our unwind ends at this boundary. Its payload is dropped here, which clears its mark.
             Err(payload) if record.is_destination_of(&*payload) => Err(None),
             Err(payload) => {
                 if !unwind::is_throw(&*payload) {
@@ -112,8 +118,8 @@ impl Waits {
         }
     }
 
-    /// Runs `f` until it returns or unwinds. It is unwound from one of its waits once `failed` is set
-    /// and the task is told: then `Err(None)`.
+    /// Runs `f` inside a scope's boundary. `Err(None)`: `failed` was set and the task was told, so
+    /// `f` was unwound from one of its waits.
     pub(crate) fn scoped<T>(
         &self,
         failed: &AtomicBool,
@@ -122,7 +128,8 @@ impl Waits {
         self.caught(&Boundary::scope(failed), f)
     }
 
-    /// As [`Waits::caught`], of a timeout: `None` if it has run out.
+    /// Runs `f` inside the timeout `record`. `None`: the timeout has expired, so `f` was unwound.
+    /// Any other unwind goes on.
     #[inline]
     pub(crate) fn timed<T>(&self, record: &Boundary<'_>, f: impl FnOnce() -> T) -> Option<T> {
         match self.caught(record, f) {
@@ -132,10 +139,10 @@ impl Waits {
         }
     }
 
-    /// Where a throw at a wait in here would lead, if one is due.
+    /// Where a throw from a wait inside these boundaries would lead, if one is due.
     ///
-    /// The outermost boundary that has run out and that no shield hides is the destination; a cancel
-    /// of the whole task goes before all of them.
+    /// The destination is the outermost boundary that has run out and that no shield hides. If the
+    /// task is cancelled and no shield hides that, it is the task's root.
     pub(crate) fn due(&self, cancelled: bool) -> Option<Destination> {
         let mut outermost = None;
         for boundary in self.outwards() {
@@ -162,12 +169,12 @@ impl Waits {
         cancelled
     }
 
-    /// Whether a boundary that is open has run out, be it behind a shield.
+    /// Whether an open boundary has run out, even if a shield hides it.
     pub(crate) fn any_has_run_out(&self) -> bool {
         self.outwards().any(Boundary::has_run_out)
     }
 
-    /// Marks the timeouts whose deadlines have passed, and tells whether there are any.
+    /// Marks the open timeouts whose deadlines have passed as expired. Whether there are any.
     pub(crate) fn expire(&self, now: Instant) -> bool {
         let mut any = false;
         for boundary in self.outwards() {
@@ -188,7 +195,7 @@ impl Waits {
         deadlines.min()
     }
 
-    /// The earliest deadline that I/O waits have to keep.
+    /// The earliest deadline that bounds I/O waits and that no shield hides.
     #[inline]
     pub(crate) fn io_deadline(&self) -> Option<Instant> {
         if self.are_free() {

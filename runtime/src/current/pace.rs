@@ -214,8 +214,8 @@ mod tests {
             for _ in 0..200 {
                 turn(&pace, BATCH_TASKS, Duration::ZERO);
             }
-            // The pace learns from the first looks at the clock that tasks are long, and does not forget
-            // it while they are: a thread that loses its processor makes them longer still.
+            // The pace learns from the first looks at the clock that tasks are long, and does not
+            // forget it while they are: a thread that loses its processor makes them longer still.
             assert!((0..10_000).any(|_| {
                 turn(&pace, most, TURN_MAX / 4);
                 pace.every.get() == 1

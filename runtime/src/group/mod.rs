@@ -15,8 +15,8 @@
 //! | `cancel_all` | copies the references to the running tasks (state); cancels them (no lock) |
 //! | whatever takes the group by value, its drop | as `next`, and alone: nobody else can reach the group any more, but the ends of its tasks |
 //!
-//! - *A task that ends before its spawn returns*: a task is queued after it was taken in. So each end
-//!   is noted once, and after its entry was made.
+//! - *A task that ends before its spawn returns*: a task is queued after it was taken in. So each
+//!   end is noted once, and after its entry was made.
 //! - *A spawn beside `next`*: the task is the group's from when it is taken in, which is before
 //!   `spawn` returns. A `next` that looked before has answered that nothing is left, or waits for
 //!   other tasks, and then for this one too.
@@ -53,9 +53,9 @@ use tasks::{Next, Tasks};
 
 /// Tasks that return the same kind of value and end with their group.
 ///
-/// Dropping it cancels the tasks whose results were not taken, and waits for them, unless it is dropped
-/// by an unwinding: a group does not outlive what it was made for. A task may be in a group only; for
-/// tasks that borrow there is [`scope`](crate::scope::scope).
+/// Dropping it cancels the tasks whose results were not taken, and waits for them, unless it is
+/// dropped by an unwinding: a group does not outlive what it was made for. A task may be in a group
+/// only; for tasks that borrow there is [`scope`](crate::scope::scope).
 ///
 /// A shared reference is enough to spawn, to take results and to cancel, so several tasks and
 /// threads may share a group, also those that are in it: by borrowing it in a scope, or in an
@@ -66,9 +66,9 @@ use tasks::{Next, Tasks};
 /// no memory: a server that spawns into a group for as long as it runs, and takes no results, does
 /// not grow by the tasks that have ended. Errors are kept whole, for whoever takes the results.
 ///
-/// A task's panic is given to whoever takes its result. Of those whose results nobody takes, the first
-/// is raised at the end of the group, unless there is something else to return or raise; the others
-/// are as those of tasks that nobody joins: `#[go_main(on_panic = …)]` says what they do.
+/// A task's panic is given to whoever takes its result. Of those whose results nobody takes, the
+/// first is raised at the end of the group, unless there is something else to return or raise; the
+/// others are as those of tasks that nobody joins: `#[go_main(on_panic = …)]` says what they do.
 ///
 /// In `select!`, `wait(group)` gives what [`TaskGroup::next`] returns, and so is chosen at once if
 /// the group is empty; an arm that is not chosen takes nothing.
@@ -79,8 +79,8 @@ use tasks::{Next, Tasks};
 ///
 /// # Panics
 ///
-/// Dropping it does, with the first panic of a task whose result was not taken, unless it is dropped by
-/// an unwinding.
+/// Dropping it does, with the first panic of a task whose result was not taken, unless it is
+/// dropped by an unwinding.
 ///
 /// # Examples
 ///
@@ -249,7 +249,8 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// # Examples
     ///
-    /// What its tasks return in an `Err` is a result like any other to a group. To stop at the first:
+    /// What its tasks return in an `Err` is a result like any other to a group. To stop at the
+    /// first:
     ///
     /// ```
     /// use gocoro::task::{self, TaskGroup};
@@ -312,7 +313,8 @@ impl<T: Send + 'static> TaskGroup<T> {
         }
     }
 
-    /// Cancels all tasks that have not ended. Returns at once: their results come as the others' do.
+    /// Cancels all tasks that have not ended. Returns at once: their results come as the others'
+    /// do.
     ///
     /// Those are the tasks whose spawns have returned. One that is spawned meanwhile, by another
     /// task or thread, may be cancelled or not; one that is spawned later is not.

@@ -67,7 +67,8 @@ unsafe impl<T> Choice for JoinArm<'_, T> {
         let task = self.joined();
         // SAFETY: the arm is not announced now.
         let node = unsafe { self.node.make(JoinNode::new(place.waiter, place.arm)) };
-        // The slot is the handle's while nobody is announced in it, and the handle is borrowed alone.
+        // The slot is the handle's while nobody is announced in it, and the handle is borrowed
+        // alone.
         task.joiner.set(std::ptr::from_ref(node).cast());
         self.announced.set(task.word.announce_joiner());
         !self.announced.get()

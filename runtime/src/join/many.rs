@@ -7,13 +7,13 @@ use crate::waiters::{JoinNode, Waiter};
 
 /// Waits for all of them, and returns their results in their order.
 ///
-/// Tasks that an iterator spawns are all spawned before the first is waited for. No tasks: no results,
-/// at once.
+/// Tasks that an iterator spawns are all spawned before the first is waited for. No tasks: no
+/// results, at once.
 ///
 /// # Parks
 ///
-/// Until the last has ended. On a plain thread it blocks the thread. If the waiting task is cancelled,
-/// those it waited for are detached; see [`scope`](crate::scope::scope) and
+/// Until the last has ended. On a plain thread it blocks the thread. If the waiting task is
+/// cancelled, those it waited for are detached; see [`scope`](crate::scope::scope) and
 /// [`TaskGroup`](crate::group::TaskGroup) for what cancels them.
 ///
 /// # Panics
@@ -40,8 +40,8 @@ pub fn wait_all<T>(tasks: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<Result
 ///
 /// # Parks
 ///
-/// Until one has ended. On a plain thread it blocks the thread. If the waiting task is cancelled, all
-/// are detached.
+/// Until one has ended. On a plain thread it blocks the thread. If the waiting task is cancelled,
+/// all are detached.
 ///
 /// # Panics
 ///

@@ -1,7 +1,7 @@
 //! A switch out of a task that unwinds.
 //!
-//! What says that the thread unwinds goes with the task, so that the tasks that run meanwhile are not
-//! taken for unwinding. Where the count cannot be had, none runs meanwhile: the worker waits on
+//! What says that the thread unwinds goes with the task, so that the tasks that run meanwhile are
+//! not taken for unwinding. Where the count cannot be had, none runs meanwhile: the worker waits on
 //! this task's stack until what the task waits for has come. A task that waits, in the middle of
 //! its unwinding, for another task of its worker then waits for ever.
 

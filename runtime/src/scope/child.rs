@@ -57,11 +57,11 @@ impl Family for Child {
     }
 }
 
-/// The right to the value of a task in a scope. Dropping it detaches the task, which the scope still
-/// waits for.
+/// The right to the value of a task in a scope. Dropping it detaches the task, which the scope
+/// still waits for.
 ///
-/// As [`std::thread::ScopedJoinHandle`], for tasks. `select!` takes it in `join(&mut handle)`, as it
-/// does a [`JoinHandle`].
+/// As [`std::thread::ScopedJoinHandle`], for tasks. `select!` takes it in `join(&mut handle)`, as
+/// it does a [`JoinHandle`].
 ///
 /// # Examples
 ///
@@ -90,8 +90,8 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// # Errors
     ///
-    /// A [`JoinError`] if the task panicked, was cancelled, or never got a stack. Then the scope does
-    /// not raise it any more.
+    /// A [`JoinError`] if the task panicked, was cancelled, or never got a stack. Then the scope
+    /// does not raise it any more.
     ///
     /// # Panics
     ///

@@ -1,9 +1,9 @@
 //! Tasks that borrow from the one that spawned them.
 //!
 //! A scope does not return, and does not unwind, before all of its children have ended: what they
-//! borrow stays. It is told of each child's end as its family, when the child's closure is gone, and
-//! its value is too, or is left to its handle ([`crate::task`]'s page on packets). What it is told
-//! through is shared with the children, for after that the scope may be gone.
+//! borrow stays. It is told of each child's end as its family, when the child's closure is gone,
+//! and its value is too, or is left to its handle ([`crate::task`]'s page on packets). What it is
+//! told through is shared with the children, for after that the scope may be gone.
 
 pub(crate) mod child;
 pub(crate) mod children;
@@ -34,9 +34,9 @@ pub use race::{Racers, race};
 /// As [`std::thread::scope`], for tasks: children borrow what lives outside of the call, may run on
 /// other workers, and may spawn more. On a plain thread they run on the default runtime.
 ///
-/// A child's panic is whoever joins it: [`ScopedJoinHandle::join`] returns it as an error. The panic
-/// of one whose handle is gone cancels the other children, unwinds `f` from its next wait, and is
-/// raised here once all have ended. So is the failure of one that could not be started.
+/// A child's panic is whoever joins it: [`ScopedJoinHandle::join`] returns it as an error. The
+/// panic of one whose handle is gone cancels the other children, unwinds `f` from its next wait,
+/// and is raised here once all have ended. So is the failure of one that could not be started.
 ///
 /// If `f` unwinds, by a panic, a cancel or a timeout around the scope, the children are cancelled
 /// and waited for first. A cancel or a timeout that comes while the scope waits cancels them too,
@@ -44,8 +44,8 @@ pub use race::{Racers, race};
 ///
 /// # Parks
 ///
-/// As `f` does, then until the children have ended: that wait cannot be cut short. On a plain thread
-/// it blocks the thread, and a wait of `f` for I/O ends before a child's panic unwinds it.
+/// As `f` does, then until the children have ended: that wait cannot be cut short. On a plain
+/// thread it blocks the thread, and a wait of `f` for I/O ends before a child's panic unwinds it.
 ///
 /// # Panics
 ///
@@ -167,8 +167,8 @@ impl<'scope> Scope<'scope, '_> {
         self.spawned(self.spawn_inner(Builder::new(), f, false, Location::caller()))
     }
 
-    /// Spawns a task in the scope that stays on this worker, so that neither the closure nor its value
-    /// has to be `Send`.
+    /// Spawns a task in the scope that stays on this worker, so that neither the closure nor its
+    /// value has to be `Send`.
     ///
     /// # Parks
     ///
@@ -234,10 +234,10 @@ impl<'scope> Scope<'scope, '_> {
         let enter = |task: JoinHandle<T>| {
             (Child::enter(&self.children, task.task()), ScopedJoinHandle::new(task))
         };
-        // SAFETY: what the closure and its value borrow outlives `'scope`, and the scope does not end
-        // before it is told that the child has ended. By then the closure is gone, and the value is
-        // gone or the handle's, which does not outlive `'scope`. The handle is not `Send` unless the
-        // value is.
+        // SAFETY: what the closure and its value borrow outlives `'scope`, and the scope does not
+        // end before it is told that the child has ended. By then the closure is gone, and the
+        // value is gone or the handle's, which does not outlive `'scope`. The handle is not `Send`
+        // unless the value is.
         unsafe {
             let placement = if local { Placement::Local } else { Placement::Here };
             spawn_unchecked(f, builder.options, placement, at, enter)

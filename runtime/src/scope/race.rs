@@ -79,15 +79,15 @@ impl<T> Unwinds<T> {
     );
 }
 
-/// Runs all arms as tasks of their own and returns what the first of them to return returns. The others
-/// are cancelled and waited for. `None` at once if there are no arms.
+/// Runs all arms as tasks of their own and returns what the first of them to return returns. The
+/// others are cancelled and waited for. `None` at once if there are no arms.
 ///
 /// Arms may borrow from here, as in a [`scope`](super::scope).
 ///
 /// # Parks
 ///
-/// Until one arm has returned and the others have ended. On a plain thread the arms run on the default
-/// runtime. If the waiting task is cancelled, all arms are.
+/// Until one arm has returned and the others have ended. On a plain thread the arms run on the
+/// default runtime. If the waiting task is cancelled, all arms are.
 ///
 /// # Panics
 ///

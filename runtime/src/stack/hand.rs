@@ -51,7 +51,8 @@ impl Hand {
 
 impl Drop for Hand {
     fn drop(&mut self) {
-        // SAFETY: from `Box::leak` in `new`; the stacks that have its address are gone, as their pool's.
+        // SAFETY: from `Box::leak` in `new`; the stacks that have its address are gone, as their
+        // pool's.
         drop(unsafe { Box::from_raw(self.by.as_ptr()) });
     }
 }

@@ -107,8 +107,8 @@ pub(crate) fn is_installed() -> bool {
     JOB.get().is_some()
 }
 
-/// Prepares the process: what idle stacks run, the layout of stacks, the fault handler. On a thread that does
-/// not panic: `generator` changes the panic hook, which std refuses to others.
+/// Prepares the process: what idle stacks run, the layout of stacks, the fault handler. On a thread
+/// that does not panic: `generator` changes the panic hook, which std refuses to others.
 ///
 /// `fault` tells of an address what is to be reported if it lies in the guard of the running stack.
 pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result<()> {
@@ -215,8 +215,8 @@ impl Stack {
         generator.resume();
     }
 
-    /// Brings into the cache what a resume touches first: the coroutine's record, and the lines of the
-    /// frames `depth` bytes below it, where it suspended.
+    /// Brings into the cache what a resume touches first: the coroutine's record, and the lines of
+    /// the frames `depth` bytes below it, where it suspended.
     #[inline(always)]
     pub(crate) fn prefetch<const FRAME_LINES: usize>(&self, depth: u32) {
         let record = self.record();

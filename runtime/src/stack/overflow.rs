@@ -1,8 +1,8 @@
 //! The report of a stack overflow, and the end of the process.
 //!
 //! `generator` would drop the task without running its destructors and go on; a lock that the task
-//! held would stay locked, a scope's children would read freed frames. So gocoro's handler stands in
-//! front: a fault in the running stack's guard is reported and the process aborts; every other
+//! held would stay locked, a scope's children would read freed frames. So gocoro's handler stands
+//! in front: a fault in the running stack's guard is reported and the process aborts; every other
 //! fault goes to the handler that stood before `generator`'s, which is std's, or the program's.
 //!
 //! The handler runs on the thread's alternate signal stack and does what a signal handler may: read
@@ -114,7 +114,8 @@ fn report_alone(fault: &Fault) {
             unsafe { libc::pause() };
         }
     }
-    // SAFETY: the flag lets one thread of the process come here, once, so nobody else has a reference.
+    // SAFETY: the flag lets one thread of the process come here, once, so nobody else has a
+    // reference.
     let report = unsafe { &mut *REPORT.0.get() };
     report.fill(fault);
     report.flush();
@@ -123,7 +124,8 @@ fn report_alone(fault: &Fault) {
 /// Enough for the usual report, so that it is written at once.
 const REPORT_BYTES: usize = 1024;
 
-/// The report that is written. It does not lie on the signal's stack, which may have only a few KiB left.
+/// The report that is written. It does not lie on the signal's stack, which may have only a few KiB
+/// left.
 static REPORT: Single = Single(UnsafeCell::new(Report { bytes: [0; REPORT_BYTES], used: 0 }));
 
 struct Single(UnsafeCell<Report>);

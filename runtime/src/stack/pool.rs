@@ -47,8 +47,8 @@ impl Class {
 }
 
 impl Pool {
-    /// A pool without stacks, for this thread's worker; an error if the kernel has no memory for what
-    /// they suspend by.
+    /// A pool without stacks, for this thread's worker; an error if the kernel has no memory for
+    /// what they suspend by.
     pub(crate) fn new() -> io::Result<Pool> {
         Ok(Pool {
             classes: Default::default(),

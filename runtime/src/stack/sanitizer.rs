@@ -1,7 +1,7 @@
 //! Tells AddressSanitizer of switches, in builds with `--cfg gocoro_asan`.
 //!
-//! Without being told it takes a coroutine's frames for a thread's: an unwind there leaves the marks
-//! of the frames that it passed, and what suspended stacks alone refer to counts as leaked.
+//! Without being told it takes a coroutine's frames for a thread's: an unwind there leaves the
+//! marks of the frames that it passed, and what suspended stacks alone refer to counts as leaked.
 
 use std::cell::Cell;
 use std::ffi::c_void;

@@ -3,25 +3,25 @@
 use std::fmt;
 use std::panic::Location;
 
-/// Why a task was cancelled; for its join error.
+/// Why a task was cancelled, and where: for the message of its join error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cause {
     pub(crate) kind: CauseKind,
     pub(crate) at: &'static Location<'static>,
-    /// The task that did it; zero for a plain thread.
+    /// Id of the task that called `cancel`; zero for a plain thread.
     pub(crate) by: u64,
 }
 
-/// What cancelled a task, and of what the place is known.
+/// What cancelled a task. Each kind says of what [`Cause::at`] is the place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum CauseKind {
-    /// Somebody asked for it, there.
+    /// Somebody called `cancel`; `at` is the place of the call.
     Asked,
-    /// The scope that was opened there.
+    /// The task's scope ended or failed; `at` is where the scope was opened.
     Scope,
-    /// The group that was made there.
+    /// The task's group cancelled its tasks; `at` is where the group was made.
     Group,
-    /// Another arm won the race there.
+    /// Another arm won the task's race; `at` is the place of the race.
     Race,
 }
 

@@ -15,76 +15,97 @@ use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::{self, SizeClass, Stack};
 
-/// Where a started task is. The owner's alone.
+/// Where a started task is. Only the owner's thread reads and writes this.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Run {
+    /// The task stands in a queue of its worker, or was never claimed.
     Queued,
+    /// The task is the one that its thread runs now.
     Running,
+    /// The task waits: whoever wakes it queues it.
     Parked,
+    /// The task ended, and no wake concerns it.
     Done,
 }
 
-/// The owner's flags: one byte, tested once at each park and each resume.
+/// What the owner's thread knows of a task: one byte, which each park and each return from one
+/// tests once. Others cannot reach these flags. They set bits of the task's word, which the owner
+/// turns into flags when it drains its inbox.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Flags(pub(crate) u8);
 
 impl Flags {
-    /// A wake came while the task was running.
+    /// A wake came while the task was running. The next park takes the token and returns at once,
+    /// for the event of that wake may be the one that this park is to wait for.
     pub(crate) const TOKEN: u8 = 1 << 0;
-    /// `Task::unpark`'s token.
+    /// The public token, which `Task::unpark` gives and `task::park` waits for and takes. Unlike
+    /// TOKEN, no other kind of wait sees it.
     pub(crate) const PERMIT: u8 = 1 << 1;
-    /// The task is cancelled.
+    /// The task is cancelled: its next wait throws, unless a shield hides that. CANCEL is set once
+    /// its worker has heard of the cancel, and never cleared.
     pub(crate) const CANCEL: u8 = 1 << 2;
-    /// A boundary of the task has expired.
+    /// A boundary of the task has expired, or a scope of it has failed, and that has not been
+    /// thrown yet. It is a hint: what is due is read from the boundaries themselves.
     pub(crate) const EXPIRED: u8 = 1 << 3;
-    /// The panic hook has reported a panic of the task.
+    /// The panic hook has reported a panic of the task, so the task's end adds the task's name. The
+    /// end clears REPORTED.
     pub(crate) const REPORTED: u8 = 1 << 4;
-    /// The task's body panicked.
+    /// The task ended by a panic, not by a cancel.
     pub(crate) const PANICKED: u8 = 1 << 5;
 
-    /// Those that take a park, or a return from it, off the fast path.
+    /// The flags that take a park, or a return from it, off its fast path.
     pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED;
 }
 
-/// What kind of task it is.
+/// How a task is started and waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Kind {
-    /// Started by its own worker only.
+    /// Only the worker that spawned the task may start it, for its closure need not be `Send`.
     pub(crate) local: bool,
-    /// The program does not wait for it.
+    /// The end of `main` does not wait for the task.
     pub(crate) daemon: bool,
 }
 
-/// The head of a task's allocation. The page of the parent module says who may touch what.
+/// The head of a task's allocation. The contract page in the parent module says who may touch which
+/// field.
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) word: Word,
+    /// How many `TaskRef`s there are.
     pub(super) refs: AtomicU32,
+    /// The next task in the inbox that holds this one, for as long as LINK is set in the word.
     pub(super) link: AtomicPtr<Header>,
-    /// Here begin the 16 bytes that a switch touches, which lie on one cache line.
+    /// Where the task is, once started. The 16 bytes from here on are what a switch touches, and
+    /// lie on one cache line.
     pub(crate) run: Cell<Run>,
+    /// What the owner knows of the task: see [`Flags`].
     pub(crate) flags: Cell<u8>,
+    /// What the task waits for, while it is parked.
     pub(crate) reason: Cell<Reason>,
     /// Stack size class: requested before the start, actual after.
     pub(crate) class: Cell<SizeClass>,
-    /// How far below its stack's record the task suspended last; only a hint. Before it has one:
-    /// how many workers had none for it.
+    /// How far below its stack's record the task suspended last: only a hint, of what to prefetch.
+    /// Before the task has a stack: a bit for each worker that had none for it.
     pub(crate) depth: Cell<u32>,
     pub(super) stack: UnsafeCell<Option<Stack>>,
     pub(super) vtable: &'static VTable,
     pub(crate) kind: Kind,
-    /// The boundaries that the task has open.
+    /// The boundaries that the task has open, the innermost first.
     pub(crate) waits: Waits,
+    /// The neighbours in the worker's list of started tasks.
     pub(crate) live_prev: Cell<*const Header>,
     pub(crate) live_next: Cell<*const Header>,
+    /// The joiner slot: the node of whoever waits for the task's end, while JOINER is set in the
+    /// word.
     pub(crate) joiner: Cell<*const ()>,
     pub(crate) id: u64,
     pub(crate) spawned_at: &'static Location<'static>,
+    /// What few tasks have, such as a name.
     pub(super) cold: Cold,
 }
 
-/// Where the bytes lie that a switch touches.
+/// Offset of the 16 bytes of a header that a switch touches.
 const SWITCHED: usize = offset_of!(Header, run);
 
 #[cfg(not(any(gocoro_asan, all(test, loom))))]
@@ -98,7 +119,7 @@ impl Linked for Header {
 }
 
 impl Header {
-    /// The owner's way to a flag.
+    /// Whether one of these flags is set. By the owner, as `set` and `clear`.
     #[inline(always)]
     pub(crate) fn has(&self, flag: u8) -> bool {
         self.flags.get() & flag != 0
@@ -119,20 +140,23 @@ impl Header {
         self.has(Flags::CANCEL | Flags::EXPIRED) && self.waits.is_due(self.has(Flags::CANCEL))
     }
 
-    /// Brings into the cache what a switch to the task touches of its header. Any address will do.
+    /// Brings those bytes of a task's header into the cache that a switch to it touches. The
+    /// pointer need not be valid: prefetching accesses nothing.
     #[inline(always)]
     pub(crate) fn prefetch(task: *const Header) {
         stack::prefetch(task.addr() + SWITCHED);
     }
 
-    /// The stack, by the owner.
+    /// The task's stack, if it has one.
     ///
     /// # Safety
     ///
-    /// Called on the owner's thread, and the answer is not kept across [`Header::take_stack`].
+    /// The caller is on the thread of the task's owner, and does not keep the answer across
+    /// [`Header::give_stack`] or [`Header::take_stack`].
     #[inline(always)]
     pub(crate) unsafe fn stack(&self) -> Option<&Stack> {
-        // SAFETY: only the owner's thread touches the field, by the contract page.
+        // SAFETY: only the owner's thread, on which the caller is, touches `stack`; and no `&mut`
+        // to the field outlives `give_stack` and `take_stack`.
         unsafe { (*self.stack.get()).as_ref() }
     }
 
@@ -140,10 +164,11 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// Called on the owner's thread.
+    /// The caller is on the thread of the task's owner, and holds no answer of [`Header::stack`].
     #[inline(always)]
     pub(crate) unsafe fn give_stack(&self, stack: Stack) {
-        // SAFETY: as in `stack`.
+        // SAFETY: only the owner's thread, on which the caller is, touches `stack`, and the caller
+        // holds no reference into it.
         unsafe { *self.stack.get() = Some(stack) };
     }
 
@@ -151,43 +176,48 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// Called on the owner's thread.
+    /// The caller is on the thread of the task's owner, and holds no answer of [`Header::stack`].
     #[inline(always)]
     pub(crate) unsafe fn take_stack(&self) -> Option<Stack> {
-        // SAFETY: as in `stack`.
+        // SAFETY: only the owner's thread, on which the caller is, touches `stack`, and the caller
+        // holds no reference into it.
         unsafe { (*self.stack.get()).take() }
     }
 
-    /// Runs the closure on the running stack, or drops it if the task is cancelled, and leaves the
-    /// result. The answer is for [`Header::complete`].
+    /// Runs the task's closure on the running stack, or drops it if the task is cancelled, and
+    /// leaves the end in the packet. The answer is for [`Header::complete`].
     ///
     /// # Safety
     ///
-    /// The caller claimed the task, and calls this once.
+    /// The caller claimed the task, and calls this once, and not [`Header::refuse`].
     #[must_use]
     pub(crate) unsafe fn execute(&self, cancelled: bool) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: the vtable is that of the task's types; the caller claimed the task, so the
+        // packet is its own, and calls this once.
         unsafe { (self.vtable.execute)(self, cancelled) }
     }
 
-    /// Ends a task that was not started, or has only its closure left to be dropped: that is done here,
-    /// its result is "refused". The answer is for [`Header::complete`].
+    /// Drops the closure of a task that cannot be run, and leaves "refused" as the end in the
+    /// packet. The answer is for [`Header::complete`].
     ///
     /// # Safety
     ///
-    /// The caller claimed the task, and calls this instead of `execute`.
+    /// The caller claimed the task, and calls this once, and not [`Header::execute`].
     #[must_use]
     pub(crate) unsafe fn refuse(&self) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: the vtable is that of the task's types; the caller claimed the task, so the
+        // packet is its own, and calls this once.
         unsafe { (self.vtable.refuse)(self) }
     }
 
-    /// Ends the task: up to DONE, and tells its family. `last` runs when nothing of the user's is left
-    /// to run; and once more if there was, for a handle that went just then.
+    /// Makes the task DONE, and tells its family. Before that `last` runs, when none of the user's
+    /// code is left to run. If the join handle goes just then, the result's destructor has to run
+    /// after all, and then `last` runs again.
     ///
     /// # Safety
     ///
-    /// The caller claimed the task; `wanted` is what `execute` or `refuse` returned.
+    /// The caller claimed the task and calls this once, and `wanted` is what [`Header::execute`] or
+    /// [`Header::refuse`] returned for it.
     #[inline(always)]
     pub(crate) unsafe fn complete(&self, mut wanted: bool, mut last: impl FnMut()) -> Completed {
         loop {
@@ -195,13 +225,15 @@ impl Header {
             match self.word.complete(wanted) {
                 Completed::Unwanted => {
                     wanted = false;
-                    // SAFETY: the handle went without DONE, so the end is still the claimer's.
+                    // SAFETY: the task is not DONE, so its packet still belongs to the claimer,
+                    // which is the caller.
                     unsafe { (self.vtable.disclaim)(self) };
                     self.cold.drop_locals();
                 }
                 done => {
                     if let Some(tell) = self.vtable.tell {
-                        // SAFETY: `self` is a reference to the task.
+                        // SAFETY: the vtable is that of the task's types, and `self` keeps the task
+                        // alive.
                         unsafe { tell(self) };
                     }
                     return done;

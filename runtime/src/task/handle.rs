@@ -46,9 +46,10 @@ impl fmt::Display for TaskId {
 
 /// A handle to a task, as [`std::thread::Thread`] is to a thread.
 ///
-/// It tells the task's name and spawn site, gives it the token that [`park`](crate::spawn::park()) waits for,
-/// and can cancel it. It keeps the task's memory alive, not the task: a task may have ended while
-/// handles to it go on.
+/// It tells the task's name and spawn site, gives it the token that
+/// [`park`](crate::spawn::park()) waits for, and can cancel it. It keeps the task's memory alive,
+/// not
+/// the task: a task may have ended while handles to it go on.
 ///
 /// # Examples
 ///
@@ -74,12 +75,12 @@ impl Task {
         TaskId::new(self.inner.id)
     }
 
-    /// The name it was given, if it was.
+    /// The task's name, if it was given one.
     pub fn name(&self) -> Option<&str> {
         self.inner.name()
     }
 
-    /// Where in the source it was spawned.
+    /// Where in the source the task was spawned.
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.inner.spawned_at
     }
@@ -95,7 +96,7 @@ impl fmt::Debug for Task {
     }
 }
 
-/// Names a task in a sentence: `task 'name' (spawned at file:line:column)`.
+/// Displays a task as reports name it: `task 'name' (spawned at file:line:column)`.
 pub(crate) struct Naming<'a>(pub(crate) &'a Header);
 
 impl fmt::Display for Naming<'_> {
@@ -108,11 +109,11 @@ impl fmt::Display for Naming<'_> {
     }
 }
 
-/// Says once, on stderr, that a task ended by a panic, if the panic hook has said where it came
-/// from.
+/// Says once, on stderr, that a task ended by a panic, if the panic hook has reported that panic.
 ///
-/// A program that has set a hook of its own decides by it what is said. What is written is what
-/// `eprint!` writes, so a test harness captures it with the panic's own message.
+/// Where the program has set a panic hook of its own, that hook decides what is said, and this adds
+/// nothing. The line goes through `eprint!`, so a test harness captures it with the panic's own
+/// message.
 pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
     if !task.has(Flags::REPORTED) {
         return;
@@ -122,8 +123,8 @@ pub(crate) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
     let parent = parent.map_or_else(String::new, |parent| format!(", a child of {parent},"));
     let message = unwind::message(payload);
     let report = format!("gocoro: {}{parent} panicked: {message}\n", Naming(task));
-    // In one piece, for others write too. `eprint` panics when stderr is broken: the panic of the
-    // task is what counts.
+    // Written in one piece, for other threads write to stderr too. `eprint!` panics when stderr is
+    // broken, which is ignored: the panic of the task is what counts.
     if let Err(payload) = unwind::catch(|| eprint!("{report}")) {
         unwind::drop_quietly(payload);
     }

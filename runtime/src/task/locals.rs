@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::unwind;
 
-/// Values by key. Few, so they are looked through.
+/// Values by key. They are few, so a search goes through all of them.
 #[derive(Default)]
 pub(crate) struct Locals {
     entries: RefCell<Vec<Entry>>,
@@ -14,16 +14,17 @@ pub(crate) struct Locals {
 
 struct Entry {
     key: usize,
-    /// `None` while the values are being dropped: this one was.
+    /// `None` once `drop_all` has taken this value to drop it. The entry stays, so that the
+    /// destructors of other values find "dropped", and do not make the value again.
     value: Option<Rc<dyn Any>>,
 }
 
-/// What there is under a key.
+/// What there is under a key, or was before a replacement.
 pub(crate) enum Lookup {
     Value(Rc<dyn Any>),
-    /// Nothing yet.
+    /// There is no value yet.
     Nothing,
-    /// The value was dropped already.
+    /// There was a value, and it was dropped because its task or thread ends.
     Dropped,
 }
 
@@ -32,7 +33,8 @@ impl Locals {
         Locals { entries: RefCell::new(Vec::new()) }
     }
 
-    /// The value under a key. It is shared, so that it outlives its removal while it is in use.
+    /// The value under a key. The answer shares ownership, so that the value outlives its removal
+    /// while the caller uses it.
     pub(crate) fn get(&self, key: usize) -> Lookup {
         let entries = self.entries.borrow();
         match entries.iter().find(|entry| entry.key == key) {
@@ -42,7 +44,8 @@ impl Locals {
         }
     }
 
-    /// Puts a value under a key, unless that was dropped already, and gives the one before back.
+    /// Puts a value under a key, and returns what was there before. If that is [`Lookup::Dropped`],
+    /// the new value is dropped too.
     pub(crate) fn replace(&self, key: usize, value: Rc<dyn Any>) -> Lookup {
         let mut entries = self.entries.borrow_mut();
         match entries.iter_mut().find(|entry| entry.key == key) {
@@ -57,14 +60,14 @@ impl Locals {
         }
     }
 
-    /// Takes the value under a key out, so that there is nothing.
+    /// Takes the value under a key out, so that the key has no value, as at first.
     pub(crate) fn remove(&self, key: usize) -> Option<Rc<dyn Any>> {
         let mut entries = self.entries.borrow_mut();
         let at = entries.iter().position(|entry| entry.key == key)?;
         entries.remove(at).value
     }
 
-    /// Drops all values, the newest first, and those that their destructors make.
+    /// Drops all values, the newest first, and also the values that their destructors make.
     pub(crate) fn drop_all(&self) {
         loop {
             let value = {

@@ -1,9 +1,9 @@
-//! A worker's address: where other threads reach it.
+//! A worker's address, at which other threads reach it.
 //!
-//! Mailboxes are never freed, only used again by later workers: a thread that was slow between
-//! pushing and notifying touches memory that is still a mailbox, and at worst wakes its new owner
-//! for nothing. A worker keeps its mailbox until no link is on its way to it (see the contract
-//! page), so no link ever reaches the wrong owner.
+//! Mailboxes are never freed, only used again by later workers. So a thread that was slow between
+//! pushing and notifying touches memory that is still a mailbox, and at worst wakes the mailbox's
+//! new owner for nothing. A worker keeps its mailbox until no link is on its way to it (see
+//! "complete" on the contract page), so no link ever reaches the wrong owner.
 
 use std::fmt;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -14,12 +14,12 @@ use super::inbox::{Drained, Inbox, Notify};
 use crate::limits::WORKERS_MAX;
 use crate::lock::Lock;
 
-/// What ends a worker's sleep.
+/// Ends a worker's sleep, from any thread.
 pub(crate) trait Notifier: Send + Sync {
     fn notify(&self);
 }
 
-/// What a worker is told besides wakes.
+/// What a worker can be told besides the requests in its tasks' words.
 pub(crate) trait Message: Send {
     /// Runs on the worker's thread, between tasks.
     fn deliver(self: Box<Self>);
@@ -33,10 +33,13 @@ pub(crate) struct Mailbox {
     notifier: Lock<Option<Arc<dyn Notifier>>>,
 }
 
+/// All mailboxes that were ever made, by id. Others are null.
 static TABLE: [AtomicPtr<Mailbox>; WORKERS_MAX] =
     [const { AtomicPtr::new(std::ptr::null_mut()) }; WORKERS_MAX];
 
+/// The mailboxes that no worker has.
 struct Free {
+    /// How many mailboxes were ever made; also the next id.
     made: usize,
     free: Vec<&'static Mailbox>,
 }
@@ -44,7 +47,7 @@ struct Free {
 static FREE: Mutex<Free> = Mutex::new(Free { made: 0, free: Vec::new() });
 
 impl Mailbox {
-    /// A mailbox for a new worker; an error if there are too many workers.
+    /// A mailbox for a new worker. An error if `WORKERS_MAX` workers are alive.
     pub(crate) fn acquire(notifier: Arc<dyn Notifier>) -> std::io::Result<&'static Mailbox> {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         let mailbox = match free.free.pop() {
@@ -72,23 +75,25 @@ impl Mailbox {
         Ok(mailbox)
     }
 
-    /// Gives the mailbox back: no link is on its way, and no message will come.
+    /// Gives the mailbox back, for a later worker. The caller's worker has no task left, so no link
+    /// is on its way here; and nobody sends messages to that worker any more.
     pub(crate) fn release(&'static self) {
-        // Taken first, and dropped when no lock is held.
+        // Dropped when no lock is held, for what is dropped here may run any destructor.
         let last = (self.notifier.lock().take(), self.take_messages());
         drop(last);
         FREE.lock().unwrap_or_else(PoisonError::into_inner).free.push(self);
     }
 
-    /// The mailbox with this id, which a worker had at some time.
+    /// The mailbox with this id. A worker that has the id, or had it, is where the caller knows it
+    /// from.
     pub(crate) fn of(id: u16) -> &'static Mailbox {
         let mailbox = TABLE[usize::from(id)].load(Ordering::Acquire);
-        // SAFETY: ids come from mailboxes, which are in the table from before their first use on,
-        // and are never freed.
+        // SAFETY: `id` is that of a mailbox, for the caller has it from one; `acquire` stored the
+        // mailbox in the table before anybody could see its id, and it is never freed.
         unsafe { &*mailbox }
     }
 
-    /// The owner's number.
+    /// The mailbox's id, by which a task's word names its owner.
     #[inline(always)]
     pub(crate) fn id(&self) -> u16 {
         self.id
@@ -98,21 +103,23 @@ impl Mailbox {
     ///
     /// # Safety
     ///
-    /// The caller was told to by a transition of the task's word (`Asked::Push`).
+    /// A transition of the task's word told the caller to push the link here (`Asked::Push`), and
+    /// the caller does so once.
     pub(crate) unsafe fn push(&self, task: *const Header) {
-        // SAFETY: a task whose link is under way is kept alive by its owner until it is drained.
+        // SAFETY: `Asked::Push` gives the right to push this link to one caller, and the task's
+        // owner keeps the task alive until it has drained the link.
         if unsafe { self.inbox.push(task) } == Notify::Yes {
             self.notify();
         }
     }
 
-    /// Leaves a message.
+    /// Leaves a message, which the worker delivers between tasks.
     pub(crate) fn send(&self, message: Box<dyn Message>) {
         self.messages.lock().push(message);
         self.poke();
     }
 
-    /// Makes the worker look around once.
+    /// Makes the worker look once for what was left for it, here or elsewhere.
     pub(crate) fn poke(&self) {
         if self.inbox.poke() == Notify::Yes {
             self.notify();
@@ -120,7 +127,7 @@ impl Mailbox {
     }
 
     fn notify(&self) {
-        // Cloned, so that no lock is held across the system call.
+        // The notifier is cloned, so that no lock is held across its system call.
         let notifier = self.notifier.lock().clone();
         if let Some(notifier) = notifier {
             notifier.notify();
@@ -133,7 +140,8 @@ impl Mailbox {
         self.inbox.is_empty()
     }
 
-    /// Announces that the owner sleeps; `false` if something has come. By the owner.
+    /// Announces that the owner sleeps. `false`: something has come, and has to be drained first.
+    /// By the owner.
     pub(crate) fn announce_sleep(&self) -> bool {
         self.inbox.announce_sleep()
     }

@@ -1,4 +1,5 @@
-//! What few tasks have: made when it is needed, so that the others don't carry it.
+//! What few tasks have: a name, a span, a parent, a cause of its cancel, task-locals. The record is
+//! made when it is first needed, so that other tasks carry a null pointer only.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use super::{Cause, Header, Locals};
 use crate::unwind;
 
-/// Which task spawned a task, for reports: what is left of it when it is gone.
+/// The task that spawned a task, as reports name it. A copy, for that task may be gone by then.
 pub(crate) struct Parent {
     id: u64,
     name: Option<Box<str>>,
@@ -30,12 +31,12 @@ impl fmt::Display for Parent {
     }
 }
 
-/// What few tasks have.
+/// What few tasks have. Each field says who may touch it where others could too.
 #[derive(Default)]
 pub(crate) struct Meta {
     pub(crate) name: Option<Box<str>>,
     span: Cell<Option<tracing::Span>>,
-    /// The task that spawned it, if one did.
+    /// The task that spawned this one, if a task did.
     pub(crate) parent: Option<Parent>,
     cause: OnceLock<Cause>,
     locals: Locals,
@@ -51,11 +52,11 @@ impl Meta {
     }
 }
 
-/// The pointer to it that a task carries.
+/// A task's pointer to its [`Meta`]: null until that is made.
 pub(super) struct Cold(AtomicPtr<Meta>);
 
 impl Cold {
-    /// With what the spawn knows, if anything.
+    /// A pointer to what the spawn knows of the task, or null.
     #[inline(always)]
     pub(super) fn new(meta: Option<Box<Meta>>) -> Cold {
         Cold(AtomicPtr::new(meta.map_or(std::ptr::null_mut(), Box::into_raw)))
@@ -63,10 +64,12 @@ impl Cold {
 
     #[inline(always)]
     pub(super) fn get(&self) -> Option<&Meta> {
-        // SAFETY: null, or from `Box::into_raw` and freed by `drop` only.
+        // SAFETY: the pointer is null, or came from `Box::into_raw`, and what it points to is freed
+        // by `drop` only, which no borrow of `self` outlives.
         unsafe { self.0.load(Acquire).as_ref() }
     }
 
+    /// The task's [`Meta`], made now if there is none. Two threads may race to make it.
     fn content(&self) -> &Meta {
         if let Some(content) = self.get() {
             return content;
@@ -75,16 +78,19 @@ impl Cold {
         let there = match self.0.compare_exchange(std::ptr::null_mut(), made, AcqRel, Acquire) {
             Ok(_) => made,
             Err(there) => {
-                // SAFETY: made just now, and nobody has seen it.
+                // SAFETY: `made` came from `Box::into_raw` just now, and the failed exchange showed
+                // it to nobody.
                 drop(unsafe { Box::from_raw(made) });
                 there
             }
         };
-        // SAFETY: as in `get`.
+        // SAFETY: `there` came from `Box::into_raw`, stands in `self`, and is freed by `drop` only,
+        // which no borrow of `self` outlives.
         unsafe { &*there }
     }
 
-    /// Drops the task's values of task-locals, on its stack.
+    /// Drops the task's values of task-locals. By the task itself, so that their destructors may
+    /// wait.
     #[inline(always)]
     pub(super) fn drop_locals(&self) {
         if let Some(meta) = self.get() {
@@ -103,13 +109,13 @@ impl Header {
         self.meta()?.name.as_deref()
     }
 
-    /// Takes the task's span, which ends with it. By whoever claimed the task.
+    /// Takes the task's span, which is to end with the task. By whoever claimed the task.
     #[inline(always)]
     pub(crate) fn take_span(&self) -> Option<tracing::Span> {
         self.meta()?.span.take()
     }
 
-    /// Keeps the first cause.
+    /// Notes why the task was cancelled. The first cause stays.
     pub(crate) fn set_cause(&self, cause: Cause) {
         let _ = self.cold.content().cause.set(cause);
     }
@@ -135,13 +141,15 @@ impl Drop for Cold {
     fn drop(&mut self) {
         let meta = *self.0.get_mut();
         if !meta.is_null() {
-            // SAFETY: made by `Box::into_raw`, and nobody else reaches it any more.
+            // SAFETY: `meta` came from `Box::into_raw`, and `self` is being dropped, so nobody else
+            // reaches it.
             drop_meta(unsafe { Box::from_raw(meta) });
         }
     }
 }
 
-/// The task has dropped its locals when it ended; one that never ran has none.
+/// Frees a task's [`Meta`]. There is no task-local left in it: a task drops its own when it ends,
+/// and a task that never ran has none.
 #[cold]
 #[inline(never)]
 #[allow(
@@ -149,7 +157,8 @@ impl Drop for Cold {
     reason = "moved out of its box it would be copied into every frame above"
 )]
 fn drop_meta(meta: Box<Meta>) {
-    // Of a task that nobody claimed. A subscriber that is told of the end may panic.
+    // There is a span still if nobody claimed the task. The subscriber, which is told of the span's
+    // end, may panic.
     unwind::drop_quietly(meta.span.take());
     drop(meta);
 }

@@ -1,5 +1,5 @@
-//! A task's packet: its closure, later how it ended. One protocol tells of every task's end, whether
-//! a `JoinHandle`, a scope or a group is told of it.
+//! A task's packet: its closure, later how it ended. One protocol tells of every task's end,
+//! whether a `JoinHandle`, a scope or a group is told of it.
 //!
 //! # Whose the end is
 //!
@@ -13,8 +13,9 @@
 //! | DONE, HANDLE just cleared by the drop of the [`Spawned`] | whoever cleared it: takes the end, if nobody has |
 //! | DONE otherwise | nobody; the packet is empty |
 //!
-//! DONE and the clearing of HANDLE are changes of one word, so one of the two sees the other: an end
-//! that nobody wants is taken out by exactly one side. That side gives it to [`Family::unclaimed`].
+//! DONE and the clearing of HANDLE are changes of one word, so one of the two sees the other: an
+//! end that nobody wants is taken out by exactly one side. That side gives it to
+//! [`Family::unclaimed`].
 //!
 //! # Whom the end is told
 //!
@@ -23,32 +24,32 @@
 //! has no size, and is not told. The steps of an end:
 //!
 //! 1. The closure has been run or dropped, and the end is written. If nobody wants it, it goes to
-//!    `unclaimed`: on the task's stack, since the value's destructor may wait. Then the task's values
-//!    of task-locals go.
+//!    `unclaimed`: on the task's stack, since the value's destructor may wait. Then the task's
+//!    values of task-locals go.
 //! 2. The word becomes DONE. If the handle went since step 1, the end goes to `unclaimed` before.
 //! 3. The family is told, once, by [`Family::ended`].
 //! 4. The joiner is woken, if one waits. It keeps its node for this by a protocol of its own
-//!    (`JoinNode`), so the family may go on before. In this order a joiner which then ends its scope
-//!    finds that this child has ended, and need not wait for it.
+//!    (`JoinNode`), so the family may go on before. In this order a joiner which then ends its
+//!    scope finds that this child has ended, and need not wait for it.
 //!
 //! All ends go through these steps, also those of tasks that were cancelled or refused before they
 //! ran. A task enters its family before it is queued, so its end comes after that. A spawn that
 //! fails has not made a task, and nothing has entered.
 //!
-//! A panic is lost if nobody can take the end it is in. What becomes of it is the family's to say: a
-//! scope keeps the first and raises it, all others are lost to the runtime, which does what
+//! A panic is lost if nobody can take the end it is in. What becomes of it is the family's to say:
+//! a scope keeps the first and raises it, all others are lost to the runtime, which does what
 //! `on_panic` of `#[go_main]` says.
 //!
 //! # Borrowed closures and values
 //!
 //! What a scope's child borrows may go once the scope has been told of the child's end. By then the
 //! closure is gone (step 1), and the task does not touch its packet any more (step 2). The value is
-//! gone, or belongs to the holder of the [`Spawned`], which does not outlive the scope but by a leak.
-//! Who leaks a [`Spawned`] leaks its reference to the task. So the task is never freed, and the value
-//! in it, which may point to what is gone, is never touched again.
+//! gone, or belongs to the holder of the [`Spawned`], which does not outlive the scope but by a
+//! leak. Who leaks a [`Spawned`] leaks its reference to the task. So the task is never freed, and
+//! the value in it, which may point to what is gone, is never touched again.
 //!
-//! Freeing a task therefore never drops a value. It drops a closure if nobody claimed the task, which
-//! then has not ended.
+//! Freeing a task therefore never drops a value. It drops a closure if nobody claimed the task,
+//! which then has not ended.
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
@@ -147,8 +148,8 @@ unsafe impl<T: Send> Send for Spawned<T> {}
 // SAFETY: by shared reference only the header is reached.
 unsafe impl<T: Send> Sync for Spawned<T> {}
 
-/// Makes a task: the reference for whatever runs it, and what `enter` makes of the right to its end,
-/// beside the task's membership in its family.
+/// Makes a task: the reference for whatever runs it, and what `enter` makes of the right to its
+/// end, beside the task's membership in its family.
 ///
 /// In `enter` the task is whole but for its family: others may reach it, and nobody runs it yet.
 #[inline]
@@ -201,7 +202,8 @@ where
     // SAFETY: the count starts at two, and one is the handle's; the header is the first field
     // (`repr(C)`).
     let handle = unsafe { TaskRef::from_raw(task) };
-    // While the other reference is nobody's, the task is neither run nor freed: both need its family.
+    // While the other reference is nobody's, the task is neither run nor freed: both need its
+    // family.
     let (family, entered) =
         enter(Spawned { task: ManuallyDrop::new(Task::new(handle)), take: take::<F, T, M> });
     // SAFETY: the field of the new allocation is written once, here.
@@ -258,17 +260,18 @@ impl<T> fmt::Debug for Spawned<T> {
 ///
 /// `task` is a task made by [`create`] with these types, and the caller may touch its packet.
 unsafe fn content<'a, F, T, M>(task: *const Header) -> &'a mut Content<F, T> {
-    // SAFETY: the header is the cell's first field; the caller may touch the packet, and does it alone.
+    // SAFETY: the header is the cell's first field; the caller may touch the packet, and does it
+    // alone.
     unsafe { &mut *(*task.cast::<TaskCell<F, T, M>>()).content.get() }
 }
 
 /// # Safety
 ///
-/// `task` is a task made by [`create`] with these types, and the caller holds a reference to it for as
-/// long as it uses the answer.
+/// `task` is a task made by [`create`] with these types, and the caller holds a reference to it for
+/// as long as it uses the answer.
 unsafe fn family<'a, F, T, M>(task: *const Header) -> &'a M {
-    // SAFETY: written before the task could be run, joined or freed, and never changed; the header is
-    // the cell's first field.
+    // SAFETY: written before the task could be run, joined or freed, and never changed; the header
+    // is the cell's first field.
     unsafe { &(*task.cast::<TaskCell<F, T, M>>()).family }
 }
 
@@ -305,8 +308,8 @@ unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, cancelled
 }
 
 /// Drops the closure of a task that was cancelled before its start as an unwinding would, thrown at
-/// its first step: so that destructors may wait, and their I/O does not hang. A destructor's panic is
-/// the task's.
+/// its first step: so that destructors may wait, and their I/O does not hang. A destructor's panic
+/// is the task's.
 #[cold]
 fn never_run<F, T>(header: &Header, closure: F) -> End<T> {
     let mut dropped = Ok(());
@@ -323,7 +326,8 @@ fn never_run<F, T>(header: &Header, closure: F) -> End<T> {
     }
 }
 
-/// What an unwinding that left a task means: `Err` with it if the task was cancelled, else its panic.
+/// What an unwinding that left a task means: `Err` with it if the task was cancelled, else its
+/// panic.
 ///
 /// One that user code kept and raised again when its boundary was gone, or in another task, is a
 /// panic like any other, and no longer one that a boundary could take for its own.
@@ -381,8 +385,8 @@ unsafe fn finish<F, T, M: Family>(task: *const Header) -> bool {
 
 /// # Safety
 ///
-/// `task` is a task made by [`create`] with these types, it is DONE, and the caller has the right to
-/// its end.
+/// `task` is a task made by [`create`] with these types, it is DONE, and the caller has the right
+/// to its end.
 unsafe fn take<F, T, M>(task: *const Header) -> Option<End<T>> {
     // SAFETY: by the caller's promise the packet is the caller's.
     match std::mem::replace(unsafe { content::<F, T, M>(task) }, Content::Empty) {
@@ -413,7 +417,8 @@ unsafe fn tell<F, T, M: Family>(task: *const Header) {
 
 unsafe fn free<F, T, M>(task: *const Header) {
     let cell = task.cast_mut().cast::<TaskCell<F, T, M>>();
-    // SAFETY: the last reference is gone; `create` allocated the cell for these types, and wrote it.
+    // SAFETY: the last reference is gone; `create` allocated the cell for these types, and wrote
+    // it.
     unsafe {
         cell.drop_in_place();
         allocation::release(NonNull::new_unchecked(cell));

@@ -1,16 +1,16 @@
-//! Tasks that are ready to go on, of one worker.
+//! One worker's queue of tasks that are ready to go on.
 
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 
 use super::Header;
 
-/// A first-in, first-out queue of one thread. The entries stand for a reference that the worker
-/// holds anyway, so they are bare pointers.
+/// A first-in, first-out queue, for one thread. Entries are bare pointers, for a worker holds a
+/// reference to each of its started tasks anyway.
 #[derive(Debug, Default)]
 pub(crate) struct ReadyQueue {
     entries: UnsafeCell<VecDeque<*const Header>>,
-    /// How many have been taken out, as far as a number goes.
+    /// How many entries have been taken out, modulo the range of `usize`.
     taken: Cell<usize>,
 }
 
@@ -22,36 +22,35 @@ impl ReadyQueue {
         unsafe { (*self.entries.get()).push_back(task) };
     }
 
-    /// Takes the entry back that was pushed last.
+    /// Takes the entry out that was pushed last.
     pub(crate) fn unpush(&self) {
-        // SAFETY: as in `push`.
+        // SAFETY: no second borrow of the entries exists, as `push` says.
         unsafe { (*self.entries.get()).pop_back() };
     }
 
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<*const Header> {
-        // SAFETY: as in `push`.
+        // SAFETY: no second borrow of the entries exists, as `push` says.
         let task = unsafe { (*self.entries.get()).pop_front() };
         self.taken.set(self.taken.get().wrapping_add(usize::from(task.is_some())));
         task
     }
 
-    /// The place of the entry that is pushed next: places are numbered for ever, and begin again
-    /// after the last.
+    /// The place of the entry that is pushed next. Places are numbered in the order of pushes,
+    /// modulo the range of `usize`.
     pub(crate) fn end(&self) -> usize {
         self.taken.get().wrapping_add(self.len())
     }
 
-    /// How many pops there are before the entry at this place comes first; negative once it has
-    /// been taken.
+    /// How many entries stand before the one at this place; negative once that has been taken out.
     pub(crate) fn distance(&self, place: usize) -> isize {
         place.wrapping_sub(self.taken.get()) as isize
     }
 
-    /// The entry that is `distance` pops away.
+    /// The entry that has `distance` others before it.
     #[inline(always)]
     pub(crate) fn peek(&self, distance: usize) -> Option<*const Header> {
-        // SAFETY: as in `push`.
+        // SAFETY: no second borrow of the entries exists, as `push` says.
         unsafe { (*self.entries.get()).get(distance).copied() }
     }
 
@@ -62,7 +61,7 @@ impl ReadyQueue {
 
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        // SAFETY: as in `push`.
+        // SAFETY: no second borrow of the entries exists, as `push` says.
         unsafe { (*self.entries.get()).len() }
     }
 }

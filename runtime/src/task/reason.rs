@@ -1,6 +1,7 @@
 //! Why a task is parked.
 
-/// What a parked task waits for; for reports, and for those wakes that depend on it.
+/// What a parked task waits for. Reports show it, and some wakes depend on it: the public token,
+/// for example, ends only a [`Reason::Park`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Reason {
@@ -13,7 +14,7 @@ pub(crate) enum Reason {
     Send,
     Receive,
     Select,
-    /// A choice with readiness among its arms.
+    /// A `select!` with the readiness of a descriptor among its arms.
     SelectIo,
     Lock,
     Condvar,
@@ -23,9 +24,11 @@ pub(crate) enum Reason {
     WaitGroup,
     Event,
     Promise,
-    /// No wait: the task never got a stack of its own, and this one is to drop its closure.
+    /// Stands for no wait: the task never got a stack of its own, and runs on a reserve stack, only
+    /// to drop its closure.
     Refused,
-    /// A wait that must not be cut short: nothing is thrown out of it.
+    /// The wait of a scope for its children, which must not be cut short: nothing is thrown out of
+    /// it.
     Children,
 }
 
@@ -34,7 +37,7 @@ impl Reason {
         matches!(self, Reason::Readable | Reason::Writable | Reason::SelectIo)
     }
 
-    /// Whether the wait may be for something that no task has to bring: time, the kernel, a thread.
+    /// Whether the wait may end without a task's doing: by time, the kernel, or another thread.
     pub(crate) fn is_external(self) -> bool {
         self.is_io() || matches!(self, Reason::Park | Reason::Sleep | Reason::Blocking)
     }

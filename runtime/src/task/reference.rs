@@ -11,31 +11,34 @@ use super::Header;
 /// A counted reference to a task.
 pub(crate) struct TaskRef(NonNull<Header>);
 
-// SAFETY: what other threads may do through a reference is atomic or immutable; the rest is the
-// owner's by the contract page, and every access to it says so.
+// SAFETY: the fields of a header that other threads use through a reference are atomic or
+// immutable. The contract page gives all others to the owner's thread, and each access to them says
+// so.
 unsafe impl Send for TaskRef {}
-// SAFETY: as above.
+// SAFETY: a shared `TaskRef` gives no access that an own one, which is `Send`, does not.
 unsafe impl Sync for TaskRef {}
 
-// An unwind through a user's frame leaves no task half changed: as `std::thread::Thread`.
+// An unwind through a user's frame leaves no task half changed, so `TaskRef` is unwind safe, as
+// `std::thread::Thread` is.
 impl UnwindSafe for TaskRef {}
 impl RefUnwindSafe for TaskRef {}
 
 impl TaskRef {
-    /// A new reference beside one that lives.
+    /// Makes a new reference to a task.
     ///
     /// # Safety
     ///
-    /// Somebody holds a reference at least until this returns.
+    /// `task` points to a task, and somebody holds a reference to it at least until this returns.
     #[inline]
     pub(crate) unsafe fn retain(task: *const Header) -> TaskRef {
-        // SAFETY: alive by the caller's promise.
+        // SAFETY: somebody holds a reference to `task` until this returns, so the task is alive.
         let before = unsafe { (*task).refs.fetch_add(1, Relaxed) };
         if before > u32::MAX / 2 {
-            // More references than memory could hold honestly: leaked ones, which would wrap.
+            // So many references do not fit into memory, so most were leaked. The count must not
+            // wrap, or the task would be freed while it is in use.
             std::process::abort();
         }
-        // SAFETY: a reference is never null.
+        // SAFETY: `task` points to a task, so it is not null.
         TaskRef(unsafe { NonNull::new_unchecked(task.cast_mut()) })
     }
 
@@ -46,7 +49,7 @@ impl TaskRef {
     /// `task` came from `into_raw`, and this is the only `from_raw` for it.
     #[inline(always)]
     pub(crate) unsafe fn from_raw(task: *const Header) -> TaskRef {
-        // SAFETY: the caller's promise.
+        // SAFETY: `task` came from `into_raw`, which returns no null pointer.
         TaskRef(unsafe { NonNull::new_unchecked(task.cast_mut()) })
     }
 
@@ -56,7 +59,7 @@ impl TaskRef {
         ManuallyDrop::new(self).0.as_ptr()
     }
 
-    /// The header's address.
+    /// The address of the task's header.
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *const Header {
         self.0.as_ptr()
@@ -65,7 +68,7 @@ impl TaskRef {
 
 impl Clone for TaskRef {
     fn clone(&self) -> TaskRef {
-        // SAFETY: `self` is a reference.
+        // SAFETY: `self` is a reference to the task, and outlives this call.
         unsafe { TaskRef::retain(self.as_ptr()) }
     }
 }
@@ -75,7 +78,7 @@ impl std::ops::Deref for TaskRef {
 
     #[inline(always)]
     fn deref(&self) -> &Header {
-        // SAFETY: alive while a reference is.
+        // SAFETY: `self` is a reference to the task, so the task is alive while `self` is borrowed.
         unsafe { self.0.as_ref() }
     }
 }
@@ -83,9 +86,11 @@ impl std::ops::Deref for TaskRef {
 impl Drop for TaskRef {
     #[inline]
     fn drop(&mut self) {
-        // A count of one is this reference: nobody else can raise or lower it.
+        // A count of one is this reference, so nobody else can raise or lower the count: the
+        // read-modify-write is saved.
         if self.refs.load(Acquire) == 1 || self.refs.fetch_sub(1, AcqRel) == 1 {
-            // SAFETY: this was the last reference.
+            // SAFETY: this was the last reference, so nobody else reaches the task; the vtable is
+            // that of its types.
             unsafe { (self.vtable.free)(self.as_ptr()) };
         }
     }

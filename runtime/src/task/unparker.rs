@@ -7,67 +7,73 @@ use super::word::Asked;
 use super::{Header, TaskRef};
 use crate::parker::Parker;
 
-/// Who waits, as its waiter's record names it: good for as long as that record is.
+/// Who waits, as named in the waiter's own record. A `Target` is good for as long as that record
+/// is.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
-    /// A task, running on the thread that made this.
+    /// A task. The `Target` was made on its own thread.
     Task(*const Header),
     Thread(Arc<Parker>),
 }
 
-/// The right to wake somebody who waits. A wake is a hint: what happened is read from the waiter's own
-/// record.
+/// The right to wake somebody who waits. A wake is a hint: the waiter reads what happened from its
+/// own record.
 #[derive(Debug)]
 pub(crate) enum Unparker {
     Task(TaskRef),
     Thread(Arc<Parker>),
 }
 
-/// One wake, to be given at once: before this thread's next switch.
+/// One wake, which is to be given at once: before this thread's next switch.
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum Wake {
-    /// A task of this very worker, which cannot end before this thread's next switch.
+    /// A task of this very worker. It cannot end before this thread's next switch, so the wake
+    /// needs no reference to it.
     Local(*const Header),
     Other(Unparker),
 }
 
 impl Target {
-    /// An unparker that outlives the record.
+    /// An unparker for the waiter, which may outlive the waiter's record.
     ///
     /// # Safety
     ///
-    /// The waiter is still waiting: it cannot return before this call does.
+    /// The waiter still waits, and cannot go on before this call has returned.
     pub(crate) unsafe fn unparker(&self) -> Unparker {
         match self {
-            // SAFETY: a task that waits is alive.
+            // SAFETY: the task still waits until this call returns, so its worker holds a reference
+            // to it.
             Target::Task(task) => Unparker::Task(unsafe { TaskRef::retain(*task) }),
             Target::Thread(parker) => Unparker::Thread(parker.clone()),
         }
     }
 
-    /// A wake that outlives the record, made on the worker `here`, if it is one.
+    /// A wake for the waiter, which may outlive the waiter's record. `here` is the mailbox of the
+    /// worker on whose thread this is called, if it is one.
     ///
     /// # Safety
     ///
-    /// As [`Target::unparker`].
+    /// The waiter still waits, and cannot go on before this call has returned.
     #[inline]
     pub(crate) unsafe fn wake(&self, here: Option<u16>) -> Wake {
         if let (Target::Task(task), Some(here)) = (self, here) {
-            // SAFETY: a task that waits is alive.
+            // SAFETY: the task still waits until this call returns, so its worker holds a reference
+            // to it.
             if unsafe { &**task }.word.is_owned_by(here) {
                 return Wake::Local(*task);
             }
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the waiter still waits until this call returns.
         Wake::Other(unsafe { self.unparker() })
     }
 }
 
-/// Asks a task's owner, whoever that is, by way of its inbox.
+/// Pushes a task's link to its owner's inbox, if the request that was made of the task says so.
 pub(crate) fn push_if_asked(task: &TaskRef, asked: Asked) {
     if let Asked::Push(owner) = asked {
-        // SAFETY: the word said to push.
+        // SAFETY: a transition of this task's word returned `Asked::Push(owner)`, which is consumed
+        // here.
         unsafe { Mailbox::of(owner).push(task.as_ptr()) };
     }
 }

@@ -1,26 +1,27 @@
 //! The thread's count of panics, so that it can travel with the task that unwinds.
 //!
-//! std counts the panics under way for each thread, in a thread-local of its own; what asks
-//! `thread::panicking()` reads that: std's poisoning, gocoro's waits, the destructors of other
-//! crates. Many tasks share a thread, though. While one of them waits in a destructor in the middle
-//! of its unwinding, the count of its thread would say of all the others that they unwind. So a
-//! switch out of a task that unwinds takes the count along: it puts zero in its place and writes it
-//! back when the task goes on. Between tasks a worker's count is zero, and every task finds its
-//! own.
+//! std counts the panics under way for each thread, in a thread-local of its own. Whatever asks
+//! `thread::panicking()` reads this count: std's poisoning, gocoro's waits, the destructors of
+//! other crates. But many tasks share a thread. While one task waits in a destructor in the middle
+//! of its unwinding, the thread's count would say of all its other tasks that they unwind. So a
+//! switch out of a task that unwinds takes the count along: it writes zero in its place, and writes
+//! the count back when the task goes on. Between tasks a worker's count is zero, and every task
+//! finds its own.
 //!
 //! # How the count is found
 //!
-//! std has no name for the word. [`Count::find`] looks for it where it must be: in this thread's
-//! blocks of thread-local memory, as `dl_iterate_phdr` tells them. The count is a word that is
-//! larger by one inside a destructor that runs because of `resume_unwind` than before. Of the words
-//! that are, it is the one that *behaves* as the count: with a zero in it `thread::panicking()` is
-//! false in that destructor, and with its value back it is true. A word that does not is left as it
-//! was. Where none does (another std, another system), there is no [`Count`], and a worker runs no
-//! other task while one of its tasks waits in the middle of its unwinding.
+//! std gives no access to the count's word. [`Count::find`] looks for it where it must be: in this
+//! thread's blocks of thread-local memory, as `dl_iterate_phdr` lists them. In a destructor that
+//! runs because of `resume_unwind`, the count is larger by one than before. Of the words that are,
+//! the count is the one that *behaves* as the count: with zero in it `thread::panicking()` is false
+//! in that destructor, and with its value back it is true. Every other word gets its value back and
+//! is left alone. Where no word behaves so (another std, another system), there is no [`Count`],
+//! and a worker runs no other task while one of its tasks waits in the middle of its unwinding.
 //!
-//! Beside the count std keeps whether a panic hook runs on the thread: a panic meanwhile ends the
-//! process. A hook may wait too, so the flag travels as well. [`Count::learn_hook_flag`] finds it:
-//! it is the one byte beside the count that is one inside a hook, and zero before it and after it.
+//! Beside the count, std keeps a flag that says whether a panic hook runs on the thread, for a
+//! panic inside a hook ends the process. A hook may wait too, so the flag travels with the count.
+//! [`Count::learn_hook_flag`] finds the flag: it is the one byte beside the count that is one
+//! inside a hook, and zero before and after the hook.
 //!
 //! # Why that is sound
 //!
@@ -35,13 +36,14 @@
 //!   does not see through and that may panic, and a panic writes the count. The writes here are
 //!   made right before and after a switch, in functions that are not inlined. Every process tests
 //!   the word by its behaviour before it relies on it.
-//! - *std's own sum.* `thread::panicking()` first looks at a count of all threads, which is written
-//!   with each panic and is not touched here: it stays the sum of what all tasks and threads have.
-//! - *Signal handlers.* One that runs between two instructions here finds a count of this thread
-//!   that is zero or right. It must not panic anyway.
+//! - *std's own sum.* `thread::panicking()` first looks at a count of all threads. Each panic
+//!   writes that sum, and this module does not touch it, so it stays the sum of what all tasks and
+//!   threads have.
+//! - *Signal handlers.* A handler that runs between two instructions here finds a count of this
+//!   thread that is zero or right. It must not panic anyway.
 //!
-//! What would break it: a std that keeps the count elsewhere than in thread-local memory, or twice.
-//! The test by behaviour then finds no word.
+//! A std that keeps the count elsewhere than in thread-local memory, or keeps it twice, breaks
+//! this. Then the test by behaviour finds no word, and there is no [`Count`].
 
 use std::cell::{Cell, RefCell};
 use std::panic;
@@ -50,31 +52,34 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicIsize, AtomicU8, AtomicUsize};
 use std::thread;
 
-/// The place of this thread's count. It stays on its thread.
+/// The place of this thread's count of panics. A `Count` is neither `Send` nor `Sync`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Count {
     word: NonNull<usize>,
 }
 
-/// What a thread counted, while the task that it belongs to is off its thread.
+/// The count of a task that is off its thread, and the flag of the panic hook.
 #[derive(Debug)]
 #[must_use = "a count that is not put back is lost"]
 pub(crate) struct Counted {
     panics: usize,
-    /// `None` if it was not known then where that lies.
+    /// The flag of the panic hook. `None`: its place was not known when the count was taken.
     in_hook: Option<u8>,
 }
 
-/// Where the flag of the panic hook lies, in bytes from the count; zero: that is not known.
+/// Where the flag of the panic hook lies, in bytes from the count; zero: its place is not known.
 static HOOK_FLAG: AtomicIsize = AtomicIsize::new(0);
 
 thread_local! {
+    /// This thread's count, if it was looked for (outer `Some`) and found (inner `Some`).
     static FOUND: Cell<Option<Option<Count>>> = const { Cell::new(None) };
-    /// What lay beside the count in the hook of [`Count::learn_hook_flag`].
+    /// The bytes that lay beside the count, with their offsets, when the hook ran for
+    /// [`Count::learn_hook_flag`].
     static IN_HOOK: RefCell<Vec<(isize, u8)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether the environment asks to do without the count, as where it cannot be found.
+/// Whether the environment asks the runtime to do without the count, as on a system where it cannot
+/// be found.
 fn is_refused() -> bool {
     std::env::var_os("GOCORO_UNWINDING").is_some_and(|v| v == "alone")
 }
@@ -82,8 +87,8 @@ fn is_refused() -> bool {
 impl Count {
     /// This thread's count; `None` where it cannot be found.
     ///
-    /// It is looked for once a thread. That unwinds a destructor, so there is none where panics
-    /// abort.
+    /// The count is looked for once on each thread. Looking unwinds a destructor, so where panics
+    /// abort there is no count.
     pub(crate) fn find() -> Option<Count> {
         if cfg!(panic = "abort") || is_refused() {
             return None;
@@ -95,7 +100,7 @@ impl Count {
         })
     }
 
-    /// Takes what the thread counts, and leaves zero.
+    /// Takes the thread's count and the flag of the panic hook, and leaves zeros.
     #[cold]
     #[inline(never)]
     pub(crate) fn take(self) -> Counted {
@@ -104,7 +109,7 @@ impl Count {
         Counted { panics, in_hook }
     }
 
-    /// Puts back what [`Count::take`] took, on the same thread.
+    /// Puts the count and the flag back that [`Count::take`] took from this thread.
     #[cold]
     #[inline(never)]
     pub(crate) fn put(self, counted: Counted) {
@@ -116,8 +121,8 @@ impl Count {
 
     fn count(&self) -> &AtomicUsize {
         // SAFETY: `search` found the word in this thread's own thread-local memory, which stays
-        // mapped until the thread ends, and a `Count` does not leave its thread. Accesses that are
-        // not atomic are std's, on this thread, and so never at the same time.
+        // mapped until the thread ends, and a `Count` does not leave its thread. Only std accesses
+        // the word without atomics, on this thread, so never at the same time.
         unsafe { AtomicUsize::from_ptr(self.word.as_ptr()) }
     }
 
@@ -126,14 +131,15 @@ impl Count {
         if offset == 0 {
             return None;
         }
-        // SAFETY: std declares count and flag as one variable, so where the flag lies beside the
-        // count on one thread, as `learn_hook_flag` has seen, it does on every other. The rest is
-        // as in `Count::count`.
+        // SAFETY: std declares count and flag as one variable. So the flag lies at the offset that
+        // `learn_hook_flag` saw on every thread, in this thread's own thread-local memory, which
+        // stays mapped until the thread ends. Only std accesses it without atomics, on this thread,
+        // so never at the same time.
         Some(unsafe { AtomicU8::from_ptr(self.word.as_ptr().cast::<u8>().offset(offset)) })
     }
 
-    /// The bytes of the two words beside the count, with their offsets, as far as they are this
-    /// thread's thread-local memory.
+    /// The bytes of the words on both sides of the count, with their offsets, as far as they lie in
+    /// this thread's thread-local memory.
     fn beside(self) -> impl Iterator<Item = (isize, u8)> {
         const WORD: isize = size_of::<usize>() as isize;
         let blocks = blocks();
@@ -146,8 +152,8 @@ impl Count {
         })
     }
 
-    /// Finds the flag of the panic hook, by a panic that is caught. The hook that is installed
-    /// calls [`in_hook`] for it.
+    /// Finds the flag of the panic hook, by a panic that is caught. The runtime's own panic hook,
+    /// which must be installed, calls [`in_hook`] for this panic.
     pub(crate) fn learn_hook_flag() {
         let Some(count) = Count::find() else { return };
         if HOOK_FLAG.load(Relaxed) != 0 {
@@ -166,28 +172,31 @@ impl Count {
             byte == 1 && before.contains(&(offset, 0)) && after.contains(&(offset, 0))
         };
         let mut flags = inside.iter().filter(|seen| is_flag(seen));
-        // Of what else may lie there nothing is known: the flag is found where it is alone.
+        // Nothing is known of what else may lie there. If more than one byte behaves as the flag
+        // does, none is taken for it.
         if let (Some(&(offset, _)), None) = (flags.next(), flags.next()) {
             HOOK_FLAG.store(offset, Relaxed);
         }
     }
 }
 
-/// What the panic of [`Count::learn_hook_flag`] carries.
+/// The payload of the panic of [`Count::learn_hook_flag`].
 pub(crate) struct Probe;
 
-/// In a panic hook, for a panic that carries a [`Probe`]: looks at what lies beside the count.
+/// Called in the panic hook, for a panic that carries a [`Probe`]: notes the bytes beside the
+/// count.
 pub(crate) fn in_hook() {
     if let Some(count) = Count::find() {
         IN_HOOK.with_borrow_mut(|seen| seen.extend(count.beside()));
     }
 }
 
-/// A block of this thread's thread-local memory: its first address, aligned to words, and its
-/// words.
+/// A block of this thread's thread-local memory.
 #[derive(Clone, Copy, Debug)]
 struct Block {
+    /// The first aligned word of the block.
     start: NonNull<usize>,
+    /// How many words there are from `start` on.
     words: usize,
 }
 
@@ -198,7 +207,7 @@ impl Block {
     }
 
     fn words(self) -> impl Iterator<Item = NonNull<usize>> {
-        // SAFETY: the words lie in the block.
+        // SAFETY: `at` is less than `self.words`, so the word lies in the block.
         (0..self.words).map(move |at| unsafe { self.start.add(at) })
     }
 }
@@ -213,18 +222,19 @@ fn blocks() -> Vec<Block> {
         blocks: *mut libc::c_void,
     ) -> libc::c_int {
         if bytes < size_of::<libc::dl_phdr_info>() {
-            // A C library without the fields that are read here.
+            // The C library is an old one, whose description has no fields for thread-local memory.
             return 0;
         }
-        // SAFETY: `dl_iterate_phdr` passes a description that is valid during this call, as large
-        // as was just checked, and the pointer that it was given, which is to the vector below.
+        // SAFETY: `dl_iterate_phdr` passes a description that is valid during this call and is as
+        // large as was just checked, and the pointer that it was given, which points to the vector
+        // in `blocks`, which nobody else uses meanwhile.
         let (info, blocks) = unsafe { (&*info, &mut *blocks.cast::<Vec<Block>>()) };
         let data = info.dlpi_tls_data.cast::<u8>();
         if data.is_null() {
             return 0;
         }
         for at in 0..usize::from(info.dlpi_phnum) {
-            // SAFETY: the module has that many headers, which stay mapped while it does.
+            // SAFETY: the module has `dlpi_phnum` headers, which stay mapped during this call.
             let header = unsafe { &*info.dlpi_phdr.add(at) };
             if header.p_type == libc::PT_TLS {
                 let skipped = data.align_offset(align_of::<usize>());
@@ -237,8 +247,8 @@ fn blocks() -> Vec<Block> {
         0
     }
     let mut blocks = Vec::<Block>::new();
-    // SAFETY: `add` has the type that is asked for, does not unwind, and is called during this call
-    // only, with the pointer to the vector, which outlives it.
+    // SAFETY: `add` has the type that `dl_iterate_phdr` asks for, and is called during this call
+    // only, with the pointer to `blocks`, which outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut blocks).cast()) };
     blocks
 }
@@ -248,25 +258,27 @@ fn blocks() -> Vec<Block> {
     Vec::new()
 }
 
+/// Reads a word, of which nothing but its place is known.
+///
 /// # Safety
 ///
-/// The word lies in a block of this thread's thread-local memory.
+/// `word` lies in a block of this thread's thread-local memory.
 unsafe fn read(word: NonNull<usize>) -> usize {
-    // SAFETY: the caller's promise, so the word is mapped and aligned; what it means is not known,
-    // so it is read as a volatile one.
+    // SAFETY: `word` lies in this thread's thread-local memory, so it is mapped and aligned. Code
+    // elsewhere may write it in ways the compiler cannot see here, so the read is volatile.
     unsafe { word.read_volatile() }
 }
 
-/// Looks for this thread's count by an unwinding that ends here.
+/// Looks for this thread's count, by an unwinding that starts and ends here.
 fn search() -> Option<Count> {
     let blocks = blocks();
     let words = || blocks.iter().copied().flat_map(Block::words);
-    // SAFETY: the words of this thread's blocks.
+    // SAFETY: `words` yields words in blocks of this thread's thread-local memory.
     let before: Vec<usize> = words().map(|word| unsafe { read(word) }).collect();
     let found = Cell::new(None);
     let look = super::on_drop(|| {
         let grown = words().zip(&before).filter(|&(word, &before)| {
-            // SAFETY: as above.
+            // SAFETY: `words` yields words in blocks of this thread's thread-local memory.
             unsafe { read(word) == before.wrapping_add(1) }
         });
         let mut grown: Vec<_> = grown.map(|(word, _)| Count { word }).collect();
@@ -283,8 +295,8 @@ fn search() -> Option<Count> {
 }
 
 impl Count {
-    /// Whether the word is the count, in the middle of an unwinding: asked of
-    /// `thread::panicking()`, with zero in the word and with its value.
+    /// Whether the word behaves as the count. Called in the middle of an unwinding:
+    /// `thread::panicking()` has to be false with zero in the word, and true with its value.
     #[inline(never)]
     fn behaves(&self) -> bool {
         let panics = self.count().swap(0, Relaxed);
@@ -306,7 +318,7 @@ mod tests {
             assert!(thread::panicking());
             let counted = count.take();
             assert!(!thread::panicking());
-            // A panic meanwhile is counted by itself.
+            // A panic that starts while the count is taken is counted from zero.
             let inner = catch(|| {
                 let _inner = on_drop(|| assert!(thread::panicking()));
                 panic::resume_unwind(Box::new(1));

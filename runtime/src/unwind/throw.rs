@@ -1,13 +1,14 @@
-//! What the runtime throws to unwind a wait, and whether the unwinding under way is one of those.
+//! What the runtime throws to unwind a wait, and the mark that says whether the unwinding under way
+//! is such a throw.
 //!
-//! Each throw has a number, and its thread keeps the number of the one under way. The mark ends
-//! with the payload: caught where it leads, or swallowed by user code and dropped. User code may
-//! also swallow a payload and keep it, so the mark says something only while the thread unwinds;
-//! and since one that was kept has another number, dropping it during a later throw changes
-//! nothing.
+//! Each throw has a number. The mark is the number of the throw that is under way on the thread.
+//! Dropping a throw's payload clears the mark, whether the throw was caught at its destination or
+//! swallowed by user code. User code may also swallow a payload and keep it. Therefore the mark
+//! says something only while the thread unwinds, and a payload that was kept and is dropped during
+//! a later throw, which has another number, leaves the mark alone.
 //!
-//! The mark belongs to what unwinds, as the count of panics does: both leave the thread with a task
-//! that waits while it unwinds, and a task that is resumed otherwise finds none.
+//! The mark belongs to the task that unwinds, as the count of panics does. Both leave the thread
+//! when such a task waits, so a task that does not unwind never finds a mark.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -20,13 +21,13 @@ thread_local! {
     static UNDER_WAY: Cell<u64> = const { Cell::new(0) };
 }
 
-// Each of a model's threads is unwound by itself.
+// A model's threads are one thread of the system, and each of them has a mark of its own.
 #[cfg(all(test, loom))]
 loom::thread_local! {
     static UNDER_WAY: Cell<u64> = Cell::new(0);
 }
 
-/// Where a throw leads.
+/// The place that a throw unwinds to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Destination {
     /// The root of the task, which is cancelled.
@@ -35,7 +36,8 @@ pub(crate) enum Destination {
     Boundary(u64),
 }
 
-/// What the runtime throws. Private: user code can catch and rethrow it, not make one.
+/// The payload that the runtime throws. It is private, so user code can catch it and raise it
+/// again, but not make one.
 #[derive(Debug)]
 pub(crate) struct Throw {
     to: Destination,
@@ -43,7 +45,7 @@ pub(crate) struct Throw {
 }
 
 impl Throw {
-    /// Unwinds, without a panic hook and without a message.
+    /// Unwinds to this destination. No panic hook runs, and nothing is printed.
     pub(crate) fn raise(to: Destination) -> ! {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Relaxed);
@@ -60,12 +62,12 @@ impl Drop for Throw {
     }
 }
 
-/// Whether a payload is the runtime's.
+/// Whether a payload is one that the runtime threw.
 pub(crate) fn is_throw(payload: &(dyn Any + Send)) -> bool {
     payload.is::<Throw>()
 }
 
-/// Whether a payload was thrown to there.
+/// Whether a payload is one that the runtime threw to this destination.
 pub(crate) fn leads_to(payload: &(dyn Any + Send), to: Destination) -> bool {
     payload.downcast_ref().is_some_and(|throw: &Throw| throw.to == to)
 }
@@ -76,20 +78,20 @@ pub(crate) fn is_thrown() -> bool {
     mark() != 0
 }
 
-/// The unwinding under way, if one is, was not thrown by the runtime: what was has been swallowed,
-/// or something else goes on in its place.
+/// Clears the mark: the runtime's throw was swallowed by user code, or another panic goes on in its
+/// place.
 #[inline(always)]
 pub(crate) fn not_thrown() {
     put_mark(0);
 }
 
-/// The number of the throw under way, for a switch away from what unwinds.
+/// The number of the throw under way; zero: none.
 #[inline(always)]
 pub(super) fn mark() -> u64 {
     UNDER_WAY.with(Cell::get)
 }
 
-/// Puts back what [`mark`] gave.
+/// Sets the number of the throw under way on this thread.
 #[inline(always)]
 pub(super) fn put_mark(number: u64) {
     UNDER_WAY.with(|mark| mark.set(number));

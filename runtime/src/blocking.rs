@@ -1,5 +1,5 @@
-//! A bounded pool of threads for what blocks a thread: name resolution, and the destructors of what
-//! a closed runtime refuses.
+//! A bounded pool of threads for calls that block their thread: name resolution, and the
+//! destructors of closures that a closed runtime refuses.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -67,10 +67,11 @@ impl Pool {
         let mut state = self.lock();
         state.threads -= 1;
         if state.threads > 0 {
-            // One of those comes to it.
+            // One of the other threads takes the job when it is free.
             return;
         }
-        // With no thread to be had, late is better than never: it blocks the caller.
+        // No thread can be had at all, so the caller runs the jobs, and blocks: late is better than
+        // never.
         while let Some(job) = state.queue.pop_front() {
             drop(state);
             job();
@@ -79,6 +80,7 @@ impl Pool {
     }
 }
 
+/// What a thread of the pool does: runs jobs until it has been idle for [`BLOCKING_IDLE`].
 fn work() {
     let mut state = POOL.lock();
     loop {
@@ -100,13 +102,13 @@ fn work() {
     }
 }
 
-/// Runs a job on the pool; its panic ends there.
+/// Runs a job on the blocking pool, later. A panic of the job is swallowed there.
 pub(crate) fn run(job: Box<dyn FnOnce() + Send>) {
     POOL.run(job);
 }
 
-/// Runs `f` on the blocking pool and suspends the task until it has returned. On a plain thread it
-/// runs right here.
+/// Runs `f` on the blocking pool, and suspends the task until `f` has returned. On a plain thread
+/// `f` runs right here.
 ///
 /// # Panics
 ///

@@ -34,7 +34,7 @@ impl fmt::Display for Cancelled {
 
 impl std::error::Error for Cancelled {}
 
-/// The error of I/O in a destructor of a cancelled task.
+/// The error of I/O that would have to wait in a task which unwinds because it was cancelled.
 pub(crate) fn error() -> io::Error {
     io::Error::other(Cancelled)
 }
@@ -42,14 +42,16 @@ pub(crate) fn error() -> io::Error {
 impl Task {
     /// Cancels the task: it unwinds from where it waits, or from its next wait.
     ///
-    /// Returns at once. Nothing happens to a task that has ended. One cancelled before its start
-    /// never runs: its closure is dropped. The error of its join tells where it was cancelled.
+    /// Returns at once. Nothing happens to a task that has ended. A task that is cancelled before
+    /// its start never runs: its closure is dropped. The error of the task's join tells where it
+    /// was cancelled.
     #[track_caller]
     pub fn cancel(&self) {
         self.cancel_for(CauseKind::Asked, Location::caller());
     }
 
-    /// As [`Task::cancel`]; what did it, and its place, are kept for the task's join error.
+    /// Cancels the task as [`Task::cancel`] does. What cancelled it, and where, is kept for the
+    /// task's join error.
     pub(crate) fn cancel_for(&self, kind: CauseKind, at: &'static Location<'static>) {
         let task = &self.inner;
         if task.word.is_done() || task.word.is_cancelled() {
@@ -69,7 +71,7 @@ impl Task {
 
     /// Gives the task the token that `task::park` waits for.
     ///
-    /// As [`std::thread::Thread::unpark`]: the token is one, however often it is given.
+    /// As with [`std::thread::Thread::unpark`], there is one token, however often it is given.
     #[inline]
     pub fn unpark(&self) {
         match current::core() {
@@ -80,27 +82,29 @@ impl Task {
         }
     }
 
+    /// [`Task::unpark`] of a task of another worker. Apart from it, so that the usual path is
+    /// inlined.
     #[inline(never)]
     fn unpark_elsewhere(&self) {
         push_if_asked(&self.inner, self.inner.word.ask_permit());
     }
 }
 
-/// Runs `f` with cancellation and timeouts held back: nothing from outside is thrown into it.
+/// Runs `f` with cancellation and timeouts held back: nothing from outside is thrown into `f`.
 ///
-/// For what must not be left half done. What came meanwhile is thrown at the task's first wait
-/// after it, if what it waits for is not there already. Waits inside last as long as they do, in
-/// destructors of a cancelled task too; timeouts that `f` itself sets work, and a child that fails
-/// still unwinds a scope that `f` itself opened.
+/// For work that must not be left half done. A cancel or a timeout that came meanwhile is thrown at
+/// the task's first wait after `shield`, unless what that wait is for is there already. Waits
+/// inside last as long as they need, in destructors of a cancelled task too. Timeouts that `f`
+/// itself sets work, and a child that fails still unwinds a scope that `f` itself opened.
 ///
 /// # Destructors
 ///
-/// A destructor that waits needs it in two places. While the task unwinds, nothing is thrown out of
-/// a wait, but sockets return an error where they would wait; inside `shield` they wait. And on the
-/// normal path, at the end of a block, a destructor's wait is a wait like any other: a cancel or a
-/// timeout is thrown *out of the destructor*, and what comes after that wait in it is not done. The
-/// fields and the other values are still dropped. A `drop` that has to reach its end waits inside
-/// `shield`, as gocoro's own destructors do.
+/// A destructor that waits needs `shield` in two cases. While the task unwinds, nothing is thrown
+/// out of a wait, but sockets return an error where they would wait; inside `shield` they wait. On
+/// the normal path, at the end of a block, a destructor's wait is a wait like any other: a cancel
+/// or a timeout is thrown *out of the destructor*, and the rest of the destructor does not run. The
+/// fields and the other values are still dropped. So a `drop` that has to reach its end waits
+/// inside `shield`, as gocoro's own destructors do.
 ///
 /// # Parks
 ///
@@ -135,7 +139,7 @@ pub fn shield<R>(f: impl FnOnce() -> R) -> R {
 /// Whether the running task has been cancelled, which it may not have noticed yet; `false` on a
 /// plain thread.
 ///
-/// Under [`shield`] too. Timeouts do not count.
+/// [`shield`] does not hide the answer. Timeouts do not count.
 ///
 /// # Examples
 ///
@@ -151,17 +155,17 @@ pub fn is_cancelled() -> bool {
     current::task().is_some_and(|(_, task)| task.word.is_cancelled())
 }
 
-/// Unwinds if the task has been cancelled or a timeout around it has passed; else does next to
-/// nothing.
+/// Unwinds if the task has been cancelled or a timeout around this call has passed; else does next
+/// to nothing.
 ///
-/// For long computations, which otherwise notice neither before they wait. Called often, it lets
-/// other tasks run every now and then; to let them run now, call
+/// For long computations, which otherwise notice neither before they wait. A task that calls
+/// `checkpoint` often lets other tasks run every now and then. To let them run now, call
 /// [`yield_now`](crate::spawn::yield_now).
 ///
 /// # Parks
 ///
-/// At times, for a moment. A cancel point. On a plain thread it never does, and only timeouts
-/// unwind.
+/// At times, for a moment. A cancel point. On a plain thread `checkpoint` never waits, and only
+/// timeouts unwind.
 ///
 /// # Examples
 ///

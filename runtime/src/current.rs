@@ -1,11 +1,11 @@
-//! What runs on this thread, by thread-locals, and what a worker shows of itself to the layers
-//! below the scheduler.
+//! What runs on this thread: its worker and its task, kept in thread-locals; and the part of a
+//! worker that the layers below the scheduler see.
 //!
 //! Modules that keep something else for a thread have thread-locals of their own: the memory of
 //! ended tasks, std's count of panics, the mark of a throw, the sanitizer's stacks.
 //!
-//! A task never leaves its worker's thread, so a [`Core`] that a task looked up stays right across
-//! its waits.
+//! A task never leaves its worker's thread, so the [`Core`] that a task has looked up is still the
+//! right one after a wait.
 
 mod pace;
 
@@ -24,52 +24,55 @@ use crate::unwind::{Count, Unwinding};
 
 pub(crate) use pace::Pace;
 
-/// A worker, as its tasks see it. One thread's.
+/// A worker, as its tasks and the layers below the scheduler see it. Only the worker's thread
+/// touches it.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) mailbox: &'static Mailbox,
-    /// Which runtime this worker belongs to.
+    /// The number of the runtime that this worker belongs to.
     pub(crate) home: u32,
-    /// The task that runs; null between tasks.
+    /// The task that runs now; null between tasks.
     pub(crate) task: Cell<*const Header>,
-    /// Runnable, before all others: what the running task woke last. May be null.
+    /// The task that was woken last, which is runnable and goes before `ready`; null if there is
+    /// none.
     pub(crate) next: Cell<*const Header>,
-    /// The unstarted task that the task that parked last waits for; null if none. Never followed,
-    /// only compared: it may be gone.
+    /// The unstarted task that the task which parked last waits for; null if there is none. The
+    /// pointer is only compared, never followed, for the task may be gone.
     pub(crate) wanted: Cell<*const Header>,
-    /// Runnable.
+    /// The other runnable tasks.
     pub(crate) ready: ReadyQueue,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) stacks: RefCell<Pool>,
-    /// Started and not ended, newest first.
+    /// The first of the live tasks, which have started and not ended, newest first.
     pub(crate) live: Cell<*const Header>,
     pub(crate) live_count: Cell<usize>,
-    /// The thread's count of panics, zero between tasks. `None`: it cannot be found, and no other
-    /// task runs while one waits in the middle of its unwinding.
+    /// The place of the thread's count of panics, which is zero between tasks. `None`: it cannot be
+    /// found, and no other task runs while one waits in the middle of its unwinding.
     pub(crate) panics: Option<Count>,
-    /// Has the worker act on what comes, but run no task.
+    /// Has the worker act on its inbox, timers and I/O, but run no task.
     pub(crate) attend: fn(&Core, Patience),
-    /// What is left to the running task before it gives way: see [`BUDGET`](crate::limits::BUDGET).
+    /// What is left of the running task's [`BUDGET`](crate::limits::BUDGET).
     pub(crate) budget: Cell<u32>,
     /// How long the worker has run tasks without looking around.
     pub(crate) pace: Pace,
-    /// Unstarted tasks in the worker's queue; not fewer than there are, for thieves do not count
-    /// what they take.
+    /// How many unstarted tasks the worker's queue has at most. There may be fewer, for thieves do
+    /// not count what they take.
     pub(crate) unstarted: Cell<usize>,
-    /// Tasks that yielded while there were some: their places in `ready`, counted as
-    /// [`ReadyQueue::end`] does.
+    /// The places in `ready`, as [`ReadyQueue::end`] counts them, of tasks that yielded while there
+    /// were unstarted ones.
     pub(crate) yielded: RefCell<Vec<usize>>,
-    /// Links of ended tasks that are still on their way here.
+    /// How many links of ended tasks are still on their way to this worker's inbox, or in it.
     pub(crate) links_due: Cell<usize>,
     /// The reactor's part of the worker, which only the reactor knows how to read.
     pub(crate) reactor: Cell<*const ()>,
-    /// The scheduler's part, likewise.
+    /// The scheduler's part of the worker, which only the scheduler knows how to read.
     pub(crate) worker: Cell<*const ()>,
-    /// While this is the thread's worker: the one whose task runs it, or null.
+    /// The worker whose task runs this worker, while this one is the thread's worker; null if there
+    /// is none.
     outer: Cell<*const Core>,
 }
 
-/// Whether a worker waits for something to come.
+/// How long [`Core::attend`] waits if nothing is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Patience {
     None,
@@ -77,7 +80,7 @@ pub(crate) enum Patience {
 }
 
 impl Core {
-    /// A core without tasks.
+    /// A new worker's core, without tasks.
     pub(crate) fn new(
         notifier: Arc<dyn Notifier>,
         home: u32,
@@ -108,8 +111,8 @@ impl Core {
         })
     }
 
-    /// Takes a task that this worker has just claimed: it is live, and what was asked of it before
-    /// is known. The worker now holds the reference.
+    /// Makes a task that this worker has just claimed one of its live tasks, and turns what was
+    /// asked of the task before into flags. The worker now holds the reference.
     pub(crate) fn adopt(&self, task: TaskRef, requests: Requests) -> *const Header {
         let asked = [
             (requests.wake(), Flags::TOKEN),
@@ -122,7 +125,8 @@ impl Core {
             }
         }
         let raw = task.into_raw();
-        // SAFETY: the reference was just taken over; the list's tasks are alive.
+        // SAFETY: `raw` came from a reference that the worker now holds, and it holds one for each
+        // task of the list until it unlinks the task.
         let (task, next) = unsafe { (&*raw, self.live.replace(raw).as_ref()) };
         if let Some(next) = next {
             next.live_prev.set(raw);
@@ -135,23 +139,24 @@ impl Core {
     /// Takes a task that ended out of the live ones.
     pub(crate) fn unlink_live(&self, task: &Header) {
         let (prev, next) = (task.live_prev.get(), task.live_next.get());
-        // SAFETY: the list's tasks are alive, and only this thread touches the list.
+        // SAFETY: the worker holds a reference to each task of the list until it unlinks the task.
         match unsafe { prev.as_ref() } {
             Some(prev) => prev.live_next.set(next),
             None => self.live.set(next),
         }
-        // SAFETY: as above.
+        // SAFETY: the worker holds a reference to each task of the list until it unlinks the task.
         if let Some(next) = unsafe { next.as_ref() } {
             next.live_prev.set(prev);
         }
         self.live_count.set(self.live_count.get() - 1);
     }
 
-    /// The live tasks, newest first. Nothing is started or ended while the iterator is used.
+    /// The live tasks, newest first. The caller starts and ends no task while it uses the iterator.
     pub(crate) fn live(&self) -> impl Iterator<Item = &Header> {
         let mut next = self.live.get();
         std::iter::from_fn(move || {
-            // SAFETY: the list's tasks are alive.
+            // SAFETY: the worker holds a reference to each task of the list until it unlinks the
+            // task, and none is unlinked while the iterator is used.
             let task = unsafe { next.as_ref() }?;
             next = task.live_next.get();
             Some(task)
@@ -160,30 +165,37 @@ impl Core {
 }
 
 thread_local! {
+    /// The worker that this thread is now, or null.
     static CORE: Cell<*const Core> = const { Cell::new(std::ptr::null()) };
+    /// The parker with which this thread waits as a plain thread.
     static PARKER: Kept = const { RefCell::new(None) };
+    /// The values of task-locals that this thread has as a plain thread.
     static LOCALS: Locals = const { Locals::new() };
+    /// The state of [`random`]; zero before its first use.
     static RANDOM: Cell<u64> = const { Cell::new(0) };
+    /// The runtime for which this thread drops a refused closure; zero: for none.
     static REFUSING: Cell<u32> = const { Cell::new(0) };
+    /// What this thread calls at its end.
     static AT_END: AtEnd = const { AtEnd(Cell::new(None)) };
 }
 
 #[cfg(not(all(test, loom)))]
 thread_local! {
+    /// The boundaries that this thread has open as a plain thread.
     static WAITS: Waits = const { Waits::new() };
 }
 
-// Each of a model's threads has boundaries of its own.
+// A model's threads are one thread of the system, and each of them has boundaries of its own.
 #[cfg(all(test, loom))]
 loom::thread_local! {
     static WAITS: Waits = Waits::new();
 }
 
-/// A number below `end`, which no fairness but that of many choices rests on.
+/// A random number below `end`, good enough for choices that have to be fair only in the long run.
 pub(crate) fn random(end: usize) -> usize {
     let mut state = RANDOM.get();
     if state == 0 {
-        // The address is another one on each thread.
+        // The address of a local differs from thread to thread, so their sequences do.
         state = 0x9E37_79B9_7F4A_7C15 ^ (&raw const state).addr() as u64 | 1;
     }
     state ^= state << 13;
@@ -193,46 +205,50 @@ pub(crate) fn random(end: usize) -> usize {
     (((state >> 32) * end as u64) >> 32) as usize
 }
 
-/// The worker on this thread, if a worker is what this thread is now.
+/// The worker that this thread is now, if it is one.
 #[inline(always)]
 pub(crate) fn core() -> Option<&'static Core> {
     let core = CORE.get();
-    // SAFETY: set by `enter`, whose caller keeps the core alive until it is set back, on this
-    // thread; no caller keeps the answer longer than the code it runs for the worker.
+    // SAFETY: `CORE` is null or was set by `enter`, whose caller keeps the core alive until `CORE`
+    // is set back, on this thread. No caller of `core` keeps the answer longer than the code that
+    // it runs for the worker.
     unsafe { core.as_ref() }
 }
 
-/// The task on this thread, with its worker.
+/// The task that runs on this thread, with its worker.
 #[inline(always)]
 pub(crate) fn task() -> Option<(&'static Core, &'static Header)> {
     let core = core()?;
-    // SAFETY: a task that runs is alive, and its caller runs on it.
+    // SAFETY: a worker holds a reference to the task that it runs, and the caller, which runs in
+    // that task, does not keep the answer beyond the task's end.
     let task = unsafe { core.task.get().as_ref() }?;
     Some((core, task))
 }
 
-/// The tasks that run on this thread: the current one, then that below whose frames its worker
-/// runs, and so on. Between tasks, a worker has none.
+/// The tasks that run on this thread: the current one, then the task that runs the current one's
+/// worker, and so on. A worker between tasks adds none.
 pub(crate) fn tasks() -> impl Iterator<Item = &'static Header> {
     cores().filter_map(|core| {
-        // SAFETY: a task that runs is alive.
+        // SAFETY: a worker holds a reference to the task that it runs.
         unsafe { core.task.get().as_ref() }
     })
 }
 
-/// This thread's worker, then the one whose task runs that, and so on.
+/// This thread's worker, then the worker whose task runs that one, and so on.
 fn cores() -> impl Iterator<Item = &'static Core> {
-    // SAFETY: `enter` sets both to cores that live until they are set back, on this thread.
+    // SAFETY: `enter` sets `CORE` and `outer` to cores that live until they are set back, on this
+    // thread.
     std::iter::successors(core(), |core| unsafe { core.outer.get().as_ref() })
 }
 
-/// Whether that runtime cannot end before what runs here does: this thread is one of its workers,
-/// perhaps below the tasks of others, or drops a closure that it refused.
+/// Whether the code that runs here belongs to the runtime `home`, which therefore cannot end before
+/// it: this thread is one of the runtime's workers, perhaps with another runtime's inside its task,
+/// or drops a closure that the runtime refused.
 pub(crate) fn is_inside(home: u32) -> bool {
     cores().any(|core| core.home == home) || REFUSING.get() == home
 }
 
-/// Drops a closure that this runtime refused, on a thread of no worker.
+/// Runs `f`, which drops a closure that the runtime `home` refused, on a thread that is no worker.
 pub(crate) fn refusing<R>(home: u32, f: impl FnOnce() -> R) -> R {
     let before = REFUSING.replace(home);
     let result = f();
@@ -240,7 +256,8 @@ pub(crate) fn refusing<R>(home: u32, f: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs foreign code where the task is between two states: what waits in there blocks the thread.
+/// Runs foreign code where the running task is between two states, as if there were no task: if
+/// that code waits, it blocks the thread.
 pub(crate) fn off_task<R>(f: impl FnOnce() -> R) -> R {
     struct Back<'a>(&'a Cell<*const Header>, *const Header);
     impl Drop for Back<'_> {
@@ -252,13 +269,13 @@ pub(crate) fn off_task<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// This thread's worker's number.
+/// The mailbox id of this thread's worker, if it is one.
 #[inline(always)]
 pub(crate) fn here() -> Option<u16> {
     Some(core()?.mailbox.id())
 }
 
-/// What tells this thread from all others that are alive.
+/// A number that tells this thread from all other threads that are alive.
 #[inline(always)]
 pub(crate) fn thread_mark() -> usize {
     #[cfg(all(test, loom))]
@@ -267,24 +284,25 @@ pub(crate) fn thread_mark() -> usize {
     CORE.with(|core| std::ptr::from_ref(core).addr())
 }
 
-/// Makes this thread a worker's until the answer is dropped.
+/// Makes this thread the worker `core` until the answer is dropped.
 ///
 /// # Safety
 ///
-/// The core outlives the answer, which is dropped on this thread.
+/// `core` outlives the answer, and the answer is dropped on this thread.
 pub(crate) unsafe fn enter(core: &Core) -> Entered {
     let before = CORE.replace(core);
     core.outer.set(before);
-    // What unwinds here is none of the worker's tasks.
+    // If this thread unwinds, none of the worker's tasks does: take the unwinding off the thread.
     let unwinding = thread::panicking().then(|| Unwinding::take(core.panics));
     Entered { before, unwinding }
 }
 
-/// This thread is a worker's.
+/// While this lives, this thread is a worker.
 #[derive(Debug)]
 pub(crate) struct Entered {
+    /// The worker that this thread was before, or null.
     before: *const Core,
-    /// What unwound here before.
+    /// The unwinding that was under way here before, if one was.
     unwinding: Option<Unwinding>,
 }
 
@@ -297,7 +315,7 @@ impl Drop for Entered {
     }
 }
 
-/// The boundaries that the running task has open, or this plain thread.
+/// The boundaries that the running task, or else this plain thread, has open.
 #[inline(always)]
 pub(crate) fn waits() -> &'static Waits {
     match task() {
@@ -308,17 +326,18 @@ pub(crate) fn waits() -> &'static Waits {
 
 /// The boundaries that this plain thread has open.
 pub(crate) fn thread_waits() -> &'static Waits {
-    // SAFETY: the thread-local has no destructor, so it stays as long as its thread does, and what
-    // runs on the thread keeps the answer no longer.
+    // SAFETY: the thread-local has no destructor, so it lasts as long as its thread, and no caller,
+    // which runs on this thread, keeps the answer longer.
     WAITS.with(|waits| unsafe { &*std::ptr::from_ref(waits) })
 }
 
-/// Hands this plain thread's values of task-locals to `f`; `None` once they have been dropped.
+/// Hands the values of task-locals that this plain thread has to `f`. `None` once they were
+/// dropped.
 pub(crate) fn thread_locals<R>(f: impl FnOnce(&Locals) -> R) -> Option<R> {
     LOCALS.try_with(f).ok()
 }
 
-/// This thread's parker; one made for this wait where thread-locals are being destroyed.
+/// This thread's parker. Where thread-locals are being destroyed, one is made for this wait.
 pub(crate) fn parker() -> Arc<Parker> {
     if cfg!(all(test, loom)) {
         // A model's threads share the thread-locals of the one thread that runs them.
@@ -327,7 +346,7 @@ pub(crate) fn parker() -> Arc<Parker> {
     PARKER.try_with(|kept| kept.borrow_mut().get_or_insert_default().clone()).unwrap_or_default()
 }
 
-/// What a thread does at its end.
+/// Calls a function when its thread's thread-locals are destroyed.
 struct AtEnd(Cell<Option<fn()>>);
 
 impl Drop for AtEnd {
@@ -338,12 +357,12 @@ impl Drop for AtEnd {
     }
 }
 
-/// Lets this thread call `f` when its thread-locals are destroyed, which is also when the process
-/// exits from it.
+/// Has this thread call `f` when its thread-locals are destroyed. That also happens when the
+/// process exits from this thread.
 ///
-/// Destructors run in the order opposite to the first uses of their thread-locals, on the systems
-/// that we know: so those that were used before this call still stand then.
+/// On the systems that we know, thread-locals are destroyed in the order opposite to their first
+/// uses. So those that were used before this call still stand when `f` runs.
 pub(crate) fn at_thread_end(f: fn()) {
-    // Where it has been destroyed, it has been called.
+    // If `AT_END` was destroyed already, `f` was called then.
     let _ = AT_END.try_with(|at_end| at_end.0.set(Some(f)));
 }

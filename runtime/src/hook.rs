@@ -1,10 +1,10 @@
-//! The panic hook that stands around the program's.
+//! The runtime's panic hook, which stands around the one that it finds.
 //!
-//! It leaves the report to that hook. It says before the report which task panics, where std would
-//! name thread 'main' alone; and it notes that the panic was reported, so that the task's end can
-//! add the task's name. It also shows, once, where std keeps the flag of a running hook (see
-//! [`crate::unwind::count`]). A hook that the program sets later replaces this one, and then
-//! nothing is added to what that hook says.
+//! It leaves the report to the hook inside. Where that would name thread 'main' alone, it says before
+//! the report which task panics. It notes that the panic was reported, so that the task's end can
+//! add the task's name. It also lets the runtime see, once, where std keeps the flag of a running
+//! hook (see [`crate::unwind::count`]). A hook that the program sets later replaces this one, and
+//! then the runtime adds nothing to what that hook says.
 
 use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
@@ -18,7 +18,8 @@ use crate::unwind::count::{self, Probe};
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync + 'static>;
 
-/// Installs it, once in the process. On a thread that does not panic.
+/// Installs the runtime's panic hook, once in the process. The thread must not be panicking, for
+/// std refuses to change the hook then.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(install_now);
@@ -40,26 +41,28 @@ fn install_now() {
     Count::learn_hook_flag();
 }
 
-/// Names a panicking task of thread 'main' that is not `main` itself, for std's report begins with
-/// the thread, which would be taken for `main`.
+/// Names a task that panics on thread 'main' and is not `main` itself. std's report names the
+/// thread only, so the panic would be taken for one of `main`.
 ///
-/// A test harness captures nothing here: no test runs on a thread of that name. So this does not go
-/// through `eprint!`, whose own panic would end the process inside a hook.
+/// The line does not go through `eprint!`, whose own panic would end the process inside a hook. A
+/// test harness, which captures only what goes through it, misses nothing: no test runs on a thread
+/// of that name.
 fn name_beside_main(task: &Header) {
     let is_main = |name: Option<&str>| name == Some("main");
     if is_main(thread::current().name()) && !is_main(task.name()) {
         let line = format!("gocoro: {} panics on thread 'main':\n", Naming(task));
-        // In one piece, for others write too. What cannot be written is not said.
+        // Written in one piece, for other threads write to stderr too. A failure is ignored.
         let _ = io::stderr().write_all(line.as_bytes());
     }
 }
 
-/// Whether a hook passes panics on to std's own, as far as that can be told.
+/// Whether a hook reports panics as std's own does, as far as that can be told.
 ///
-/// It is std's; or it is large enough to hold another hook, as that of the test harness does. One
-/// that holds less has been set to say something else than std does, or nothing.
+/// It does if it is std's own, or if it is large enough to hold another hook, as that of the test
+/// harness does. A smaller hook was set to say something else than std does, or nothing.
 fn speaks(hook: &Hook) -> bool {
-    // With none set, std hands out its own, which holds nothing: what tells it is its code.
+    // The hook was taken out by the caller, so std hands out its own here. That has no data, so its
+    // vtable is what tells it from others.
     let own = panic::take_hook();
     let is_own = std::ptr::eq(&**hook, &*own);
     is_own || size_of_val(&**hook) >= size_of::<Hook>()

@@ -3,149 +3,160 @@
 /// Workers alive at once in the process: a task's word has room for this many owners.
 pub(crate) const WORKERS_MAX: usize = 4096;
 
-/// The smallest stack; smaller requests get this one. A panic's report runs on the stack of the
-/// task that panicked, and with `RUST_BACKTRACE=1` it was measured at 21 KiB: a task that asked for
-/// 16 has its report as well. Untouched pages cost nothing but addresses.
+/// The smallest stack; smaller requests get a stack of this size. A panic's report runs on the
+/// stack of the task that panicked, and with `RUST_BACKTRACE=1` it was measured at 21 KiB. So a
+/// task that asked for 16 KiB has room for its report as well. Untouched pages cost nothing but
+/// addresses.
 pub(crate) const STACK_BYTES_MIN: usize = 32 * 1024;
 
-/// The largest stack: larger requests are a mistake in the unit.
+/// The largest stack. A larger request is a mistake in the unit.
 pub(crate) const STACK_BYTES_MAX: usize = 1 << 36;
 
-/// The stack of a task that asks for nothing: debug builds of common crates need over 128 KiB, and
-/// address space costs nothing until it is touched.
+/// The stack of a task that does not ask for a size. Debug builds of common crates need over 128
+/// KiB, and address space costs nothing until it is touched.
 pub(crate) const STACK_BYTES_DEFAULT: usize = 256 * 1024;
 
-/// The stack of `main` under `#[go_main]`: what a process's first thread usually has.
+/// The stack of `main` under `#[go_main]`: as large as that of a process's first thread usually is.
 pub(crate) const STACK_BYTES_MAIN: usize = 8 * 1024 * 1024;
 
-/// How long a thread that panics waits until another one has prepared the process for its first
-/// runtime: longer than that takes on a loaded machine. Inside a panic hook it would wait in vain.
+/// How long a thread that panics waits while another thread prepares the process for its first
+/// runtime: longer than the preparation takes on a loaded machine. The wait is bounded, for it
+/// would be endless inside a panic hook, which the preparation has to wait for.
 pub(crate) const PREPARE_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// The guard below a stack: compiled Rust probes each page, C does not, so one page can be jumped;
-/// 16 are enough for what C does. The odd one more shifts the tops of neighbouring stacks by a
-/// page, so that they don't all fall into the same sets of a cache (1 000 live tasks: 54 ns a
-/// switch with 16 pages, 19 with 17).
+/// Pages of the guard below a stack. Compiled Rust probes each page, but C does not, so a large
+/// frame of C could jump over one page; 16 pages are enough for C. The 17th page shifts the tops of
+/// neighbouring stacks by a page, so that they do not all fall into the same sets of a cache (1 000
+/// live tasks: 54 ns a switch with 16 pages, 19 ns with 17).
 pub(crate) const GUARD_PAGES: usize = 17;
 
-/// Tasks resumed before the worker looks at its inbox, timers and poll again.
+/// How many tasks a worker resumes before it looks at its inbox, timers and poll again.
 pub(crate) const BATCH_TASKS: u32 = 128;
 
-/// How long a worker resumes tasks before it does, whatever their number, as far as it looks at the
-/// clock: of the order of what a look around costs with a few hundred descriptors that are ready,
-/// so that it is a small part of all.
+/// How long a worker resumes tasks before it looks at its inbox, timers and poll again, even if
+/// there were fewer than [`BATCH_TASKS`]. It is noticed when the worker looks at the clock. A look
+/// at all three takes this long if a few hundred descriptors are ready, and usually far less, so
+/// looking is a small part of the whole.
 pub(crate) const TURN_MAX: std::time::Duration = std::time::Duration::from_micros(100);
 
-/// How many tasks may be resumed before the clock is looked at, when those before were short: a
-/// reading takes 25 to 100 nanoseconds, some switches' time. So many batches may be long when tasks
-/// become long.
+/// How many short tasks a worker may resume before it looks at the clock, which takes 25 to 100
+/// nanoseconds, as long as some switches. So when tasks become long, up to two batches pass before
+/// that is noticed.
 pub(crate) const LOOK_EVERY_MAX: u32 = 2 * BATCH_TASKS;
 
-/// Every so many picks the oldest unstarted task goes first, so that neither running tasks nor
-/// newer ones can keep it from starting; unless earlier ones hold it up, see [`EARLY_PAUSE`].
+/// At every so many picks the oldest unstarted task goes first, so that neither running tasks nor
+/// newer ones can keep it from starting. Oldest tasks that were started before can delay it: see
+/// [`EARLY_PAUSE`].
 pub(crate) const OLDEST_EVERY: u32 = 61;
 
 /// Pause before another oldest task is started while an earlier one still waits for its children.
-/// It doubles for each further one: a tree of tasks takes memory by its depth, and a bit more the
-/// longer it takes.
+/// It doubles with each earlier task that still waits, so that the memory of a tree of tasks
+/// follows the tree's depth, and grows only slowly with the time that the tree takes.
 pub(crate) const EARLY_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// How many waiting tasks lengthen [`EARLY_PAUSE`], so that it is 8 ms at most: old tasks start at
-/// a rate of a hundred a second at least, whatever those before them wait for. A tree that takes a
-/// second needs some hundred stacks more.
+/// How many waiting tasks lengthen [`EARLY_PAUSE`], which is 8 ms at most therefore. So oldest
+/// tasks start at a rate of at least a hundred a second, whatever earlier ones wait for. A tree
+/// that takes a second needs some hundred stacks more for this.
 pub(crate) const EARLY_BRANCHES_MAX: usize = 4;
 
-/// Times in a row that the task just woken goes before the queue.
+/// How many times in a row the task that was just woken goes before the queue.
 pub(crate) const NEXT_STREAK_MAX: u32 = 16;
 
-/// What a task may do in a row without waiting before it gives way, in units: 128 operations that
-/// might have waited.
+/// How many units a task may spend without waiting before it gives way: 128 operations that might
+/// have waited.
 pub(crate) const BUDGET: u32 = 128 * UNITS_OPERATION;
 
-/// What an operation takes of it that might have waited: as much as eight looks.
+/// What an operation that might have waited takes of the [`BUDGET`]: as much as eight questions.
 pub(crate) const UNITS_OPERATION: u32 = 8;
 
-/// What a question takes, which never waits.
+/// What a question, which never waits, takes of the [`BUDGET`].
 pub(crate) const UNITS_LOOK: u32 = 1;
 
-/// What an unwinding takes that was thrown before its task has waited: a microsecond or two, as
-/// many operations.
+/// What a throw takes of the [`BUDGET`] if its task has not waited before: unwinding takes a
+/// microsecond or two, as eight operations do.
 pub(crate) const UNITS_THROW: u32 = 8 * UNITS_OPERATION;
 
-/// Of system calls the clock is looked at whenever so much of the budget has gone: each eighth,
-/// since one may take as long as a hundred other operations.
+/// A task that makes system calls looks at the clock whenever so much of the [`BUDGET`] has gone:
+/// at each eighth call, since one call may take as long as a hundred other operations.
 pub(crate) const UNITS_PER_CLOCK_IO: u32 = 8 * UNITS_OPERATION;
 
-/// Of looks and checkpoints, between which the program may compute, the clock is looked at whenever
-/// so much of the budget has gone: reading it costs as much as some dozens of them.
+/// A task that asks questions or passes checkpoints, between which the program may compute, looks
+/// at the clock whenever so much of the [`BUDGET`] has gone: reading the clock costs as much as
+/// some dozens of questions.
 pub(crate) const UNITS_PER_CLOCK_LOOKS: u32 = 256 * UNITS_LOOK;
 
-/// How long a task waits for a stack while its worker has other work: longer than a burst takes,
-/// and shorter than who waits for it gives up.
+/// How long a task waits for a stack, while its worker has other work, before it is refused: longer
+/// than a burst of tasks lasts, and shorter than whoever waits for the task has patience.
 pub(crate) const STACK_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// How long a worker steals nothing after it has handed over a task that it had no stack for:
-/// longer than the other takes to wake and look, so that the other is asked.
+/// How long a worker steals nothing after it has handed over a task for which it had no stack:
+/// longer than the other worker takes to wake and look, so that the task is not stolen back before.
 pub(crate) const HAND_OVER_PATIENCE: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// How long a worker leaves the system alone that had no stack for it: what is asked for in vain
-/// costs a system call.
+/// How long a worker to which the system has refused a stack asks for no other one, for each
+/// question costs a system call.
 pub(crate) const STACK_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// Events taken from the poll at once: so few that what their tasks touch is still in the cache
-/// when the tasks run. With 1 024 at once an echo over 1 000 connections was 3 to 5 % slower.
+/// How many events are taken from the poll at once: so few that the memory of their tasks, touched
+/// when they are queued, is still in the cache when they run. With 1 024 events at once, an echo
+/// over 1 000 connections was 3 to 5 % slower.
 pub(crate) const EVENTS_MAX: usize = 128;
 
-/// The first pause of `incoming` after an error that lasts, such as a lack of descriptors. It
-/// doubles with each error in a row, up to [`ACCEPT_PAUSE_MAX`]: both are Go's.
+/// The first pause of `incoming` after an error that lasts, such as a lack of descriptors. The
+/// pause doubles with each error in a row, up to [`ACCEPT_PAUSE_MAX`]. Both values are Go's.
 pub(crate) const ACCEPT_PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(5);
 
-/// The longest pause of `incoming`: a line a second in the log, and as late as a client is noticed
-/// once there are descriptors again.
+/// The longest pause of `incoming`. A program that logs each error logs a line a second, and once
+/// there are descriptors again, clients are noticed after a second at most.
 pub(crate) const ACCEPT_PAUSE_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Threads of the blocking pool. They wait for the kernel most of the time; a process that needs
-/// more at once is served in turn.
+/// The most threads of the blocking pool. They wait for the kernel most of the time. A process that
+/// needs more at once has its calls served in turn.
 pub(crate) const BLOCKING_THREADS_MAX: usize = 256;
 
-/// How long an idle thread of the blocking pool stays.
+/// How long an idle thread of the blocking pool stays before it ends.
 pub(crate) const BLOCKING_IDLE: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Memory of ended tasks that a thread keeps for its next ones, of each of two sizes.
+/// Bytes of ended tasks' memory that a thread keeps for its next tasks, of each of two sizes.
 pub(crate) const TASK_BYTES_KEPT: usize = 1 << 20;
 
-/// Live tasks that a worker may have beyond twice the least loaded one's before it hands new tasks
-/// over. A few tasks that talk to each other are better off together.
+/// A worker hands new tasks over once it has more live tasks than twice those of the least loaded
+/// worker, and this many. A few tasks that talk to each other are better off together.
 pub(crate) const PLACEMENT_SLACK: usize = 4;
 
-/// How long a thief leaves a worker its only unstarted task: one that is about to be joined is
-/// started at home within this.
+/// How long a thief leaves a worker its only unstarted task. A task that is about to be joined is
+/// started by its own worker within this time, which is cheaper.
 pub(crate) const STEAL_PATIENCE: std::time::Duration = std::time::Duration::from_micros(10);
 
-/// How long a worker that is woken often by others' tasks looks at its inbox before it sleeps: more
-/// than a wake takes, 45 to 65 microseconds on virtual machines, or two tasks on two workers that
-/// wake each other would never find each other awake.
+/// How long a worker that is often woken by other workers' tasks watches its inbox before it
+/// sleeps. This is more than a wake takes, which is 45 to 65 microseconds on virtual machines. Were
+/// it less, two tasks on two workers that wake each other would never find the other's worker
+/// awake.
 pub(crate) const SPIN: std::time::Duration = std::time::Duration::from_micros(100);
 
-/// Idle stacks of one size that a worker keeps for good.
+/// How many idle stacks of one size a worker keeps for good.
 pub(crate) const POOLED_STACKS_KEPT: usize = 64;
 
-/// How long more idle stacks than that are kept after the worker has fallen asleep.
+/// How long a worker keeps idle stacks beyond [`POOLED_STACKS_KEPT`] that nobody needs.
 pub(crate) const POOL_LINGER: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// How long a busy worker rests after it has given one back, which takes some microseconds.
+/// The pause of a busy worker between two stacks that it gives back, each of which takes some
+/// microseconds.
 pub(crate) const POOL_STEP: std::time::Duration = std::time::Duration::from_micros(100);
 
-/// Ids taken from the process's counter at once by a worker.
+/// How many task ids a worker takes from the process's counter at once.
 pub(crate) const ID_BLOCK: u64 = 1024;
 
-/// Messages that a channel keeps room for while it is empty: a burst's memory is given back.
+/// For how many messages an empty channel keeps room. The memory that a burst took beyond that is
+/// given back.
 pub(crate) const CHANNEL_SLOTS_KEPT: usize = 4096;
 
-/// How long a program may take to end its tasks when `main` fails, or its daemons when it ends.
+/// How long a program may take to end its tasks when `main` fails, or its daemons when `main`
+/// returns.
 pub(crate) const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Mappings left to the rest of the program when guards cost one each.
+/// How many memory mappings stay for the rest of the program where stacks' guards are mappings of
+/// their own.
 pub(crate) const MAPPINGS_RESERVED: usize = 8 * 1024;
 
 const _: () = assert!(WORKERS_MAX < u16::MAX as usize);

@@ -1,4 +1,5 @@
-//! Task-locals: the answer to `thread_local!`, whose values all tasks of a worker share.
+//! Task-locals. They stand where a thread would use `thread_local!`, whose values all tasks of a
+//! worker share.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -9,12 +10,12 @@ use std::rc::Rc;
 use crate::current;
 use crate::task::{Locals, Lookup};
 
-/// A key to a value that each task has its own of; declared by `task_local!`.
+/// A key to a value of which each task has its own; declared by `task_local!`.
 ///
-/// As [`std::thread::LocalKey`], by the task. A task's value is made when the task first asks for
-/// it and dropped at the task's end, on its stack, so that its destructor may wait. A plain thread
-/// has its own value too, dropped when the thread ends. Children don't inherit: see
-/// [`LocalKey::inherit`].
+/// It is to tasks what [`std::thread::LocalKey`] is to threads. A task's value is made when the
+/// task first asks for it, and dropped at the task's end, on the task's stack, so that its
+/// destructor may wait. A plain thread has its own value too, which is dropped when the thread
+/// ends. Tasks do not inherit values from the task that spawned them: see [`LocalKey::inherit`].
 ///
 /// # Examples
 ///
@@ -34,11 +35,11 @@ use crate::task::{Locals, Lookup};
 /// assert_eq!(COUNT.get(), 7);
 /// ```
 pub struct LocalKey<T: 'static> {
-    /// Its address also tells keys apart.
+    /// Makes a task's first value.
     init: fn() -> T,
 }
 
-/// Why a task-local has no value to show: it has been dropped, since its task or thread is ending.
+/// The error of a task-local whose value was dropped already, since its task or thread is ending.
 ///
 /// # Examples
 ///
@@ -71,7 +72,7 @@ impl Error for AccessError {}
 
 const GONE: AccessError = AccessError { _private: () };
 
-/// Hands the values of the running task or thread to `f`.
+/// Hands the task-locals of the running task or thread to `f`.
 fn locals<R>(f: impl FnOnce(&Locals) -> R) -> Result<R, AccessError> {
     match current::task() {
         Some((_, task)) => Ok(f(task.locals())),
@@ -80,24 +81,25 @@ fn locals<R>(f: impl FnOnce(&Locals) -> R) -> Result<R, AccessError> {
 }
 
 impl<T: 'static> LocalKey<T> {
-    /// For `task_local!`.
+    /// For the expansion of `task_local!`.
     #[doc(hidden)]
     pub const fn new(init: fn() -> T) -> LocalKey<T> {
         LocalKey { init }
     }
 
+    /// What tells this key from all others: its address.
     fn key(&'static self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
-    /// The value, made by `init` if there is none.
+    /// The value under this key, made by `init` if there is none.
     fn value(&'static self, init: impl FnOnce() -> T) -> Result<Rc<dyn Any>, AccessError> {
         match locals(|locals| locals.get(self.key()))? {
             Lookup::Value(value) => Ok(value),
             Lookup::Dropped => Err(GONE),
             Lookup::Nothing => {
                 let made: Rc<dyn Any> = Rc::new(init());
-                // What the initialiser itself put there goes; whoever has it keeps it.
+                // `init` itself may have used this key, and so made a value. That one is replaced.
                 let before = locals(|locals| locals.replace(self.key(), made.clone()))?;
                 drop(before);
                 Ok(made)
@@ -105,7 +107,7 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// Hands the value to `f`; made first if the task has none yet.
+    /// Hands the task's value to `f`. The value is made first if the task has none yet.
     ///
     /// # Panics
     ///
@@ -127,12 +129,13 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// As [`LocalKey::with`], with an error in place of the panic.
+    /// Hands the task's value to `f`, as [`LocalKey::with`] does, with an error in place of the
+    /// panic.
     ///
     /// # Errors
     ///
-    /// [`AccessError`] if the value was dropped already, which the destructors of other task-locals
-    /// can see, and those of a plain thread's thread-locals.
+    /// [`AccessError`] if the value was dropped already. Only the destructors of other task-locals
+    /// can see that, and those of a plain thread's thread-locals.
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
         let value = self.value(self.init)?;
         Ok(f(self.typed(&value)))
@@ -142,7 +145,8 @@ impl<T: 'static> LocalKey<T> {
         value.downcast_ref().expect("a key's values have its type")
     }
 
-    /// As [`LocalKey::with`], for a value that is to be something else if it is not there yet.
+    /// Hands the value to `f`. If the task has none yet, `init` becomes its value; else `f` gets
+    /// `init` back.
     fn initialize_with<R>(&'static self, init: T, f: impl FnOnce(Option<T>, &T) -> R) -> R {
         let mut init = Some(init);
         let value = self.value(|| init.take().expect("called once"));
@@ -152,11 +156,11 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// Runs `f` with another value under this key, and puts the one before back in the end, also if
-    /// `f` unwinds.
+    /// Runs `f` with another value under this key, and puts the value before back in the end, also
+    /// if `f` unwinds.
     ///
-    /// What `f` calls sees the value at any depth; tasks that it spawns do not, unless they
-    /// [`inherit`](LocalKey::inherit) it.
+    /// Whatever `f` calls sees the new value, at any depth. Tasks that `f` spawns do not, unless
+    /// they [`inherit`](LocalKey::inherit) it.
     ///
     /// # Panics
     ///
@@ -186,14 +190,14 @@ impl<T: 'static> LocalKey<T> {
         f()
     }
 
-    /// Makes a closure that runs `f` with a clone of the value that this task has now: to be
-    /// spawned, so that the new task has it from the start.
+    /// Makes a closure that runs `f` with a clone of the value that this task has now. Spawn the
+    /// closure, and the new task has that value from the start.
     ///
     /// Several keys nest: `USER.inherit(TRACE.inherit(move || serve(stream)))`.
     ///
     /// # Panics
     ///
-    /// As [`LocalKey::with`].
+    /// If the value was dropped already: see [`LocalKey::try_with`].
     ///
     /// # Examples
     ///
@@ -221,7 +225,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
     ///
     /// # Panics
     ///
-    /// If the value was dropped already, as its task or thread is ending; the other methods do too.
+    /// If the value was dropped already, as its task or thread is ending. So do the other methods.
     pub fn set(&'static self, value: T) {
         self.initialize_with(Cell::new(value), |value, cell| {
             if let Some(value) = value {
@@ -257,7 +261,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     ///
     /// # Panics
     ///
-    /// If it is borrowed mutably, or was dropped already.
+    /// If the value is borrowed mutably, or was dropped already.
     pub fn with_borrow<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
         self.with(|cell| f(&cell.borrow()))
     }
@@ -266,7 +270,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     ///
     /// # Panics
     ///
-    /// If it is borrowed, or was dropped already. So do the methods below.
+    /// If the value is borrowed, or was dropped already. So do `set`, `take` and `replace`.
     pub fn with_borrow_mut<R>(&'static self, f: impl FnOnce(&mut T) -> R) -> R {
         self.with(|cell| f(&mut cell.borrow_mut()))
     }
@@ -300,7 +304,7 @@ impl<T: 'static> fmt::Debug for LocalKey<T> {
     }
 }
 
-/// Puts back what a key had before.
+/// Puts back, when it is dropped, the value that a key had before [`LocalKey::scope`].
 struct Restore {
     key: usize,
     before: Option<Rc<dyn Any>>,

@@ -1,11 +1,10 @@
-//! The waist: the one function that waits, on tasks and plain threads alike.
+//! The waist: the one function that waits, in tasks and on plain threads alike.
 //!
-//! Everything that waits is written on [`park`], and everything that ends a wait on
-//! [`crate::wake`]. A return from [`park`] is a hint: the caller looks at its own record, and parks
-//! again. What a wait must know of cancellation happens here, by the rules on [`crate::task`]'s
-//! contract page: nothing is thrown into a task that unwinds. Whether it does is asked of
-//! `thread::panicking()`, which answers for the running task: the count of panics leaves the thread
-//! with a task that waits while it unwinds (`away`).
+//! Everything that waits uses [`park`], and everything that ends a wait uses [`crate::wake`]. A
+//! return from [`park`] is a hint: the caller looks at its own record, and parks again if nothing
+//! has happened. Cancels and timeouts are thrown here, and nowhere else, and never into a task that
+//! unwinds. `thread::panicking()` says whether the running task unwinds, since the count of panics
+//! leaves the thread with a task that waits while it unwinds (`away`).
 
 use std::ptr::NonNull;
 use std::thread;
@@ -25,48 +24,50 @@ mod spend;
 
 pub(crate) use spend::{checkpoint, looked, spent, spent_io};
 
-/// Why a wait goes on in its caller.
+/// Why [`park`] has returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "the caller's record, or the deadline, has ended the wait, or it goes on"]
 pub(crate) enum Woken {
-    /// Something woke it, perhaps for nothing: the caller's record tells.
+    /// A wake came, perhaps for nothing: the caller's record tells what happened.
     Perhaps,
     /// The deadline has passed, and the wait was taken back.
     TimedOut,
-    /// A wait for I/O of a task that unwinds with a cancel or an expiry pending: it is not to wait.
+    /// The task unwinds, has a cancel or an expiry pending, and was to wait for I/O. It must not
+    /// wait: the operation is to fail.
     Refused,
 }
 
-/// What became of a wait that was to be taken back.
+/// What the caller of [`park`] answers when it is to take its wait back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub(crate) enum Left {
-    /// It was, and nothing can end it any more.
+    /// The wait was taken back, and nothing can end it any more.
     Withdrawn,
-    /// It had ended before: the caller's record says how.
+    /// The wait had ended before: the caller's record says how.
     Ended,
 }
 
 impl Left {
-    /// `withdrawn`: the wait was taken back before anything ended it.
+    /// [`Left::Withdrawn`] if `withdrawn`: the wait was taken back before anything ended it.
     #[inline(always)]
     pub(crate) fn if_withdrawn(withdrawn: bool) -> Left {
         if withdrawn { Left::Withdrawn } else { Left::Ended }
     }
 }
 
-/// Waits until it is woken, or until the deadline, or for no reason.
+/// Waits until a wake comes or the deadline passes. It may also return for no reason.
 ///
-/// `who` is the running task, which is suspended, or this plain thread, which is blocked. It is the
-/// one that the wait's record names: a plain thread needs the same parker for its record and its
+/// `who` is the waiter that the wait's record names: the running task, which is suspended, or this
+/// plain thread, which is blocked. A plain thread needs the same parker for its record and its
 /// sleep, also where thread-locals are being destroyed.
 ///
 /// Unwinds if the task is cancelled or a boundary around the wait has run out, unless the task
 /// unwinds already or `reason` is [`Reason::Children`]. A wait completes or is cut short, never
-/// both: so before anything is thrown, and before [`Woken::TimedOut`] is returned, `leave` takes
-/// the wait back, or says that it has ended after all.
+/// both. So before anything is thrown, and before [`Woken::TimedOut`] is returned, `leave` takes
+/// the wait back, or says that the wait has ended after all.
 ///
-/// It does not look at the record before it switches: see the rule in [`crate::waiters`].
+/// The caller's record is not looked at again before the switch: see the rule in
+/// [`crate::waiters`].
 #[inline(always)]
 pub(crate) fn park(
     who: &Target,
@@ -83,7 +84,7 @@ pub(crate) fn park(
     }
 }
 
-/// As [`park`], for a wait without a record: there is nothing to take back.
+/// Waits as [`park`] does, without a record: there is nothing to take back.
 #[inline(always)]
 pub(crate) fn pause(reason: Reason, deadline: Option<Instant>) -> Woken {
     let leave = || Left::Withdrawn;
@@ -113,7 +114,7 @@ fn park_task(
     Woken::Perhaps
 }
 
-/// Who waits, for a waiter's record: this task or this thread.
+/// The running task, or this plain thread, as a waiter's record names it.
 #[inline(always)]
 pub(crate) fn target() -> Target {
     match current::task() {
@@ -122,12 +123,15 @@ pub(crate) fn target() -> Target {
     }
 }
 
-/// What wakes this task or this thread, to be given away.
+/// The right to wake the running task, or this plain thread, to be given to others.
 pub(crate) fn unparker() -> Unparker {
-    // SAFETY: this is the waiter, and it runs.
+    // SAFETY: the waiter that `target` names is the code that runs here, so it cannot go on before
+    // this call has returned.
     unsafe { target().unparker() }
 }
 
+/// [`park`] in a task that unwinds, has a token or something to be thrown, or waits with a
+/// deadline.
 #[cold]
 #[inline(never)]
 fn park_slow(
@@ -139,7 +143,8 @@ fn park_slow(
 ) -> Woken {
     let unwinding = thread::panicking();
     if reason != Reason::Children && spend::spent_by_throw(core, task, unwinding) {
-        // A wake that came on the way through the queue was not kept.
+        // A wake that came while the task stood in the queue left no token. Return, so that the
+        // caller looks at its record.
         woken_slow(task, reason, unwinding, leave);
         return Woken::Perhaps;
     }
@@ -162,7 +167,7 @@ fn park_slow(
     timed_out(deadline, leave)
 }
 
-/// The other side of a switch, if anything but a plain wake came.
+/// What a task does after it was resumed, if it has a token or something may be thrown at it.
 #[cold]
 #[inline(never)]
 fn woken_slow(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn() -> Left) {
@@ -170,6 +175,8 @@ fn woken_slow(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn() -
     task.clear(Flags::TOKEN);
 }
 
+/// Whether a wait has ended by its deadline: [`Woken::TimedOut`] if the deadline has passed and the
+/// wait could be taken back.
 fn timed_out(deadline: Option<Instant>, leave: &dyn Fn() -> Left) -> Woken {
     match deadline {
         Some(at) if clock::now() >= at && leave() == Left::Withdrawn => Woken::TimedOut,
@@ -177,7 +184,8 @@ fn timed_out(deadline: Option<Instant>, leave: &dyn Fn() -> Left) -> Woken {
     }
 }
 
-/// Throws what is due at a wait of the running task.
+/// Throws what is due at a wait of the running task, unless the task unwinds or the wait is for
+/// children.
 fn throw_if_due(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn() -> Left) {
     if unwinding || reason == Reason::Children || !task.has(Flags::CANCEL | Flags::EXPIRED) {
         return;
@@ -188,9 +196,9 @@ fn throw_if_due(task: &Header, reason: Reason, unwinding: bool, leave: &dyn Fn()
     }
 }
 
-/// Throws what is due at a wait inside these boundaries, if `leave` can take the wait back before.
+/// Throws what is due at a wait inside these boundaries, if `leave` takes the wait back before.
 fn throw(waits: &Waits, cancelled: bool, leave: &dyn Fn() -> Left) {
-    // Where panics abort, a cancel is only a flag, and no wait is left for it.
+    // Where panics abort, nothing can be thrown: a cancel is only a flag, and cuts no wait short.
     if cfg!(panic = "unwind")
         && let Some(destination) = waits.due(cancelled)
         && leave() == Left::Withdrawn
@@ -199,7 +207,7 @@ fn throw(waits: &Waits, cancelled: bool, leave: &dyn Fn() -> Left) {
     }
 }
 
-/// Throws what is due at the running task or thread, unless it unwinds already.
+/// Throws what is due at the running task or this plain thread, unless it unwinds already.
 pub(crate) fn throw_now() {
     let leave = || Left::Withdrawn;
     match current::task() {
@@ -208,7 +216,8 @@ pub(crate) fn throw_now() {
     }
 }
 
-/// Throws what is due at this plain thread, which no timer tells that a boundary has run out.
+/// Throws what is due at this plain thread. It has no timers, so its timeouts are compared with the
+/// clock here.
 fn throw_in_thread(leave: &dyn Fn() -> Left) {
     let waits = current::thread_waits();
     if !waits.are_free() && !thread::panicking() {
@@ -217,6 +226,7 @@ fn throw_in_thread(leave: &dyn Fn() -> Left) {
     }
 }
 
+/// [`park`] of a plain thread.
 fn park_thread(
     parker: &Parker,
     reason: Reason,
@@ -230,30 +240,33 @@ fn park_thread(
     park_thread_by(deadline, leave, |until| parker.park(until))
 }
 
-/// Blocks this plain thread by `sleep`, which is told until when, as [`park`] suspends a task.
+/// Blocks this plain thread as [`park`] suspends a task. `sleep` does the blocking, at most until
+/// the time that it is given.
 pub(crate) fn park_thread_by(
     deadline: Option<Instant>,
     leave: &dyn Fn() -> Left,
     sleep: impl FnOnce(Option<Instant>),
 ) -> Woken {
     throw_in_thread(leave);
-    // A boundary may run out between the look above and the sleep, which then ends at once: the
-    // look after it finds that.
+    // If a boundary runs out between `throw_in_thread` and the sleep, the sleep ends at once, and
+    // `throw_in_thread` after the sleep finds that.
     sleep(deadline.into_iter().chain(next_expiry()).min());
     throw_in_thread(leave);
     timed_out(deadline, leave)
 }
 
-/// When a wait of this plain thread that begins now has to end; a task is woken by its timers.
+/// When a wait of this plain thread that begins now has to end at the latest. `None` in a task,
+/// whose timers wake it.
 pub(crate) fn next_expiry() -> Option<Instant> {
-    // A thread that unwinds is not thrown at.
+    // Nothing is thrown at a thread that unwinds, so no timeout ends its wait.
     if current::task().is_some() || thread::panicking() {
         return None;
     }
     current::thread_waits().next_expiry()
 }
 
-/// Whether something is to be thrown at the running task or thread that no shield hides.
+/// Whether something is to be thrown at the running task, or at this plain thread, that no shield
+/// hides.
 pub(crate) fn is_interrupted() -> bool {
     match current::task() {
         Some((_, task)) => task.is_interrupted(),
@@ -265,14 +278,14 @@ pub(crate) fn is_interrupted() -> bool {
     }
 }
 
-/// The running task unwinds and has a cancel or an expiry pending: I/O returns an error where it
-/// would wait.
+/// Whether the running task unwinds and has a cancel or an expiry pending. Then I/O returns an
+/// error where it would wait.
 pub(crate) fn refuses_io() -> bool {
     thread::panicking() && current::task().is_some_and(|(_, task)| task.is_interrupted())
 }
 
-/// Runs `f` until it returns, or is unwound from one of its waits because `deadline` has passed:
-/// then `None`. `expired`: it has.
+/// Runs `f` inside a timeout. `None`: `f` was unwound from one of its waits, because `deadline` has
+/// passed. `expired`: it has passed already.
 #[inline]
 pub(crate) fn timeout<T>(
     deadline: Option<Instant>,
@@ -291,7 +304,7 @@ pub(crate) fn timeout<T>(
     task.waits.timed(&boundary, f)
 }
 
-/// Suspends the running task; its spans go with it.
+/// Suspends the running task, which takes its spans along.
 #[inline(always)]
 fn switch(task: &Header) {
     if trace::is_on() {
@@ -301,6 +314,7 @@ fn switch(task: &Header) {
     }
 }
 
+/// Suspends the running task where a subscriber may keep spans for this thread.
 #[cold]
 #[inline(never)]
 fn switch_with_spans(task: &Header) {
@@ -309,7 +323,7 @@ fn switch_with_spans(task: &Header) {
     current::off_task(|| trace::put_back(&spans));
 }
 
-/// Suspends the running task; if it unwinds, that goes with it.
+/// Suspends the running task. If it unwinds, it takes the thread's count of panics along.
 #[inline(always)]
 fn switch_with_unwinding(core: &Core, task: &Header, unwinding: bool) {
     if unwinding {
@@ -319,18 +333,22 @@ fn switch_with_unwinding(core: &Core, task: &Header, unwinding: bool) {
     }
 }
 
+/// Suspends the running task, and nothing else.
 #[inline(always)]
 fn suspend(task: &Header) {
     let here = std::cell::Cell::new(0u8);
     let here = (&raw const here).addr();
-    // SAFETY: this is the thread of the task that runs, which is its owner's.
+    // SAFETY: `task` runs, so this is its owner's thread; the answer is not used beyond the
+    // suspension, during which the task keeps its stack.
     let stack = unsafe { task.stack() }.expect("a task that runs has a stack");
     task.depth.set(stack.depth_of(here));
-    // SAFETY: the task runs, on this stack.
+    // SAFETY: `task` runs on this stack, which its pool made, and `class` is the stack's actual
+    // class since the task has started.
     unsafe { stack.suspend(task.class.get(), here) };
 }
 
-/// Goes to the end of the queue: all tasks that are in it run first, or start.
+/// Puts the running task at the end of its worker's queue, so that all tasks in the queue run
+/// first, also unstarted ones. A plain thread gives its processor away.
 ///
 /// A cancel point.
 #[inline(always)]
@@ -347,7 +365,8 @@ pub(crate) fn yield_now() {
     }
 }
 
-/// Has the worker start those first that are to be started now: the running task is about to yield.
+/// Has the worker start the unstarted tasks that it has now before it resumes the running task,
+/// which is about to yield.
 #[inline(always)]
 fn yields_to_unstarted(core: &Core) {
     if core.unstarted.get() > 0 {
@@ -355,6 +374,7 @@ fn yields_to_unstarted(core: &Core) {
     }
 }
 
+/// Notes the place in the queue that the running task is about to take.
 #[cold]
 #[inline(never)]
 fn keep_place(core: &Core) {
@@ -365,6 +385,7 @@ fn keep_place(core: &Core) {
     }
 }
 
+/// Puts the running task at the end of the queue, and switches. A cancel point.
 #[inline(always)]
 fn yield_task(core: &Core, task: &Header) {
     if task.has(Flags::CANCEL | Flags::EXPIRED) || thread::panicking() {
@@ -378,6 +399,7 @@ fn yield_task(core: &Core, task: &Header) {
     }
 }
 
+/// [`yield_task`] of a task that unwinds, or has something to be thrown.
 #[cold]
 #[inline(never)]
 fn yield_slow(core: &Core, task: &Header) {
@@ -390,14 +412,15 @@ fn yield_slow(core: &Core, task: &Header) {
     throw_now();
 }
 
-/// A timer of the running task, taken out when this is dropped.
+/// A timer of the running task, which is taken out when this guard is dropped.
 struct Timer<'a> {
     core: &'a Core,
     key: TimerKey,
 }
 
 impl Timer<'_> {
-    /// Of the task's wait, or of a boundary that it is about to open and that outlives the timer.
+    /// Sets a timer for the task's wait, or for `boundary`, which the task is about to open. The
+    /// boundary outlives the answer.
     fn set<'a>(
         core: &'a Core,
         at: Instant,

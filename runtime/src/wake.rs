@@ -1,15 +1,15 @@
-//! Making whoever waits runnable: the other half of [`crate::park`].
+//! Making runnable whoever waits: the other half of [`crate::park`].
 //!
-//! A wake is a hint: what happened is read from the waiter's own record. A task of this thread's
-//! worker is queued here; any other task is asked for by its word and its owner's inbox; a plain
-//! thread is given its parker's token.
+//! A wake is a hint: the waiter reads what happened from its own record. A task of this thread's
+//! worker is queued right here. For any other task, a request is left in the task's word, and its
+//! link in its owner's inbox. A plain thread is given its parker's token.
 
 use crate::current::{self, Core};
 use crate::task::mailbox::{Mailbox, Message};
 use crate::task::{self, Flags, Header, Reason, Run, TaskRef, Unparker, Wake};
 
 impl Unparker {
-    /// Makes whoever waits runnable; a wake of one that does not wait yet is kept for it.
+    /// Makes the waiter runnable. If it does not wait yet, its next wait ends at once.
     pub(crate) fn unpark(&self) {
         match self {
             Unparker::Task(task) => unpark(task),
@@ -19,32 +19,33 @@ impl Unparker {
 }
 
 impl Wake {
-    /// Makes whoever waits runnable: a task of this worker runs next.
+    /// Makes the waiter runnable. A task of this worker runs next, before the queue.
     #[inline]
     pub(crate) fn give(self) {
         match self {
             Wake::Local(task) => {
                 let core = current::core().expect("a local wake is given on its worker");
-                // SAFETY: the wake is given before the thread's next switch, until when the task
-                // cannot end.
+                // SAFETY: a `Wake::Local` is given before the thread's next switch, and its task is
+                // one of this thread's worker, so it cannot end before that.
                 queue_next(core, unsafe { &*task });
             }
             Wake::Other(unparker) => unparker.unpark(),
         }
     }
 
-    /// As [`Wake::give`], but a task of this worker runs after those that are queued.
+    /// Makes the waiter runnable, as [`Wake::give`] does, but a task of this worker goes to the end
+    /// of the queue.
     pub(crate) fn give_last(self, core: &Core) {
         match self {
-            // SAFETY: the wake is given before the thread's next switch, until when the task cannot
-            // end.
+            // SAFETY: a `Wake::Local` is given before the thread's next switch, and its task is one
+            // of this thread's worker, so it cannot end before that.
             Wake::Local(task) => queue_last(core, unsafe { &*task }),
             Wake::Other(unparker) => unparker.unpark(),
         }
     }
 }
 
-/// Wakes a task, from wherever this is.
+/// Wakes a task of any worker, from any thread.
 #[inline]
 fn unpark(task: &TaskRef) {
     match current::core() {
@@ -53,7 +54,8 @@ fn unpark(task: &TaskRef) {
     }
 }
 
-/// Wakes a task of this worker: it runs next.
+/// Wakes a task of this worker, which runs next, before the queue. A task that runs now gets a
+/// token.
 #[inline(always)]
 pub(crate) fn queue_next(core: &Core, task: &Header) {
     match task.run.get() {
@@ -69,7 +71,8 @@ pub(crate) fn queue_next(core: &Core, task: &Header) {
     }
 }
 
-/// Wakes a task of this worker, behind those that are queued: for the worker itself.
+/// Wakes a task of this worker, which goes to the end of the queue. For wakes by the worker itself,
+/// of which many may come at once.
 pub(crate) fn queue_last(core: &Core, task: &Header) {
     if task.run.get() == Run::Parked {
         task.run.set(Run::Queued);
@@ -79,7 +82,7 @@ pub(crate) fn queue_last(core: &Core, task: &Header) {
     }
 }
 
-/// Gives a task of this worker the public token: the task is woken if that is what it waits for.
+/// Gives a task of this worker the public token, and wakes the task if it waits for that.
 #[inline(always)]
 pub(crate) fn permit(core: &Core, task: &Header) {
     task.set(Flags::PERMIT);
@@ -88,16 +91,16 @@ pub(crate) fn permit(core: &Core, task: &Header) {
     }
 }
 
-/// Wakes a task of this worker that a cancel or an expiry was just marked on, unless a shield hides
-/// it: the task's wait throws, or goes on if nothing is to be thrown out of it.
+/// Wakes a task of this worker on which a cancel or an expiry was just marked, unless a shield
+/// hides that. The task's wait then throws. A wait that must not throw goes on.
 pub(crate) fn interrupt(core: &Core, task: &Header) {
     if task.run.get() == Run::Parked && task.is_interrupted() {
         queue_last(core, task);
     }
 }
 
-/// Tells a task, wherever it is, that one of its scopes has failed: it is unwound from its wait, if
-/// it waits inside. `owner`: the task's worker.
+/// Tells a task of any worker that one of its scopes has failed. If the task waits inside that
+/// scope, it is unwound. `owner` is the mailbox of the task's worker.
 pub(crate) fn interrupt_scope(task: &TaskRef, owner: u16) {
     match current::core() {
         Some(core) if core.mailbox.id() == owner => scope_failed(core, task),
@@ -105,7 +108,7 @@ pub(crate) fn interrupt_scope(task: &TaskRef, owner: u16) {
     }
 }
 
-/// The news of [`interrupt_scope`], for another worker.
+/// The message of [`interrupt_scope`] to another worker.
 struct ScopeFailed(TaskRef);
 
 impl Message for ScopeFailed {
@@ -117,7 +120,7 @@ impl Message for ScopeFailed {
 }
 
 fn scope_failed(core: &Core, task: &Header) {
-    // The task may have ended since.
+    // The task may have ended since the message was sent.
     if task.word.is_owned_by(core.mailbox.id()) {
         task.set(Flags::EXPIRED);
         interrupt(core, task);

@@ -1,8 +1,13 @@
-//! How long a worker has been running tasks without looking at its inbox, timers and poll.
+//! How long a worker has been running tasks without looking at its inbox, timers and poll. That
+//! time is called a turn.
 //!
-//! A count of tasks does not bound that: one may take a nanosecond or a millisecond. The clock
-//! costs more than a switch between two tasks, so it is looked at once in some batches while tasks
-//! are short, and more often the longer they take.
+//! A count of tasks does not bound a turn, for a task may take a nanosecond or a millisecond.
+//! Reading the clock costs more than a switch between two tasks. So while tasks are short, the
+//! clock is looked at once in some batches, and the longer they take, the more often.
+//!
+//! A *batch* is the tasks that a worker resumes in a turn, at most [`BATCH_TASKS`]. An *interval*
+//! is the tasks between two looks at the clock; it may span batches. A *chunk* is the tasks until
+//! the batch or the interval ends, whichever comes first: so the usual path counts down one number.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -13,28 +18,29 @@ use crate::limits::{BATCH_TASKS, LOOK_EVERY_MAX, TURN_MAX};
 /// What one worker knows of how long its tasks take, and when it looks at the clock next.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// Tasks to resume before the clock is looked at, or the batch ends.
+    /// Tasks of the chunk that are still to be resumed.
     left: Cell<u32>,
-    /// The value of `left` when the chunk began.
+    /// How many tasks the chunk has in all.
     chunk: Cell<u32>,
     /// Tasks of the batch that come after the chunk.
     rest: Cell<u32>,
-    /// Tasks to resume before the clock is looked at, in this batch or a later one, as of the
-    /// chunk's beginning.
+    /// Tasks of the interval that were still to be resumed when the chunk began.
     ahead: Cell<u32>,
-    /// The value of `ahead` when the interval began.
+    /// How many tasks the interval has in all.
     interval: Cell<u32>,
-    /// How many tasks take a quarter of a turn, judged by the last ones.
+    /// How many tasks take a quarter of [`TURN_MAX`], judged by the last interval. That is the
+    /// length of the next interval.
     every: Cell<u32>,
-    /// When the clock was looked at, if only tasks have run since.
+    /// When the clock was last looked at, if nothing but tasks has taken time since.
     last: Cell<Option<Instant>>,
     /// When this turn began, if that is known.
     since: Cell<Option<Instant>>,
-    /// The last look was only the beginning of an interval, a short one.
+    /// The last look at the clock had no look before it to compare with, and began an interval of
+    /// one task, to learn how long tasks take.
     probes: Cell<bool>,
-    /// A task has found that the turn is over.
+    /// A running task has found that the turn is over.
     over: Cell<bool>,
-    /// Turns after which the time was not known.
+    /// How many turns ended without a known time.
     unseen: Cell<u32>,
 }
 
@@ -55,11 +61,11 @@ impl Pace {
         }
     }
 
-    /// A batch begins.
+    /// Begins a batch.
     #[inline(always)]
     pub(crate) fn begin(&self) {
         if self.every.get() < BATCH_TASKS / 4 {
-            // Tasks take a microsecond or longer.
+            // Tasks take a microsecond or longer, so a look at the clock costs little beside them.
             self.begin_slow();
         }
         self.rest.set(BATCH_TASKS);
@@ -82,7 +88,7 @@ impl Pace {
         self.rest.set(self.rest.get() - chunk);
     }
 
-    /// A task has been resumed, and suspended; whether another one may be.
+    /// Counts a task that was resumed and has suspended. Whether the worker may resume another one.
     #[inline(always)]
     pub(crate) fn goes_on(&self) -> bool {
         let left = self.left.get();
@@ -105,7 +111,7 @@ impl Pace {
             return false;
         }
         if self.rest.get() == 0 {
-            // The next turn begins now.
+            // If the clock was just looked at, the beginning of the next turn is known.
             self.since.set(self.last.get().filter(|_| looks));
             return false;
         }
@@ -113,7 +119,7 @@ impl Pace {
         true
     }
 
-    /// Nothing is left to run: what comes now takes no task's time.
+    /// Ends a batch because no task is left to run. The time that passes from now on is no task's.
     #[inline(always)]
     pub(crate) fn pause(&self) {
         self.ahead.set(self.ahead.get() - (self.chunk.get() - self.left.get()));
@@ -121,7 +127,7 @@ impl Pace {
         self.since.set(None);
     }
 
-    /// Looks at the clock; whether the turn is over.
+    /// Looks at the clock, and chooses the next interval. Whether the turn is over.
     fn look(&self) -> bool {
         let now = clock::now();
         let every = match self.last.replace(Some(now)) {
@@ -134,7 +140,8 @@ impl Pace {
                 self.every.set(fit.clamp(1, u64::from(most)) as u32);
                 self.every.get()
             }
-            // Now it would tell something: soon, if the worker does not pause again before.
+            // One look tells nothing of how long tasks take, but a second one soon after does, if
+            // the worker does not pause before.
             None if !self.probes.replace(true) => 1,
             None => {
                 self.probes.set(false);
@@ -146,7 +153,7 @@ impl Pace {
         self.is_over_at(now)
     }
 
-    /// By the task that runs: whether it should let the worker look around.
+    /// Whether the running task should let the worker look around. Called by that task.
     #[cold]
     #[inline(never)]
     pub(crate) fn is_over(&self) -> bool {
@@ -155,7 +162,7 @@ impl Pace {
         }
         let over = self.is_over_at(clock::now());
         if over {
-            // The chunk ends with this task, and so does the interval.
+            // Chunk and interval end with this task.
             self.ahead.set(1);
             self.last.set(None);
             self.left.set(0);
@@ -164,7 +171,8 @@ impl Pace {
         over
     }
 
-    /// Whether this turn has lasted too long; the first look begins it, and its end the next one.
+    /// Whether this turn has lasted too long at the time `now`. A turn begins at the first look at
+    /// the clock, or where the turn before was found to be over.
     fn is_over_at(&self, now: Instant) -> bool {
         let took = self.since.get().map(|since| now.saturating_duration_since(since));
         let over = took.is_some_and(|took| took >= TURN_MAX);
@@ -174,7 +182,8 @@ impl Pace {
         over
     }
 
-    /// After a turn: the time, if it is known, or has not been for long.
+    /// The time at which a turn ended, if it is known. If it was not known for many turns, the
+    /// clock is read.
     #[inline]
     pub(crate) fn seen(&self) -> Option<Instant> {
         let since = self.since.get();
@@ -192,7 +201,8 @@ mod tests {
 
     use super::*;
 
-    /// Resumes at most so many tasks that take so long each, until the turn is over; how many.
+    /// Resumes at most `most` tasks, which take `each` each, until the turn is over. How many it
+    /// has resumed.
     fn turn(pace: &Pace, most: u32, each: Duration) -> u32 {
         pace.begin();
         for count in 1..=most {
@@ -210,7 +220,7 @@ mod tests {
     fn a_turn_of_long_tasks_is_short_once_they_are_known_to_be() {
         for most in [10, BATCH_TASKS] {
             let pace = Pace::new();
-            // Now short ones are known.
+            // The pace learns that tasks are short.
             for _ in 0..200 {
                 turn(&pace, BATCH_TASKS, Duration::ZERO);
             }
@@ -234,13 +244,14 @@ mod tests {
             turn(&pace, BATCH_TASKS, TURN_MAX);
         }
         assert_eq!(pace.every.get(), 1);
-        // Unless this thread loses its processor: in one of many turns it does not.
+        // A turn is shorter if this thread loses its processor, so the longest of many turns
+        // counts.
         let most = (0..1000).map(|_| turn(&pace, BATCH_TASKS, Duration::ZERO)).max();
         assert_eq!(most, Some(BATCH_TASKS));
     }
 
-    /// What takes long outside of tasks is not theirs, and the clock is looked at seldom all the
-    /// same.
+    /// Time that passes outside of tasks is not counted as theirs, so the clock is still looked at
+    /// seldom.
     #[test]
     fn a_worker_that_pauses_after_each_task_looks_seldom() {
         let pace = Pace::new();

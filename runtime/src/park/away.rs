@@ -1,15 +1,15 @@
 //! A switch out of a task that unwinds.
 //!
-//! What says that the thread unwinds goes with the task, so that the tasks that run meanwhile are
-//! not taken for unwinding. Where the count cannot be had, none runs meanwhile: the worker waits on
-//! this task's stack until what the task waits for has come. A task that waits, in the middle of
-//! its unwinding, for another task of its worker then waits for ever.
+//! The thread's count of panics and the mark of a throw leave the thread with the task, so that no
+//! task that runs meanwhile is taken for unwinding. Where the count cannot be found, no task runs
+//! meanwhile: the worker waits on this task's stack until this task's wait has ended. A task that
+//! waits, in the middle of its unwinding, for another task of its worker then waits for ever.
 
 use crate::current::{self, Core, Patience};
 use crate::task::{Flags, Header, Reason, Run};
 use crate::unwind::Unwinding;
 
-/// Suspends the running task, which unwinds: it is parked, or queued to yield.
+/// Suspends the running task, which unwinds. Its state says whether it parks or yields.
 pub(super) fn switch(core: &Core, task: &Header) {
     if core.panics.is_none() {
         return wait_alone(core, task);
@@ -19,23 +19,25 @@ pub(super) fn switch(core: &Core, task: &Header) {
     unwinding.put_back();
 }
 
+/// Waits, or yields, without running another task.
 #[cold]
 fn wait_alone(core: &Core, task: &Header) {
     if task.run.get() == Run::Queued {
-        // A yield: inbox, timers and I/O go first, and no task. The entry just queued is the last
-        // one.
+        // The task yields. The worker acts on its inbox, timers and I/O, and runs no task. So the
+        // task's entry, which was queued last, is taken out of the queue again.
         core.ready.unpush();
         task.run.set(Run::Running);
         return current::off_task(|| (core.attend)(core, Patience::None));
     }
-    // A wake of a running task is kept as its token, and queues nothing.
+    // With the task as running, a wake is kept as its token, and does not queue it.
     task.run.set(Run::Running);
     while !has_come(task) {
         current::off_task(|| (core.attend)(core, Patience::Endless));
     }
 }
 
-/// Whether there is a reason to go on, other than the record's own.
+/// Whether the task's wait has ended: a wake came, or, in a wait for I/O, something that makes it
+/// fail.
 fn has_come(task: &Header) -> bool {
     task.has(Flags::TOKEN)
         || task.reason.get() == Reason::Park && task.has(Flags::PERMIT)

@@ -1,9 +1,10 @@
-//! The budget: what a task does without waiting is counted, so that no loop keeps its worker.
+//! The budget: what a task does without waiting is counted, so that no loop keeps a worker from its
+//! other tasks.
 //!
-//! What might have waited takes eight units and is a cancel point, as its wait would be. What never
-//! waits takes one, and gives way without being a cancel point: nobody expects a question to
-//! unwind. Where the program may compute between the operations, or the kernel does, the clock is
-//! looked at as well.
+//! An operation that might have waited takes eight units. It is a cancel point, as its wait would
+//! be. A question, which never waits, takes one unit. It may let other tasks run, but is no cancel
+//! point, for nobody expects a question to unwind. Between some operations the program or the
+//! kernel may take much time: there the clock is looked at as well.
 
 use std::thread;
 
@@ -18,7 +19,8 @@ use crate::task::{Flags, Header, Run};
 const _: () = assert!(UNITS_LOOK == 1 && UNITS_PER_CLOCK_LOOKS.is_power_of_two());
 const _: () = assert!(UNITS_OPERATION.is_power_of_two() && UNITS_PER_CLOCK_IO.is_power_of_two());
 
-/// Counts an operation that did not have to wait; the last of the budget yields.
+/// Counts an operation that did not have to wait. When the budget is used up, the task yields. A
+/// cancel point then.
 #[inline(always)]
 pub(crate) fn spent() {
     if let Some((core, task)) = current::task() {
@@ -31,18 +33,22 @@ pub(crate) fn spent() {
     }
 }
 
-/// As [`spent`], of one that is a system call.
+/// Counts a system call that did not have to wait, as [`spent`] does, and looks at the clock at
+/// times.
 #[inline(always)]
 pub(crate) fn spent_io() {
     spent_beside_clock(UNITS_PER_CLOCK_IO);
 }
 
-/// As [`spent`], of one between which the program computes.
+/// Counts an operation as [`spent`] does, and looks at the clock at times, for the program computes
+/// between operations of this kind.
 #[inline]
 fn spent_computing() {
     spent_beside_clock(UNITS_PER_CLOCK_LOOKS);
 }
 
+/// Counts an operation as [`spent`] does, and looks at the clock whenever `units` of the budget
+/// have gone.
 #[inline(always)]
 fn spent_beside_clock(units: u32) {
     if let Some((core, task)) = current::task() {
@@ -60,7 +66,8 @@ fn spent_beside_clock(units: u32) {
 
 /// Throws what is due, and otherwise counts as an operation that did not have to wait.
 ///
-/// Sees what the worker has not been told yet: that waits until the task lets it run.
+/// Reads the task's word and the clock, for a cancel and an expiry may have come that the worker,
+/// which does not run meanwhile, has not heard of.
 pub(crate) fn checkpoint() {
     let Some((core, task)) = current::task() else { return throw_now() };
     if task.word.is_cancelled() {
@@ -74,12 +81,12 @@ pub(crate) fn checkpoint() {
     spent_computing();
 }
 
-/// Counts an operation that never waits, before it has an effect: a loop may do nothing else.
-/// Nothing is thrown.
+/// Counts a question, which never waits, before it has an effect, for a loop may do nothing but
+/// ask. When the budget is used up, other tasks run. Nothing is thrown.
 #[inline(always)]
 pub(crate) fn looked() {
     if let Some((core, task)) = current::task() {
-        // At least one is left to whoever runs.
+        // Whoever runs has at least one unit left, so this does not wrap.
         let next = core.budget.get() - UNITS_LOOK;
         if next & (UNITS_PER_CLOCK_LOOKS - 1) != 0 {
             core.budget.set(next);
@@ -99,9 +106,9 @@ fn looked_slow(core: &Core, task: &Header, next: u32) {
     }
 }
 
-/// Counts what is about to be thrown at a task that may not have waited since it was thrown at
-/// before. The last of the budget goes through the queue first; `true`: it has, and whatever the
-/// task was going to wait for may have come.
+/// Counts a throw that is about to be made at the task, which may not have waited since the last
+/// one. When the budget is used up, the task first goes through the queue. `true`: it has, and what
+/// the task was going to wait for may have come meanwhile.
 #[cold]
 pub(super) fn spent_by_throw(core: &Core, task: &Header, unwinding: bool) -> bool {
     if unwinding || !task.is_interrupted() {
@@ -116,8 +123,8 @@ pub(super) fn spent_by_throw(core: &Core, task: &Header, unwinding: bool) -> boo
     true
 }
 
-/// To the end of the queue and back, behind what has not started too, which may be what the loop
-/// waits for, or makes. Nothing is thrown.
+/// Sends the task to the end of the queue, and lets unstarted tasks start before it is resumed, for
+/// a loop may wait for those, or make them. Nothing is thrown.
 fn go_round(core: &Core, task: &Header) {
     yields_to_unstarted(core);
     task.run.set(Run::Queued);

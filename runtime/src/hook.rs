@@ -1,10 +1,10 @@
 //! The runtime's panic hook, which stands around the one that it finds.
 //!
-//! It leaves the report to the hook inside. Where that would name thread 'main' alone, it says before
-//! the report which task panics. It notes that the panic was reported, so that the task's end can
-//! add the task's name. It also lets the runtime see, once, where std keeps the flag of a running
-//! hook (see [`crate::unwind::count`]). A hook that the program sets later replaces this one, and
-//! then the runtime adds nothing to what that hook says.
+//! It leaves the report to the hook inside. Where that would name thread 'main' alone, it says
+//! before the report which task panics. It notes that the panic was reported, so that the task's
+//! end can add the task's name. It also lets the runtime see, once, where std keeps the flag of a
+//! running hook (see [`crate::unwind::count`]). A hook that the program sets later replaces this
+//! one, and then the runtime adds nothing to what that hook says.
 
 use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};

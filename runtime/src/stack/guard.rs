@@ -1,13 +1,13 @@
-//! Guards: what keeps an overflow from writing into other memory.
+//! Guards: the pages below a stack that keep an overflow from writing into other memory.
 //!
-//! `generator` protects one page below each stack with `mprotect`, which splits the mapping: two
-//! for each stack, so that a process ends at half of `vm.max_map_count`. On Linux 6.13 and later
-//! the pages themselves can be marked instead (`MADV_GUARD_INSTALL`): the protection is turned
-//! back, the mapping merges with its neighbours, and a million stacks are a handful of mappings.
-//! Elsewhere, and when marking fails (memory locked by `mlockall`), the `mprotect` guard is widened
-//! and counted, and stacks are refused before the kernel's limit is reached. Where `layout` does
-//! not know how `generator` lays stacks out, its own page stays, and is counted. None is ever
-//! without.
+//! `generator` protects one page below each stack with `mprotect`. That splits the mapping, so each
+//! stack takes two, and a process has no more stacks than half of `vm.max_map_count`. On Linux 6.13
+//! and later, pages can be marked instead (`MADV_GUARD_INSTALL`): the protection is undone, the
+//! mapping merges with its neighbours, and a million stacks are a handful of mappings. Elsewhere,
+//! and where marking fails (memory locked by `mlockall`), the guard by `mprotect` is widened and
+//! its mappings are counted, and stacks are refused before the kernel's limit is reached. Where
+//! `layout` does not know how `generator` lays stacks out, its own page stays, and its mappings are
+//! counted. No stack is ever without a guard.
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -22,14 +22,14 @@ use crate::limits::GUARD_PAGES;
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 const MADV_GUARD_REMOVE: libc::c_int = 103;
 
-/// How guards are made here.
+/// How a guard is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// Marked pages: no mapping of their own.
+    /// By marking pages, which takes no mapping of its own.
     Marked,
-    /// `mprotect`: two mappings a stack.
+    /// By `mprotect`, with which each stack takes two mappings.
     Protected,
-    /// The page that `generator` protects, and nothing of gocoro's: two mappings a stack.
+    /// By `generator` alone, which protects one page. Each stack takes two mappings.
     Generators,
 }
 
@@ -40,15 +40,16 @@ struct System {
     page_bytes: usize,
 }
 
-/// Guards, by their addresses, that cost other than the rest, and the mappings that each costs:
-/// those that are protected where guards can be marked, but these could not be, and those of three
-/// mappings.
+/// The guards, by address, whose stacks take other than the usual number of mappings, and that
+/// number: guards that had to be protected where guards are usually marked, and guards whose stacks
+/// take three mappings.
 static EXCEPTIONS: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
 
 fn exceptions() -> MutexGuard<'static, BTreeMap<usize, usize>> {
     EXCEPTIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What this system can do, found out once.
 fn system() -> &'static System {
     static SYSTEM: OnceLock<System> = OnceLock::new();
     SYSTEM.get_or_init(|| {
@@ -58,12 +59,12 @@ fn system() -> &'static System {
     })
 }
 
-/// Whether the environment asks for these guards, for tests.
+/// Whether the environment asks for this kind of guards. Tests use that.
 pub(super) fn forced(guards: &str) -> bool {
     std::env::var_os("GOCORO_GUARDS").is_some_and(|forced| forced == guards)
 }
 
-/// How guards are made on this system, once `layout` has looked.
+/// How guards are usually made on this system. Settled once `layout` has looked.
 #[inline]
 pub(crate) fn kind() -> Kind {
     match layout::is_known() {
@@ -73,9 +74,9 @@ pub(crate) fn kind() -> Kind {
     }
 }
 
-/// Says once that guards are `generator`'s, and why.
+/// Says on stderr that guards are `generator`'s alone, and why.
 pub(super) fn say_whose(why: &str) {
-    // Not `eprintln`, which panics when stderr is closed.
+    // `eprintln!` would panic when stderr is closed.
     let _ = writeln!(
         io::stderr(),
         "gocoro: this `generator`'s stacks are not laid out as gocoro knows them ({why}); each keeps the \
@@ -91,12 +92,12 @@ pub(super) fn guard_bytes() -> usize {
     GUARD_PAGES * page_bytes()
 }
 
-/// What to ask of `generator`, which adds one page of its own for the guard.
+/// How many bytes to ask `generator` for, which adds one page of its own for its guard.
 pub(super) fn bytes_with_guard(class: SizeClass) -> usize {
     class.bytes() + guard_bytes() - page_bytes()
 }
 
-/// Puts the guard below a new stack.
+/// Puts the guard below a new stack, and spends the stack's budget.
 pub(super) fn install(stack: &Stack, class: SizeClass, mut budget: Budget) -> io::Result<()> {
     let kind = kind();
     let guard = stack.guard(class);
@@ -121,7 +122,7 @@ pub(super) fn install(stack: &Stack, class: SizeClass, mut budget: Budget) -> io
     Ok(())
 }
 
-/// Puts a guard there, uncounted, and says which.
+/// Makes a guard at this place, whose mappings are not counted. The answer says of which kind.
 pub(super) fn put(guard: &Range<usize>) -> io::Result<Kind> {
     if system().marks && mark(guard) {
         return Ok(Kind::Marked);
@@ -129,24 +130,25 @@ pub(super) fn put(guard: &Range<usize>) -> io::Result<Kind> {
     protect(guard).map(|()| Kind::Protected)
 }
 
-/// Marks the pages of a guard; `false` where that cannot be done.
+/// Marks the pages of a guard. `false`: that cannot be done.
 fn mark(guard: &Range<usize>) -> bool {
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-    // SAFETY: the lowest page of the stack's own mapping, which nothing uses: generator
-    // protected it as its guard.
+    // SAFETY: `first` is the lowest page of the stack's own mapping. Nobody uses it, for
+    // `generator` protected it as its guard.
     let opened =
         unsafe { libc::mprotect(first, page_bytes(), libc::PROT_READ | libc::PROT_WRITE) } == 0;
-    // SAFETY: the guard's pages are the lowest of this mapping. All that was written there is
-    // what `layout` restores.
+    // SAFETY: the guard's pages are the lowest of the stack's own mapping. Marking wipes out
+    // nothing but the words that `layout` restores.
     opened && unsafe { libc::madvise(first, guard.len(), MADV_GUARD_INSTALL) } == 0
 }
 
+/// Protects the pages of a guard.
 fn protect(guard: &Range<usize>) -> io::Result<()> {
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-    // Opened first: generator's own page of guard would stay a mapping of its own, a third one.
+    // All pages are opened first, or `generator`'s own page of guard would stay a third mapping.
     for protection in [libc::PROT_READ | libc::PROT_WRITE, libc::PROT_NONE] {
-        // SAFETY: the guard's pages are the lowest of the stack's own mapping, and nothing uses
-        // them until `remove`.
+        // SAFETY: the guard's pages are the lowest of the stack's own mapping, and nobody uses them
+        // until the guard is taken away.
         if unsafe { libc::mprotect(first, guard.len(), protection) } != 0 {
             return Err(io::Error::last_os_error());
         }
@@ -154,16 +156,17 @@ fn protect(guard: &Range<usize>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a protected guard is a single mapping. Its first page was opened together with what lies
-/// below the stack, if that is open as well; then it may have become part of that one, and the
-/// guard is two.
+/// Whether a protected guard is a single mapping. `protect` opens its pages first. If the mapping
+/// below the stack is open as well, the guard's first page may have become part of that mapping,
+/// and then the guard is two.
 fn is_one_mapping(guard: &Range<usize>) -> bool {
     #[cfg(target_os = "linux")]
     {
         let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-        // Asks for more than can be had, since the stack follows the guard. That the range is not
-        // of one mapping is what the kernel looks at first. SAFETY: it cannot grow in its place,
-        // and may not move.
+        // The kernel first checks whether the range is one mapping, and answers EFAULT if it is
+        // not.
+        // SAFETY: the call changes nothing. The guard cannot grow in its place, for the stack
+        // follows it, and may not move.
         let grown = unsafe { libc::mremap(first, guard.len(), guard.len() + page_bytes(), 0) };
         let error = io::Error::last_os_error();
         grown == libc::MAP_FAILED && error.raw_os_error() != Some(libc::EFAULT)
@@ -175,21 +178,24 @@ fn is_one_mapping(guard: &Range<usize>) -> bool {
     }
 }
 
-/// Opens the pages of a guard that `put` or `install` made.
+/// Opens the pages of a guard that [`put`] or [`install`] has made.
 pub(super) fn take_away(guard: &Range<usize>, kind: Kind) -> io::Result<()> {
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
     if kind == Kind::Marked {
-        // SAFETY: as in `mark`: the pages are the stack's own, and the stack is idle.
+        // SAFETY: the guard's pages are the lowest of the stack's own mapping, and the stack does
+        // not run.
         unsafe { libc::madvise(first, guard.len(), MADV_GUARD_REMOVE) };
     }
-    // SAFETY: as above.
+    // SAFETY: the guard's pages are the lowest of the stack's own mapping, and the stack does not
+    // run.
     match unsafe { libc::mprotect(first, guard.len(), libc::PROT_READ | libc::PROT_WRITE) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Takes the guard away and leaves the memory as `generator` expects it when it frees a stack.
+/// Takes a stack's guard away, and leaves the memory as `generator` expects it when it frees a
+/// stack.
 pub(super) fn remove(stack: &Stack, class: SizeClass) {
     let guard = stack.guard(class);
     let exception = match budget::any_mappings() {
@@ -211,21 +217,23 @@ pub(super) fn remove(stack: &Stack, class: SizeClass) {
     budget::give_back(mappings);
 }
 
-/// Gives pages back to the kernel; they read as zeroes when they are touched again.
+/// Gives unused pages of a stack back to the kernel. They read as zeroes when they are touched
+/// again.
 pub(super) fn discard(start: usize, bytes: usize) {
     if bytes == 0 {
         return;
     }
     let first = std::ptr::without_provenance_mut::<c_void>(start);
-    // SAFETY: the caller names unused pages of a stack it owns. A failure leaves them as they are.
+    // SAFETY: the pages belong to a stack that the caller owns, and nothing in them is used. A
+    // failure leaves them as they are.
     unsafe { libc::madvise(first, bytes, libc::MADV_DONTNEED) };
 }
 
-/// Whether this byte can be read: asked of the kernel, which answers where the processor would
-/// fault.
+/// Whether the byte at this address can be read. The kernel is asked, by a `write` of the byte into
+/// a pipe, for it returns an error where a read here would fault.
 pub(super) fn is_readable(address: usize) -> bool {
     let mut ends = [-1; 2];
-    // SAFETY: a place for two descriptors.
+    // SAFETY: `ends` is a place for two descriptors.
     if unsafe { libc::pipe(ends.as_mut_ptr()) } != 0 {
         return false;
     }
@@ -238,20 +246,22 @@ pub(super) fn is_readable(address: usize) -> bool {
     }
 }
 
+/// Whether this kernel can mark pages as guards.
 fn can_mark(page_bytes: usize) -> bool {
     let Ok(first) = map(page_bytes) else {
         return false;
     };
-    // SAFETY: a page mapped just above, used by nothing else.
+    // SAFETY: `first` is a page that was mapped just above, and nobody uses it.
     let marked = unsafe { libc::madvise(first, page_bytes, MADV_GUARD_INSTALL) } == 0;
-    // SAFETY: the same page, not used after this.
+    // SAFETY: `first` is the page that was mapped above, and it is not used after this.
     unsafe { libc::munmap(first, page_bytes) };
     marked
 }
 
-/// Maps memory, which can be written.
+/// Maps new memory, which can be read and written.
 pub(super) fn map(bytes: usize) -> io::Result<*mut c_void> {
-    // SAFETY: a new private mapping at an address of the kernel's choice.
+    // SAFETY: a new private mapping, at an address of the kernel's choice, touches no memory in
+    // use.
     let first = unsafe {
         libc::mmap(
             std::ptr::null_mut(),
@@ -270,6 +280,7 @@ pub(super) fn map_alt_stack(bytes: usize) -> io::Result<usize> {
     map(bytes).map(|first| first.addr())
 }
 
+/// The number that this file contains.
 pub(super) fn read_number(path: &str) -> Option<usize> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
@@ -278,11 +289,12 @@ pub(super) fn read_number(path: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Maps whole pages and writes to the last, so that they do not become one mapping with others.
+    /// Maps whole pages and writes to the last page, so that they do not merge with another
+    /// mapping.
     fn touched(pages: usize) -> *mut c_void {
         let first = map(pages * page_bytes()).unwrap();
         let last = first.wrapping_byte_add((pages - 1) * page_bytes()).cast::<u8>();
-        // SAFETY: mapped just above.
+        // SAFETY: `last` points into the memory that was mapped just above.
         unsafe { last.write_volatile(1) };
         first
     }
@@ -295,15 +307,16 @@ mod tests {
         protect(&guard).unwrap();
         assert!(is_one_mapping(&guard));
         take_away(&guard, Kind::Protected).unwrap();
-        // Another page, from elsewhere, becomes its first: those two never merge.
+        // A page from elsewhere takes the place of the guard's first one. The two mappings never
+        // merge.
         let other = touched(1);
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-        // SAFETY: both pages are this test's own.
+        // SAFETY: both pages were mapped by this test, and nobody uses them.
         let moved = unsafe { libc::mremap(other, page, page, flags, whole) };
         assert_eq!(moved, whole);
         protect(&guard).unwrap();
         assert!(!is_one_mapping(&guard));
-        // SAFETY: this test's own, and not used after this.
+        // SAFETY: the pages were mapped by this test, and are not used after this.
         unsafe { libc::munmap(whole, pages * page) };
     }
 }

@@ -10,14 +10,15 @@ use super::{Bare, SizeClass, Stack, budget};
 use crate::limits::STACK_BYTES_MIN;
 use crate::unwind;
 
-/// generator's handle to suspend by: whichever coroutine runs on this thread, not the one it was
-/// made for.
+/// `generator`'s handle to suspend by. It suspends whichever coroutine runs on this thread, not the
+/// coroutine that it was made for.
 pub(super) type Own<'scope> = generator::Scope<'scope, 'static, (), ()>;
 
-/// What all stacks of a worker suspend by. It belongs to a coroutine that has ended, whose record
-/// takes what the suspensions yield: nothing, but written all the same.
+/// The handle by which all stacks of a worker suspend. It was made for a coroutine that has ended
+/// and is kept with it: each suspension writes the value that it yields, which is `()`, to that
+/// coroutine's record.
 pub(super) struct Hand {
-    /// From `Box::into_raw`: the stacks keep its address, however the hand itself moves.
+    /// The handle, in a leaked box: the stacks have its address, and the hand itself may move.
     by: NonNull<MaybeUninit<Own<'static>>>,
     _made_for: Bare,
 }
@@ -29,14 +30,16 @@ impl Hand {
         let place = by.as_ptr().expose_provenance();
         let body = move |own: Own<'_>| {
             let place = std::ptr::with_exposed_provenance_mut::<MaybeUninit<Own<'static>>>(place);
-            // SAFETY: the place is there until the end of `new` at least. Only a lifetime changes:
-            // what it refers to is the coroutine's record, which is kept beside it.
+            // SAFETY: this runs inside `new`, which has just leaked the box that `place` points to.
+            // The transmute changes a lifetime only: the handle refers to the coroutine's record,
+            // which the hand keeps as long as the handle.
             unsafe { (*place).write(std::mem::transmute::<Own<'_>, Own<'static>>(own)) };
         };
-        // The kernel may still refuse, if memory went elsewhere since; generator then panics.
+        // The kernel may still refuse, if memory has gone elsewhere since `ask`. Then `generator`
+        // panics.
         let made = unwind::catch(|| Bare::new(body));
         let Ok(mut made_for) = made else {
-            // SAFETY: from `Box::leak` above, and nothing else has it.
+            // SAFETY: `by` came from `Box::leak` above, and the body that also had it is gone.
             drop(unsafe { Box::from_raw(by.as_ptr()) });
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
         };
@@ -44,6 +47,7 @@ impl Hand {
         Ok(Hand { by, _made_for: made_for })
     }
 
+    /// The address of the handle, which is valid as long as the hand.
     pub(super) fn pointer(&self) -> NonNull<Own<'static>> {
         self.by.cast()
     }
@@ -51,8 +55,8 @@ impl Hand {
 
 impl Drop for Hand {
     fn drop(&mut self) {
-        // SAFETY: from `Box::leak` in `new`; the stacks that have its address are gone, as their
-        // pool's.
+        // SAFETY: `by` came from `Box::leak` in `new`. The stacks that have its address are those
+        // of the pool to which this hand belongs, and they are gone before the pool.
         drop(unsafe { Box::from_raw(self.by.as_ptr()) });
     }
 }
@@ -64,42 +68,46 @@ impl std::fmt::Debug for Hand {
 }
 
 impl Stack {
-    /// Suspends this stack, which is the running one: its resumer goes on. `here` is an address in
+    /// Suspends this stack, on which the caller runs: its resumer goes on. `here` is an address in
     /// the caller's frame.
     ///
-    /// generator's handle is inlined and costs no frame that the switch returns through, whose
-    /// mispredicted return would cost as much as the switch itself. It suspends whichever coroutine
-    /// runs, which may be another one: the task may run a generator of its own and wait in there.
-    /// The frames of that lie elsewhere, by which it is known.
+    /// `generator`'s handle is inlined, so the switch returns through no frame of its own, whose
+    /// mispredicted return would cost as much as the switch. The handle suspends whichever
+    /// coroutine runs, which may be another one than this stack: the task may run a generator of
+    /// its own, and wait in there. Then `here` does not lie on this stack, which is how that is
+    /// noticed.
     ///
     /// # Safety
     ///
-    /// The stack is the one that runs a task now, of this class, and came from a
-    /// [`Pool`](super::Pool).
+    /// The caller runs in the task that this stack runs; `class` is the stack's class; and the
+    /// stack came from a [`Pool`](super::Pool), which is alive.
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self, class: SizeClass, here: usize) {
         if self.record().wrapping_sub(here) >= class.bytes() {
             return suspend_from_within();
         }
         let own = self.generator().get_local_data().cast::<Own<'static>>();
-        // SAFETY: the pool's, which outlives the stack.
+        // SAFETY: `own` is the handle of the pool that made the stack, and the pool outlives its
+        // stacks.
         suspend_by(&mut *unsafe { copy(own) });
     }
 }
 
-/// A copy for one suspension, so that no two of them borrow the same handle at once. That it refers
-/// to the same record as others is no matter: a suspension writes there, on this thread, and nobody
-/// reads.
+/// A copy of the handle for one suspension, so that no two suspensions borrow one handle at once.
+/// All copies refer to one record, which does no harm: suspensions of this thread write there, and
+/// nobody reads.
 ///
 /// # Safety
 ///
-/// `own` came from [`Hand::pointer`], and that hand is alive, until the suspension is over.
+/// `own` came from [`Hand::pointer`], and that hand is alive until the copy is no longer used.
 #[inline(always)]
 pub(super) unsafe fn copy(own: *const Own<'static>) -> ManuallyDrop<Own<'static>> {
-    // SAFETY: the caller's promise; the copy is not dropped.
+    // SAFETY: `own` points to a live hand's handle, which is initialised, and the copy is never
+    // dropped.
     ManuallyDrop::new(unsafe { own.read() })
 }
 
+/// Suspends the running coroutine by this handle.
 #[inline(always)]
 pub(super) fn suspend_by(own: &mut Own<'_>) {
     #[cfg(gocoro_asan)]
@@ -108,8 +116,8 @@ pub(super) fn suspend_by(own: &mut Own<'_>) {
     own.yield_with(());
 }
 
-/// Suspends the running task from inside a generator that it runs: all that lies between goes with
-/// it.
+/// Suspends the running task from inside a generator that the task itself runs. That generator
+/// stays as it is until the task is resumed.
 #[cold]
 #[inline(never)]
 fn suspend_from_within() {

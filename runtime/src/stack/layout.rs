@@ -1,15 +1,15 @@
 //! What gocoro assumes of the memory that `generator` gives to a coroutine, tested before anything
 //! relies on it.
 //!
-//! `generator` says of a stack how large it is and where its record lies, and nothing else. A dense
-//! guard (see `guard`) needs more: that the record lies in the stack's top page, that a page of
-//! guard lies at the stack's bottom, and that all that stands in the pages above that one is a
-//! short run of words, by which `generator` sees when it frees a stack whether an overflow wrote
-//! there. Marking pages wipes those words out. They are read here, and [`restore`] puts them back;
-//! what they mean is not known.
+//! `generator` says how large a stack is and where its record lies, and nothing else. A dense guard
+//! (see `guard`) needs more. The record must lie in the stack's top page. A page of guard must lie
+//! at the stack's bottom. In the pages above that one there must be nothing but a short run of
+//! words, which `generator` reads when it frees a stack, to see whether an overflow wrote there.
+//! Marking pages wipes these words out, so this module reads them, and [`restore`] writes them
+//! back. What they mean is not known.
 //!
-//! All of this is tried on stacks that are made for it when the first coroutine is. Where one thing
-//! is otherwise, each stack keeps the guard that `generator` gave it.
+//! All of this is tested on stacks of its own, before the first stack for tasks. If one assumption
+//! fails, each stack keeps the guard that `generator` gave it.
 
 use std::io;
 use std::ops::Range;
@@ -21,24 +21,24 @@ use super::guard::{self, page_bytes};
 use super::{Bare, LINE_BYTES, RECORD_OFFSETS, SizeClass, Stack};
 use crate::limits::STACK_BYTES_MIN;
 
-/// So many words at the bottom of a stack are kept and put back.
+/// How many words at the bottom of a stack are kept and put back.
 const PAINT_WORDS: usize = 64;
 
-/// What stands at the bottom of each new stack: in `generator` 0.8.11 and 0.8.12 eight words that
-/// are the same for all stacks.
+/// The words at the bottom of each new stack. In `generator` 0.8.11 and 0.8.12 the first eight are
+/// not zero, and are the same for all stacks.
 type Paint = [usize; PAINT_WORDS];
 
-/// `None`: the layout is not the one that is known.
+/// What [`detect`] has found. `None` inside: stacks are not laid out as gocoro assumes.
 static PAINT: OnceLock<Option<Paint>> = OnceLock::new();
 
-/// Whether stacks are laid out as gocoro assumes. Until [`detect`] was called they are not.
+/// Whether stacks are known to be laid out as gocoro assumes. Before [`detect`] nothing is known.
 #[inline]
 pub(super) fn is_known() -> bool {
     matches!(PAINT.get(), Some(Some(_)))
 }
 
-/// Looks once at how `generator` lays stacks out. This is its first coroutine if the program makes
-/// none by itself.
+/// Looks at how `generator` lays stacks out, once. If the program uses no `generator` of its own,
+/// the first coroutine of the process is made here.
 pub(super) fn detect() -> io::Result<()> {
     if PAINT.get().is_some() {
         return Ok(());
@@ -46,7 +46,8 @@ pub(super) fn detect() -> io::Result<()> {
     for class in tested() {
         budget::ask(guard::bytes_with_guard(class))?;
     }
-    // Tried in any case: see `test_one`.
+    // The test runs even if its result is not used, since it also prepares the process: see
+    // `test_one`.
     let mut found = test();
     if guard::forced("generator") {
         found = Err("GOCORO_GUARDS says so");
@@ -58,8 +59,8 @@ pub(super) fn detect() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a new stack, of which `generator` says that it has so many bytes, is laid out as the
-/// first was.
+/// Whether a new stack is laid out as the tested stacks were. `bytes` is its size as `generator`
+/// says it.
 pub(super) fn is_as_tested(stack: &Stack, class: SizeClass, bytes: usize) -> bool {
     let Some(Some(paint)) = PAINT.get() else { return false };
     bytes == guard::bytes_with_guard(class)
@@ -67,49 +68,51 @@ pub(super) fn is_as_tested(stack: &Stack, class: SizeClass, bytes: usize) -> boo
         && paint_of(&stack.guard(class)) == *paint
 }
 
-/// Writes the words again that stood at the bottom of the stack above this guard, which is open.
+/// Writes the words again that stood at the bottom of a new stack. Its guard, which lies there, has
+/// been opened.
 pub(super) fn restore(guard: &Range<usize>) {
     let Some(Some(paint)) = PAINT.get() else { return };
     write_paint(guard, paint);
 }
 
+/// Writes the words of `paint` to the bottom of the stack, which lies in its opened guard.
 fn write_paint(guard: &Range<usize>, paint: &Paint) {
     let used = paint.iter().rposition(|&word| word != 0).map_or(0, |last| last + 1);
     let bottom = std::ptr::without_provenance_mut::<usize>(guard.start + page_bytes());
     for (offset, &word) in paint[..used].iter().enumerate() {
-        // SAFETY: the words lie in the guard's pages, which the caller opened and nothing else
-        // uses.
+        // SAFETY: the words lie in the guard's pages, which the caller has opened and nobody uses.
         unsafe { bottom.add(offset).write_volatile(word) };
     }
 }
 
+/// The words at the bottom of the stack with this guard, which is `generator`'s.
 fn paint_of(guard: &Range<usize>) -> Paint {
     std::array::from_fn(|word| read(guard.start + page_bytes() + word * size_of::<usize>()))
 }
 
-/// Reads a word of a stack's memory that can be read.
+/// Reads a word of a stack's memory, which the caller knows to be readable.
 fn read(address: usize) -> usize {
-    // SAFETY: the callers know that the word can be read: it lies in a stack that they own.
+    // SAFETY: `address` is aligned and lies in readable memory of a stack that the caller owns.
     unsafe { std::ptr::without_provenance::<usize>(address).read_volatile() }
 }
 
-/// Whether the coroutine's record, as far as it matters, lies in the top page.
+/// Whether the coroutine's record, as far as switches touch it, lies in the stack's top page.
 fn in_top_page(stack: &Stack) -> bool {
     stack.record() + record_bytes() <= stack.top()
 }
 
-/// The bytes of the record that a switch may touch.
+/// How many bytes of a coroutine's record, from its beginning, a switch may touch.
 fn record_bytes() -> usize {
     RECORD_OFFSETS.iter().max().unwrap_or(&0) + LINE_BYTES
 }
 
-/// The sizes that are looked at.
+/// The sizes of stacks that are tested.
 fn tested() -> [SizeClass; 2] {
     [STACK_BYTES_MIN, 2 * STACK_BYTES_MIN]
         .map(|bytes| SizeClass::holding(bytes).expect("in bounds"))
 }
 
-/// The layout of new stacks, or what is not as it should be.
+/// Tests the layout of new stacks. The error says what is not as it should be.
 fn test() -> Result<Paint, &'static str> {
     let [first, second] = tested();
     let paint = test_one(first)?;
@@ -119,6 +122,7 @@ fn test() -> Result<Paint, &'static str> {
     Ok(paint)
 }
 
+/// Tests the layout of one stack.
 fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
     let record = Arc::new(AtomicUsize::new(0));
     let inside = Arc::new(Mutex::new(None));
@@ -138,7 +142,8 @@ fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
         record.store(at, Ordering::Relaxed);
     }
     let before = lines();
-    // To its end whatever the layout is: `generator` prepares the process at its first resume.
+    // The coroutine is run to its end whatever the layout is, since `generator` prepares the
+    // process at its first resume.
     bare.resume();
     let suspended = lines();
     bare.resume();
@@ -154,15 +159,16 @@ fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
     test_memory(bare, class)
 }
 
+/// The contents of the cache lines of a coroutine's record that a switch touches.
 type Lines = [[usize; LINE_BYTES / size_of::<usize>()]; RECORD_OFFSETS.len()];
 
-/// The cache lines of a record that are prefetched before a switch.
+/// Reads the cache lines of a coroutine's record that are prefetched before a switch.
 fn lines_of(record: usize) -> Lines {
     RECORD_OFFSETS
         .map(|line| std::array::from_fn(|word| read(record + line + word * size_of::<usize>())))
 }
 
-/// Whether the bottom of an ended coroutine's stack is what a dense guard needs.
+/// Tests whether the bottom of an ended coroutine's stack is as a dense guard needs it.
 fn test_memory(bare: Bare, class: SizeClass) -> Result<Paint, &'static str> {
     let (bytes, used) = bare.0.usage();
     if bytes != guard::bytes_with_guard(class) {
@@ -181,8 +187,8 @@ fn test_memory(bare: Bare, class: SizeClass) -> Result<Paint, &'static str> {
     if (first_blank..guard.end).step_by(size_of::<usize>()).any(|address| read(address) != 0) {
         return Err("there is more at a stack's bottom than gocoro would put back");
     }
-    // And now what becomes of each stack. What `generator` thinks of it shows whether it may be
-    // freed.
+    // Do to this stack what is done to each stack. If `generator` then sees no overflow, it will
+    // free such a stack without a complaint.
     let guarded = guard::put(&guard).and_then(|kind| guard::take_away(&guard, kind));
     if guarded.is_err() {
         std::mem::forget(bare);
@@ -204,7 +210,7 @@ mod tests {
         SizeClass::holding(STACK_BYTES_MIN).unwrap()
     }
 
-    /// A coroutine that has ended, with the stack that tasks get.
+    /// A coroutine that has ended, with a stack of so many bytes.
     fn ended(bytes: usize) -> Bare {
         let mut bare = Bare::of(bytes, |_| ());
         bare.resume();
@@ -212,7 +218,8 @@ mod tests {
     }
 
     fn write(address: usize, word: usize) {
-        // SAFETY: the callers name words of an ended coroutine's stack.
+        // SAFETY: `address` is that of a word in the stack of an ended coroutine, which the caller
+        // owns.
         unsafe { std::ptr::without_provenance_mut::<usize>(address).write_volatile(word) };
     }
 

@@ -1,11 +1,12 @@
 //! Stacks and the switch between them: the only place that names the `generator` crate.
 //!
-//! A [`Stack`] is a coroutine that runs one job after another: resumed while idle, it asks
-//! [`install`]'s `job` function what to do and does it; [`Stack::suspend`] inside a job goes back
-//! to the resumer. It is never re-made between jobs, and never dropped in the middle of one.
+//! A [`Stack`] is a coroutine that runs one job after another. Resumed while it is idle, it calls
+//! the `job` function that [`install`] was given, which runs one job. Inside a job,
+//! [`Stack::suspend`] goes back to the resumer. A coroutine is not made anew between jobs, and
+//! never dropped in the middle of one.
 //!
-//! What this module leaves out on purpose: `generator`'s cancellation, `done!`, and passing data
-//! through it (`para`, `ret`). All data goes through the task.
+//! This module does not use `generator`'s cancellation, its `done!`, or its ways to pass data
+//! (`para`, `ret`). All data goes through the task.
 
 mod budget;
 mod guard;
@@ -34,12 +35,13 @@ use hand::{Hand, Own, copy, suspend_by};
 pub(crate) use overflow::{AltStack, Fault, set_main};
 pub(crate) use pool::Pool;
 
-/// A size class: stacks of one class are interchangeable. The usable bytes are a power of two.
+/// A size class. Stacks of one class are interchangeable. The value is the binary logarithm of the
+/// usable bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SizeClass(u8);
 
 impl SizeClass {
-    /// The class that holds `bytes`, rounded up; an error if that is more than a stack can be.
+    /// The smallest class that has `bytes`; an error if no stack can be as large.
     pub(crate) fn holding(bytes: usize) -> io::Result<SizeClass> {
         if bytes > STACK_BYTES_MAX {
             return Err(io::Error::new(
@@ -61,12 +63,13 @@ impl SizeClass {
         SizeClass(index as u8 + STACK_BYTES_MIN.trailing_zeros() as u8)
     }
 
+    /// The index of this class, counted from the smallest.
     fn index(self) -> usize {
         (self.0 - STACK_BYTES_MIN.trailing_zeros() as u8) as usize
     }
 }
 
-/// The class for main's stack, or the largest below that can be had.
+/// The class of the stack of `main`: [`STACK_BYTES_MAIN`], or less if such a stack cannot be had.
 pub(crate) fn main_class() -> SizeClass {
     let mut bytes = STACK_BYTES_MAIN;
     loop {
@@ -78,39 +81,43 @@ pub(crate) fn main_class() -> SizeClass {
     }
 }
 
-/// Whether a stack of this class can be had now; the reason if it cannot.
+/// Whether a stack of this class can be had now. The error says why not.
 pub(crate) fn check(class: SizeClass) -> io::Result<()> {
     budget::check(class)
 }
 
+/// How many size classes there are.
 const CLASSES: usize =
     (STACK_BYTES_MAX.trailing_zeros() - STACK_BYTES_MIN.trailing_zeros()) as usize + 1;
 
-/// A coroutine with its stack, suspended or idle unless it is the one running.
+/// A coroutine with its stack: running, suspended in a job, or idle.
 ///
-/// Dropping the handle leaks the stack: [`Stack::free`] ends an idle one.
+/// Dropping a `Stack` leaks the memory. [`Stack::free`] ends an idle one.
 #[derive(Debug)]
 pub(crate) struct Stack {
+    /// `generator`'s record of the coroutine, from `Generator::into_raw`.
     raw: NonNull<usize>,
     #[cfg(gocoro_asan)]
     class: SizeClass,
 }
 
-/// What an idle stack does when it is resumed: runs one job and returns `true`, or returns `false`
-/// to end. Must not unwind.
+/// What an idle stack calls when it is resumed. It runs one job and returns `true`, or returns
+/// `false` to end the coroutine. It must not unwind.
 pub(crate) type Job = fn() -> bool;
 
 static JOB: OnceLock<Job> = OnceLock::new();
 
-/// Whether [`install`] has been called, with success.
+/// Whether [`install`] has succeeded before.
 pub(crate) fn is_installed() -> bool {
     JOB.get().is_some()
 }
 
-/// Prepares the process: what idle stacks run, the layout of stacks, the fault handler. On a thread
-/// that does not panic: `generator` changes the panic hook, which std refuses to others.
+/// Prepares the process: sets what idle stacks run, learns the layout of stacks, and installs the
+/// fault handler. The thread must not be panicking, for `generator` changes the panic hook, which
+/// std refuses to such a thread.
 ///
-/// `fault` tells of an address what is to be reported if it lies in the guard of the running stack.
+/// `fault` is asked about the address of a fault. If that lies in the guard of the running stack,
+/// the answer is what to report.
 pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result<()> {
     static INSTALLING: Mutex<()> = Mutex::new(());
     if JOB.get().is_some() {
@@ -125,18 +132,21 @@ pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result
 }
 
 impl Stack {
-    /// Makes a stack; an error if the kernel has none to give, or the guards' budget is used up.
+    /// Makes a stack. An error if the kernel has no memory for it, or if the budget of mappings for
+    /// guards is used up.
     ///
     /// # Safety
     ///
-    /// `by` lasts as long as the stack, and belongs to its thread.
+    /// The handle at `by` lasts at least as long as the stack, and only the stack's thread uses it.
     unsafe fn new(class: SizeClass, by: NonNull<Own<'static>>) -> io::Result<Stack> {
         let budget = budget::admit(class)?;
         let words = guard::bytes_with_guard(class) / size_of::<usize>();
         let colour = next_colour();
-        // What a body takes along has to be `Send`; this one stays on its thread.
+        // `generator` wants a body that is `Send`, so the pointer goes along as a number. The
+        // coroutine stays on its thread all the same.
         let carried = by.as_ptr().expose_provenance();
-        // The kernel may still refuse, if memory went elsewhere since; generator then panics.
+        // The kernel may still refuse, if memory has gone elsewhere since `admit`. Then `generator`
+        // panics.
         let made =
             unwind::catch(|| Gn::<()>::new_opt::<(), _>(words, move || enter(colour, carried)));
         let Ok(made) = made else {
@@ -150,14 +160,15 @@ impl Stack {
             )),
         };
         if let Err(error) = guarded {
-            // SAFETY: `raw` came from `into_raw` just now, and the coroutine was never resumed.
+            // SAFETY: `raw` came from `into_raw` just now, and `stack` is not used again, nor freed
+            // by its drop.
             drop(unsafe { Generator::<'static, (), ()>::from_raw(stack.raw.as_ptr()) });
             return Err(error);
         }
         #[cfg(gocoro_asan)]
         sanitizer::mapped(stack.usable(class));
-        // Where a suspension finds it. Anything but null marks the coroutine that `co_yield_with`
-        // suspends, also from inside a generator that the task itself runs.
+        // A suspension finds the handle there. Anything but null also marks the coroutine as the
+        // one that `co_yield_with` suspends, from inside a generator that the task itself runs too.
         stack.generator().set_local_data(by.as_ptr().cast());
         Ok(stack)
     }
@@ -173,29 +184,31 @@ impl Stack {
         }
     }
 
-    /// Whether a new stack lies in memory as those did that were tested, if it matters.
+    /// Whether a new stack is laid out as the tested stacks were. If their layout is not known, it
+    /// does not matter, and the answer is `true`.
     fn is_laid_out(&self, class: SizeClass) -> bool {
         !layout::is_known() || layout::is_as_tested(self, class, self.usage().0)
     }
 
-    /// Bytes of the stack as `generator` counts them, its guard left out, and how many it thinks
-    /// were used.
+    /// How many bytes the stack has without `generator`'s own guard, and how many of them were
+    /// used, both as `generator` counts.
     fn usage(&self) -> (usize, usize) {
         let generator = self.generator();
         let (words, used) = generator.stack_usage();
         (words * size_of::<usize>(), used * size_of::<usize>())
     }
 
-    /// The address of the coroutine's record.
+    /// The address of `generator`'s record of the coroutine.
     #[inline(always)]
     fn record(&self) -> usize {
         self.raw.as_ptr().addr()
     }
 
-    /// The coroutine, which this second handle does not free.
+    /// A second handle to the coroutine, which does not free it.
     #[inline(always)]
     fn generator(&self) -> ManuallyDrop<Generator<'static, (), ()>> {
-        // SAFETY: `raw` came from `into_raw` and is still owned by `self`.
+        // SAFETY: `raw` came from `into_raw`, and `self` still owns the coroutine, which this
+        // handle, never dropped, does not free.
         ManuallyDrop::new(unsafe { Generator::from_raw(self.raw.as_ptr()) })
     }
 
@@ -203,7 +216,7 @@ impl Stack {
     ///
     /// # Safety
     ///
-    /// The stack is not running, and was never resumed by another thread.
+    /// The stack is not running, and no other thread has ever resumed it.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self) {
         let mut generator = self.generator();
@@ -215,15 +228,15 @@ impl Stack {
         generator.resume();
     }
 
-    /// Brings into the cache what a resume touches first: the coroutine's record, and the lines of
-    /// the frames `depth` bytes below it, where it suspended.
+    /// Brings into the cache what a resume touches first: the coroutine's record, and the innermost
+    /// frames, which lie `depth` bytes below the record.
     #[inline(always)]
     pub(crate) fn prefetch<const FRAME_LINES: usize>(&self, depth: u32) {
         let record = self.record();
         for offset in RECORD_OFFSETS {
             prefetch(record + offset);
         }
-        // The innermost frames lie from there upwards.
+        // The innermost frames lie from this address upwards.
         let innermost = record.wrapping_sub(depth as usize + LINE_BYTES / 2);
         for line in 0..FRAME_LINES {
             prefetch(innermost + line * LINE_BYTES);
@@ -236,7 +249,7 @@ impl Stack {
         self.record().wrapping_sub(address) as u32
     }
 
-    /// Whether the coroutine ended, which none does while it holds a job.
+    /// Whether the coroutine has ended. It does not end as long as it has a job.
     #[inline(always)]
     pub(crate) fn is_ended(&self) -> bool {
         self.generator().is_done()
@@ -246,9 +259,10 @@ impl Stack {
     ///
     /// # Safety
     ///
-    /// The stack holds no job, and the job function returns `false` when it is resumed now.
+    /// The stack is idle, this is its thread, and the job function returns `false` when the stack
+    /// is resumed now.
     pub(crate) unsafe fn free(self, class: SizeClass) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the stack is idle, so not running, and this is its thread.
         unsafe { self.resume() };
         if !self.is_ended() {
             eprintln!("gocoro: an idle stack went on; this is a bug in gocoro; aborting");
@@ -257,29 +271,29 @@ impl Stack {
         #[cfg(gocoro_asan)]
         sanitizer::unmapped(self.usable(class));
         guard::remove(&self, class);
-        // SAFETY: `raw` came from `into_raw`, and `self` is consumed.
+        // SAFETY: `raw` came from `into_raw`, the coroutine has ended, and `self` is consumed.
         drop(unsafe { Generator::<'static, (), ()>::from_raw(self.raw.as_ptr()) });
     }
 
-    /// The end of the usable memory.
+    /// The address at which the stack's usable memory ends.
     pub(crate) fn top(&self) -> usize {
-        // generator keeps its own records in the top page, and hands out their address.
+        // `generator`'s record lies in the stack's top page, and its address is known.
         self.record().next_multiple_of(guard::page_bytes())
     }
 
-    /// The addresses above the guard.
+    /// The addresses of the stack's usable memory, which lies above the guard.
     fn usable(&self, class: SizeClass) -> Range<usize> {
         let top = self.top();
         top - class.bytes()..top
     }
 
-    /// The addresses of the guard below.
+    /// The addresses of the stack's guard, which lies below the usable memory.
     pub(crate) fn guard(&self, class: SizeClass) -> Range<usize> {
         let bottom = self.usable(class).start;
         bottom - guard::guard_bytes()..bottom
     }
 
-    /// Gives the memory below `keep` bytes from the top back to the kernel.
+    /// Gives all memory of an idle stack but the `keep` bytes at its top back to the kernel.
     pub(crate) fn trim(&self, class: SizeClass, keep: usize) {
         if layout::is_known() {
             let bottom = self.usable(class).start;
@@ -288,7 +302,7 @@ impl Stack {
     }
 }
 
-/// A stack outside any pool, guarded by `generator` alone, for code of this module.
+/// A stack outside any pool, guarded by `generator` alone, for this module's own purposes.
 struct Bare(Stack);
 
 impl Bare {
@@ -304,7 +318,8 @@ impl Bare {
 
     fn resume(&mut self) {
         assert!(!self.0.is_ended(), "a coroutine that has ended was resumed");
-        // SAFETY: it is not running, and does not leave the thread: it is not `Send`.
+        // SAFETY: the coroutine is not running, for only this method resumes it, by `&mut self`;
+        // and a `Bare` is not `Send`, so no other thread has resumed it.
         unsafe { self.0.resume() };
     }
 }
@@ -312,12 +327,13 @@ impl Bare {
 impl Drop for Bare {
     fn drop(&mut self) {
         assert!(self.0.is_ended(), "a coroutine was dropped before its end");
-        // SAFETY: `raw` came from `into_raw`, and `self` is not used again.
+        // SAFETY: `raw` came from `into_raw`, the coroutine has ended, and `self` is not used
+        // again.
         drop(unsafe { Generator::<'static, (), ()>::from_raw(self.0.raw.as_ptr()) });
     }
 }
 
-/// Bytes left on the running stack above the guard, if `stack` is the one running.
+/// How many bytes are left on `stack`, above its guard, if it is the running stack.
 pub(crate) fn remaining(stack: &Stack, class: SizeClass) -> Option<usize> {
     let marker = Cell::new(0u8);
     let here = (&raw const marker).addr();
@@ -325,12 +341,13 @@ pub(crate) fn remaining(stack: &Stack, class: SizeClass) -> Option<usize> {
     usable.contains(&here).then(|| here - usable.start)
 }
 
+/// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
 
-/// Where in generator's record of a coroutine the fields lie that a switch touches.
+/// Offsets, in `generator`'s record of a coroutine, of the cache lines that a switch touches.
 const RECORD_OFFSETS: [usize; 3] = [0, 64, 256];
 
-/// Brings a cache line closer; any address will do.
+/// Brings a cache line into the cache. The address need not be valid.
 #[inline(always)]
 pub(crate) fn prefetch(address: usize) {
     #[cfg(target_arch = "x86_64")]
@@ -343,16 +360,19 @@ pub(crate) fn prefetch(address: usize) {
     let _ = address;
 }
 
-/// Stacks whose tops are equal modulo the page size fight for the same cache sets, so each starts
-/// its frames some cache lines lower than the one before (10 000 live tasks: 88 ns a switch with
-/// equal tops, 32 ns with sixteen colours).
+/// How many different distances there are between a stack's top and its first frame. Stacks whose
+/// frames start at equal addresses modulo the page size fight for the same sets of the cache. So
+/// each stack starts its frames some cache lines lower than the one made before it (10 000 live
+/// tasks: 88 ns a switch with equal starts, 32 ns with sixteen colours).
 const COLOURS: u32 = 16;
 
+/// The colour of the stack that is made next.
 fn next_colour() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed) % COLOURS
 }
 
+/// A coroutine's first function: leaves as much room as its colour says, and runs jobs.
 fn enter(colour: u32, own: usize) {
     match colour {
         0 => lowered::<0>(own),
@@ -374,7 +394,7 @@ fn enter(colour: u32, own: usize) {
     }
 }
 
-/// All that a coroutine does, from its first entry to its end.
+/// Runs the body of a coroutine, and tells AddressSanitizer of the first entry and the end.
 #[inline(always)]
 fn whole(body: impl FnOnce()) {
     #[cfg(gocoro_asan)]
@@ -384,6 +404,8 @@ fn whole(body: impl FnOnce()) {
     sanitizer::end();
 }
 
+/// Runs jobs below a pad of `BYTES`, until the job function returns `false`. `own` is the address
+/// of the handle to suspend by.
 #[inline(never)]
 fn lowered<const BYTES: usize>(own: usize) {
     let pad = [MaybeUninit::<u8>::uninit(); BYTES];
@@ -392,7 +414,8 @@ fn lowered<const BYTES: usize>(own: usize) {
     let own = std::ptr::with_exposed_provenance_mut::<Own<'static>>(own);
     whole(|| {
         while job() {
-            // SAFETY: as in `Stack::suspend`.
+            // SAFETY: `own` is the handle that `Stack::new` was given, which lasts as long as this
+            // stack and is used by this thread only.
             suspend_by(&mut *unsafe { copy(own) });
         }
     });

@@ -1,19 +1,22 @@
 //! The report of a stack overflow, and the end of the process.
 //!
-//! `generator` would drop the task without running its destructors and go on; a lock that the task
-//! held would stay locked, a scope's children would read freed frames. So gocoro's handler stands
-//! in front: a fault in the running stack's guard is reported and the process aborts; every other
-//! fault goes to the handler that stood before `generator`'s, which is std's, or the program's.
+//! After an overflow `generator` would go on without the task, and run none of its destructors. A
+//! lock that the task held would stay locked, and a scope's children would read freed frames. So
+//! gocoro's handler stands in front of `generator`'s: it reports a fault in the running stack's
+//! guard and aborts the process. Every other fault goes to the handler that stood before
+//! `generator`'s, which is std's, or the program's.
 //!
-//! The handler runs on the thread's alternate signal stack and does what a signal handler may: read
-//! memory, `write(2)`, `abort`; and, where another thread is about to abort, `pause(2)`.
+//! The handler runs on the thread's alternate signal stack, and does only what a signal handler
+//! may: it reads memory, calls `write(2)` and `abort`, and, where another thread is about to abort,
+//! `pause(2)`.
 
 use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-/// What to say of an overflow. All of it is read in a signal handler, so nothing is owned.
+/// What to report of an overflow: the task and its stack's size. It is made in a signal handler, so
+/// it owns nothing.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) name: Option<&'static str>,
@@ -23,15 +26,20 @@ pub(crate) struct Fault {
     pub(crate) bytes: usize,
 }
 
+/// What the handler needs to know.
 struct Saved {
+    /// The actions of the two signals before `generator` set its own.
     segv: libc::sigaction,
     bus: libc::sigaction,
+    /// Says what to report if the address lies in the running stack's guard.
     fault: fn(usize) -> Option<Fault>,
 }
 
+/// Null until the handler is installed.
 static SAVED: AtomicPtr<Saved> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Installs the handler: `first` makes `generator` install its own, which is skipped from then on.
+/// Installs the handler. Before that, `first` makes `generator` install its own handler, which is
+/// never called from then on.
 pub(super) fn install(
     fault: fn(usize) -> Option<Fault>,
     first: impl FnOnce() -> io::Result<()>,
@@ -40,21 +48,22 @@ pub(super) fn install(
     let bus = action_of(libc::SIGBUS);
     first()?;
     let saved = Box::new(Saved { segv, bus, fault });
-    // Leaked: the handler may run until the process ends.
+    // `saved` is leaked, since the handler may run until the process ends.
     SAVED.store(Box::into_raw(saved), Ordering::Release);
     for signal in [libc::SIGSEGV, libc::SIGBUS] {
         // SAFETY: all-zero is a valid sigaction; the fields that matter are set below.
         let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
         action.sa_sigaction = handler as *const () as libc::sighandler_t;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        // SAFETY: `action` is complete, and its handler does what a handler may.
+        // SAFETY: `action` is complete, and `handler` does only what a signal handler may.
         unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
     }
     Ok(())
 }
 
+/// The action of a signal now.
 fn action_of(signal: libc::c_int) -> libc::sigaction {
-    // SAFETY: all-zero is a valid sigaction, and a valid place for the answer.
+    // SAFETY: all-zero is a valid sigaction, and `action` is a valid place for the answer.
     unsafe {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();
         libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
@@ -64,9 +73,10 @@ fn action_of(signal: libc::c_int) -> libc::sigaction {
 
 extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let saved = SAVED.load(Ordering::Acquire);
-    // SAFETY: set before the handler was installed, and never freed.
+    // SAFETY: `install` sets `SAVED` before it installs this handler, and what it points to is
+    // never freed.
     let saved = unsafe { &*saved };
-    // SAFETY: the kernel passes a valid siginfo for SIGSEGV and SIGBUS.
+    // SAFETY: the kernel passes a valid siginfo to a handler of SIGSEGV and SIGBUS.
     let address = unsafe { (*info).si_addr() }.addr();
     if let Some(fault) = (saved.fault)(address) {
         report_alone(&fault);
@@ -77,18 +87,20 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     match before.sa_sigaction {
         libc::SIG_IGN => {}
         libc::SIG_DFL => {
-            // Returning runs the faulting instruction again, and this time the default ends it.
-            // SAFETY: `before` was the complete action of this signal.
+            // When the handler returns, the faulting instruction runs again, and this time the
+            // default action ends the process.
+            // SAFETY: `before` is the complete action that this signal had.
             unsafe { libc::sigaction(signal, before, std::ptr::null_mut()) };
         }
         address if before.sa_flags & libc::SA_SIGINFO != 0 => {
             type Action = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
-            // SAFETY: SA_SIGINFO says that the address is a handler of three arguments.
+            // SAFETY: SA_SIGINFO says that `address` is a handler of three arguments.
             let before = unsafe { std::mem::transmute::<usize, Action>(address) };
             before(signal, info, context);
         }
         address => {
-            // SAFETY: without SA_SIGINFO it is a handler of one argument.
+            // SAFETY: without SA_SIGINFO, and neither ignored nor default, `address` is a handler
+            // of one argument.
             let before =
                 unsafe { std::mem::transmute::<usize, extern "C" fn(libc::c_int)>(address) };
             before(signal);
@@ -96,44 +108,45 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     }
 }
 
-/// The task that runs `main` under `#[go_main]`, which gets its stack in its own way; 0 without.
+/// Id of the task that runs `main` under `#[go_main]`, whose stack's size is set in another way
+/// than other tasks'; 0: there is none.
 static MAIN: AtomicU64 = AtomicU64::new(0);
 
-/// This task runs `main`.
+/// Notes that the task with this id runs `main`.
 pub(crate) fn set_main(id: u64) {
     MAIN.store(id, Ordering::Relaxed);
 }
 
-/// Reports the process's first overflow. A thread that has another one waits here for the end, so
-/// that the first is reported whole.
+/// Reports the process's first overflow. A thread with another overflow waits here for the end of
+/// the process, so that the first is reported as a whole.
 fn report_alone(fault: &Fault) {
     static REPORTING: AtomicBool = AtomicBool::new(false);
     if REPORTING.swap(true, Ordering::Relaxed) {
         loop {
-            // SAFETY: pause has no preconditions. The reporter aborts the process.
+            // SAFETY: pause has no preconditions.
             unsafe { libc::pause() };
         }
     }
     // SAFETY: the flag lets one thread of the process come here, once, so nobody else has a
-    // reference.
+    // reference to `REPORT`.
     let report = unsafe { &mut *REPORT.0.get() };
     report.fill(fault);
     report.flush();
 }
 
-/// Enough for the usual report, so that it is written at once.
+/// Bytes of the report's buffer: enough for the usual report, so that it is written at once.
 const REPORT_BYTES: usize = 1024;
 
-/// The report that is written. It does not lie on the signal's stack, which may have only a few KiB
-/// left.
+/// The report's buffer. It does not lie on the signal stack, which may have only a few KiB left.
 static REPORT: Single = Single(UnsafeCell::new(Report { bytes: [0; REPORT_BYTES], used: 0 }));
 
+/// A report that one thread uses.
 struct Single(UnsafeCell<Report>);
 
-// SAFETY: `report_alone` lets one thread use it.
+// SAFETY: only `report_alone` uses the value, and lets only one thread of the process do so.
 unsafe impl Sync for Single {}
 
-/// A text that is put together without memory of its own.
+/// A text that is put together in a fixed buffer, and written when the buffer is full.
 struct Report {
     bytes: [u8; REPORT_BYTES],
     used: usize,
@@ -194,11 +207,11 @@ impl Report {
         }
     }
 
-    /// Writes what there is to standard error.
+    /// Writes the buffered text to standard error.
     fn flush(&mut self) {
         let mut bytes = &self.bytes[..self.used];
         while !bytes.is_empty() {
-            // SAFETY: the range is valid for reads.
+            // SAFETY: `bytes` is valid for reads of its length.
             let written = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
             match usize::try_from(written) {
                 Ok(written) if written > 0 => bytes = &bytes[written..],
@@ -209,8 +222,9 @@ impl Report {
     }
 }
 
-/// An alternate signal stack for a thread that runs tasks and has none: without one an overflow
-/// would die silently. Threads that std started have their own.
+/// An alternate signal stack for a thread that runs tasks and has none. Without one the kernel
+/// could not run the handler after an overflow, and would end the process without a report. Threads
+/// that std has started have one already.
 #[derive(Debug)]
 pub(crate) struct AltStack {
     mapped: Option<usize>,
@@ -221,9 +235,9 @@ const ALT_STACK_BYTES: usize = 64 * 1024;
 impl AltStack {
     /// Gives this thread an alternate signal stack unless it has one.
     pub(crate) fn ensure() -> AltStack {
-        // SAFETY: all-zero is a valid stack_t, and a valid place for the answer.
+        // SAFETY: all-zero is a valid stack_t.
         let mut now: libc::stack_t = unsafe { MaybeUninit::zeroed().assume_init() };
-        // SAFETY: as above.
+        // SAFETY: `now` is a valid place for the answer.
         let known = unsafe { libc::sigaltstack(std::ptr::null(), &mut now) } == 0;
         if !known || now.ss_flags & libc::SS_DISABLE == 0 {
             return AltStack { mapped: None };
@@ -234,7 +248,8 @@ impl AltStack {
         now.ss_sp = std::ptr::without_provenance_mut(first);
         now.ss_flags = 0;
         now.ss_size = ALT_STACK_BYTES;
-        // SAFETY: the range was mapped for this and stays until it is disabled in `drop`.
+        // SAFETY: the memory was mapped for this, and `drop` disables the signal stack before it
+        // unmaps the memory.
         unsafe { libc::sigaltstack(&now, std::ptr::null_mut()) };
         AltStack { mapped: Some(first) }
     }
@@ -243,8 +258,9 @@ impl AltStack {
 impl Drop for AltStack {
     fn drop(&mut self) {
         let Some(first) = self.mapped else { return };
-        // SAFETY: disabling this thread's alternate stack, then giving back the memory that only it
-        // used. An `AltStack` stays on its thread: its owner does.
+        // SAFETY: this disables the thread's alternate signal stack and then unmaps the memory,
+        // which only that signal stack used. Its owner keeps an `AltStack` on the thread that
+        // called `ensure`.
         unsafe {
             let mut none: libc::stack_t = MaybeUninit::zeroed().assume_init();
             none.ss_flags = libc::SS_DISABLE;

@@ -1,9 +1,9 @@
 //! Idle stacks of one worker, by size class.
 //!
-//! The pool grows with use and keeps what is used: giving a stack back to the kernel costs as much
-//! as making one. A worker that sleeps gives deep pages back at once, and the stacks that nobody
-//! needed for [`POOL_LINGER`] after that. One that is busy gives back what nobody needed for so
-//! long, pages and stacks, one at a time.
+//! The pool grows with use, and keeps stacks that are used, since giving a stack back to the kernel
+//! costs as much as making one. A worker that is about to sleep gives the deep pages of idle stacks
+//! back at once. Surplus stacks go once nobody has needed them for [`POOL_LINGER`]. A busy worker
+//! gives back pages and stacks that nobody has needed for so long, one at a time.
 
 use std::io;
 use std::time::Instant;
@@ -11,34 +11,39 @@ use std::time::Instant;
 use super::{CLASSES, Hand, SizeClass, Stack};
 use crate::limits::{POOL_LINGER, POOL_STEP, POOLED_STACKS_KEPT};
 
-/// What a stack keeps when its worker tidies up: enough for most tasks' next run.
+/// How many bytes at its top a stack keeps when its deep pages are given back: enough for the next
+/// run of most tasks.
 const KEEP_BYTES: usize = 16 * 1024;
 
-/// A worker's idle stacks, the last used on top.
+/// A worker's idle stacks.
 #[derive(Debug)]
 pub(crate) struct Pool {
     classes: [Class; CLASSES],
-    /// What its stacks suspend by. The pool outlives them.
+    /// The handle by which this worker's stacks suspend. The pool, and with it the hand, outlives
+    /// the stacks.
     hand: Hand,
-    /// When the surplus may go.
+    /// When stacks that were not used since may be freed; `None`: uses are not watched.
     surplus_at: Option<Instant>,
-    /// When a busy worker has something to do here.
+    /// When a busy worker may take the next [`Pool::step`].
     step_at: Option<Instant>,
 }
 
+/// The idle stacks of one size class.
 #[derive(Debug, Default)]
 struct Class {
+    /// The stacks, of which the last one is taken first.
     idle: Vec<Stack>,
-    /// How many at the bottom have given their deep pages back.
+    /// How many stacks at the bottom have given their deep pages back.
     trimmed: usize,
-    /// How many at the bottom were not used since the surplus was last looked at.
+    /// How many stacks at the bottom were not used since [`Pool::watch_surplus`].
     unused: usize,
-    /// How many were left when the fewest were, since those two were last brought up to date.
+    /// The fewest stacks that there were since [`Class::look`]: so many at the bottom were not used
+    /// since then.
     fewest: usize,
 }
 
 impl Class {
-    /// Brings up to date what is known of those at the bottom.
+    /// Brings `trimmed` and `unused` up to date: a stack that was used since counts in neither.
     fn look(&mut self) {
         self.trimmed = self.trimmed.min(self.fewest);
         self.unused = self.unused.min(self.fewest);
@@ -47,8 +52,8 @@ impl Class {
 }
 
 impl Pool {
-    /// A pool without stacks, for this thread's worker; an error if the kernel has no memory for
-    /// what they suspend by.
+    /// A pool without stacks, for this thread's worker. An error if the kernel has no memory for
+    /// the coroutine to whom the [`Hand`] belongs.
     pub(crate) fn new() -> io::Result<Pool> {
         Ok(Pool {
             classes: Default::default(),
@@ -58,7 +63,7 @@ impl Pool {
         })
     }
 
-    /// A stack of this class, idle, from the pool or new.
+    /// An idle stack of this class, from the pool or new.
     #[inline]
     pub(crate) fn take(&mut self, class: SizeClass) -> io::Result<Stack> {
         let of_class = &mut self.classes[class.index()];
@@ -67,11 +72,11 @@ impl Pool {
         Ok(stack)
     }
 
-    /// A new stack.
+    /// A new stack of this class.
     #[cold]
     pub(crate) fn make(&mut self, class: SizeClass) -> io::Result<Stack> {
-        // SAFETY: a worker's pool, in which its stacks stay and which is dropped after them. A
-        // worker belongs to one thread.
+        // SAFETY: a worker, which stays on one thread, drops its pool, and with it the hand, after
+        // all of its stacks.
         unsafe { Stack::new(class, self.hand.pointer()) }
     }
 
@@ -81,9 +86,9 @@ impl Pool {
         self.classes[class.index()].idle.push(stack);
     }
 
-    /// Gives deep pages of up to `most` idle stacks back.
+    /// Gives the deep pages of up to `most` idle stacks back to the kernel.
     ///
-    /// For a worker with nothing else to do: a system call each.
+    /// Each stack costs a system call, so this is for a worker with nothing else to do.
     pub(crate) fn trim(&mut self, most: usize) {
         let mut left = most;
         for (index, of_class) in self.classes.iter_mut().enumerate() {
@@ -96,7 +101,7 @@ impl Pool {
         }
     }
 
-    /// When a worker that sleeps should look at its surplus; `None` if it has none.
+    /// When a worker that sleeps should free surplus stacks; `None` if it has none.
     pub(crate) fn surplus_at(&mut self, now: Instant) -> Option<Instant> {
         if self.classes.iter().all(|of_class| of_class.idle.len() <= POOLED_STACKS_KEPT) {
             self.surplus_at = None;
@@ -106,7 +111,7 @@ impl Pool {
         self.surplus_at
     }
 
-    /// From now on it shows what nobody needs.
+    /// Begins to watch which stacks nobody uses from now on.
     fn watch_surplus(&mut self, now: Instant) {
         self.surplus_at = now.checked_add(POOL_LINGER);
         for of_class in &mut self.classes {
@@ -115,8 +120,8 @@ impl Pool {
         }
     }
 
-    /// For a worker that is busy, once a turn: gives back what nobody needed for [`POOL_LINGER`], a
-    /// step at a time: one stack's deep pages, or a stack, which is to be freed.
+    /// Gives back a bit of what nobody has needed for [`POOL_LINGER`]: one stack's deep pages; or,
+    /// as the answer, one stack, which the caller frees. For a busy worker, once a turn.
     #[inline]
     pub(crate) fn step(&mut self, now: Instant) -> Option<(Stack, SizeClass)> {
         if self.step_at.is_some_and(|at| now < at) {
@@ -141,7 +146,7 @@ impl Pool {
         self.pop_surplus(now)
     }
 
-    /// Takes one stack that nobody needed for long enough, to be freed.
+    /// Takes one stack that nobody has needed for [`POOL_LINGER`], which the caller frees.
     pub(crate) fn pop_surplus(&mut self, now: Instant) -> Option<(Stack, SizeClass)> {
         if self.surplus_at.is_none_or(|at| at > now) {
             return None;
@@ -159,7 +164,7 @@ impl Pool {
         None
     }
 
-    /// Takes any idle stack, to be freed.
+    /// Takes any idle stack, which the caller frees.
     pub(crate) fn pop_any(&mut self) -> Option<(Stack, SizeClass)> {
         for (index, of_class) in self.classes.iter_mut().enumerate() {
             if let Some(stack) = of_class.idle.pop() {
@@ -169,7 +174,7 @@ impl Pool {
         None
     }
 
-    /// Makes idle stacks until there are so many.
+    /// Makes stacks until `count` stacks of this class are idle.
     pub(crate) fn warm(&mut self, class: SizeClass, count: usize) -> io::Result<()> {
         while self.classes[class.index()].idle.len() < count {
             let stack = self.make(class)?;
@@ -203,7 +208,7 @@ mod tests {
 
     fn empty(mut pool: Pool) {
         while let Some((stack, class)) = pool.pop_any() {
-            // SAFETY: idle, and the job function returns `false`.
+            // SAFETY: the stack is idle and this thread's, and the job function returns `false`.
             unsafe { stack.free(class) };
         }
     }
@@ -214,14 +219,14 @@ mod tests {
         let now = clock::now();
         let at = pool.surplus_at(now).unwrap();
         assert!(pool.pop_surplus(now).is_none(), "too early");
-        // Two are used meanwhile.
+        // Two stacks are used meanwhile.
         let used = [pool.take(class()).unwrap(), pool.take(class()).unwrap()];
         for stack in used {
             pool.put(stack, class());
         }
         let mut freed = 0;
         while let Some((stack, class)) = pool.pop_surplus(at) {
-            // SAFETY: idle, and the job function returns `false`.
+            // SAFETY: the stack is idle and this thread's, and the job function returns `false`.
             unsafe { stack.free(class) };
             freed += 1;
         }
@@ -247,7 +252,7 @@ mod tests {
         assert_eq!(tops(&pool), before);
         pool.warm(class(), 4).unwrap();
         assert_eq!((tops(&pool).len(), &tops(&pool)[..3]), (4, &before[..]));
-        // Those are the ones that are taken, the last put first.
+        // The stack that was put last is taken first.
         let stack = pool.take(class()).unwrap();
         assert!(!before.contains(&stack.top()));
         pool.put(stack, class());
@@ -258,7 +263,8 @@ mod tests {
     fn dig(stack: &Stack, class: SizeClass) {
         let deep = stack.usable(class).start..stack.top() - KEEP_BYTES;
         for page in deep.step_by(guard::page_bytes()) {
-            // SAFETY: the stack's own memory, in which an idle one has nothing so deep.
+            // SAFETY: the page lies in the stack's own memory, where an idle stack has nothing so
+            // deep.
             unsafe { std::ptr::without_provenance_mut::<u8>(page).write_volatile(1) };
         }
     }
@@ -267,7 +273,7 @@ mod tests {
         let usable = stack.usable(class);
         let first = std::ptr::without_provenance_mut(usable.start);
         let mut pages = vec![0; usable.len() / guard::page_bytes()];
-        // SAFETY: whole pages that are mapped, and a place in the answer for each.
+        // SAFETY: the range is whole pages, which are mapped, and `pages` has a byte for each.
         let seen = unsafe { libc::mincore(first, usable.len(), pages.as_mut_ptr()) };
         assert_eq!(seen, 0, "{}", io::Error::last_os_error());
         pages.iter().filter(|&page| page & 1 != 0).count()
@@ -284,7 +290,7 @@ mod tests {
             idle.iter().filter(|stack| resident_pages(stack, class) > kept).count()
         };
         let mut now = clock::now();
-        // What is used is kept, however often it is looked at.
+        // Stacks that are used are kept, however often the worker looks.
         for _ in 0..2 {
             assert!(pool.step(now).is_none());
             let used: Vec<_> =
@@ -294,7 +300,7 @@ mod tests {
         }
         assert!(pool.step(now).is_none());
         assert_eq!(deep(&pool), POOLED_STACKS_KEPT + 2);
-        // Then one is used, and the rest is not.
+        // Then one stack is used, and the others are not.
         now += POOL_LINGER;
         assert!(pool.step(now).is_none());
         let used = pool.take(class).unwrap();
@@ -305,7 +311,8 @@ mod tests {
             steps += 1;
             assert!(steps < 2 * POOLED_STACKS_KEPT, "{} deep, {freed} freed", deep(&pool));
             if let Some((stack, class)) = pool.step(now) {
-                // SAFETY: idle, and the job function returns `false`.
+                // SAFETY: the stack is idle and this thread's, and the job function returns
+                // `false`.
                 unsafe { stack.free(class) };
                 freed += 1;
             }
@@ -333,7 +340,7 @@ mod tests {
         assert!(after[0] <= kept && after[1] <= kept && after[2] >= all - kept, "{after:?}");
         pool.trim(2);
         assert!(pages(&pool)[2] <= kept);
-        // Only what was used since then is looked at again.
+        // Only stacks that were used since then are trimmed again.
         let stack = pool.take(class).unwrap();
         dig(&stack, class);
         pool.put(stack, class);

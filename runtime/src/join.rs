@@ -23,7 +23,7 @@ pub use many::{wait_all, wait_any};
 
 /// The right to a task's result. Dropping it detaches the task, which goes on by itself.
 ///
-/// As [`std::thread::JoinHandle`], for tasks. It is `Send` if the result is.
+/// It is to tasks what [`std::thread::JoinHandle`] is to threads, and is `Send` if the result is.
 ///
 /// # Examples
 ///
@@ -44,8 +44,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # Parks
     ///
-    /// Until the task has ended. On a plain thread it blocks the thread. A cancel point; that the
-    /// caller is cancelled leaves the task alone, detached.
+    /// Until the task has ended. On a plain thread it blocks the thread. A cancel point: if the
+    /// caller is cancelled, the task goes on, detached.
     ///
     /// # Errors
     ///
@@ -69,7 +69,8 @@ impl<T> JoinHandle<T> {
         self.take()
     }
 
-    /// Waits for the task to end and returns its value; raises its panic here if it panicked.
+    /// Waits for the task to end and returns its value. If the task panicked, the panic is raised
+    /// here.
     ///
     /// # Parks
     ///
@@ -97,10 +98,8 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Waits for the task to end, but not longer than `timeout`; gives the handle back if the time
-    /// was up.
-    ///
-    /// The task goes on either way.
+    /// Waits for the task to end, but not longer than `timeout`, after which the handle is given
+    /// back. The task goes on either way.
     ///
     /// # Parks
     ///
@@ -108,7 +107,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # Errors
     ///
-    /// The outer one is the handle, if the time was up; the inner one is [`JoinHandle::join`]'s.
+    /// The outer error is the handle, if the time was up. The inner error is that of
+    /// [`JoinHandle::join`].
     ///
     /// # Panics
     ///
@@ -138,17 +138,17 @@ impl<T> JoinHandle<T> {
 
     /// Cancels the task: it unwinds from where it waits, or from its next wait.
     ///
-    /// Returns at once. A task cancelled before its start never runs. One that ends by itself
-    /// before its next wait ends as if nothing had happened. The error of the join tells where the
-    /// task was cancelled.
+    /// Returns at once. A task that is cancelled before its start never runs. A task that ends by
+    /// itself before its next wait ends as if nothing had happened. The error of the join tells
+    /// where the task was cancelled.
     ///
     /// # Hazards
     ///
-    /// Unwinding from a wait, which timeouts do too, is as safe as any panic, and has a panic's
-    /// effects on what is not gocoro's: a std lock that is held across the wait is poisoned, and so
-    /// is a std `LazyLock` or `Once` that is being initialised; gocoro's own are not. A wait below
-    /// a frame of an `extern "C"` function aborts the process.
-    /// [`task::shield`](crate::cancel::shield) holds it back. Under `panic = "abort"` nothing
+    /// Unwinding from a wait, as timeouts do too, is as safe as any panic, and has a panic's
+    /// effects on other libraries' types: a std lock that is held across the wait is poisoned, and
+    /// so is a std `LazyLock` or `Once` that is being initialised. gocoro's own are not. If a frame
+    /// of an `extern "C"` function lies above the wait, the process aborts.
+    /// [`task::shield`](crate::cancel::shield) holds a cancel back. Under `panic = "abort"` nothing
     /// unwinds: a cancel is then only a flag for
     /// [`task::is_cancelled`](crate::cancel::is_cancelled).
     ///
@@ -174,12 +174,13 @@ impl<T> JoinHandle<T> {
         self.task().id()
     }
 
-    /// As [`JoinHandle::is_finished`], and does not count: for a look in the middle of a wait.
+    /// Whether the task has ended. Unlike [`JoinHandle::is_finished`], this takes nothing of the
+    /// budget, so it never yields, and may be called in the middle of a wait.
     pub(crate) fn has_ended(&self) -> bool {
         self.task().inner.word.is_done()
     }
 
-    /// As [`JoinHandle::join`], with a wait that nothing cuts short.
+    /// Joins as [`JoinHandle::join`] does, but with a wait that nothing cuts short.
     pub(crate) fn join_uncut(self) -> Result<T, JoinError> {
         wait_for_end_until(&self.task().inner, None, Reason::Children);
         self.take()
@@ -192,7 +193,7 @@ impl<T> JoinHandle<T> {
     }
 }
 
-/// An end as a joiner is told of it.
+/// Turns a task's end into what its joiner gets.
 #[inline]
 fn outcome<T>((end, task): (End<T>, Task)) -> Result<T, JoinError> {
     let cause = match end {
@@ -213,17 +214,18 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// Takes the joiner's announcement back if the wait ends before the task does.
+/// A joiner whose node is announced in the task's slot. Dropping this takes the announcement back,
+/// so that nobody finds the node any more.
 struct Announced<'a> {
     task: &'a Header,
     node: &'a JoinNode,
-    /// The announcement was taken back.
+    /// The announcement was taken back before the task was completed.
     withdrawn: Cell<bool>,
 }
 
 impl Announced<'_> {
-    /// Takes the announcement back. If the task was completed with it, whoever did that has let go
-    /// of the node when this returns.
+    /// Takes the announcement back, once. If the task was completed before, this returns when
+    /// whoever completed it has let go of the node.
     fn leave(&self) -> Left {
         if !self.withdrawn.get() {
             self.withdrawn.set(withdraw(self.task, self.node));
@@ -238,8 +240,8 @@ impl Drop for Announced<'_> {
     }
 }
 
-/// Takes a joiner's announcement back; after this nobody touches the node. `false`: the task was
-/// completed with it.
+/// Takes a joiner's announcement back. After this nobody touches the node. `false`: the task was
+/// completed before, and has woken the joiner.
 fn withdraw(task: &Header, node: &JoinNode) -> bool {
     let withdrawn = !node.is_released() && task.word.withdraw_joiner();
     if !withdrawn {
@@ -248,19 +250,20 @@ fn withdraw(task: &Header, node: &JoinNode) -> bool {
     withdrawn
 }
 
-/// Waits for the end of a task. In its caller's frame: a switch back into one more costs as much as
-/// a mispredicted return.
+/// Waits for the end of a task. Inlined, for each frame that a switch comes back through costs a
+/// mispredicted return.
 #[inline(always)]
 fn wait_for_end(task: &TaskRef) {
     wait_for_end_as(task, None, Reason::Join);
 }
 
-/// Waits for the end of a task; `false` if the deadline came first.
+/// Waits for the end of a task, at most until the deadline. `false`: the deadline came first.
 #[inline(never)]
 fn wait_for_end_until(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
     wait_for_end_as(task, deadline, reason)
 }
 
+/// Waits for the end of a task, at most until the deadline. `false`: the deadline came first.
 #[inline(always)]
 fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
     if task.word.is_done() {
@@ -286,7 +289,7 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
     false
 }
 
-/// Panics if this is the task that it is about to wait for.
+/// Panics if the running task is about to wait for itself.
 #[inline]
 fn refuse_own(task: &TaskRef) {
     if current::task().is_some_and(|(_, running)| std::ptr::eq(running, &**task)) {
@@ -300,8 +303,9 @@ fn joins_itself(task: &TaskRef) -> ! {
     panic!("{} joins itself, which can never end", Naming(task));
 }
 
-/// A task that has not started and is to be joined starts next, if it is this worker's newest: so a
-/// tree of tasks takes memory by its depth, and time without turns through the queue.
+/// Has the worker start this task next, if it is unstarted and the newest in the worker's queue: it
+/// is about to be joined. So the memory of a tree of tasks follows its depth, and its tasks do not
+/// wait for a turn of the queue.
 #[inline]
 fn run_next(task: &TaskRef) {
     if task.word.phase() == Phase::Unstarted
@@ -315,10 +319,11 @@ fn run_next(task: &TaskRef) {
 ///
 /// # Safety
 ///
-/// The task has just become DONE with JOINER set, and this is called once.
+/// The caller has just made the task DONE and found JOINER set, and calls this once.
 pub(crate) unsafe fn wake_joiner(task: &Header) {
     let node = task.joiner.get().cast::<JoinNode>();
-    // SAFETY: by the caller's promise the joiner has announced the node, and this is its one wake.
+    // SAFETY: the task became DONE with JOINER set, so the slot holds the node that a joiner has
+    // announced and keeps until it is fired; and this is the only call that fires it.
     if let Some(wake) = unsafe { JoinNode::fire(node, current::here()) } {
         wake.give();
     }
@@ -326,7 +331,7 @@ pub(crate) unsafe fn wake_joiner(task: &Header) {
 
 /// Why a task gave no result.
 ///
-/// Its text names the task and where it was spawned.
+/// The error's text names the task and the place where it was spawned.
 ///
 /// # Examples
 ///
@@ -345,11 +350,12 @@ enum NoValue {
     Refused,
 }
 
-/// A payload that is shown by reference only as a type that is `Sync`.
+/// A panic's payload. References to it are given out only as references to types that are `Sync`.
 struct Panicked(Payload);
 
-// SAFETY: a shared reference to this gives out references only to payloads whose type is `Sync`
-// (the bound on `downcast_ref`), and text to `Display`, by types that are.
+// SAFETY: through a shared reference, only `JoinError::downcast_ref` and `Display` reach the
+// payload. The first asks for a type that is `Sync`, and the second reads a `&str` or a `String`,
+// which are.
 unsafe impl Sync for Panicked {}
 
 impl JoinError {
@@ -368,7 +374,7 @@ impl JoinError {
         matches!(self.cause, NoValue::Refused)
     }
 
-    /// What the task's panic carried, for [`std::panic::resume_unwind`].
+    /// The payload of the task's panic, for [`std::panic::resume_unwind`].
     ///
     /// # Panics
     ///
@@ -380,9 +386,9 @@ impl JoinError {
         }
     }
 
-    /// What the task's panic carried, if it panicked with an `E`.
+    /// The payload of the task's panic, if the task panicked with an `E`.
     ///
-    /// `E` has to be `Sync`, since the error is.
+    /// `E` has to be `Sync`, since a `JoinError` is, and so may be shared by threads.
     pub fn downcast_ref<E: Any + Sync>(&self) -> Option<&E> {
         match &self.cause {
             NoValue::Panicked(payload) => payload.0.downcast_ref(),
@@ -417,8 +423,8 @@ impl fmt::Debug for JoinError {
 
 impl std::error::Error for JoinError {}
 
-/// Of the kind `Other`, with the join error inside: so a function that returns [`io::Result`] may
-/// write `join()?`.
+/// Makes an I/O error of kind `Other` with the join error inside, so that a function that returns
+/// [`io::Result`] may write `join()?`.
 ///
 /// # Examples
 ///

@@ -8,7 +8,8 @@ use super::TaskGroup;
 use crate::scheduler;
 use crate::spawn::Builder;
 
-/// What a task of a [`TaskGroup`] is to be, before it is spawned; from [`TaskGroup::builder`].
+/// The settings of a task of a [`TaskGroup`] that is about to be spawned; from
+/// [`TaskGroup::builder`].
 ///
 /// # Examples
 ///
@@ -34,17 +35,17 @@ impl<'a, T: Send + 'static> GroupBuilder<'a, T> {
         GroupBuilder { group, builder: Builder::new() }
     }
 
-    /// Names the task, as [`Builder::name`].
+    /// Names the task, as [`Builder::name`] does.
     pub fn name(self, name: impl Into<String>) -> GroupBuilder<'a, T> {
         GroupBuilder { builder: self.builder.name(name), ..self }
     }
 
-    /// Sets the stack's size in bytes, as [`Builder::stack_size`].
+    /// Sets the size of the task's stack in bytes, as [`Builder::stack_size`] does.
     pub fn stack_size(self, bytes: usize) -> GroupBuilder<'a, T> {
         GroupBuilder { builder: self.builder.stack_size(bytes), ..self }
     }
 
-    /// Spawns the task into the group, as [`TaskGroup::spawn`].
+    /// Spawns the task into the group, as [`TaskGroup::spawn`] does.
     ///
     /// # Parks
     ///
@@ -52,11 +53,11 @@ impl<'a, T: Send + 'static> GroupBuilder<'a, T> {
     ///
     /// # Errors
     ///
-    /// As [`Builder::spawn`]; then the group is as before.
+    /// As [`Builder::spawn`]. After an error the group is as it was before.
     ///
     /// # Panics
     ///
-    /// If the group's only task, by its limit, spawns into it.
+    /// If the group's limit is one task and that task spawns into the group.
     #[track_caller]
     #[rustfmt::skip]
     pub fn spawn<F>(self, f: F) -> io::Result<()>

@@ -1,4 +1,4 @@
-//! The end of a group: waiting for all of its tasks, and what it does with those that are left.
+//! The end of a group: waiting for all of its tasks, and what becomes of the tasks that are left.
 
 use std::panic::resume_unwind;
 use std::thread;
@@ -14,7 +14,7 @@ use crate::scheduler;
 use crate::task::{CauseKind, Naming, Reason};
 use crate::unwind;
 
-/// Drops an error that nobody is given. A panic in it is lost.
+/// Drops a task's error that is given to nobody. A panic in it is lost to the runtime.
 fn lose(error: JoinError) {
     if error.is_panic() {
         scheduler::lose(error.into_panic());
@@ -22,14 +22,15 @@ fn lose(error: JoinError) {
 }
 
 impl<T> TaskGroup<T> {
-    /// Waits for all that are left, but not beyond the deadline.
+    /// Waits for all tasks that are left, but not beyond the deadline, and adds their results.
     fn collect(&mut self, results: &mut Results<T>, deadline: Option<Instant>) {
         while let Next::Ended(spawn, result) = self.tasks.next(Reason::Join, deadline) {
             results.push(spawn, result);
         }
     }
 
-    /// Waits for all that are left; all results, and how many had been taken before.
+    /// Waits for all tasks that are left. Returns the results that were not taken, and how many had
+    /// been taken before.
     fn collected(&mut self) -> (Results<T>, usize) {
         self.refuse_own();
         let gone = self.tasks.taken();
@@ -38,7 +39,8 @@ impl<T> TaskGroup<T> {
         (results, gone)
     }
 
-    /// Panics if this is one of the tasks that it is about to wait for.
+    /// Panics if the running task, which is about to wait for the whole group, is one of the
+    /// group's.
     fn refuse_own(&self) {
         if self.tasks.has_own()
             && let Some((_, running)) = current::task()
@@ -47,7 +49,8 @@ impl<T> TaskGroup<T> {
         }
     }
 
-    /// Cancels what is left and waits for it. Returns the first panic, and loses the others.
+    /// Cancels the tasks that are left, and waits for them. Returns the first panic; the others are
+    /// lost.
     fn end(&mut self) -> Option<JoinError> {
         self.cancel(CauseKind::Group, self.made_at);
         self.tasks.let_own_go();
@@ -64,7 +67,8 @@ impl<T> TaskGroup<T> {
         first
     }
 
-    /// As [`TaskGroup::end`], where something else is returned or raised.
+    /// Ends the group as [`TaskGroup::end`] does, where something else is returned or raised. All
+    /// panics are lost.
     fn end_quietly(&mut self) {
         if let Some(error) = self.end() {
             lose(error);
@@ -73,19 +77,19 @@ impl<T> TaskGroup<T> {
 }
 
 impl<T: Send + 'static> TaskGroup<T> {
-    /// Waits for all tasks, and returns the results that were not taken in the order of their
+    /// Waits for all tasks, and returns the results that were not taken, in the order of the
     /// spawns.
     ///
-    /// Values without a size are only counted, so there it is not known any more whose were taken
-    /// before: each error then stands where it would if those had been spawned first.
+    /// Values without a size are only counted, so it is not known which of them were taken before.
+    /// Each error then stands where it would if the taken values had been spawned first.
     ///
     /// # Parks
     ///
-    /// Until the last has ended. On a plain thread it blocks the thread.
+    /// Until the last task has ended. On a plain thread it blocks the thread.
     ///
     /// # Panics
     ///
-    /// If it is one of the tasks that waits for all, which could never end.
+    /// If one of the group's tasks calls it, which would wait for itself.
     ///
     /// # Examples
     ///
@@ -102,8 +106,8 @@ impl<T: Send + 'static> TaskGroup<T> {
         results.in_order(gone)
     }
 
-    /// Waits for all tasks, and returns their values in the order of their spawns; or the first
-    /// error, having cancelled the others and waited for them.
+    /// Waits for all tasks, and returns their values in the order of the spawns. At the first
+    /// error, the other tasks are cancelled and waited for, and the error is returned.
     ///
     /// # Parks
     ///
@@ -111,8 +115,9 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// # Errors
     ///
-    /// That of the task that failed first: it panicked, was cancelled or was refused. A value is a
-    /// value, also if it is an `Err`; [`TaskGroup::next`] shows how to stop at the first of those.
+    /// That of the task that failed first: it panicked, was cancelled or was refused. A value that
+    /// is an `Err` is a value all the same; [`TaskGroup::next`] shows how to stop at the first of
+    /// those.
     ///
     /// # Panics
     ///
@@ -143,8 +148,8 @@ impl<T: Send + 'static> TaskGroup<T> {
         values.in_order(0).into_iter().collect()
     }
 
-    /// Waits for the tasks to end, but not longer than `grace`: cancels those that are left, waits
-    /// for them, and returns all results in the order of the spawns, as [`TaskGroup::join_all`].
+    /// Waits for the tasks to end, but not longer than `grace`. Then cancels the tasks that are
+    /// left, and waits for them. Returns the results as [`TaskGroup::join_all`] does.
     ///
     /// # Parks
     ///
@@ -180,18 +185,20 @@ impl<T: Send + 'static> TaskGroup<T> {
 }
 
 impl<T: Send + 'static, E: Send + 'static> TaskGroup<Result<T, E>> {
-    /// Waits for the first task that returns `Ok`; the others are cancelled and waited for. If none
-    /// does, the last error; `None` at once if the group is empty.
+    /// Waits for the first task that returns `Ok`, and returns its value. The other tasks are
+    /// cancelled and waited for. If no task returns `Ok`, the last `Err` is returned; `None` at
+    /// once if the group is empty.
     ///
     /// # Parks
     ///
-    /// Until then. On a plain thread it blocks the thread.
+    /// Until a task has returned `Ok` and the others have ended. On a plain thread it blocks the
+    /// thread.
     ///
     /// # Panics
     ///
-    /// With the panic of a task that panicked before one returned `Ok`, having cancelled and waited
-    /// for the others; or with a message that names the last task, if none returned anything. And
-    /// as [`TaskGroup::join_all`].
+    /// With the panic of a task that panicked before one returned `Ok`; the other tasks are
+    /// cancelled and waited for first. With a message that names a task, if no task returned
+    /// anything. And as [`TaskGroup::join_all`].
     ///
     /// # Examples
     ///
@@ -236,7 +243,8 @@ impl<T> Drop for TaskGroup<T> {
             return;
         }
         if thread::panicking() {
-            // A wait here might be one for the task that unwinds.
+            // The group does not wait for its tasks here, for one of them may wait for the task
+            // that unwinds.
             self.cancel(CauseKind::Group, self.made_at);
             let mut results = self.tasks.abandon();
             while let Some((_, result)) = results.pop() {

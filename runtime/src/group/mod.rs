@@ -2,10 +2,10 @@
 //!
 //! # The protocol
 //!
-//! A group and its tasks share one [`Tasks`], whose queue's lock guards the state: which tasks are
-//! running, the results of those that have ended, and the waits for results. A group with a limit
-//! has a second lock, for the places and the waits for them. Nobody holds both, and under neither
-//! is anything waited for, dropped that is a user's, or woken.
+//! A group and its tasks share one [`Tasks`]. The lock of its queue guards the state: which tasks
+//! are running, the results of tasks that have ended, and the waits for results. A group with a
+//! limit has a second lock, for the places and the waits for places. Nobody holds both locks.
+//! Nobody waits, drops a user's value or wakes somebody under one.
 //!
 //! | who | does what, under which lock |
 //! |---|---|
@@ -17,17 +17,18 @@
 //!
 //! - *A task that ends before its spawn returns*: a task is queued after it was taken in. So each
 //!   end is noted once, and after its entry was made.
-//! - *A spawn beside `next`*: the task is the group's from when it is taken in, which is before
-//!   `spawn` returns. A `next` that looked before has answered that nothing is left, or waits for
-//!   other tasks, and then for this one too.
-//! - *Several waits*: a result is granted to one of them, and counted as granted until that one
-//!   takes a result; others see what is left. When the last task has ended, those that were not
-//!   granted anything are told that nothing will come.
-//! - *A spawn beside `cancel_all`*: a task that was taken in before is cancelled, and one that is
-//!   taken in after that is not.
-//! - *A group that an unwinding drops*: it takes out all entries, and with them the handles, which
-//!   detaches the tasks. An end that is noted after that finds no entry, and leaves the result to
-//!   the handle's end. The same goes for the entry of a task that itself drops its group.
+//! - *A spawn beside `next`*: the task belongs to the group from when it is taken in, which is
+//!   before `spawn` returns. A `next` that looked before has answered that nothing is left, or
+//!   waits for other tasks, and then waits for this task too.
+//! - *Several waits*: a result is granted to one wait, and counted as granted until that wait takes
+//!   a result. Others see the results that are not granted. When the last task has ended, the waits
+//!   that were granted nothing are told that nothing will come.
+//! - *A spawn beside `cancel_all`*: a task that was taken in before the cancel is cancelled, and a
+//!   task that is taken in after it is not.
+//! - *A group that is dropped by an unwinding*: the drop takes out all entries, and with them the
+//!   handles, which detaches the tasks. A task's end that is noted after that finds no entry, and
+//!   its result has been left to the drop of its handle. The same goes for the entry of a task that
+//!   itself drops its group.
 
 mod builder;
 mod end;
@@ -53,34 +54,37 @@ use tasks::{Next, Tasks};
 
 /// Tasks that return the same kind of value and end with their group.
 ///
-/// Dropping it cancels the tasks whose results were not taken, and waits for them, unless it is
-/// dropped by an unwinding: a group does not outlive what it was made for. A task may be in a group
-/// only; for tasks that borrow there is [`scope`](crate::scope::scope).
+/// Dropping a group cancels its tasks and waits for them, so they do not outlive what the group was
+/// made for. If an unwinding drops it, it cancels them and does not wait. Tasks of a group do not
+/// borrow; for tasks that borrow there is [`scope`](crate::scope::scope).
 ///
-/// A shared reference is enough to spawn, to take results and to cancel, so several tasks and
-/// threads may share a group, also those that are in it: by borrowing it in a scope, or in an
-/// [`Arc`]. One of the group's own tasks that drops it, as the last to hold it, is cancelled with
-/// the others, and not waited for.
+/// A shared reference is enough to spawn, to take results and to cancel. So several tasks and
+/// threads may share a group, by borrowing it in a scope or in an [`Arc`], and the group's own
+/// tasks may too. If one of the group's own tasks is the last to hold it and drops it, that task is
+/// cancelled with the others, and not waited for.
 ///
-/// Results are kept until they are taken. Values without a size, as `()`, are only counted and need
-/// no memory: a server that spawns into a group for as long as it runs, and takes no results, does
-/// not grow by the tasks that have ended. Errors are kept whole, for whoever takes the results.
+/// Results are kept until they are taken. Values without a size, such as `()`, are only counted and
+/// need no memory: a server that spawns into a group for as long as it runs, and takes no results,
+/// does not grow by the tasks that have ended. Errors are kept whole, for whoever takes the
+/// results.
 ///
-/// A task's panic is given to whoever takes its result. Of those whose results nobody takes, the
-/// first is raised at the end of the group, unless there is something else to return or raise; the
-/// others are as those of tasks that nobody joins: `#[go_main(on_panic = …)]` says what they do.
+/// Whoever takes a task's result gets its panic. Of the panics whose results nobody takes, the
+/// first is raised at the end of the group, unless there is something else to return or raise. The
+/// others are lost, as panics of tasks that nobody joins are: `#[go_main(on_panic = …)]` says what
+/// happens then.
 ///
-/// In `select!`, `wait(group)` gives what [`TaskGroup::next`] returns, and so is chosen at once if
-/// the group is empty; an arm that is not chosen takes nothing.
+/// In `select!`, `wait(group)` gives what [`TaskGroup::next`] returns, so it is chosen at once if
+/// the group is empty. An arm that is not chosen takes nothing.
 ///
 /// # Parks
 ///
-/// Dropping it does, until its tasks have ended; nothing cuts that wait short.
+/// Dropping a group waits until its tasks have ended, unless an unwinding drops it. Nothing cuts
+/// that wait short.
 ///
 /// # Panics
 ///
-/// Dropping it does, with the first panic of a task whose result was not taken, unless it is
-/// dropped by an unwinding.
+/// Dropping a group panics with the first panic of a task whose result was not taken, unless an
+/// unwinding drops it.
 ///
 /// # Examples
 ///
@@ -98,7 +102,7 @@ use tasks::{Next, Tasks};
 /// assert_eq!(sum, 60);
 /// ```
 ///
-/// Tasks that spawn into the group they are in, and a wait for the first to end, or for a signal:
+/// Tasks that spawn into their own group, and a wait for the next to end, or for a signal:
 ///
 /// ```
 /// use gocoro::sync::{Arc, Event};
@@ -130,6 +134,7 @@ use tasks::{Next, Tasks};
 /// ```
 pub struct TaskGroup<T> {
     tasks: Arc<Tasks<T>>,
+    /// Where the group was made, for its tasks' join errors.
     made_at: &'static Location<'static>,
 }
 
@@ -139,6 +144,7 @@ impl<T> TaskGroup<T> {
         TaskGroup { tasks: Arc::new(Tasks::new(limit)), made_at: Location::caller() }
     }
 
+    /// Cancels all tasks that have not ended.
     fn cancel(&self, kind: CauseKind, at: &'static Location<'static>) {
         for task in self.tasks.running() {
             task.cancel_for(kind, at);
@@ -158,7 +164,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// # Panics
     ///
-    /// If the limit is zero, with which nothing could ever be spawned.
+    /// If `limit` is zero, for nothing could ever be spawned.
     ///
     /// # Examples
     ///
@@ -176,20 +182,20 @@ impl<T: Send + 'static> TaskGroup<T> {
         TaskGroup::make(Some(limit.expect("a group's limit is at least one task")))
     }
 
-    /// Spawns a task into the group, as [`spawn`](crate::spawn::spawn).
+    /// Spawns a task into the group, as [`spawn`](crate::spawn::spawn) does.
     ///
     /// [`TaskGroup::builder`] gives the task a name or a stack size.
     ///
     /// # Parks
     ///
-    /// Only at the limit of [`TaskGroup::with_limit`], until a task has ended, in the order of the
-    /// spawns that wait. If the spawning task is cancelled meanwhile, `f` is dropped. A task of the
-    /// group that waits here does not end meanwhile: when all of them do, none goes on.
+    /// Only at the limit of [`TaskGroup::with_limit`], until a task of the group has ended. Spawns
+    /// that wait get their places in their order. If the spawning task is cancelled meanwhile, `f`
+    /// is dropped. If all tasks of the group wait here, none ends, so none goes on.
     ///
     /// # Panics
     ///
-    /// If the default runtime is needed and cannot start; or if the group's only task, by its
-    /// limit, spawns into it.
+    /// If the default runtime is needed and cannot start; or if the group's limit is one task and
+    /// that task spawns into the group.
     #[track_caller]
     #[rustfmt::skip]
     pub fn spawn<F>(&self, f: F)
@@ -203,7 +209,7 @@ impl<T: Send + 'static> TaskGroup<T> {
         }
     }
 
-    /// What a task of the group is to be, before it is spawned: its name, its stack size.
+    /// Settings for a task that is about to be spawned into the group: its name and its stack size.
     ///
     /// # Examples
     ///
@@ -220,7 +226,8 @@ impl<T: Send + 'static> TaskGroup<T> {
         GroupBuilder::new(self)
     }
 
-    /// All spawns from here; a closed runtime refuses the task.
+    /// Spawns a task into the group. All spawns end here. If the runtime is closed, the task is
+    /// made and refused.
     pub(crate) fn spawn_as<F>(
         &self,
         builder: Builder,
@@ -232,25 +239,26 @@ impl<T: Send + 'static> TaskGroup<T> {
     {
         let place = self.tasks.place();
         let enter = |handle| (self.tasks.enter(handle, place), ());
-        // Not by a builder's rule: a closed runtime refuses the task.
+        // `Builder::spawn` returns an error if the runtime is closed. A group's task is refused
+        // instead, and its result says so.
         builder.spawn_into(f, at, enter)
     }
 
-    /// Waits for the next task to end, whichever that is, and returns its result; `None` if there
-    /// is no task, and no result that was not taken.
+    /// Waits for the next task to end, whichever that is, and returns its result. `None`: the group
+    /// has no task, and no result that was not taken.
     ///
-    /// Several may wait: each result is given to one of them, and those that are left get `None`
-    /// when the last task has ended. A task of the group may wait for the others.
+    /// Several tasks and threads may wait here. Each result is given to one of them, and those that
+    /// got none get `None` when the last task has ended. A task of the group may wait for the other
+    /// tasks.
     ///
     /// # Parks
     ///
-    /// Until one has ended. On a plain thread it blocks the thread. A cancel point: whoever is
-    /// cancelled has taken nothing.
+    /// Until a task has ended. On a plain thread it blocks the thread. A cancel point: whoever is
+    /// cancelled here has taken nothing.
     ///
     /// # Examples
     ///
-    /// What its tasks return in an `Err` is a result like any other to a group. To stop at the
-    /// first:
+    /// To a group, an `Err` that a task returns is a value like any other. To stop at the first:
     ///
     /// ```
     /// use gocoro::task::{self, TaskGroup};
@@ -281,12 +289,12 @@ impl<T: Send + 'static> TaskGroup<T> {
         }
     }
 
-    /// The result of a task that has ended, if there is one that was not taken: the oldest.
+    /// The oldest result that was not taken, if there is one.
     ///
     /// # Parks
     ///
-    /// Never for a result; as every operation, it gives way when many have been done in a row,
-    /// which is a cancel point.
+    /// Never for a result. Like every operation, it lets other tasks run when many were done in a
+    /// row, which is a cancel point.
     ///
     /// # Examples
     ///
@@ -313,11 +321,11 @@ impl<T: Send + 'static> TaskGroup<T> {
         }
     }
 
-    /// Cancels all tasks that have not ended. Returns at once: their results come as the others'
-    /// do.
+    /// Cancels all tasks that have not ended. Returns at once: their results come as those of other
+    /// tasks do.
     ///
-    /// Those are the tasks whose spawns have returned. One that is spawned meanwhile, by another
-    /// task or thread, may be cancelled or not; one that is spawned later is not.
+    /// All tasks whose spawns have returned are cancelled. A task that is spawned at the same time,
+    /// by another task or thread, may be cancelled or not. A task that is spawned later is not.
     ///
     /// # Examples
     ///
@@ -332,18 +340,18 @@ impl<T: Send + 'static> TaskGroup<T> {
         self.cancel(CauseKind::Asked, Location::caller());
     }
 
-    /// How many tasks there are whose results were not taken.
+    /// How many tasks the group has whose results were not taken, ended or not.
     ///
     /// # Parks
     ///
-    /// Only to let others run once in a while, which is no cancel point.
+    /// Only to let other tasks run once in a while, which is no cancel point.
     pub fn len(&self) -> usize {
         park::looked();
         let (running, ended) = self.tasks.counts();
         running + ended
     }
 
-    /// Whether there are none.
+    /// Whether the group has no task whose result was not taken.
     ///
     /// # Parks
     ///
@@ -374,7 +382,7 @@ impl<'a, T: Send + 'static> Selectable for &'a TaskGroup<T> {
 
 impl<T: Send + 'static> crate::waiters::Sealed for &mut TaskGroup<T> {}
 
-/// As for a shared reference.
+/// In `select!`, `wait(group)` gives what [`TaskGroup::next`] returns.
 impl<'a, T: Send + 'static> Selectable for &'a mut TaskGroup<T> {
     type Output = Option<Result<T, JoinError>>;
     type Arm = QueueArm<'a, Option<Result<T, JoinError>>, State<T>>;
@@ -386,7 +394,8 @@ impl<'a, T: Send + 'static> Selectable for &'a mut TaskGroup<T> {
 
 impl<T> fmt::Debug for TaskGroup<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The writer may wait.
+        // The counts are read before anything is written, for the writer may wait, and no lock may
+        // be held then.
         let (running, ended) = self.tasks.counts();
         f.debug_struct("TaskGroup")
             .field("len", &(running + ended))

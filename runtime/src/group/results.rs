@@ -1,31 +1,33 @@
-//! The results that nobody has taken.
+//! The results of a group's tasks that nobody has taken.
 
 use std::collections::VecDeque;
 
 use crate::join::JoinError;
 
-/// Results in the order of the ends, each with the number of its spawn.
+/// Results in the order of the tasks' ends, each with the number of its spawn.
 ///
-/// Values without a size are alike, so they are only counted: a `VecDeque` of them has no memory,
-/// and which spawns they are of is not kept. So a group whose tasks return `()` does not grow by
-/// those that have ended.
+/// Values without a size are all alike, so they are only counted: a `VecDeque` of them needs no
+/// memory, and the numbers of their spawns are not kept. So a group whose tasks return `()` does
+/// not grow by the tasks that have ended.
 pub(crate) struct Results<T> {
     values: VecDeque<T>,
-    /// The spawns that `values` are of; empty if those have no size.
+    /// The numbers of the spawns of `values`; empty if values have no size.
     spawns: VecDeque<usize>,
     failures: VecDeque<Failure>,
     /// How many values were taken.
     taken: usize,
 }
 
+/// The error of a task that returned no value.
 struct Failure {
     spawn: usize,
-    /// How many values had come before it, those that were taken since included.
+    /// How many values had come before the error, those included that have been taken.
     after: usize,
     error: JoinError,
 }
 
 impl<T> Results<T> {
+    /// Whether values have no size, and so are only counted.
     const ARE_COUNTED: bool = size_of::<T>() == 0;
 
     pub(crate) const fn new() -> Results<T> {
@@ -56,7 +58,8 @@ impl<T> Results<T> {
         }
     }
 
-    /// Takes the oldest, with its spawn's number; a value that was only counted comes with zero.
+    /// Takes the oldest result, with the number of its spawn. A value that was only counted comes
+    /// with zero.
     pub(crate) fn pop(&mut self) -> Option<(usize, Result<T, JoinError>)> {
         if self.failures.front().is_some_and(|failure| failure.after == self.taken) {
             let failure = self.failures.pop_front()?;
@@ -67,10 +70,10 @@ impl<T> Results<T> {
         Some((self.spawns.pop_front().unwrap_or(0), Ok(value)))
     }
 
-    /// All of them in the order of the spawns, of which `gone` others were taken before.
+    /// All results in the order of the spawns. `gone` other results were taken before.
     ///
-    /// Values that were only counted get the numbers that no error has, from `gone` on: as if what
-    /// was taken had been spawned first.
+    /// Values that were only counted get the numbers that no error has, from `gone` on, as if the
+    /// results that were taken had been spawned first.
     pub(crate) fn in_order(self, gone: usize) -> Vec<Result<T, JoinError>> {
         let mut failed: Vec<_> = self.failures.iter().map(|failure| failure.spawn).collect();
         failed.sort_unstable();

@@ -1,4 +1,4 @@
-//! What a group and the ends of its tasks share. The parent module's page is the protocol.
+//! The state that a group and its tasks share. The protocol is on the parent module's page.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -15,58 +15,65 @@ use crate::sync::{Grant, Queued};
 use crate::task::{End, Family, Header, Naming, Reason, Task};
 use crate::waiters::{Locked, Queue, Wakes};
 
+/// The state that a group and its tasks share.
 pub(crate) struct Tasks<T> {
-    /// Those who wait for results, and the lock of the state.
+    /// The waits for results, and the state with its lock.
     results: Queue<Grant, State<T>>,
+    /// The places of a group with a limit.
     places: Option<Places>,
 }
 
-/// What the lock guards. Public only as a part of the arm's type.
+/// The state of a group. It is public only as a part of its arm's type.
 #[doc(hidden)]
 pub struct State<T> {
-    /// Tasks that have not ended.
+    /// The tasks that have not ended.
     running: Slab<Running<T>>,
+    /// The results that were not taken.
     ended: Results<T>,
-    /// How many of `ended` were granted to waits that have not come for them yet.
+    /// How many of the results in `ended` were granted to waits that have not taken them yet.
     granted: usize,
-    /// How many tasks were spawned, and how many of their results were taken, since there was none.
+    /// How many tasks were spawned since the group was last empty.
     spawned: usize,
+    /// How many results were taken since the group was last empty.
     taken: usize,
 }
 
+/// A task that has not ended.
 struct Running<T> {
-    /// Which spawn of the group it was.
+    /// The number of the task's spawn.
     spawn: usize,
     handle: JoinHandle<T>,
 }
 
-/// A task's place in its group.
+/// A task's membership in its group.
 pub(crate) struct Member<T> {
     group: Arc<Tasks<T>>,
+    /// The task's key in [`State::running`].
     number: usize,
 }
 
-/// How many more tasks there may be, and those who wait for that.
+/// The places of a group with a limit: how many are free, and the spawns that wait for one.
 struct Places {
     limit: NonZeroUsize,
     free: Queue<Grant, usize>,
 }
 
-/// The right to one more task. Given back if it is dropped; else by the task's end.
+/// A place in the group, for one more task. Dropping it gives the place back. Once the task has
+/// entered, the task's end does.
 pub(crate) struct Room<'a>(Option<&'a Places>);
 
 /// What a look for the next result finds.
 pub(crate) enum Next<T> {
-    /// With the number of its spawn.
+    /// A task has ended: the number of its spawn, and its result.
     Ended(usize, Result<T, JoinError>),
-    /// There are tasks, and none has ended.
+    /// The group has tasks, but no result to take.
     NotYet,
-    /// There is no task, and no result.
+    /// The group has no task, and no result to take.
     NoneLeft,
 }
 
 impl<T> State<T> {
-    /// Takes the oldest result that was not granted to anybody.
+    /// Takes the oldest result, unless all results are granted to waits.
     fn take(&mut self) -> Next<T> {
         if self.ended.len() > self.granted {
             self.pop()
@@ -77,12 +84,14 @@ impl<T> State<T> {
         }
     }
 
+    /// Takes the oldest result. There is one.
     fn pop(&mut self) -> Next<T> {
         let (spawn, result) = self.ended.pop().expect("there is a result for each grant");
         self.taken += 1;
         Next::Ended(spawn, result)
     }
 
+    /// Whether a look now finds a result, or that nothing is left.
     fn is_ready(&self) -> bool {
         self.ended.len() > self.granted || self.running.is_empty()
     }
@@ -102,7 +111,7 @@ impl<T> Tasks<T> {
         Tasks { results: Queue::with(state), places }
     }
 
-    /// Waits until there may be one task more.
+    /// Takes a place for one more task. Waits at the limit until there is one.
     pub(crate) fn place(&self) -> Room<'_> {
         let Some(places) = &self.places else { return Room(None) };
         let mut free = places.free.lock();
@@ -129,13 +138,13 @@ impl<T> Tasks<T> {
         if *free > 0 {
             *free -= 1;
         } else {
-            // Handed over: nobody who comes later has it first.
+            // The place is handed over to this wait, so that no later spawn gets it first.
             places.free.wait(free, Grant::Had, Reason::Join, None);
         }
         Room(Some(places))
     }
 
-    /// Takes a task in that is not queued yet.
+    /// Takes a task into the group that is not queued yet.
     pub(crate) fn enter(self: &Arc<Self>, handle: JoinHandle<T>, place: Room<'_>) -> Member<T> {
         let mut state = self.results.lock();
         if state.running.is_empty() && state.ended.len() == 0 {
@@ -145,12 +154,13 @@ impl<T> Tasks<T> {
         state.spawned += 1;
         let number = state.running.insert(Running { spawn, handle });
         drop(state);
-        // The task's end gives it back.
+        // The task's end gives the place back.
         std::mem::forget(place);
         Member { group: self.clone(), number }
     }
 
-    /// A task is done: its result is the group's, unless the group has let it go.
+    /// Notes that a task is DONE. Its result becomes the group's, unless the group has let the task
+    /// go.
     fn note_end(&self, number: usize) {
         let mut wakes = Wakes::default();
         let mut locked = self.results.lock();
@@ -161,7 +171,7 @@ impl<T> Tasks<T> {
                 wakes.push(wake);
             }
             if locked.running.is_empty() {
-                // Nothing is left for the others.
+                // No further result will come, so the other waits end without one.
                 while let Some(wake) = locked.claim_first(|grant| *grant = Grant::Closed) {
                     wakes.push(wake);
                 }
@@ -174,7 +184,7 @@ impl<T> Tasks<T> {
         }
     }
 
-    /// The next result: granted, or as soon as one is.
+    /// Waits for the next result, and takes it. `NotYet`: the deadline came first.
     pub(crate) fn next(&self, reason: Reason, deadline: Option<Instant>) -> Next<T> {
         let mut locked = self.results.lock();
         match locked.take() {
@@ -188,11 +198,12 @@ impl<T> Tasks<T> {
         }
     }
 
-    /// The next result, if there is one now.
+    /// Takes the next result, if there is one now.
     pub(crate) fn try_next(&self) -> Next<T> {
         self.results.lock().take()
     }
 
+    /// Takes a result for a wait to which one was granted.
     fn take_granted(&self) -> Next<T> {
         let mut state = self.results.lock();
         state.granted -= 1;
@@ -205,7 +216,7 @@ impl<T> Tasks<T> {
         state.running.iter().map(|(_, member)| member.handle.task().clone()).collect()
     }
 
-    /// How many results were taken, since there was none.
+    /// How many results were taken since the group was last empty.
     pub(crate) fn taken(&self) -> usize {
         self.results.lock().taken
     }
@@ -220,19 +231,19 @@ impl<T> Tasks<T> {
         self.places.as_ref().map(|places| places.limit)
     }
 
-    /// The number of the task that runs this, if it is one of the group's.
+    /// The key of the running task in [`State::running`], if it is one of the group's.
     fn own(&self, state: &State<T>) -> Option<usize> {
         let (_, running) = current::task()?;
         let own = |task: &Task| std::ptr::eq(&*task.inner, running);
         state.running.iter().find(|(_, member)| own(member.handle.task())).map(|(number, _)| number)
     }
 
-    /// Whether the task that runs this is one of the group's.
+    /// Whether the running task is one of the group's.
     pub(crate) fn has_own(&self) -> bool {
         current::task().is_some() && self.own(&self.results.lock()).is_some()
     }
 
-    /// Lets the task go that runs this, if it is one of the group's: it cannot be waited for here.
+    /// Lets the running task go, if it is one of the group's, for it cannot wait for itself.
     pub(crate) fn let_own_go(&self) {
         if current::task().is_none() {
             return;
@@ -243,13 +254,14 @@ impl<T> Tasks<T> {
         drop(own);
     }
 
-    /// Lets all tasks go, and returns the results that were not taken.
+    /// Lets all tasks that have not ended go, and returns the results that were not taken.
     pub(crate) fn abandon(&self) -> Results<T> {
         let mut locked = self.results.lock();
         let running = std::mem::take(&mut locked.running);
         let ended = std::mem::replace(&mut locked.ended, Results::new());
         drop(locked);
-        // What has just ended unnoticed is dropped here, as by any handle that goes.
+        // This drops the handles. If a task is DONE and its end was not noted yet, its result is
+        // dropped with its handle.
         drop(running);
         ended
     }
@@ -289,7 +301,7 @@ impl Drop for Room<'_> {
     }
 }
 
-/// In `select!`, by the same grants as [`Tasks::next`].
+/// A group in `select!` uses the same grants as [`Tasks::next`].
 impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Tasks<T> {
     fn queue(&self) -> &Queue<Grant, State<T>> {
         &self.results
@@ -324,7 +336,7 @@ impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Tasks<T> {
     fn undo(&self, grant: Grant) {
         if grant != Grant::Closed {
             let mut locked = self.results.lock();
-            // It stays granted if somebody else waits for it.
+            // The result is granted to another wait, if there is one.
             let wake = locked.claim_first(|_| ());
             if wake.is_none() {
                 locked.granted -= 1;

@@ -1,4 +1,4 @@
-//! The end of a task as an arm of a choice.
+//! The end of a task as an arm of `select!`.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::current;
 use crate::task::TaskRef;
 use crate::waiters::{Arm, ArmNode, Choice, JoinNode, Place, Selectable};
 
-/// What `join(…)` in `select!` takes: a handle that results are joined with.
+/// What `join(…)` in `select!` takes: a task's handle.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`select!` cannot join `{Self}`",
@@ -33,8 +33,10 @@ impl<'a, T> Selectable for &'a mut JoinHandle<T> {
 /// A join in `select!`.
 #[doc(hidden)]
 pub struct JoinArm<'a, T> {
+    /// The handle of the task that is joined.
     handle: &'a mut JoinHandle<T>,
     node: ArmNode<JoinNode>,
+    /// Whether the node is announced in the task's joiner slot.
     announced: Cell<bool>,
 }
 
@@ -48,8 +50,9 @@ impl<T> JoinArm<'_, T> {
     }
 }
 
-// SAFETY: `link` only announces the node; whoever completes the task lets go of it, or is kept from
-// finding it, before `unlink` or `settle` returns.
+// SAFETY: only the joiner slot refers to the node that `link` makes. `unlink` and `settle` return
+// when the announcement was taken back, so that nobody finds the node, or when whoever completed
+// the task has let go of it.
 unsafe impl<T> Choice for JoinArm<'_, T> {
     fn attempt(&self) -> bool {
         let task = self.joined();
@@ -65,10 +68,10 @@ unsafe impl<T> Choice for JoinArm<'_, T> {
 
     fn link(&self, place: Place<'_>) -> bool {
         let task = self.joined();
-        // SAFETY: the arm is not announced now.
+        // SAFETY: this arm is not announced now, so nobody refers to the node that it had before.
         let node = unsafe { self.node.make(JoinNode::new(place.waiter, place.arm)) };
-        // The slot is the handle's while nobody is announced in it, and the handle is borrowed
-        // alone.
+        // The joiner slot may be written: it belongs to the handle while nobody is announced, and
+        // this arm has the handle for itself.
         task.joiner.set(std::ptr::from_ref(node).cast());
         self.announced.set(task.word.announce_joiner());
         !self.announced.get()

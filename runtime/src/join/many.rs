@@ -5,20 +5,20 @@ use crate::park::{self, Left};
 use crate::task::Reason;
 use crate::waiters::{JoinNode, Waiter};
 
-/// Waits for all of them, and returns their results in their order.
+/// Waits for all of these tasks, and returns their results in the order of the handles.
 ///
-/// Tasks that an iterator spawns are all spawned before the first is waited for. No tasks: no
-/// results, at once.
+/// If the iterator spawns the tasks, all are spawned before the first is waited for. Without tasks
+/// it returns at once, with no results.
 ///
 /// # Parks
 ///
-/// Until the last has ended. On a plain thread it blocks the thread. If the waiting task is
-/// cancelled, those it waited for are detached; see [`scope`](crate::scope::scope) and
-/// [`TaskGroup`](crate::group::TaskGroup) for what cancels them.
+/// Until the last task has ended. On a plain thread it blocks the thread. If the waiting task is
+/// cancelled, the tasks that it waited for are detached; [`scope`](crate::scope::scope) and
+/// [`TaskGroup`](crate::group::TaskGroup) cancel them.
 ///
 /// # Panics
 ///
-/// If the waiting task is one of them, which could never end.
+/// If the waiting task is one of these tasks, which could never end.
 ///
 /// # Examples
 ///
@@ -33,19 +33,19 @@ pub fn wait_all<T>(tasks: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<Result
     tasks.into_iter().map(JoinHandle::join).collect()
 }
 
-/// Waits for the first of them to end: returns where it stood, its result, and the others in their
-/// order; `None` at once if there are none.
+/// Waits for the first of these tasks to end. Returns the index of its handle, its result, and the
+/// other handles in their order; `None` at once if there are no tasks.
 ///
-/// Of several that have ended, the one that stands first.
+/// If several have ended already, the task whose handle stands first is taken.
 ///
 /// # Parks
 ///
-/// Until one has ended. On a plain thread it blocks the thread. If the waiting task is cancelled,
-/// all are detached.
+/// Until one task has ended. On a plain thread it blocks the thread. If the waiting task is
+/// cancelled, all these tasks are detached.
 ///
 /// # Panics
 ///
-/// If the waiting task is one of them, unless another has ended already.
+/// If the waiting task is one of these tasks, unless another has ended already.
 ///
 /// # Examples
 ///
@@ -74,6 +74,7 @@ pub fn wait_any<T>(
     Some((at, ended.take(), tasks))
 }
 
+/// Waits until a task has ended, and returns the index of its handle.
 fn first_ended<T>(tasks: &[JoinHandle<T>]) -> usize {
     park::spent();
     if let Some(at) = tasks.iter().position(JoinHandle::has_ended) {
@@ -99,10 +100,12 @@ fn first_ended<T>(tasks: &[JoinHandle<T>]) -> usize {
     }
 }
 
-/// Takes the announcements back, and waits for those who are about to use one.
+/// The nodes that are announced in the tasks' slots. Dropping this takes the announcements back,
+/// and waits until whoever completes a task right now has let go of its node.
 struct Announced<'a, T> {
     tasks: &'a [JoinHandle<T>],
     nodes: &'a [JoinNode],
+    /// How many of the nodes are announced: the first ones.
     count: usize,
 }
 

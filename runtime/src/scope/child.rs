@@ -10,14 +10,14 @@ use crate::task::{self, End, Family, Header, Task, TaskId};
 use crate::unwind::{self, Payload};
 use crate::waiters::Selectable;
 
-/// A task's place in its scope.
+/// A task's membership in its scope.
 pub(crate) struct Child {
     children: Arc<Children>,
     slot: usize,
 }
 
 impl Child {
-    /// The task enters the scope, which is told of its end from here on.
+    /// Enters a task into the scope, which is told of the task's end from here on.
     pub(crate) fn enter(children: &Arc<Children>, task: &Task) -> Child {
         Child { children: children.clone(), slot: children.enter(task) }
     }
@@ -36,10 +36,12 @@ impl Family for Child {
 
     fn unclaimed<T>(&self, task: &Header, end: End<T>) {
         match end {
-            // The handle went after the child's end: this is a destructor of whoever drops it.
+            // The handle was dropped after the child's end, so the value's destructor runs in
+            // whoever drops the handle, and a panic is that one's.
             End::Returned(value) if task.word.is_done() => drop(value),
             End::Returned(value) => {
-                // The destructor may wait, and be cancelled there.
+                // The child runs the value's destructor, which may wait and be cancelled there, or
+                // panic.
                 let Err(payload) = unwind::catch(|| drop(value)) else { return };
                 match task::panic_of(task, payload) {
                     Ok(panic) => self.children.child_panicked(panic),
@@ -57,11 +59,11 @@ impl Family for Child {
     }
 }
 
-/// The right to the value of a task in a scope. Dropping it detaches the task, which the scope
-/// still waits for.
+/// The right to the value of a task in a scope. Dropping it detaches the task, for which the scope
+/// still waits.
 ///
-/// As [`std::thread::ScopedJoinHandle`], for tasks. `select!` takes it in `join(&mut handle)`, as
-/// it does a [`JoinHandle`].
+/// It is to tasks what [`std::thread::ScopedJoinHandle`] is to threads. `select!` takes it in
+/// `join(&mut handle)`, as it takes a [`JoinHandle`].
 ///
 /// # Examples
 ///
@@ -90,8 +92,8 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// # Errors
     ///
-    /// A [`JoinError`] if the task panicked, was cancelled, or never got a stack. Then the scope
-    /// does not raise it any more.
+    /// A [`JoinError`] if the task panicked, was cancelled, or never got a stack. A panic that is
+    /// returned here is not raised by the scope.
     ///
     /// # Panics
     ///
@@ -109,7 +111,8 @@ impl<T> ScopedJoinHandle<'_, T> {
         self.task.join()
     }
 
-    /// Waits for the task to end and returns its value; raises its panic here if it panicked.
+    /// Waits for the task to end and returns its value. If the task panicked, the panic is raised
+    /// here.
     ///
     /// # Parks
     ///

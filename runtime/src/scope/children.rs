@@ -18,17 +18,20 @@ use crate::task::{CauseKind, Header, Naming, Reason, Task, TaskRef, Unparker};
 use crate::unwind::{self, AbortIfPanic, Payload};
 use crate::wake;
 
+/// What a scope and its children share. It outlives both, for a child tells it of its end, after
+/// which the scope may be gone.
 pub(crate) struct Children {
+    /// Why children are cancelled if the scope fails or is unwound.
     kind: CauseKind,
     /// Where the scope was opened.
     at: &'static Location<'static>,
     owner: Owner,
-    /// A child has failed, and nobody joined it: the closure is to be unwound.
+    /// Set when a child has failed whose handle is gone: the scope's closure is to be unwound.
     failed: AtomicBool,
     state: Lock<State>,
 }
 
-/// Who runs the scope's closure.
+/// Who runs the scope's closure: a task, with its worker's mailbox, or a plain thread.
 enum Owner {
     Task(TaskRef, u16),
     Thread(Arc<Parker>, Thread),
@@ -36,21 +39,23 @@ enum Owner {
 
 #[derive(Default)]
 struct State {
-    /// Those that have not ended.
+    /// The children that have not ended.
     children: Slab<Task>,
     /// Why the children are cancelled, if they are.
     cancelled: Option<(CauseKind, &'static Location<'static>)>,
-    /// The first panic that nobody joined.
+    /// The first panic of a child whose handle is gone.
     panic: Option<Payload>,
-    /// The first child that could not be started.
+    /// The first child that could not be started and whose handle is gone, as reports name it.
     refused: Option<String>,
+    /// The right to wake the scope, which waits for its last child.
     waiter: Option<Unparker>,
 }
 
 /// How the children ended.
 pub(crate) struct Ended {
     pub(crate) panic: Option<Payload>,
-    /// They were cancelled because of a cancel or an expiry that came for the scope's own task.
+    /// Whether the children were cancelled because a cancel or an expiry came for the scope's own
+    /// task while it waited.
     pub(crate) interrupted: bool,
     pub(crate) refused: Option<String>,
 }
@@ -78,7 +83,8 @@ impl Children {
         &self.failed
     }
 
-    /// Takes in a child that is not queued yet, and returns its slot.
+    /// Enters a child, which is not queued yet, and returns its slot. If the children were
+    /// cancelled before, so is this one.
     pub(super) fn enter(&self, task: &Task) -> usize {
         let mut state = self.lock();
         let slot = state.children.insert(task.clone());
@@ -90,7 +96,8 @@ impl Children {
         slot
     }
 
-    /// The last that a child does with anything of the scope's.
+    /// Notes that the child in this slot has ended. After this the child touches nothing that the
+    /// scope may take away.
     pub(super) fn child_ended(&self, slot: usize) {
         let (child, waiter) = {
             let mut state = self.lock();
@@ -104,11 +111,12 @@ impl Children {
         }
     }
 
+    /// Cancels all children because the scope fails or is unwound.
     pub(crate) fn cancel_children(&self) {
         self.cancel_children_for(self.kind, self.at);
     }
 
-    /// Cancels the children, and those that are spawned later; once.
+    /// Cancels all children, those that are spawned later included. Only the first call does.
     pub(super) fn cancel_children_for(&self, kind: CauseKind, at: &'static Location<'static>) {
         let tasks: Vec<Task> = {
             let mut state = self.lock();
@@ -123,7 +131,8 @@ impl Children {
         }
     }
 
-    /// A child panicked, and nobody can join it any more. Called before it ends.
+    /// Fails the scope by the panic of a child that nobody can join any more. The child has not
+    /// ended yet.
     pub(super) fn child_panicked(&self, payload: Payload) {
         let mut state = self.lock();
         if state.panic.is_none() {
@@ -136,10 +145,11 @@ impl Children {
         self.fail();
     }
 
-    /// A child was refused, and nobody can join it any more.
+    /// Fails the scope, for a child that nobody can join any more was refused.
     pub(super) fn child_refused(&self, task: &Header) {
         let mut state = self.lock();
-        // Nobody misses a child that was to be cancelled, nor does whoever is.
+        // Nobody misses a child that was cancelled anyway, nor does a scope that is itself
+        // cancelled.
         if state.cancelled.is_some()
             || task.word.is_cancelled()
             || current::task().is_some_and(|(_, running)| running.word.is_cancelled())
@@ -151,6 +161,7 @@ impl Children {
         self.fail();
     }
 
+    /// Cancels all children, and unwinds the scope's closure from its next wait.
     fn fail(&self) {
         self.failed.store(true, Ordering::Release);
         self.cancel_children();
@@ -163,7 +174,7 @@ impl Children {
         }
     }
 
-    /// Waits until no child is left. `cancel`: they are cancelled first.
+    /// Waits until no child is left. `cancel`: the children are cancelled first.
     pub(crate) fn wait_for_children(&self, cancel: bool) -> Ended {
         let abort = AbortIfPanic("waiting for a scope's children");
         if cancel {
@@ -178,19 +189,22 @@ impl Children {
                     break;
                 }
                 let target = park::target();
-                // SAFETY: this is the waiter, and it runs.
+                // SAFETY: the waiter that `target` names is the code that runs here, so it cannot
+                // go on before this call has returned.
                 let unparker = unsafe { target.unparker() };
                 state.waiter = Some(unparker);
                 (target, state.cancelled)
             };
-            // By whoever asked for it: that did not end the scope's own task.
+            // A cancel that `Scope::cancel` asked for concerns the children only: the scope's own
+            // task can still be cancelled.
             let goes_on = cancelled.is_none_or(|(kind, _)| kind == CauseKind::Asked);
             let watches = goes_on && !thread::panicking();
             if watches && park::is_interrupted() {
                 interrupted = true;
                 self.cancel_children();
             }
-            // Else one that has passed and that nobody looks at would end every wait.
+            // The wait ends at the next expiry only if that is looked at afterwards. An expiry that
+            // has passed and is not looked at would end every wait at once.
             let limit = if watches && !interrupted { park::next_expiry() } else { None };
             let _ = park::park(&target, Reason::Children, limit, || Left::Ended);
         }
@@ -210,15 +224,17 @@ impl Children {
 }
 
 impl Ended {
-    /// Raises that a child could not be started, if that is so.
+    /// Panics if a child could not be started.
     #[track_caller]
     pub(super) fn check_refusal(self) {
         let Some(name) = self.refused else { return };
-        // If that was because the runtime ends, this task is being cancelled, or will be.
+        // If the child was refused because the runtime ends, this task is cancelled too, or will
+        // be: then the cancel is thrown, not a panic.
         scheduler::await_cancel_of_closed();
         park::throw_now();
         if thread::panicking() {
-            // A panic would end the process, and with it what other destructors have to do.
+            // A panic would abort the process, and the other destructors of this unwinding would
+            // not run.
             eprintln!(
                 "gocoro: {name}, spawned in a scope by a destructor, was refused: its runtime was closed"
             );
@@ -227,7 +243,7 @@ impl Ended {
         panic!("{name} was refused: no stack could be had, or its runtime was closed");
     }
 
-    /// As [`Ended::check_refusal`], where it is so.
+    /// Panics because a child could not be started.
     #[track_caller]
     pub(super) fn raise_refusal<T>(self) -> T {
         self.check_refusal();

@@ -1,9 +1,10 @@
-//! Tasks that borrow from the one that spawned them.
+//! Tasks that borrow from the task or thread that spawned them.
 //!
-//! A scope does not return, and does not unwind, before all of its children have ended: what they
-//! borrow stays. It is told of each child's end as its family, when the child's closure is gone,
-//! and its value is too, or is left to its handle ([`crate::task`]'s page on packets). What it is
-//! told through is shared with the children, for after that the scope may be gone.
+//! A scope does not return, and does not unwind, before all of its children have ended, so what
+//! they borrow stays. The scope is its children's family, and so is told of each child's end. By
+//! then the child's closure is gone, and its value is gone too, or belongs to its handle (see
+//! `task/packet.rs`). The state through which the scope is told is shared with the children, for
+//! once it has been told, the scope may be gone.
 
 pub(crate) mod child;
 pub(crate) mod children;
@@ -28,15 +29,17 @@ pub use child::ScopedJoinHandle;
 use children::Children;
 pub use race::{Racers, race};
 
-/// Runs `f` with a scope, in which it may spawn tasks that borrow from here; returns when `f` has
-/// returned and all of those have ended.
+/// Runs `f` with a scope, in which `f` may spawn tasks that borrow from here. Returns when `f` has
+/// returned and all these tasks, the scope's children, have ended.
 ///
-/// As [`std::thread::scope`], for tasks: children borrow what lives outside of the call, may run on
-/// other workers, and may spawn more. On a plain thread they run on the default runtime.
+/// It is to tasks what [`std::thread::scope`] is to threads: children borrow what lives outside of
+/// the call, may run on other workers, and may spawn more. If the scope is opened on a plain
+/// thread, they run on the default runtime.
 ///
-/// A child's panic is whoever joins it: [`ScopedJoinHandle::join`] returns it as an error. The
-/// panic of one whose handle is gone cancels the other children, unwinds `f` from its next wait,
-/// and is raised here once all have ended. So is the failure of one that could not be started.
+/// Whoever joins a child gets its panic: [`ScopedJoinHandle::join`] returns it as an error. The
+/// panic of a child whose handle is gone cancels the other children, unwinds `f` from its next
+/// wait, and is raised here once all children have ended. A child that could not be started, and
+/// whose handle is gone, has the same effect.
 ///
 /// If `f` unwinds, by a panic, a cancel or a timeout around the scope, the children are cancelled
 /// and waited for first. A cancel or a timeout that comes while the scope waits cancels them too,
@@ -44,8 +47,9 @@ pub use race::{Racers, race};
 ///
 /// # Parks
 ///
-/// As `f` does, then until the children have ended: that wait cannot be cut short. On a plain
-/// thread it blocks the thread, and a wait of `f` for I/O ends before a child's panic unwinds it.
+/// As `f` does, then until the children have ended: nothing cuts that wait short. On a plain thread
+/// it blocks the thread, and a wait of `f` for I/O ends by itself before a child's panic unwinds
+/// `f`.
 ///
 /// # Panics
 ///
@@ -76,6 +80,7 @@ where
     run(f, CauseKind::Scope, Location::caller())
 }
 
+/// Runs a scope. `kind` and `at` are the cause that its children are given if it cancels them.
 fn run<'env, F, T>(f: F, kind: CauseKind, at: &'static Location<'static>) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
@@ -85,12 +90,13 @@ where
     let result = current::waits().scoped(scope.children.failed(), || f(&scope));
     let mut ended = scope.children.wait_for_children(result.is_err());
     match result {
-        // The closure's own panic, then a child's.
+        // The panic of the closure goes before that of a child.
         Err(Some(payload)) if !unwind::is_throw(&*payload) => resume_unwind(payload),
         result => {
             if let Some(payload) = ended.panic.take() {
                 if result.is_err() {
-                    // What was thrown to end the closure goes no further.
+                    // The throw that ended the closure is caught here, and the child's panic goes
+                    // on in its place.
                     unwind::not_thrown();
                 }
                 resume_unwind(payload);
@@ -126,7 +132,8 @@ where
 /// ```
 pub struct Scope<'scope, 'env: 'scope> {
     children: Arc<Children>,
-    // Both invariant, as in std: a scope must not pass for one that is open for longer.
+    // Both lifetimes are invariant, as in std: a scope must not pass for a scope that is open for
+    // longer.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
@@ -134,7 +141,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 impl<'scope> Scope<'scope, '_> {
     /// Spawns a task in the scope.
     ///
-    /// Dropping the handle detaches the task from it, not from the scope.
+    /// Dropping the handle leaves the task to the scope, which waits for it all the same.
     ///
     /// # Parks
     ///
@@ -220,6 +227,7 @@ impl<'scope> Scope<'scope, '_> {
         }
     }
 
+    /// Spawns a child. All spawns into a scope end here.
     pub(crate) fn spawn_inner<F, T>(
         &'scope self,
         builder: Builder,
@@ -234,22 +242,22 @@ impl<'scope> Scope<'scope, '_> {
         let enter = |task: JoinHandle<T>| {
             (Child::enter(&self.children, task.task()), ScopedJoinHandle::new(task))
         };
-        // SAFETY: what the closure and its value borrow outlives `'scope`, and the scope does not
-        // end before it is told that the child has ended. By then the closure is gone, and the
-        // value is gone or the handle's, which does not outlive `'scope`. The handle is not `Send`
-        // unless the value is.
+        // SAFETY: whatever the closure and its value borrow outlives `'scope`, and the scope does
+        // not end before it has been told that the child has ended. By then the closure is gone,
+        // and the value is gone, or belongs to the handle, which does not outlive `'scope`. If the
+        // closure or the value is not `Send`, the placement keeps the task on this worker, and the
+        // handle is not `Send` either.
         unsafe {
             let placement = if local { Placement::Local } else { Placement::Here };
             spawn_unchecked(f, builder.options, placement, at, enter)
         }
     }
 
-    /// Cancels the children, as the failure of one does, but without one: those that there are, and
-    /// those that are spawned later, as soon as they are.
+    /// Cancels all children: those that there are now, and those that are spawned later, at once.
     ///
-    /// The closure goes on, and [`scope`] returns its value, once the children have ended. Their
-    /// handles' joins give errors that say so, and a panic of a child that nobody joins is raised
-    /// as ever. A child that calls this is cancelled with the others.
+    /// The scope's closure goes on, and [`scope`] returns its value once the children have ended.
+    /// Joining a child that was cancelled gives an error that says so. A panic of a child that
+    /// nobody joins is still raised. A child that calls this is cancelled with the others.
     ///
     /// # Parks
     ///
@@ -280,7 +288,8 @@ impl<'scope> Scope<'scope, '_> {
 }
 
 impl Builder {
-    /// Spawns the task in a scope, as [`Scope::spawn`]; in std `Builder::spawn_scoped`.
+    /// Spawns the task in a scope, as [`Scope::spawn`] does. In std it is
+    /// [`std::thread::Builder::spawn_scoped`].
     ///
     /// # Errors
     ///

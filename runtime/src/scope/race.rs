@@ -1,4 +1,4 @@
-//! The first of several to return.
+//! Races: the first of several closures to return wins.
 
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
@@ -79,10 +79,10 @@ impl<T> Unwinds<T> {
     );
 }
 
-/// Runs all arms as tasks of their own and returns what the first of them to return returns. The
-/// others are cancelled and waited for. `None` at once if there are no arms.
+/// Runs all arms as tasks of their own, and returns the value of the arm that returns first. The
+/// other arms are cancelled and waited for. `None` at once if there are no arms.
 ///
-/// Arms may borrow from here, as in a [`scope`](super::scope).
+/// Arms may borrow from here, as children of a [`scope`](super::scope) may.
 ///
 /// # Parks
 ///
@@ -91,7 +91,8 @@ impl<T> Unwinds<T> {
 ///
 /// # Panics
 ///
-/// With the panic of an arm: it ends the race, before the first has returned or after.
+/// With the panic of an arm, which ends the race, whether it comes before the first arm has
+/// returned or after.
 ///
 /// # Examples
 ///
@@ -123,7 +124,7 @@ pub fn race<T: Send>(arms: impl Racers<T>) -> Option<T> {
         let value = arm();
         let mut winner = winner.lock().unwrap_or_else(PoisonError::into_inner);
         let late = if winner.is_none() { winner.replace(value) } else { Some(value) };
-        // Its destructor may wait.
+        // `late` is dropped after the lock is released, for its destructor may wait.
         drop(winner);
         drop(late);
     };

@@ -361,7 +361,7 @@ impl Drop for AtEnd {
 /// process exits from this thread.
 ///
 /// On the systems that we know, thread-locals are destroyed in the order opposite to their first
-/// uses. So those that were used before this call still stand when `f` runs.
+/// uses, so thread-locals that were used before this call still stand when `f` runs.
 pub(crate) fn at_thread_end(f: fn()) {
     // If `AT_END` was destroyed already, `f` was called then.
     let _ = AT_END.try_with(|at_end| at_end.0.set(Some(f)));

@@ -197,7 +197,7 @@ impl<T: Send + 'static, E: Send + 'static> TaskGroup<Result<T, E>> {
     /// # Panics
     ///
     /// With the panic of a task that panicked before one returned `Ok`; the other tasks are
-    /// cancelled and waited for first. With a message that names a task, if no task returned
+    /// cancelled and waited for first. With a message that names the last task, if no task returned
     /// anything. And as [`TaskGroup::join_all`].
     ///
     /// # Examples

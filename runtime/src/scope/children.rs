@@ -18,8 +18,8 @@ use crate::task::{CauseKind, Header, Naming, Reason, Task, TaskRef, Unparker};
 use crate::unwind::{self, AbortIfPanic, Payload};
 use crate::wake;
 
-/// What a scope and its children share. It outlives both, for a child tells it of its end, after
-/// which the scope may be gone.
+/// What a scope and its children share. Each child holds a reference to it, for the scope may be
+/// gone once it has been told of the child's end.
 pub(crate) struct Children {
     /// Why children are cancelled if the scope fails or is unwound.
     kind: CauseKind,

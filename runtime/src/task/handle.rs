@@ -1,4 +1,4 @@
-//! What users hold of a task, and what is said of one that panicked.
+//! Users' handle to a task, how reports name a task, and the report of a task that panicked.
 
 use std::any::Any;
 use std::fmt;

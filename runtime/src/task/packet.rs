@@ -1,10 +1,10 @@
-//! A task's packet: its closure, later how it ended. One protocol tells of every task's end,
-//! whether a `JoinHandle`, a scope or a group is told of it.
+//! A task's packet: its closure, and later its end, which says how the task ended. One protocol
+//! tells of every task's end, be it to a `JoinHandle`, a scope or a group.
 //!
 //! # Whose the end is
 //!
-//! The end of a task, an [`End`], stays in the task's allocation. There is one right to it,
-//! [`Spawned`], which the word's bit HANDLE stands for.
+//! The end of a task, an [`End`], stays in the task's allocation. There is one right to take it:
+//! the [`Spawned`], which a join handle holds, and for which the bit HANDLE stands in the word.
 //!
 //! | the word | who may touch the packet |
 //! |---|---|
@@ -19,37 +19,39 @@
 //!
 //! # Whom the end is told
 //!
-//! A task may belong to a family: a scope, or a group. Its membership is a value of its own type in
-//! the task's allocation, so that it costs nothing where there is none: the family of other tasks
-//! has no size, and is not told. The steps of an end:
+//! A task may belong to a family: a scope, or a group. The membership is a value in the task's
+//! allocation whose type depends on the kind of family. The family of all other tasks is a type
+//! without a size that is not told of ends, so it costs nothing. The steps of an end:
 //!
 //! 1. The closure has been run or dropped, and the end is written. If nobody wants it, it goes to
 //!    `unclaimed`: on the task's stack, since the value's destructor may wait. Then the task's
 //!    values of task-locals go.
-//! 2. The word becomes DONE. If the handle went since step 1, the end goes to `unclaimed` before.
+//! 2. The word becomes DONE. If the handle has gone since step 1, the end goes to `unclaimed`
+//!    first.
 //! 3. The family is told, once, by [`Family::ended`].
-//! 4. The joiner is woken, if one waits. It keeps its node for this by a protocol of its own
-//!    (`JoinNode`), so the family may go on before. In this order a joiner which then ends its
-//!    scope finds that this child has ended, and need not wait for it.
+//! 4. The joiner is woken, if one waits. A protocol of its own (`JoinNode`) keeps the joiner's node
+//!    alive for that, whatever the family does once it was told. Because the family is told first,
+//!    a joiner that then ends its scope finds that this child has ended, and need not wait for it.
 //!
-//! All ends go through these steps, also those of tasks that were cancelled or refused before they
-//! ran. A task enters its family before it is queued, so its end comes after that. A spawn that
-//! fails has not made a task, and nothing has entered.
+//! Every end goes through these steps, also if the task was cancelled or refused before it ran. A
+//! task enters its family before it is queued, so it cannot end before it has entered. A spawn that
+//! fails makes no task, and nothing enters.
 //!
-//! A panic is lost if nobody can take the end it is in. What becomes of it is the family's to say:
-//! a scope keeps the first and raises it, all others are lost to the runtime, which does what
-//! `on_panic` of `#[go_main]` says.
+//! A panic is lost if nobody can take the end that it is in. The family decides what becomes of it.
+//! A scope keeps the first panic and raises it. All other lost panics go to the runtime, which does
+//! what `on_panic` of `#[go_main]` says.
 //!
 //! # Borrowed closures and values
 //!
-//! What a scope's child borrows may go once the scope has been told of the child's end. By then the
-//! closure is gone (step 1), and the task does not touch its packet any more (step 2). The value is
-//! gone, or belongs to the holder of the [`Spawned`], which does not outlive the scope but by a
-//! leak. Who leaks a [`Spawned`] leaks its reference to the task. So the task is never freed, and
-//! the value in it, which may point to what is gone, is never touched again.
+//! A scope's child may borrow from the scope's surroundings, which may be gone once the scope has
+//! been told of the child's end. By then the closure is gone (step 1), and the task does not touch
+//! its packet any more (step 2). The value is gone too, or belongs to the holder of the
+//! [`Spawned`], which outlives the scope only if it is leaked. Whoever leaks a [`Spawned`] also
+//! leaks its reference to the task. So the task is never freed, and its value, which may point to
+//! memory that is gone, is never touched again.
 //!
-//! Freeing a task therefore never drops a value. It drops a closure if nobody claimed the task,
-//! which then has not ended.
+//! Freeing a task therefore never drops a value. It drops a closure only if nobody has claimed the
+//! task, which then has not ended.
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
@@ -69,40 +71,50 @@ use crate::loom::AtomicPtr;
 use crate::stack::SizeClass;
 use crate::unwind::{self, Destination, Payload, Throw};
 
-/// What a task belongs to. The value is the task's own membership, and lies in its allocation.
+/// A task's membership in what it belongs to: a scope, a group, or nothing. It lies in the task's
+/// allocation.
 pub(crate) trait Family: Send + Sync {
-    /// Whether [`Family::ended`] is to be called.
+    /// Whether [`Family::ended`] is called at all.
     const IS_TOLD: bool;
 
-    /// How a task ends that was refused, and whose closure was dropped: with this panic, if any.
+    /// The end of a task that was refused. Its closure was dropped; `dropped` has the panic of
+    /// that, if it panicked.
     fn refused<T>(&self, _task: &Header, dropped: Result<(), Payload>) -> End<T> {
         unwind::drop_quietly(dropped);
         End::Refused
     }
 
-    /// Deals with an end that nobody can take any more. At most once for each task: before DONE by
-    /// the task, which it must not unwind; after DONE by whoever drops the handle.
+    /// Deals with an end that nobody can take any more. It is called at most once for each task.
+    /// Before DONE the task calls it, and it must not unwind. After DONE whoever drops the handle
+    /// calls it.
     fn unclaimed<T>(&self, task: &Header, end: End<T>);
 
-    /// The task is DONE. Exactly once for each task, where it ended: this does not wait, does not
-    /// unwind, and runs nobody else's code.
+    /// Tells the family that the task is DONE. It is called once for each task, on the thread where
+    /// the task ended. It does not wait, does not unwind, and runs none of the user's code.
     fn ended(&self);
 }
 
 /// How a task ended.
 pub(crate) enum End<T> {
+    /// The closure returned this value.
     Returned(T),
+    /// The closure, or its destructor, panicked with this payload.
     Panicked(Payload),
+    /// The task was unwound by a cancel, or was cancelled before its closure ran.
     Cancelled,
+    /// The closure never ran: there was no stack for it, or its runtime was closed.
     Refused,
 }
 
+/// What a packet has in it.
 enum Content<F, T> {
     Closure(F),
     Ended(End<T>),
     Empty,
 }
 
+/// A task's allocation. The header is its first field, so that a pointer to the header is one to
+/// the cell.
 #[repr(C)]
 struct TaskCell<F, T, M> {
     header: Header,
@@ -110,23 +122,26 @@ struct TaskCell<F, T, M> {
     content: UnsafeCell<Content<F, T>>,
 }
 
-// With a closure or result of two words a task is 128 bytes, the smaller of the sizes that threads
-// keep memory of.
+// With a closure or a result of two words, a task has 128 bytes: the smaller of the two sizes of
+// memory that threads keep.
 #[cfg(not(any(gocoro_asan, all(test, loom))))]
 const _: () = assert!(size_of::<TaskCell<[usize; 2], (), ()>>() <= 128);
 
 /// A task's operations that depend on the types of its closure, its value and its family.
 pub(super) struct VTable {
+    /// Runs the closure, or drops it, and writes the end. See [`Header::execute`].
     pub(super) execute: unsafe fn(*const Header, bool) -> bool,
+    /// Drops the closure, and writes the end. See [`Header::refuse`].
     pub(super) refuse: unsafe fn(*const Header) -> bool,
-    /// Takes the end out, and gives it to [`Family::unclaimed`].
+    /// Takes the end out of the packet, and gives it to [`Family::unclaimed`].
     pub(super) disclaim: unsafe fn(*const Header),
-    /// Tells the family, if it is to be told.
+    /// Calls [`Family::ended`]. `None`: the family is not told.
     pub(super) tell: Option<unsafe fn(*const Header)>,
+    /// Drops the whole cell, and frees its memory.
     pub(super) free: unsafe fn(*const Header),
 }
 
-/// What a spawn gives a new task besides its closure.
+/// What a spawn says of a new task besides its closure.
 #[derive(Debug)]
 pub(crate) struct Created {
     pub(crate) id: u64,
@@ -136,22 +151,24 @@ pub(crate) struct Created {
     pub(crate) meta: Option<Box<Meta>>,
 }
 
-/// The right to a task's end: what a join handle holds.
+/// The right to take a task's end, which a join handle holds. It is also a reference to the task.
 pub(crate) struct Spawned<T> {
     task: ManuallyDrop<Task>,
     take: unsafe fn(*const Header) -> Option<End<T>>,
 }
 
-// SAFETY: the end moves to whoever holds this, so it is as `Send` as the value. All else is reached
-// through the reference.
+// SAFETY: whoever holds a `Spawned` can take the value, so the value has to be `Send`. Everything
+// else is reached through a `Task`, which is.
 unsafe impl<T: Send> Send for Spawned<T> {}
-// SAFETY: by shared reference only the header is reached.
+// SAFETY: a shared `Spawned` gives access to a `Task` only, which is `Sync`.
 unsafe impl<T: Send> Sync for Spawned<T> {}
 
-/// Makes a task: the reference for whatever runs it, and what `enter` makes of the right to its
-/// end, beside the task's membership in its family.
+/// Makes a task. `enter` is given the right to the task's end, and makes of it the task's
+/// membership in its family, and a second value. Returns the reference for the queue that the task
+/// will be in, and that second value.
 ///
-/// In `enter` the task is whole but for its family: others may reach it, and nobody runs it yet.
+/// While `enter` runs, the task is whole but for its family. Others may reach the task then, but
+/// nobody runs it or frees it.
 #[inline]
 pub(crate) fn create<F, T, M, H>(
     closure: F,
@@ -164,8 +181,10 @@ where
 {
     let cell = allocation::allocate::<TaskCell<F, T, M>>();
     let raw = cell.as_ptr();
-    // Written field by field: a header that is made elsewhere and moved here costs a copy.
-    // SAFETY: every field of the new allocation but `family` is written once, and none is read.
+    // The fields are written one by one, since a header that is made elsewhere and moved here costs
+    // a copy.
+    // SAFETY: `raw` points to new memory for the cell. Every field but `family` is written here,
+    // once, and none is read.
     unsafe {
         let header = &raw mut (*raw).header;
         (&raw mut (*header).word).write(Word::new());
@@ -199,16 +218,17 @@ where
         (&raw mut (*raw).content).write(UnsafeCell::new(Content::Closure(closure)));
     }
     let task = raw.cast::<Header>().cast_const();
-    // SAFETY: the count starts at two, and one is the handle's; the header is the first field
-    // (`repr(C)`).
+    // SAFETY: the header is the cell's first field (`repr(C)`), and its count starts at two. This
+    // takes over the first of the two references.
     let handle = unsafe { TaskRef::from_raw(task) };
-    // While the other reference is nobody's, the task is neither run nor freed: both need its
-    // family.
+    // Running and freeing the task both need its family. Neither happens before the family is
+    // written, for the second reference is still nobody's.
     let (family, entered) =
         enter(Spawned { task: ManuallyDrop::new(Task::new(handle)), take: take::<F, T, M> });
-    // SAFETY: the field of the new allocation is written once, here.
+    // SAFETY: `raw` points to the cell, and its field `family` is written here only, before anybody
+    // reads it.
     unsafe { (&raw mut (*raw).family).write(family) };
-    // SAFETY: the other of the two references.
+    // SAFETY: this takes over the second of the two references with which the count started.
     (unsafe { TaskRef::from_raw(task) }, entered)
 }
 
@@ -218,22 +238,24 @@ impl<T> Spawned<T> {
         &self.task
     }
 
-    /// Takes the end of a task that is done.
+    /// Takes the end of a task that is DONE, and consumes the right to it.
     pub(crate) fn take(self) -> (End<T>, Task) {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is not used as a handle again.
+        // SAFETY: `this` is never dropped, and its `task` is not used again.
         let task = unsafe { ManuallyDrop::take(&mut this.task) };
         assert!(task.inner.word.is_done(), "the result of a task that is not done");
-        // SAFETY: the task is DONE, and its end belongs to this handle, which is consumed.
+        // SAFETY: the task is DONE, `take` is for its types, and `this`, which is consumed, was the
+        // right to its end.
         let end = unsafe { (this.take)(task.inner.as_ptr()) };
         (end.expect("the result was taken before, by `select!`"), task)
     }
 
-    /// Takes the end of a task that is done, and leaves a handle without one.
+    /// Takes the end of a task that is DONE, and leaves a right to an end that is gone.
     pub(crate) fn take_by_ref(&mut self) -> (End<T>, Task) {
         let task = Task::clone(&self.task);
         assert!(task.inner.word.is_done(), "the result of a task that is not done");
-        // SAFETY: the task is DONE, and its end belongs to this handle, which is borrowed alone.
+        // SAFETY: the task is DONE, `take` is for its types, and `self`, which is borrowed
+        // exclusively, is the right to its end.
         let end = unsafe { (self.take)(task.inner.as_ptr()) };
         (end.expect("the result was taken before, by `select!`"), task)
     }
@@ -241,10 +263,12 @@ impl<T> Spawned<T> {
 
 impl<T> Drop for Spawned<T> {
     fn drop(&mut self) {
-        // SAFETY: dropped once, here; kept alive over the next lines.
+        // SAFETY: `self` is being dropped, so its `task` is taken out once, here. It keeps the task
+        // alive until this returns.
         let task = unsafe { ManuallyDrop::take(&mut self.task) }.inner;
         if task.word.release_handle() {
-            // SAFETY: the task is DONE, and this was its handle, so the end is this drop's to take.
+            // SAFETY: the task is DONE, and this drop has cleared HANDLE, so the right to the end
+            // is this drop's.
             unsafe { (task.vtable.disclaim)(task.as_ptr()) };
         }
     }
@@ -256,60 +280,79 @@ impl<T> fmt::Debug for Spawned<T> {
     }
 }
 
+/// The content of a task's packet.
+///
 /// # Safety
 ///
-/// `task` is a task made by [`create`] with these types, and the caller may touch its packet.
+/// `task` was made by [`create`] with these types. The caller may touch its packet, by the table on
+/// this module's page, for as long as it uses the answer, and has no second answer meanwhile.
 unsafe fn content<'a, F, T, M>(task: *const Header) -> &'a mut Content<F, T> {
-    // SAFETY: the header is the cell's first field; the caller may touch the packet, and does it
-    // alone.
+    // SAFETY: the header is the first field of a cell of these types, and the caller may touch the
+    // packet, so nobody else does meanwhile.
     unsafe { &mut *(*task.cast::<TaskCell<F, T, M>>()).content.get() }
 }
 
+/// A task's membership in its family.
+///
 /// # Safety
 ///
-/// `task` is a task made by [`create`] with these types, and the caller holds a reference to it for
-/// as long as it uses the answer.
+/// `task` was made by [`create`] with these types, and somebody holds a reference to it for as long
+/// as the caller uses the answer.
 unsafe fn family<'a, F, T, M>(task: *const Header) -> &'a M {
-    // SAFETY: written before the task could be run, joined or freed, and never changed; the header
-    // is the cell's first field.
+    // SAFETY: the header is the first field of a cell of these types. `family` was written before
+    // the task could be run, joined or freed, and never changes.
     unsafe { &(*task.cast::<TaskCell<F, T, M>>()).family }
 }
 
+/// Runs the closure, or drops it if the task is cancelled, and writes the end. Whether the end is
+/// wanted.
+///
+/// # Safety
+///
+/// `task` was made by [`create`] with these types, the caller claimed it, and calls this once, and
+/// not [`refuse`].
 unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, cancelled: bool) -> bool {
-    // SAFETY: the claimer owns the packet until DONE.
+    // SAFETY: the task has these types and is not DONE, so its packet belongs to the claimer, which
+    // is the caller.
     let content: *mut Content<F, T> = unsafe { content::<F, T, M>(task) };
-    // SAFETY: as above.
+    // SAFETY: `content` points into the task, and its packet belongs to the claimer, which is the
+    // caller.
     let Content::Closure(closure) = (unsafe { content.replace(Content::Empty) }) else {
         unreachable!("a task runs once");
     };
-    // SAFETY: the worker that runs the task holds a reference to it.
+    // SAFETY: whoever has claimed the task holds a reference to it meanwhile.
     let header = unsafe { &*task };
     if cancelled {
         let end = never_run(header, closure);
-        // SAFETY: as above; the packet is empty.
+        // SAFETY: `content` still points to the claimer's packet, which is empty, so nothing is
+        // overwritten.
         unsafe { content.write(Content::Ended(end)) };
     } else {
-        // The end is written where it stays: moved there through other frames, it costs a stall.
+        // The value is written to where it stays right away. Moving it there through other frames
+        // costs a stall.
         let ended = unwind::catch(|| {
             unwind::__rust_begin_short_backtrace(|| {
                 let value = closure();
-                // SAFETY: as above; the packet is empty.
+                // SAFETY: `content` still points to the claimer's packet, which is empty, so
+                // nothing is overwritten.
                 unsafe { content.write(Content::Ended(End::Returned(value))) };
             });
         });
         if let Err(payload) = ended {
             let end = root(header, payload);
-            // SAFETY: as above; an unwinding closure has written nothing.
+            // SAFETY: `content` still points to the claimer's packet, which is empty, since nothing
+            // was written if `closure` has unwound.
             unsafe { content.write(Content::Ended(end)) };
         }
     }
-    // SAFETY: still the claimer, and the end is written.
+    // SAFETY: the caller claimed the task, which is not DONE, and its end is written.
     unsafe { finish::<F, T, M>(task) }
 }
 
-/// Drops the closure of a task that was cancelled before its start as an unwinding would, thrown at
-/// its first step: so that destructors may wait, and their I/O does not hang. A destructor's panic
-/// is the task's.
+/// Drops the closure of a task that was cancelled before its start, in the middle of an unwinding,
+/// as if the cancel had been thrown at the task's first step. So its destructors may wait, and
+/// their I/O, which fails where it would wait, does not hang. A panic of a destructor is the
+/// task's.
 #[cold]
 fn never_run<F, T>(header: &Header, closure: F) -> End<T> {
     let mut dropped = Ok(());
@@ -326,11 +369,12 @@ fn never_run<F, T>(header: &Header, closure: F) -> End<T> {
     }
 }
 
-/// What an unwinding that left a task means: `Err` with it if the task was cancelled, else its
-/// panic.
+/// What the payload of an unwinding that reached a task's root means. `Err` has the payload if the
+/// task was cancelled; `Ok` has the payload of the task's panic.
 ///
-/// One that user code kept and raised again when its boundary was gone, or in another task, is a
-/// panic like any other, and no longer one that a boundary could take for its own.
+/// User code may keep a throw's payload, and raise it again when its boundary is gone, or in
+/// another task. That is a panic like any other. It is given a payload of another kind, so that no
+/// boundary takes it for its own.
 pub(crate) fn panic_of(task: &Header, payload: Payload) -> Result<Payload, Payload> {
     if !unwind::is_throw(&*payload) {
         unwind::not_thrown();
@@ -342,7 +386,7 @@ pub(crate) fn panic_of(task: &Header, payload: Payload) -> Result<Payload, Paylo
     }
 }
 
-/// What an unwinding that reached the root of its task means.
+/// The end of a task whose root this unwinding reached. A panic is reported here.
 fn root<T>(header: &Header, payload: Payload) -> End<T> {
     match panic_of(header, payload) {
         Err(_) => End::Cancelled,
@@ -354,71 +398,101 @@ fn root<T>(header: &Header, payload: Payload) -> End<T> {
     }
 }
 
+/// Drops the closure without running it, and writes the end that the family says. Whether the end
+/// is wanted.
+///
+/// # Safety
+///
+/// `task` was made by [`create`] with these types, the caller claimed it, and calls this once, and
+/// not [`execute`].
 unsafe fn refuse<F: FnOnce() -> T, T, M: Family>(task: *const Header) -> bool {
-    // SAFETY: the claimer owns the packet until DONE.
+    // SAFETY: the task has these types and is not DONE, so its packet belongs to the claimer, which
+    // is the caller.
     let closure = std::mem::replace(unsafe { content::<F, T, M>(task) }, Content::Empty);
     let dropped = unwind::catch(|| drop(closure));
-    // SAFETY: the claimer holds a reference meanwhile.
+    // SAFETY: the task has these types, and whoever has claimed it holds a reference to it
+    // meanwhile.
     let (header, family) = unsafe { (&*task, family::<F, T, M>(task)) };
     let end = family.refused(header, dropped);
-    // SAFETY: the claimer owns the packet until DONE.
+    // SAFETY: the task has these types and is not DONE, so its packet belongs to the claimer, which
+    // is the caller.
     *unsafe { content::<F, T, M>(task) } = Content::Ended(end);
-    // SAFETY: still the claimer, and the end is written.
+    // SAFETY: the caller claimed the task, which is not DONE, and its end is written.
     unsafe { finish::<F, T, M>(task) }
 }
 
+/// Step 1 of an end, once the end is written: drops an end that nobody wants, and the task-locals.
+/// Whether the end is wanted.
+///
 /// # Safety
 ///
-/// The caller claimed the task, and has written its end.
+/// `task` was made by [`create`] with these types and is not DONE, and the caller claimed it and
+/// has written its end.
 unsafe fn finish<F, T, M: Family>(task: *const Header) -> bool {
-    // SAFETY: the caller holds a reference.
+    // SAFETY: whoever has claimed the task holds a reference to it meanwhile.
     let header = unsafe { &*task };
     let wanted = !header.word.is_unwanted();
     if !wanted {
-        // While the task is still running: what its value's destructor does, the task does.
-        // SAFETY: the claimer owns the packet until DONE.
+        // The value's destructor runs here, while the task still runs, so that it may wait.
+        // SAFETY: the task has these types and is not DONE, and the caller claimed it.
         unsafe { disclaim::<F, T, M>(task) };
     }
     header.cold.drop_locals();
     wanted
 }
 
+/// Takes the end out of a task's packet, if it has one.
+///
 /// # Safety
 ///
-/// `task` is a task made by [`create`] with these types, it is DONE, and the caller has the right
-/// to its end.
+/// `task` was made by [`create`] with these types, and the caller may touch its packet: it has
+/// claimed the task, which is not DONE, or the task is DONE and the caller has the right to its
+/// end.
 unsafe fn take<F, T, M>(task: *const Header) -> Option<End<T>> {
-    // SAFETY: by the caller's promise the packet is the caller's.
+    // SAFETY: the task has these types, and the caller may touch its packet.
     match std::mem::replace(unsafe { content::<F, T, M>(task) }, Content::Empty) {
         Content::Ended(end) => Some(end),
         _ => None,
     }
 }
 
+/// Takes the end out of a task's packet, and gives it to the family, for nobody will take it.
+///
 /// # Safety
 ///
-/// As [`take`]; or the task is not DONE, and the caller claimed it.
+/// `task` was made by [`create`] with these types, and the caller may touch its packet: it has
+/// claimed the task, which is not DONE, or the task is DONE and the caller has the right to its
+/// end.
 unsafe fn disclaim<F, T, M: Family>(task: *const Header) {
-    // SAFETY: by the caller's promise the packet is the caller's.
+    // SAFETY: the task has these types, and the caller may touch its packet.
     if let Some(end) = unsafe { take::<F, T, M>(task) } {
-        // SAFETY: the claimer, and whoever drops a handle, hold a reference meanwhile.
+        // SAFETY: the task has these types. Whoever has claimed it, or drops its handle, holds a
+        // reference to it meanwhile.
         let (header, family) = unsafe { (&*task, family::<F, T, M>(task)) };
         family.unclaimed(header, end);
     }
 }
 
+/// Tells the family that the task has ended.
+///
 /// # Safety
 ///
-/// `task` is a task made by [`create`] with these types, and the caller holds a reference.
+/// `task` was made by [`create`] with these types, and somebody holds a reference to it until this
+/// returns.
 unsafe fn tell<F, T, M: Family>(task: *const Header) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the task has these types, and somebody holds a reference to it until this returns.
     unsafe { family::<F, T, M>(task) }.ended();
 }
 
+/// Drops a task's cell, and frees its memory.
+///
+/// # Safety
+///
+/// `task` was made by [`create`] with these types, and the last reference to it is gone.
 unsafe fn free<F, T, M>(task: *const Header) {
     let cell = task.cast_mut().cast::<TaskCell<F, T, M>>();
-    // SAFETY: the last reference is gone; `create` allocated the cell for these types, and wrote
-    // it.
+    // SAFETY: `create` allocated the cell for these types and has written all of its fields, and
+    // nobody has a reference to the task any more.
     unsafe {
         cell.drop_in_place();
         allocation::release(NonNull::new_unchecked(cell));

@@ -1,4 +1,4 @@
-//! What may be an arm of a choice, and how one is waited for.
+//! What may be an arm of a choice, and how a choice uses its arms.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -114,74 +114,76 @@ macro_rules! through_pointers {
 
 through_pointers!(&mut S, Arc<S>, Rc<S>, Box<S>);
 
-/// One way for a wait to end. All of it happens on the waiting side.
+/// One way for a wait to end. All methods are called by the waiting side.
 ///
 /// # Safety
 ///
-/// After `unlink`, and after `settle`, nobody else reaches anything of the arm or of the wait that it
-/// was linked to.
+/// After `unlink`, and after `settle`, nobody else reaches anything of the arm or of the wait that
+/// the arm was linked to.
 ///
-/// `link` does not unwind: arms that were linked before it may have been chosen meanwhile, and
-/// whoever chose one counts on its being settled. What can fail is tried by `attempt`, which comes
-/// before all links, or is kept as the arm's outcome.
+/// `link` does not unwind: an arm that was linked before may have been chosen meanwhile, and
+/// whoever chose it relies on its `settle`. What can fail is tried by `attempt`, which comes before
+/// all links, or is kept as the arm's outcome.
 #[doc(hidden)]
 pub unsafe trait Choice {
-    /// Chooses the arm if it is ready now. What was taken stays in the arm.
+    /// Chooses the arm if it is ready now. What the choice took stays in the arm.
     fn attempt(&self) -> bool;
 
-    /// Whether [`Choice::attempt`] would probably choose it now.
+    /// Whether [`Choice::attempt`] would probably choose the arm now.
     fn is_ready(&self) -> bool;
 
-    /// Links the arm to the wait, until [`Choice::unlink`]; `true`: it looks ready, try again.
+    /// Links the arm to the wait, until [`Choice::unlink`]. `true`: the arm looks ready, and is
+    /// worth another attempt.
     fn link(&self, place: Place<'_>) -> bool;
 
-    /// Takes the link back, if there is one.
+    /// Takes the arm's link back, if there is one.
     fn unlink(&self);
 
-    /// Completes the choice of an arm that a claim chose; it needs no `unlink`. `false`: the other
-    /// side gave up, and nothing is chosen.
+    /// Completes the choice of an arm that a claim chose, which then needs no `unlink`. `false`:
+    /// the other side gave up, and nothing is chosen.
     fn settle(&self) -> bool;
 
-    /// Whether the arm has become ready since its link without a claim of the wait, so far. Asked
-    /// of every arm once all are linked, before the choice says that none was ready; also of an arm
-    /// for I/O that was not linked, since the choice does not wait.
+    /// Whether the arm has become ready since its link although the wait has not been claimed. The
+    /// choice asks all arms after all links, before it says that none was ready. It also asks arms
+    /// for I/O, which it has not linked, since it does not wait.
     ///
-    /// `false` is right for an arm that claims its waits in the same hold of a lock in which it
-    /// becomes ready.
+    /// `false` is right for an arm whose waits are claimed in the same hold of a lock in which the
+    /// arm becomes ready.
     fn has_turned(&self) -> bool {
         self.is_ready()
     }
 
-    /// When it is worth another try although nobody claims the wait.
+    /// When another attempt is worth while although nobody claims the wait: an arm of time becomes
+    /// ready by the clock alone.
     fn deadline(&self) -> Option<Instant> {
         None
     }
 
-    /// What a plain thread has to poll, with the events: of an arm for I/O.
+    /// The descriptor and the events that a plain thread polls for, if the arm waits for I/O.
     fn polled(&self) -> Option<(RawFd, i16)> {
         None
     }
 }
 
-/// A [`Choice`] with what it gives.
+/// A [`Choice`] with a value.
 #[doc(hidden)]
 pub trait Arm: Choice {
     type Output;
 
-    /// What the choice gave. Called once, after the arm was chosen.
+    /// The value of the choice. Called once, after the arm was chosen.
     fn take(self) -> Self::Output;
 }
 
-/// Where an arm links to: the wait, and its own number in it.
+/// Where an arm links to: the wait, and the arm's number in the wait.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     pub(crate) waiter: &'a Waiter,
     pub(crate) arm: u32,
-    /// The wait wants to know, and takes nothing.
+    /// Whether the wait only wants to know which arm is ready, and takes nothing.
     pub(crate) watches: bool,
-    /// The wait goes on until something claims it. Otherwise its links only show that no arm is
-    /// ready.
+    /// Whether the waiting side parks until something claims the wait. If not, the links only serve
+    /// to show that no arm is ready.
     pub(crate) waits: bool,
 }
 
@@ -191,7 +193,7 @@ impl fmt::Debug for Place<'_> {
     }
 }
 
-/// The node of an arm: made when the arm is linked, and anew when it is linked again.
+/// The node of an arm, made anew each time the arm is linked.
 pub(crate) struct ArmNode<N>(UnsafeCell<Option<N>>);
 
 impl<N> ArmNode<N> {
@@ -199,30 +201,30 @@ impl<N> ArmNode<N> {
         ArmNode(UnsafeCell::new(None))
     }
 
-    /// Makes the node.
+    /// Makes the node, in place of the last one.
     ///
     /// # Safety
     ///
-    /// The arm is linked nowhere now: nobody has the node from before.
+    /// The arm is linked nowhere, so nobody has a reference to the last node.
     pub(crate) unsafe fn make(&self, node: N) -> &N {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller sees to it that nobody has a reference to the node that is replaced.
         unsafe { &mut *self.0.get() }.insert(node)
     }
 
-    /// The node, if the arm was linked, and the node not cleared since.
+    /// The node, if the arm was linked and the node has not been cleared since.
     pub(crate) fn get(&self) -> Option<&N> {
-        // SAFETY: the node is replaced only by `make` and `clear`, while nobody has it, on this
-        // thread.
+        // SAFETY: only `make` and `clear` replace the node. Their callers see to it that nobody has
+        // a reference to it then, and run on this thread, since `ArmNode` is not `Sync`.
         unsafe { (*self.0.get()).as_ref() }
     }
 
-    /// Drops the node.
+    /// Drops the node, if there is one.
     ///
     /// # Safety
     ///
-    /// The arm is linked nowhere now, and nobody has the node.
+    /// The arm is linked nowhere, and nobody has a reference to the node.
     pub(crate) unsafe fn clear(&self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller sees to it that nobody has a reference to the node that is dropped.
         unsafe { *self.0.get() = None };
     }
 }

@@ -1,4 +1,4 @@
-//! The claim: one wait, and which of the places that may end it has.
+//! The claim: which of the places that may end a wait has ended it.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -9,12 +9,12 @@ use crate::loom::AtomicU32;
 use crate::park::{self, Left, Woken};
 use crate::task::{Header, Reason, Target, Wake};
 
-/// One wait.
+/// One wait of a task or a plain thread.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    /// Zero, or one more than the arm that ended the wait.
+    /// Zero while the wait goes on; then the number of the arm that ended it, plus one.
     claimed: AtomicU32,
-    /// Only one place can end it.
+    /// Whether only one place can end the wait. A claim then needs no compare-exchange.
     solo: bool,
     target: Target,
 }
@@ -31,8 +31,9 @@ impl Waiter {
         Waiter { claimed: AtomicU32::new(0), solo: false, target: park::target() }
     }
 
-    /// Ends the wait by this arm, unless another did. After a `true`, unless there is another hold
-    /// on the wait, it may be gone: the wake was made before.
+    /// Ends the wait by `arm`, unless another arm has ended it. After a `true` the waiter may be
+    /// gone, unless the caller holds a lock that the waiter takes before it leaves. So the wake is
+    /// made before the claim, or under that lock.
     #[inline(always)]
     pub(crate) fn claim(&self, arm: u32) -> bool {
         if self.solo {
@@ -42,13 +43,13 @@ impl Waiter {
         self.claimed.compare_exchange(0, arm + 1, AcqRel, Relaxed).is_ok()
     }
 
-    /// Which arm ended the wait.
+    /// The arm that ended the wait; `None` while the wait goes on.
     #[inline(always)]
     pub(crate) fn claimed(&self) -> Option<u32> {
         self.claimed.load(Acquire).checked_sub(1)
     }
 
-    /// Parks once, as [`park::park`]; whoever loops around it looks at the claim each time.
+    /// Parks once, as [`park::park`] does. The caller looks at the claim before each round.
     #[inline(always)]
     pub(crate) fn park(
         &self,
@@ -63,8 +64,8 @@ impl Waiter {
         matches!(self.target, Target::Task(_))
     }
 
-    /// As [`Waiter::park`], on a plain thread that also waits for descriptors; `true`: one of them
-    /// has an event.
+    /// Parks a plain thread once, as [`Waiter::park`] does, until also one of the descriptors
+    /// `polled` has an event. The `bool` tells whether one has.
     pub(crate) fn park_polling(
         &self,
         polled: &[(RawFd, i16)],
@@ -81,11 +82,11 @@ impl Waiter {
         (woken, ready)
     }
 
-    /// The task that waits.
+    /// The task that waits, for lists in which only tasks wait.
     ///
     /// # Panics
     ///
-    /// If it is a plain thread.
+    /// If the waiting side is a plain thread.
     pub(super) fn task(&self) -> *const Header {
         match self.target {
             Target::Task(task) => task,
@@ -93,19 +94,21 @@ impl Waiter {
         }
     }
 
-    /// What wakes the waiting side.
+    /// Makes the wake of the waiting task or thread.
     ///
     /// # Safety
     ///
-    /// The wait cannot end before this returns.
+    /// The waiter cannot leave before this returns.
     #[inline(always)]
     pub(crate) unsafe fn wake(&self, here: Option<u16>) -> Wake {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller keeps the waiter from leaving, so the task or thread in `target` is
+        // alive.
         unsafe { self.target.wake(here) }
     }
 }
 
-// In a model, a record that goes has to have seen the last touch of everybody else.
+// Tells loom that dropping the waiter is an access: each other thread must have finished with the
+// waiter, in an order that the waiting side has seen.
 #[cfg(all(test, loom))]
 impl Drop for Waiter {
     fn drop(&mut self) {

@@ -1,4 +1,4 @@
-//! The place of a joiner in the task whose end it waits for.
+//! The node by which a joiner waits in the task whose end it waits for.
 
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -6,12 +6,13 @@ use super::Waiter;
 use crate::loom::AtomicU32;
 use crate::task::Wake;
 
-/// The place of a joiner in its task. It lies beside its waiter.
+/// The place of a joiner in a task's joiner slot. The node lies on the joiner's stack, beside its
+/// waiter.
 #[derive(Debug)]
 pub(crate) struct JoinNode {
     waiter: *const Waiter,
     arm: u32,
-    /// Whoever completed the task has let go of the node.
+    /// Set when the thread that completed the task has finished with the node.
     released: AtomicU32,
 }
 
@@ -20,13 +21,15 @@ impl JoinNode {
         JoinNode { waiter, arm, released: AtomicU32::new(0) }
     }
 
-    /// Ends the wait; the answer wakes the joiner. After this the node may be gone.
+    /// Ends the joiner's wait, and returns the wake if this node ended it. The joiner may then
+    /// leave, so node and waiter may be gone when this returns.
     ///
     /// # Safety
     ///
-    /// The node was in the slot of a task when it became DONE, and this is called once.
+    /// The node was in the slot of a task when the task became DONE, and `fire` is called once for
+    /// it.
     pub(crate) unsafe fn fire(node: *const JoinNode, here: Option<u16>) -> Option<Wake> {
-        // SAFETY: the joiner keeps node and waiter until `released`.
+        // SAFETY: the joiner keeps node and waiter until `released` is set.
         unsafe {
             let waiter = &*(*node).waiter;
             let wake = waiter.wake(here);
@@ -40,7 +43,8 @@ impl JoinNode {
         self.released.load(Acquire) != 0
     }
 
-    /// Waits until whoever completed the task lets go: a few instructions of another thread.
+    /// Spins until the thread that completed the task has finished with the node: for the time of a
+    /// few instructions, once the task is DONE.
     pub(crate) fn await_release(&self) {
         let mut round = 0;
         while !self.is_released() {
@@ -50,7 +54,8 @@ impl JoinNode {
     }
 }
 
-// In a model, a record that goes has to have seen the last touch of everybody else.
+// Tells loom that dropping the node is an access: the thread that fired the node must have finished
+// with it, in an order that the joiner has seen.
 #[cfg(all(test, loom))]
 impl Drop for JoinNode {
     fn drop(&mut self) {

@@ -1,15 +1,16 @@
-//! A list of waits under its primitive's lock, for waits of many threads.
+//! A list of waits that the primitive's lock guards, for waits of many threads.
 //!
-//! The protocol, which makes a node on the waiting stack safe to write to:
+//! This protocol makes it safe to write to a node that lies on another thread's stack:
 //!
-//! - All of a list and of its nodes is touched only under the primitive's lock.
-//! - Whoever ends a wait does all of this under the lock: claim, write the grant to the node, unlink
-//!   it, make the wake. It gives the wake after it has let go of the lock.
-//! - A waiter that finds itself claimed takes the lock of the arm that claimed it before it reads the
-//!   grant or leaves, so that whoever granted it is through with the node; and it unlinks its other
-//!   nodes, each under its lock. One that leaves unclaimed (deadline, unwinding) first unlinks its
-//!   node under the lock, and looks once more whether it was claimed: if so the grant is its own, to
-//!   use or to undo.
+//! - A list and all nodes in it are touched only under the primitive's lock.
+//! - Whoever ends a wait does all of this under the lock: claim the wait, write the grant to the
+//!   node, unlink the node, make the wake. The wake is given after the lock is released.
+//! - A waiter that finds itself claimed takes the lock of the arm that claimed it before it reads
+//!   the grant or leaves. So whoever granted it has finished with the node. The waiter unlinks its
+//!   other nodes, each under the lock of its list.
+//! - A waiter that leaves unclaimed (for its deadline, or to unwind) first unlinks its node under
+//!   the lock. If the node was unlinked already, the wait was claimed meanwhile: the grant is the
+//!   waiter's, to use or to undo.
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
@@ -19,16 +20,17 @@ use super::Waiter;
 use crate::park::Left;
 use crate::task::{Header, Wake};
 
-/// Waits, oldest first. It lies in the state that the primitive's lock guards.
+/// Waits, oldest first. The list is part of the state that the primitive's lock guards.
 pub(crate) struct List<P> {
     first: *const Node<P>,
     last: *const Node<P>,
 }
 
-// SAFETY: the list is touched under its primitive's lock only, and so are the nodes it points to.
+// SAFETY: the list and the nodes that it points to are touched only under the primitive's lock.
 unsafe impl<P: Send> Send for List<P> {}
 
-/// A place in a [`List`], with room for what the wait is granted. It lies beside its waiter.
+/// A place in a [`List`], with room for what the wait is granted. The node lies on the waiter's
+/// stack, or in an arm of a `select!`.
 pub(crate) struct Node<P> {
     waiter: *const Waiter,
     arm: u32,
@@ -52,68 +54,68 @@ impl<P> Node<P> {
         }
     }
 
-    /// What the node carries, for the waiter.
+    /// The node's payload, for the waiter.
     ///
     /// # Safety
     ///
-    /// The lock of the list that the node was linked to is held, or the node was never linked; and
-    /// no other reference to the payload is alive.
+    /// The caller holds the lock of the list that the node is or was linked to, or the node was
+    /// never linked; and no other reference to the payload is alive.
     #[allow(clippy::mut_from_ref)]
     pub(crate) unsafe fn payload(&self) -> &mut P {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller sees to it that nobody else refers to the payload.
         unsafe { &mut *self.payload.get() }
     }
 
-    /// What the node carries, of a type that has its own way to be shared.
+    /// The node's payload, if its type may be shared: its fields are atomics, say.
     ///
     /// # Safety
     ///
-    /// Nobody asks for [`Node::payload`] or grants by [`List::claim_first`] meanwhile.
+    /// Nobody calls [`Node::payload`] or [`List::claim_first`] while the reference is alive.
     #[inline(always)]
     pub(crate) unsafe fn shared(&self) -> &P {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller sees to it that there is no exclusive reference to the payload.
         unsafe { &*self.payload.get() }
     }
 
-    /// The wait that the node is a place of.
+    /// The wait that this node belongs to.
     ///
     /// # Safety
     ///
-    /// The waiter is still there, as long as the answer is used.
+    /// The waiter does not leave while the reference is alive.
     pub(crate) unsafe fn waiter(&self) -> &Waiter {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller keeps the waiter from leaving.
         unsafe { &*self.waiter }
     }
 
-    /// Whether it was by this node that the wait ended.
+    /// Whether this node's arm ended the wait.
     ///
     /// # Safety
     ///
-    /// The waiter is still there.
+    /// The waiter has not left.
     pub(crate) unsafe fn is_chosen(&self) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: the waiter has not left, as the caller promises, so the pointer to it is valid.
         unsafe { (*self.waiter).claimed() == Some(self.arm) }
     }
 
-    /// The wake of this node's waiter.
+    /// Makes the wake of this node's waiter.
     ///
     /// # Safety
     ///
     /// The waiter cannot leave before this returns.
     #[inline(always)]
     pub(crate) unsafe fn wake(&self, here: Option<u16>) -> Wake {
-        // SAFETY: the waiter lives as long as the node does.
+        // SAFETY: the caller keeps the waiter from leaving.
         unsafe { (*self.waiter).wake(here) }
     }
 
-    /// The task that waits by this node, in a list of tasks alone.
+    /// The task that waits by this node, for lists in which only tasks wait.
     ///
     /// # Safety
     ///
-    /// The waiter is still there.
+    /// The waiter has not left.
     #[inline(always)]
     pub(crate) unsafe fn task(&self) -> *const Header {
-        // SAFETY: the caller's promise.
+        // SAFETY: the waiter has not left, as the caller promises, so the pointer to it is valid.
         unsafe { (*self.waiter).task() }
     }
 }
@@ -127,23 +129,24 @@ impl<P> List<P> {
         self.first.is_null()
     }
 
-    /// What the oldest node carries.
+    /// The payload of the oldest node.
     pub(crate) fn first(&self) -> Option<&P> {
-        // SAFETY: linked nodes are valid, and touched under the lock only, which the caller holds.
+        // SAFETY: linked nodes are valid. Whoever has a reference to the list holds its lock, and
+        // payloads are touched only under the lock.
         unsafe { self.first.as_ref().map(|node| &*node.payload.get()) }
     }
 
-    /// Links a node at the end.
+    /// Links a node at the list's end.
     ///
     /// # Safety
     ///
-    /// The node and its waiter stay where they are until the node is unlinked: by [`List::remove`] by
-    /// the waiter, or by a claim.
+    /// Node and waiter stay valid, and in their place, until the node is unlinked: by the waiter's
+    /// [`List::remove`], or by a claim.
     pub(crate) unsafe fn push_back(&mut self, node: &Node<P>) {
         node.linked.set(true);
         node.next.set(std::ptr::null());
         node.prev.set(self.last);
-        // SAFETY: linked nodes are valid.
+        // SAFETY: a node is unlinked before it goes, so `last` is valid.
         match unsafe { self.last.as_ref() } {
             Some(last) => last.next.set(node),
             None => self.first = node,
@@ -151,22 +154,22 @@ impl<P> List<P> {
         self.last = node;
     }
 
-    /// Unlinks a node; `false` if it was not linked any more, because its wait was claimed.
+    /// Unlinks a node. `false`: the node was not linked any more, because its wait was claimed.
     ///
     /// # Safety
     ///
-    /// The node was linked to this list, or to none.
+    /// The node is linked to this list, or to none.
     pub(crate) unsafe fn remove(&mut self, node: &Node<P>) -> bool {
         if !node.linked.replace(false) {
             return false;
         }
         let (prev, next) = (node.prev.get(), node.next.get());
-        // SAFETY: linked nodes are valid.
+        // SAFETY: a node is unlinked before it goes, so the linked neighbour `prev` is valid.
         match unsafe { prev.as_ref() } {
             Some(prev) => prev.next.set(next),
             None => self.first = next,
         }
-        // SAFETY: as above.
+        // SAFETY: a node is unlinked before it goes, so the linked neighbour `next` is valid.
         match unsafe { next.as_ref() } {
             Some(next) => next.prev.set(prev),
             None => self.last = prev,
@@ -174,38 +177,39 @@ impl<P> List<P> {
         true
     }
 
-    /// Ends the oldest wait that nothing else has ended, and writes its grant; `None`: there is none.
+    /// Ends the oldest wait that has not ended, and writes its grant. `None`: there is no such
+    /// wait.
     ///
-    /// Nodes whose waits ended otherwise are unlinked on the way.
+    /// Nodes whose waits another arm has ended are unlinked on the way.
     pub(crate) fn claim_first(
         &mut self,
         here: Option<u16>,
         grant: impl FnOnce(&mut P),
     ) -> Option<Wake> {
         let node = self.claim_node()?;
-        // SAFETY: the list's lock is held, without which the waiter neither looks at the payload nor
-        // leaves.
+        // SAFETY: the list's lock is held, and without it the waiter neither looks at the payload
+        // nor leaves.
         unsafe {
             grant(&mut *node.payload.get());
             Some(node.wake(here))
         }
     }
 
-    /// Ends the oldest wait that nothing else has ended, if its node carries `such` a payload.
+    /// Ends the oldest wait that has not ended, if `such` accepts the payload of its node.
     pub(crate) fn claim_first_if(
         &mut self,
         here: Option<u16>,
         mut such: impl FnMut(&P) -> bool,
     ) -> Option<Wake> {
         let node = self.claim_node_if(|payload| such(payload))?;
-        // SAFETY: the list's lock is held, without which the waiter does not leave.
+        // SAFETY: the list's lock is held, and without it the waiter does not leave.
         Some(unsafe { node.wake(here) })
     }
 
-    /// Ends the oldest wait that nothing else has ended; `None`: there is none.
+    /// Ends the oldest wait that has not ended. `None`: there is no such wait.
     ///
-    /// Node and waiter are valid until the lock is let go of, or until the waiter learns by the
-    /// payload that it may leave.
+    /// Node and waiter are valid until the list's lock is released, or until the payload tells the
+    /// waiter that it may leave.
     #[inline(always)]
     pub(crate) fn claim_node<'a>(&mut self) -> Option<&'a Node<P>> {
         self.claim_node_if(|_| true)
@@ -221,11 +225,11 @@ impl<P> List<P> {
                 let node = self.first.as_ref()?;
                 (node, &*node.waiter)
             };
-            // SAFETY: payloads are touched under the lock, which the caller holds.
+            // SAFETY: payloads are touched only under the lock, which the caller holds.
             if waiter.claimed().is_none() && !such(unsafe { &*node.payload.get() }) {
                 return None;
             }
-            // SAFETY: the node is the first of this list.
+            // SAFETY: the node is linked to this list, as its first.
             unsafe { self.remove(node) };
             if waiter.claim(node.arm) {
                 return Some(node);
@@ -233,16 +237,16 @@ impl<P> List<P> {
         }
     }
 
-    /// Whether there is a wait that nothing has ended, other than this one, whose node carries such a
-    /// payload.
+    /// Whether another wait than `own` has not ended and has a payload that `such` accepts.
     pub(crate) fn has_other(&self, own: Option<&Waiter>, such: impl Fn(&P) -> bool) -> bool {
         let mut next = self.first;
-        // SAFETY: linked nodes are valid, and so are their waiters.
+        // SAFETY: linked nodes are valid.
         while let Some(node) = unsafe { next.as_ref() } {
-            // SAFETY: as above.
+            // SAFETY: the waiter of a linked node is valid.
             let waiter = unsafe { &*node.waiter };
             let other = !own.is_some_and(|own| std::ptr::eq(waiter, own));
-            // SAFETY: under the lock, or of a type that has its own way to be shared.
+            // SAFETY: payloads are touched only under the lock, which the caller holds, or are of a
+            // type that may be shared.
             if other && waiter.claimed().is_none() && such(unsafe { &*node.payload.get() }) {
                 return true;
             }
@@ -258,33 +262,33 @@ impl<P> Default for List<P> {
     }
 }
 
-/// Where a list lies, for the nodes in it: how they are taken out, under the list's lock.
+/// Where a list is, and how nodes are taken out of it under the lock that guards it.
 pub(crate) trait Listed<P> {
-    /// Takes a node out that was linked to the list; `false`: its wait was claimed, or it was taken
-    /// out before.
+    /// Unlinks a node of this list. `false`: the node's wait was claimed, or the node was unlinked
+    /// before.
     fn remove(&self, node: &Node<P>) -> bool;
 }
 
-/// A node's stay in its list, which ends at the latest when this is dropped, by an unwinding too.
+/// Unlinks the node when dropped, so that an unwinding waiter leaves no node behind.
 pub(crate) struct Stay<'a, P, L: Listed<P>> {
     list: L,
     node: &'a Node<P>,
 }
 
 impl<'a, P, L: Listed<P>> Stay<'a, P, L> {
-    /// Of a node that has just been linked to that list.
+    /// For a node that has just been linked to `list`.
     #[inline(always)]
     pub(crate) fn new(list: L, node: &'a Node<P>) -> Stay<'a, P, L> {
         Stay { list, node }
     }
 
-    /// Takes the wait back, unless it was claimed before: then the node's grant tells more.
+    /// Unlinks the node, unless its wait was claimed: then the waiter has to look at the grant.
     #[cold]
     pub(crate) fn leave(&self) -> Left {
         Left::if_withdrawn(self.list.remove(self.node))
     }
 
-    /// The node is in the list no longer: its wait was claimed, or taken back.
+    /// Forgets the guard, for a node that is unlinked: its wait was claimed or withdrawn.
     #[inline(always)]
     pub(crate) fn end(self) {
         std::mem::forget(self);

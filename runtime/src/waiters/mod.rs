@@ -1,22 +1,24 @@
-//! Records of those who wait, and the claim that decides who was woken by what.
+//! Records of those who wait, and the claim that decides by which event a wait ended.
 //!
-//! A [`Waiter`] is one wait: it lies on the waiting stack, and every place that may end the wait
-//! holds a node that points to it. Of all that try, the first claim wins; so one wait with many
-//! places ends by exactly one of them, and the others have taken nothing.
+//! A [`Waiter`] is one wait. It lies on the waiting stack, and each place that may end the wait
+//! holds a node that points to the `Waiter`. The first claim wins. So a wait with many places ends
+//! by exactly one of them, and the others have taken nothing.
 //!
 //! # The rule
 //!
-//! **Between the time a wait is published, which is when others can find its node or its `Unparker`, and its
-//! park, its task does nothing that yields, waits or runs anybody else's code.** A wake that finds the
-//! task running is kept for its next park, and a wake that finds it queued is not kept at all. A yield in
-//! between would be queued, so a wake that comes then is lost; a wait in between takes the wake for
-//! its own. A park does not look at the claim before it switches: that is what makes it cheap, and it is
-//! right as long as the rule is kept. To give wakes, to unlock and to cancel are none of the three:
-//! they queue tasks, and nothing that they let go of has a destructor of a user's. A
-//! [`Choice`]'s `link` and `deadline` keep the rule too, and `unlink` and `settle` need not: they come
-//! after the claim. Nor need `has_turned`, after which nothing parks.
+//! **Between publishing a wait and parking, a task does nothing that yields, waits or runs anybody
+//! else's code.** A wait is published as soon as others can find its node or its `Unparker`. A wake
+//! for a running task is kept for the task's next park, a wake for a queued task is dropped. A task
+//! that yielded in between would be queued, and could lose its wake. A task that waited for
+//! something else in between would use the wake up. A park does not look at the claim before it
+//! switches: that makes a park cheap, and is right only as long as the rule is kept.
 //!
-//! Code that cannot keep it looks at its own record once more, right before each park, as
+//! Giving wakes, unlocking and cancelling keep the rule. They queue tasks, and nothing that they
+//! drop has a destructor of a user's. A [`Choice`]'s `link` and `deadline` keep the rule too. A
+//! choice's `unlink` and `settle` come after the claim, and no park follows its `has_turned`, so
+//! these three need not.
+//!
+//! Code that cannot keep the rule looks at its own record again right before each park, as
 //! [`crate::blocking`] does.
 
 mod arm;

@@ -1,5 +1,5 @@
-//! How a plain thread waits for descriptors and for a wake at once: `poll(2)`, with a pipe for the
-//! wake.
+//! How a plain thread waits for descriptors and for a wake at once: by `poll(2)`, with a pipe
+//! through which the wake arrives.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::parker::Parker;
 
-/// How often a thread looks for a wake that no pipe could be had for, and at descriptors that are
-/// too many to be waited for.
+/// How often a thread looks for a wake, if it could get no pipe for it, and at descriptors, if they
+/// are too many to wait for.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-/// Waits for the parker's token, an event of a descriptor, the deadline, or for no reason; `true`:
-/// there is an event.
+/// Waits for the parker's token, an event of a descriptor, or the deadline; it may also return for
+/// no reason. `true`: a descriptor has an event.
 pub(super) fn park(parker: &Parker, polled: &[(RawFd, i16)], deadline: Option<Instant>) -> bool {
     let listening = match parker.listen() {
         Some(listening) => listening,
@@ -31,8 +31,8 @@ pub(super) fn park(parker: &Parker, polled: &[(RawFd, i16)], deadline: Option<In
     let events = match poll(&mut polled, millis) {
         Ok(events) => events,
         Err(error) if error.kind() == io::ErrorKind::Interrupted => false,
-        // More than the process may have open (RLIMIT_NOFILE), or more than the kernel has memory
-        // for.
+        // The descriptors are more than the process may have open (RLIMIT_NOFILE), or more than the
+        // kernel has memory for.
         Err(_) => look_in_parts(&mut polled) || nap(left),
     };
     drop(listening);
@@ -42,8 +42,8 @@ pub(super) fn park(parker: &Parker, polled: &[(RawFd, i16)], deadline: Option<In
     events && polled.iter().any(|fd| fd.revents != 0)
 }
 
-/// Looks at so few at a time that the system takes them; one that it does not take alone counts as
-/// ready: the operation itself will say more.
+/// Looks at the descriptors in parts that are small enough for the system. A descriptor that the
+/// system does not even take alone counts as ready: the operation on it will say what is wrong.
 fn look_in_parts(polled: &mut [libc::pollfd]) -> bool {
     match (poll(polled, 0), &mut *polled) {
         (Ok(events), _) => events,
@@ -55,28 +55,30 @@ fn look_in_parts(polled: &mut [libc::pollfd]) -> bool {
         }
         (Err(_), many) => {
             let (first, rest) = many.split_at_mut(many.len() / 2);
-            // Both, so that what an earlier call has left in the entries is overwritten.
+            // Both halves are looked at even if the first has events: the look also overwrites what
+            // an earlier call has left in the entries.
             look_in_parts(first) | look_in_parts(rest)
         }
     }
 }
 
-/// A pause before the next look at what could not be waited for; it is no event.
+/// A pause before the next look at descriptors that cannot be waited for. It is no event.
 fn nap(left: Option<Duration>) -> bool {
     let pause = left.map_or(LOOK_EVERY, |left| left.min(LOOK_EVERY));
     let _ = poll(&mut [], millis(pause));
     false
 }
 
-/// Rounded up: rounded down it would spin for the last millisecond.
+/// A timeout for `poll(2)`. Rounded up, because rounded down the wait would spin for the last
+/// millisecond.
 fn millis(left: Duration) -> i32 {
     i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
 }
 
-/// Whether there is an event.
+/// Calls `poll(2)`; `true`: a descriptor has an event.
 fn poll(polled: &mut [libc::pollfd], millis: i32) -> io::Result<bool> {
     let count = polled.len() as libc::nfds_t;
-    // SAFETY: that many valid entries.
+    // SAFETY: `polled` has `count` valid entries, and is borrowed exclusively during the call.
     match unsafe { libc::poll(polled.as_mut_ptr(), count, millis) } {
         count if count >= 0 => Ok(count > 0),
         _ => Err(io::Error::last_os_error()),

@@ -1,4 +1,4 @@
-//! The queue of those who wait, and the wait itself: what most primitives are made of.
+//! A queue of waits with its lock, and the wait itself: what most primitives are made of.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
@@ -10,8 +10,8 @@ use crate::loom::const_fn;
 use crate::park::Woken;
 use crate::task::{Reason, Wake};
 
-/// Waits of tasks and threads, oldest first, beside a state of their primitive's. Each carries a `P`:
-/// what it asks for, later what it was granted.
+/// Waits of tasks and threads, oldest first, and the state of the primitive, under one lock. Each
+/// wait carries a `P`: first what it asks for, then what it was granted.
 pub(crate) struct Queue<P, S = ()>(Lock<Inner<P, S>>);
 
 struct Inner<P, S> {
@@ -19,7 +19,8 @@ struct Inner<P, S> {
     state: S,
 }
 
-/// A queue that is locked: never across a park. It stands for the primitive's state.
+/// A locked [`Queue`], which gives access to the primitive's state. No task parks while it holds
+/// one.
 pub(crate) struct Locked<'a, P, S = ()>(Guard<'a, Inner<P, S>>);
 
 impl<P: Copy> Queue<P> {
@@ -41,7 +42,7 @@ impl<P: Copy, S> Queue<P, S> {
         Locked(self.0.lock())
     }
 
-    /// Links an arm of a `select!` at the queue's end, until [`Queue::unlink`].
+    /// Links the node of a `select!` arm at the queue's end, until [`Queue::unlink`].
     pub(crate) fn link(
         &self,
         mut locked: Locked<'_, P, S>,
@@ -49,32 +50,33 @@ impl<P: Copy, S> Queue<P, S> {
         place: Place<'_>,
         asked: P,
     ) {
-        // SAFETY: an arm that is to be linked is linked nowhere.
+        // SAFETY: the caller links the arm, so the arm is linked nowhere now.
         let node = unsafe { arm.make(Node::new(place.waiter, place.arm, asked)) };
-        // SAFETY: whoever links an arm unlinks it before arm and waiter go, and does not move it
-        // meanwhile.
+        // SAFETY: whoever links an arm unlinks it before arm and waiter go, and does not move the
+        // arm meanwhile.
         unsafe { locked.0.list.push_back(node) };
     }
 
-    /// Takes an arm's link back, if there is one; what the arm was granted, if it was by this arm that
-    /// the wait ended.
+    /// Unlinks the node of a `select!` arm, if the arm is linked. Returns what the arm was granted,
+    /// if this arm ended the wait.
     pub(crate) fn unlink(&self, arm: &ArmNode<Node<P>>) -> Option<P> {
         let node = arm.get()?;
         let mut locked = self.lock();
-        // SAFETY: the node was linked to this list; the queue is locked, and the waiter still there.
+        // SAFETY: the node was linked to this list, the queue is locked, and a waiter outlives its
+        // links.
         let granted = unsafe {
             locked.0.list.remove(node);
             node.is_chosen().then(|| *node.payload())
         };
         drop(locked);
-        // A later `unlink` finds no node, whose waiter may be gone by then.
-        // SAFETY: the node is in no list, and whoever granted it has let go of the lock.
+        // SAFETY: the node is in no list, and whoever granted it has released the lock. The node is
+        // cleared so that a later `unlink`, when the waiter may be gone, finds none.
         unsafe { arm.clear() };
         granted
     }
 
-    /// Waits at the queue's end until the wait is claimed, and returns what it was granted; `None` if
-    /// the deadline came first.
+    /// Waits at the queue's end until the wait is claimed, and returns what the wait was granted.
+    /// `None`: the deadline came first.
     #[inline]
     pub(crate) fn wait(
         &self,
@@ -86,9 +88,9 @@ impl<P: Copy, S> Queue<P, S> {
         self.wait_with(locked, asked, reason, deadline, || (), |_| ())
     }
 
-    /// As [`Queue::wait`]. `linked` runs once the queue is let go of, before anything is waited for.
-    /// `left` runs, with the queue locked, if the wait is taken back, for the deadline or an unwinding:
-    /// it was not granted anything then, and will not be.
+    /// Waits as [`Queue::wait`] does. `linked` runs after the queue is released and before the
+    /// first park. `left` runs, with the queue locked, if the wait is withdrawn for its deadline or
+    /// an unwinding: then nothing was granted, and nothing will be.
     #[inline]
     pub(crate) fn wait_with(
         &self,
@@ -101,8 +103,8 @@ impl<P: Copy, S> Queue<P, S> {
     ) -> Option<P> {
         let waiter = Waiter::solo();
         let node = Node::new(&waiter, 0, asked);
-        // SAFETY: node and waiter stay in this frame, which is not left before the node was claimed or
-        // `stay` has unlinked it.
+        // SAFETY: node and waiter stay in this frame, which is not left before the node is
+        // unlinked, by a claim or by `stay`.
         unsafe { locked.0.list.push_back(&node) };
         drop(locked);
         let stay = Stay::new(Queueing { queue: self, left }, &node);
@@ -114,14 +116,14 @@ impl<P: Copy, S> Queue<P, S> {
             }
         }
         stay.end();
-        // Whoever granted it is through with the node when it lets go of the lock.
+        // Whoever granted the wait writes the node until it releases the lock.
         let _locked = self.lock();
-        // SAFETY: the queue is locked.
+        // SAFETY: the queue is locked, and this function has no other reference to the payload.
         Some(*unsafe { node.payload() })
     }
 }
 
-/// The queue of a wait, and what is to be done if that is taken back.
+/// The queue of one wait, and what is to be done if the wait is withdrawn.
 struct Queueing<'a, P: Copy, S, L: Fn(Locked<'_, P, S>)> {
     queue: &'a Queue<P, S>,
     left: L,
@@ -130,7 +132,7 @@ struct Queueing<'a, P: Copy, S, L: Fn(Locked<'_, P, S>)> {
 impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Listed<P> for Queueing<'_, P, S, L> {
     fn remove(&self, node: &Node<P>) -> bool {
         let mut locked = self.queue.lock();
-        // SAFETY: the node was linked to this list.
+        // SAFETY: the node of a [`Queue::wait_with`] was linked to this list and to no other.
         let waited = unsafe { locked.0.list.remove(node) };
         if waited {
             (self.left)(locked);
@@ -140,7 +142,7 @@ impl<P: Copy, S, L: Fn(Locked<'_, P, S>)> Listed<P> for Queueing<'_, P, S, L> {
 }
 
 impl<P: Copy, S> Locked<'_, P, S> {
-    /// What the oldest waits for.
+    /// What the oldest wait asks for.
     pub(crate) fn first(&self) -> Option<P> {
         self.0.list.first().copied()
     }
@@ -149,18 +151,18 @@ impl<P: Copy, S> Locked<'_, P, S> {
         self.0.list.is_empty()
     }
 
-    /// Ends the oldest wait, which may be granted something else than it asked for.
+    /// Ends the oldest wait. `grant` may grant something else than the wait asked for.
     #[inline]
     pub(crate) fn claim_first(&mut self, grant: impl FnOnce(&mut P)) -> Option<Wake> {
         self.0.list.claim_first(current::here(), grant)
     }
 
-    /// Ends the oldest wait if what it asked for is `such`, and grants it that.
+    /// Ends the oldest wait, if `such` accepts what it asked for, and grants just that.
     pub(crate) fn claim_first_if(&mut self, such: impl FnMut(&P) -> bool) -> Option<Wake> {
         self.0.list.claim_first_if(current::here(), such)
     }
 
-    /// Ends all waits.
+    /// Ends all waits; `grant` writes what each was granted.
     pub(crate) fn claim_all(&mut self, mut grant: impl FnMut(&mut P)) -> Wakes {
         let mut wakes = Wakes::default();
         while let Some(wake) = self.claim_first(&mut grant) {
@@ -184,7 +186,7 @@ impl<P, S> DerefMut for Locked<'_, P, S> {
     }
 }
 
-/// Wakes to be given once the queue is let go of.
+/// Wakes that are given after the queue is released, so that who wakes does not find it locked.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct Wakes {
@@ -201,7 +203,8 @@ impl Wakes {
         }
     }
 
-    /// Wakes them all, the oldest first; one alone runs next.
+    /// Gives the wakes, the oldest first. A single one is given to run next, several go to the end
+    /// of the run queue.
     pub(crate) fn give(self) {
         let Some(first) = self.first else { return };
         match current::core() {

@@ -1,50 +1,52 @@
-//! A wait with many ways to end: arms that are registered on the waiter itself, of which exactly
-//! one is chosen.
+//! A wait with many ways to end: several arms, of which exactly one is chosen.
 //!
-//! First each arm is tried where it stands. If none is ready, all of them link a node to the one
-//! [`Waiter`], and the first claim chooses. An arm whose turn came between its try and its link says
-//! so, and the round begins anew; so does one whose other side gave up after it had been chosen.
-//! Arms that lose have taken nothing, and their nodes are out of every list before
-//! [`choose`] returns.
+//! First each arm is attempted. If none is ready, all of them link a node to one [`Waiter`], and
+//! the first claim chooses. An arm that became ready between its attempt and its link says so, and
+//! the next round begins. The next round also begins if the other side of a chosen arm gave up.
+//! Arms that lose have taken nothing, and [`choose`] does not return before their nodes are out of
+//! every list.
 //!
 //! # Giving up
 //!
-//! A choice that does not wait, or no longer, may say that no arm was ready only if there was one
-//! moment in the call at which none was. The tries do not show that: while the second arm is tried,
-//! the first may become ready, and cease to be so when the second becomes ready. So [`give_up`]
-//! links all arms, looks at them again, and claims the wait for itself. The moment is **L**, when
-//! the last arm was linked. If the claim is won and the second look found nothing, no arm was ready
-//! at L:
+//! A choice that does not wait, or does not wait any longer, may say that no arm was ready only if
+//! there was one moment in the call at which none was. The attempts do not show that: while the
+//! second arm is attempted, the first may become ready, and it may cease to be ready when the
+//! second becomes so. So [`give_up`] links all arms, looks at all of them again, and claims the
+//! wait for itself. The moment is **L**, when the last arm was linked. If the claim is won and the
+//! second look found nothing, no arm was ready at L:
 //!
 //! - *Messages and room, partners at a rendezvous, closed channels, events, permits.* The link
-//!   looks at the arm and puts the node into its list in one hold of its lock, so the arm was not
-//!   ready when it was linked. Whoever makes it ready after that claims those who wait in the same
-//!   hold, before the hold ends. Had it happened before L, the wait had been claimed before our own
-//!   claim, which would have lost.
+//!   looks at the arm and puts the node into its list in one hold of the arm's lock, so the arm was
+//!   not ready when it was linked. Whoever makes the arm ready after that claims its waits before
+//!   releasing the lock. Had that happened before L, the wait would have been claimed, and our own
+//!   claim would have lost.
 //! - *Queues whose word changes before their waits are claimed* (a wait group at zero, a promise
-//!   that is settled, a semaphore that is closed): both are in one hold of the queue's lock, and
-//!   the second look takes that lock. So it comes after the claims, or before the change.
-//! - *News of `broadcast` and `watch`, an instant given back.* Those who wait are told one by one,
-//!   later. But news have numbers that only grow, and the second look compares them with the
-//!   link's: equal numbers mean that there were none in between.
+//!   that is settled, a semaphore that is closed). Change and claims are in one hold of the queue's
+//!   lock, and the second look takes that lock. So the second look comes after the claims, or
+//!   before the change.
+//! - *News of `broadcast` and `watch`, an instant given back.* The waits are claimed one by one,
+//!   later. But the numbers of the news only grow, and the second look compares them with those
+//!   that the link saw: equal numbers mean that there was no news in between.
 //! - *Time.* An arm that becomes ready by the clock says when, right after its link. The clock is
 //!   read after L, so what is due later was not due at L; and nobody takes what is not due.
-//! - *Ends of tasks.* A task that has ended stays so, and the second look comes after L.
-//! - *I/O.* The kernel tells nobody before the next poll, so these arms are only looked at, after
-//!   L, past what the driver believes. A descriptor stays ready until somebody reads or writes. If
-//!   others do that meanwhile, it may have been ready at L and not at the look: no system call
-//!   shows several descriptors at one moment. This is the one case that is not covered.
+//! - *Ends of tasks.* A task that has ended stays ended, and the second look comes after L.
+//! - *I/O.* The kernel reports nothing before the next poll, so these arms are not linked. They are
+//!   looked at after L, by asking the kernel and not the driver's memory. A descriptor stays ready
+//!   until somebody reads or writes. If somebody else does meanwhile, the descriptor may have been
+//!   ready at L and not at the look: no system call shows several descriptors at one moment. This
+//!   is the one case that is not covered.
 //!
-//! A claim by an arm between its link and our claim is a choice like any other: its grant is taken
-//! by `settle`, be it a message, a permit or a partner at a rendezvous. So two choices that do not
-//! wait may meet there, if both are linked at once. Who only watches takes nothing and looks again.
+//! A claim by an arm between its link and our claim is a choice like any other: `settle` takes the
+//! grant, be it a message, a permit or a partner at a rendezvous. So two choices that do not wait
+//! may meet at a rendezvous, if both are linked at once. A choice that only watches takes nothing
+//! and looks again.
 //!
-//! To look again means that somebody else has got on: an arm that links as ready was made so by an
-//! operation that has ended, and one that is ready no longer was used by another. The other way, a
-//! counter of changes in every source that is read before and after the tries, would cost each
-//! operation of each source an increment; this costs those alone that find nothing: two empty
-//! channels took 22 ns and take 95 ns. A single arm is not linked, since one look at it tells the
-//! truth.
+//! A round more means that others have got on: an arm that links as ready was made so by an
+//! operation that has ended, and an arm that is ready no longer was used by another operation. The
+//! alternative is a counter of changes in every source, read before and after the attempts. It
+//! would cost each operation of each source an increment, whereas links cost only those choices
+//! that find nothing: for two empty channels 95 ns instead of 22 ns. A single arm is not linked,
+//! since one look at it tells the truth.
 
 use std::time::{Duration, Instant};
 
@@ -55,7 +57,7 @@ use crate::park::{self, Left, Woken};
 use crate::task::Reason;
 use crate::unwind::AbortIfPanic;
 
-/// How long something may wait.
+/// How long a choice or an operation may wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Limit {
     /// Not at all.
@@ -87,24 +89,24 @@ impl Limit {
     }
 }
 
-/// The claim of the waiting side itself.
+/// The number by which the waiting side claims its own wait, so that no arm can any more.
 const NOBODY: u32 = u32::MAX - 1;
 
-/// The arms of a choice, by their numbers.
+/// The arms of a choice, found by their numbers.
 pub(crate) type Arms<'a> = &'a dyn Fn(usize) -> &'a dyn Choice;
 
-/// What a wait does with what it finds.
+/// What a choice does with an arm that is ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Aim {
     Take,
-    /// Only to know which arm is ready.
+    /// Only finds out which arm is ready.
     Watch,
 }
 
-/// Waits until one of the arms is chosen and returns its number; `None`: the limit came first.
+/// Waits until one of the arms is chosen, and returns its number. `None`: the limit came first.
 ///
-/// `order` holds the numbers of all arms. Of several that are ready the first in it is chosen; if the
-/// choice is `fair`, it is shuffled before each round.
+/// `order` holds the numbers of all arms. If several arms are ready, the first in `order` is
+/// chosen. If the choice is `fair`, `order` is shuffled before each round.
 pub(crate) fn choose(
     arms: Arms<'_>,
     order: &mut [usize],
@@ -131,7 +133,7 @@ pub(crate) fn choose(
                 return Some(chosen);
             }
         } else if order.len() < 2 && order.iter().all(|&number| arms(number).polled().is_none()) {
-            // Of one arm, one look tells the truth, unless the kernel knows more by now.
+            // One look at a single arm tells the truth, unless the kernel knows of newer I/O.
             return None;
         } else {
             match give_up(arms, order, aim) {
@@ -143,7 +145,7 @@ pub(crate) fn choose(
     }
 }
 
-/// Links all arms and waits for a claim; `None`: it is time for another round.
+/// Links all arms and waits for a claim. `None`: the next round is due.
 fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Option<usize> {
     let waiter = Waiter::many();
     let mut links = Links { arms, waiter: &waiter, linked: &order[..0], chosen: None };
@@ -186,17 +188,18 @@ fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Op
     links.complete(chosen, aim)
 }
 
-/// What became of a choice that does not wait.
+/// How a choice that does not wait ended.
 enum Verdict {
     Chosen(usize),
-    /// An arm may have become ready.
+    /// An arm may have become ready, so all are attempted again.
     LookAgain,
     /// There was a moment at which no arm was ready.
     NoneWasReady,
 }
 
-/// Ends a choice whose time is up and whose arms were not ready, each in its own moment: finds one
-/// moment for all of them, as the head of this file explains, or an arm that is ready.
+/// Ends a choice whose time is up, after attempts that found no arm ready at different moments.
+/// Finds one moment at which no arm was ready, as the head of this file explains, or an arm that is
+/// ready.
 #[inline(never)]
 fn give_up(arms: Arms<'_>, order: &[usize], aim: Aim) -> Verdict {
     let waiter = Waiter::many();
@@ -206,7 +209,7 @@ fn give_up(arms: Arms<'_>, order: &[usize], aim: Aim) -> Verdict {
     for (count, &number) in (1..).zip(order) {
         let arm = arms(number);
         if arm.polled().is_some() {
-            // Of I/O nobody tells before the next poll: it is looked at below.
+            // The kernel reports no I/O before the next poll: `has_turned` below asks it instead.
             continue;
         }
         links.linked = &order[..count];
@@ -235,17 +238,17 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     }
 }
 
-/// The links of arms, taken back when this is dropped.
+/// The links of a choice's arms, taken back when this is dropped.
 struct Links<'a, 'o> {
     arms: Arms<'a>,
     waiter: &'o Waiter,
     linked: &'o [usize],
-    /// Settles its link itself.
+    /// The arm that was chosen: its `settle` takes its link back.
     chosen: Option<usize>,
 }
 
 impl Links<'_, '_> {
-    /// Takes the links back and completes the choice of a claimed arm; `None`: nothing is chosen
+    /// Takes the links back and completes the choice of the claimed arm. `None`: nothing is chosen
     /// after all.
     #[inline]
     fn complete(mut self, chosen: usize, aim: Aim) -> Option<usize> {
@@ -262,8 +265,9 @@ impl Links<'_, '_> {
 
 impl Drop for Links<'_, '_> {
     fn drop(&mut self) {
-        // A park claims the wait before it throws. If anything else unwinds, the wait may have been
-        // claimed by an arm, and whoever did that goes on to use the arm's node.
+        // A park claims the wait before it throws, so this claim fails only if something else
+        // unwinds. Then an arm may have claimed the wait, and whoever did goes on to use the arm's
+        // node.
         let taken_back = self.chosen.is_some() || self.waiter.claim(NOBODY);
         if !taken_back && self.waiter.claimed() != Some(NOBODY) {
             drop(AbortIfPanic("a choice between its links and its end"));

@@ -1,5 +1,5 @@
-//! A worker that runs no task but one, which waits in the middle of its unwinding: where the
-//! thread's count of panics cannot travel with it.
+//! A worker that runs one task alone, which waits in the middle of its unwinding. That is so where
+//! std's count of panics is not found, and therefore cannot travel with the task.
 
 use std::io::Write;
 use std::sync::Once;
@@ -9,7 +9,7 @@ use super::worker::worker_of;
 use crate::clock;
 use crate::current::{Core, Patience};
 
-/// Acts on what has come for the worker's tasks, or comes; resumes none of them.
+/// Waits for events of the worker's tasks, and acts on them, but resumes no task.
 pub(super) fn attend(core: &Core, patience: Patience) {
     let worker = worker_of(core);
     let announced = patience == Patience::Endless && core.mailbox.announce_sleep();
@@ -18,12 +18,12 @@ pub(super) fn attend(core: &Core, patience: Patience) {
         false => Some(Duration::ZERO),
     };
     worker.poll(timeout);
-    // A drain also takes the announcement back.
+    // A drain also clears SLEEPING in the inbox.
     worker.drain();
     worker.expire();
 }
 
-/// Says once in the process that its workers may have to run one task alone.
+/// Says, once in the process, that its workers may have to run one task alone.
 pub(super) fn say_if_alone(core: &Core) {
     static ONCE: Once = Once::new();
     if cfg!(panic = "unwind") && core.panics.is_none() {

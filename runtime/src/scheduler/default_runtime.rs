@@ -1,4 +1,4 @@
-//! The runtime of tasks that are spawned outside of any.
+//! The default runtime: it takes tasks that are spawned outside of any runtime.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -6,21 +6,22 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::process::prepare_process;
 use super::{Plan, Shared, Worker, current_worker};
 
-/// `#[go_main]`'s runtime, or one started for the purpose.
+/// The runtime of `#[go_main]`, or one that was started by a spawn outside of any.
 static DEFAULT: OnceLock<Arc<Shared>> = OnceLock::new();
 
-/// The runtime of tasks that are spawned outside of any; started if there is none.
+/// The default runtime. It is started if there is none.
 pub(crate) fn default_shared() -> io::Result<&'static Arc<Shared>> {
     static STARTING: Mutex<()> = Mutex::new(());
     if let Some(shared) = DEFAULT.get() {
         return Ok(shared);
     }
-    // Before the lock, which others may wait for.
+    // The process is prepared before the lock is taken, since that may wait long, and others may
+    // wait for the lock.
     prepare_process()?;
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if DEFAULT.get().is_none() {
         let (shared, threads) = Plan::default().start()?;
-        // Its threads live as long as the process.
+        // The workers' threads live as long as the process, so nobody joins them.
         std::mem::forget(threads);
         let _ = DEFAULT.set(shared);
     }
@@ -32,7 +33,7 @@ pub(super) fn default_if_any() -> Option<&'static Arc<Shared>> {
     DEFAULT.get()
 }
 
-/// An error if the runtime of tasks that are spawned here is closed.
+/// An error if the runtime that a spawn on this thread would use is closed.
 pub(crate) fn check_open() -> io::Result<()> {
     let shared = current_worker().map(Worker::shared).or_else(|| DEFAULT.get());
     if shared.is_some_and(|shared| shared.is_closed()) {
@@ -41,7 +42,7 @@ pub(crate) fn check_open() -> io::Result<()> {
     Ok(())
 }
 
-/// Makes this the default runtime, unless there is one.
+/// Makes `shared` the default runtime, unless there is one.
 pub(crate) fn set_default(shared: &Arc<Shared>) {
     let _ = DEFAULT.set(shared.clone());
 }

@@ -1,15 +1,14 @@
-//! Which workers sleep: a set that a spawn looks at, to have its task stolen.
-//!
-//! See `SLEEP.md`.
+//! Which workers sleep: the set in which a spawn finds a thief to wake. The protocol is in
+//! `SLEEP.md`.
 
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 
 use crate::loom::{AtomicUsize, fence};
 
-/// The workers of one runtime that sleep, or are about to; and how many are looking for work.
+/// Which workers of one runtime sleep or are about to, and how many look for work.
 #[derive(Debug)]
 pub(crate) struct Idle {
-    /// A bit for each worker.
+    /// A bit for each worker, which is set while the worker sleeps.
     sleeping: Box<[AtomicUsize]>,
     searching: AtomicUsize,
 }
@@ -26,23 +25,24 @@ impl Idle {
         Idle { sleeping: words.collect(), searching: AtomicUsize::new(0) }
     }
 
-    /// The worker will look once more and then sleep.
+    /// Announces that the worker will look once more and then sleep.
     pub(crate) fn announce(&self, worker: usize) {
         self.sleeping[worker / WIDTH].fetch_or(bit(worker), AcqRel);
-        // Pairs with the fence in `wake_one`: either the look that follows finds the task, or the
-        // spawner finds the announcement.
+        // The fence pairs with that of `wake_one`: either the worker's next look finds the task, or
+        // the spawner finds the announcement.
         fence(SeqCst);
     }
 
-    /// The worker is awake. `true`: somebody took it out of the set, and counts on it to look.
+    /// Notes that the worker is awake. `true`: a spawner took the worker out of the set, and counts
+    /// on it to look.
     pub(crate) fn retract(&self, worker: usize) -> bool {
         let word = &self.sleeping[worker / WIDTH];
         word.load(Relaxed) & bit(worker) == 0
             || word.fetch_and(!bit(worker), AcqRel) & bit(worker) == 0
     }
 
-    /// After making a task stealable: the sleeping worker to wake, if there is one and none is
-    /// looking already.
+    /// Called after a task was made stealable. Returns the sleeping worker to wake, unless none
+    /// sleeps or another worker is looking already.
     pub(crate) fn wake_one(&self) -> Option<usize> {
         fence(SeqCst);
         if self.searching.load(Relaxed) != 0 {
@@ -61,14 +61,15 @@ impl Idle {
         None
     }
 
-    /// The worker looks for work in others' queues.
+    /// Notes that a worker begins to look for work in others' queues.
     pub(crate) fn start_search(&self) {
         self.searching.fetch_add(1, AcqRel);
     }
 
-    /// It found some, or gave up. `true`: it was the last that looked, so while it did, spawns may
-    /// have counted on it: one that gave up looks again after it has announced that it sleeps, and
-    /// one that found some has another worker woken for the rest. Either has its fence.
+    /// Notes that a worker has found work, or has given up. `true`: no other worker is looking, so
+    /// spawns may have counted on this one. A worker that gave up then looks again after it has
+    /// announced that it sleeps; a worker that found work has another one woken for the rest. Both
+    /// ways pass a fence.
     pub(crate) fn end_search(&self) -> bool {
         self.searching.fetch_sub(1, AcqRel) == 1
     }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::ID_BLOCK;
 
-/// Numbers that a worker has taken for its tasks, so that not every spawn writes to the counter
-/// that all threads share.
+/// Numbers that a worker has taken in advance for its tasks, so that not every spawn writes to the
+/// counter that all threads share.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     next: Cell<u64>,
-    /// The first that is another's.
+    /// The first number that does not belong to this worker.
     end: Cell<u64>,
 }
 
@@ -25,7 +25,7 @@ impl Ids {
     }
 }
 
-/// A number for a task that no worker spawns.
+/// A number for a task that is spawned outside of the workers.
 pub(crate) fn take_id() -> u64 {
     take(1)
 }

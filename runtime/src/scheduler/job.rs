@@ -1,4 +1,4 @@
-//! What runs on a task's stack before and after its closure, and what is told of a fault there.
+//! What runs on a task's stack around its closure, and what is reported of a fault there.
 
 use std::thread;
 
@@ -12,7 +12,7 @@ use crate::task::{Flags, Reason, Run, TaskRef};
 use crate::trace;
 use crate::unwind::AbortIfPanic;
 
-/// What an idle stack does: runs the current task, if there is one.
+/// The function that an idle stack calls: runs the current task, if there is one.
 pub(super) fn job() -> bool {
     let Some((core, task)) = current::task() else {
         return false;
@@ -26,46 +26,49 @@ pub(super) fn job() -> bool {
     let cancelled = task.has(Flags::CANCEL);
     let refused = cancelled && task.reason.get() == Reason::Refused;
     let wanted = if refused {
-        // SAFETY: this worker claimed the task, and its stack runs it once.
+        // SAFETY: this worker claimed the task, and the task's stack runs `job` once for it.
         unsafe { refuse::drop_on_own_stack(task) }
     } else {
-        // SAFETY: as above.
+        // SAFETY: this worker claimed the task, and the task's stack runs `job` once for it.
         unsafe { task.execute(cancelled) }
     };
     if task.has(Flags::PANICKED) {
         worker.shared.count_panic();
     }
-    // A subscriber's code, which may take its time: before DONE, after which a joiner may have to
-    // wait for this thread without being able to leave.
+    // A subscriber's code may take its time, so it runs before DONE: after that a joiner may have
+    // to wait for this thread, and cannot leave.
     let leave_spans = || {
         if span.is_some() || trace::is_on() {
             current::off_task(|| {
-                // Also what the task entered and forgot.
+                // This also closes spans that the task has entered and forgotten.
                 drop(trace::take_off());
                 trace::close(span.take());
             });
         }
     };
-    // SAFETY: this worker claimed the task, and `wanted` is what its closure's end has answered.
+    // SAFETY: this worker claimed the task, and `wanted` is what `execute` or `drop_on_own_stack`
+    // returned.
     let completed = unsafe { task.complete(wanted, leave_spans) };
     let Completed::Done { joiner, link } = completed else { unreachable!("that ends a task") };
     if joiner {
-        // SAFETY: the task is DONE with JOINER, which is told once.
+        // SAFETY: the task is DONE with JOINER, which only the one call of `complete` reports.
         unsafe { join::wake_joiner(task) };
     }
     if let Some(panics) = core.panics.filter(|_| thread::panicking()) {
-        // It left a coroutine of its own behind, suspended in the middle of an unwinding.
+        // The task has left behind a coroutine of its own that is suspended in the middle of an
+        // unwinding.
         drop(panics.take());
     }
     if link {
-        // The link is on its way to the inbox, and holds the task until it is drained.
-        // SAFETY: the worker holds a reference until this stack has suspended.
+        // SAFETY: the worker holds a reference to the task until this stack has suspended. The new
+        // reference belongs to the link, which is on its way to the inbox, until `drain` has taken
+        // it.
         std::mem::forget(unsafe { TaskRef::retain(task) });
         core.links_due.set(core.links_due.get() + 1);
     }
     if refused {
-        // Destructors that waited have set another reason. By this one the worker knows whose stack
-        // it gets back.
+        // The worker tells by this reason whose stack it gets back. Destructors that waited have
+        // set others.
         task.reason.set(Reason::Refused);
     }
     task.run.set(Run::Done);
@@ -73,16 +76,16 @@ pub(super) fn job() -> bool {
     true
 }
 
-/// What to report of a fault at this address, if it lies in the guard of the running task, or of a
-/// task that runs the worker of that one.
+/// Describes the fault, if the address lies in the guard of the running task's stack, or of a task
+/// that runs the worker of the running one.
 pub(super) fn fault(address: usize) -> Option<Fault> {
     let (task, class) = current::tasks().find_map(|task| {
-        // SAFETY: on the thread of the task that runs.
+        // SAFETY: this is the thread of all these tasks, each of which runs, or runs a worker.
         let stack = unsafe { task.stack() }?;
         let class = task.class.get();
         stack.guard(class).contains(&address).then_some((task, class))
     })?;
-    // SAFETY: the process ends before the task does.
+    // SAFETY: the process ends before the task does, so the name stays valid.
     let name = task.name().map(|name| unsafe { &*std::ptr::from_ref::<str>(name) });
     let at = task.spawned_at;
     Some(Fault { name, id: task.id, file: at.file(), line: at.line(), bytes: class.bytes() })

@@ -1,6 +1,6 @@
 //! Who runs what, where, and when: workers, their queues, stealing, placement, sleep.
 //!
-//! The scheduler knows tasks, not what they wait for. How workers fall asleep and are woken is in
+//! The scheduler does not know what tasks wait for. How workers fall asleep and are woken is in
 //! `SLEEP.md`, with the argument that no wake is lost.
 
 mod alone;

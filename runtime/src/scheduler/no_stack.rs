@@ -1,9 +1,10 @@
 //! Tasks for which no stack can be had.
 //!
-//! Stacks are short of one size: a task that asks for another size starts all the same. A task for
-//! which its worker has no stack is handed to each other worker once, for those keep idle ones. The
-//! last of them lets it wait for a stack of its size. It refuses the task when the worker would
-//! sleep, since nothing is about to be given back then; or at the latest after [`STACK_WAIT_MAX`].
+//! Stacks are short of one size at a time: a task that asks for another size starts all the same. A
+//! task for which its worker has no stack is handed to each other worker once, since those keep
+//! idle stacks. The last of them lets the task wait for a stack of its size. It refuses the task
+//! when it would go to sleep, since then nothing is about to give a stack back, and after
+//! [`STACK_WAIT_MAX`] at the latest.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,20 +19,21 @@ use crate::limits::{BATCH_TASKS, HAND_OVER_PATIENCE, STACK_RETRY, STACK_WAIT_MAX
 use crate::stack::{self, SizeClass, Stack};
 use crate::task::{Header, TaskRef};
 
-/// Unstarted tasks of a worker that wait for stacks.
+/// A worker's unstarted tasks that wait for stacks.
 #[derive(Debug, Default)]
 pub(super) struct NoStack {
-    /// Waiting tasks by the size of their stacks. No queue is empty.
+    /// The waiting tasks, by the size of their stacks. A size for which none waits has no entry.
     sizes: RefCell<Vec<Short>>,
-    /// The length of `sizes`, which is asked for at each start of a task.
+    /// The length of `sizes`, kept apart since each start of a task asks for it.
     count: Cell<usize>,
-    /// When a task was last handed over to another worker.
+    /// When this worker last handed a task over to another one.
     handed_over: Cell<Option<Instant>>,
-    /// When the system was last asked for stacks for waiting tasks.
+    /// When this worker last asked the system for stacks for waiting tasks.
     asked: Cell<Option<Instant>>,
 }
 
-/// Tasks that wait for stacks of one size, the longest wait first, each with its beginning.
+/// Tasks that wait for stacks of one size, each with the time since when. The longest wait is
+/// first.
 #[derive(Debug)]
 struct Short {
     class: SizeClass,
@@ -58,8 +60,8 @@ impl NoStack {
         self.count.set(sizes.len());
     }
 
-    /// Takes the task that has waited longest of those that `which` selects, by the size of their
-    /// stacks and since when they wait.
+    /// Takes the task that has waited longest, of those whose stack size and begin of the wait
+    /// `which` accepts.
     fn take(&self, which: impl Fn(SizeClass, Instant) -> bool) -> Option<TaskRef> {
         let mut sizes = self.sizes.borrow_mut();
         let longest = sizes.iter().enumerate().filter_map(|(at, short)| {
@@ -75,8 +77,8 @@ impl NoStack {
         Some(task)
     }
 
-    /// Whether this worker has just handed over a task that it had no stack for. Until the other
-    /// one has looked, it must not steal the task back.
+    /// Whether this worker has just handed over a task for which it had no stack. It must not steal
+    /// the task back before the other worker has looked.
     pub(super) fn has_handed_over(&self) -> bool {
         let Some(at) = self.handed_over.get() else { return false };
         let recent = clock::now() < at + HAND_OVER_PATIENCE;
@@ -86,19 +88,20 @@ impl NoStack {
         recent
     }
 
-    /// How long this worker steals nothing, if it has just handed over a task.
+    /// How long this worker may sleep at most, if it has handed over a task: then it looks whether
+    /// the task was taken.
     pub(super) fn patience(&self) -> Option<Duration> {
         self.handed_over.get().map(|_| HAND_OVER_PATIENCE)
     }
 }
 
 impl Worker {
-    /// Puts a task aside that there is no stack for: hands it to a worker that has not been asked,
-    /// else lets it wait here. The answer is that nothing has started.
+    /// Puts aside a task for which there is no stack. The task goes to a worker that has not been
+    /// asked, or waits here if there is none. Always `None`: nothing has started.
     #[cold]
     pub(super) fn start_later(&self, task: TaskRef) -> Option<*const Header> {
-        // While it has no stack, the bits of `depth` are the workers that had none for it; of more
-        // workers than bits some are not asked.
+        // While a task has no stack, its `depth` is free. Its bits are the workers that had no
+        // stack for it. If there are more workers than bits, some are not asked.
         let bit = |worker: usize| 1 << (worker % u32::BITS as usize);
         let asked = task.depth.get() | bit(self.index);
         task.depth.set(asked);
@@ -106,7 +109,7 @@ impl Worker {
         let others = (1..workers).map(|step| (self.index + step) % workers);
         match others.into_iter().find(|&worker| asked & bit(worker) == 0) {
             Some(next) if !task.kind.local => {
-                // Before it can be stolen back.
+                // This is noted before the task can be stolen back.
                 self.no_stack.handed_over.set(Some(clock::now()));
                 self.shared.place_at(&self.shared.seats[next], task);
             }
@@ -115,7 +118,7 @@ impl Worker {
         None
     }
 
-    /// Gives a stack that is free again to the task that has waited longest for one of its size.
+    /// Gives a stack that has become free to the task that has waited longest for one of its size.
     #[cold]
     pub(super) fn put_stack_for_waiting(&self, stack: Stack, class: SizeClass) {
         match self.no_stack.take(|size, _| size == class) {
@@ -124,8 +127,8 @@ impl Worker {
         }
     }
 
-    /// Starts waiting tasks for which memory has come back, from wherever, and refuses those that
-    /// have waited too long. Called once a turn.
+    /// Starts waiting tasks for which there is memory again, wherever it came from, and refuses
+    /// those that have waited too long. Called once a turn.
     #[cold]
     pub(super) fn serve_waiting(&self) {
         let now = clock::now();
@@ -151,8 +154,8 @@ impl Worker {
         }
     }
 
-    /// Refuses one waiting task of a worker that has nothing else to do, and so nothing to wait for
-    /// that would give a stack back soon.
+    /// Refuses one waiting task, when the worker has nothing else to do. Then no task of its own
+    /// will soon give a stack back.
     #[cold]
     pub(super) fn refuse_one_waiting(&self) -> bool {
         let Some(task) = self.no_stack.take(|_, _| true) else { return false };
@@ -167,14 +170,14 @@ impl Worker {
 
     fn refuse_waiting(&self, task: TaskRef) {
         match self.report_refused(&task) {
-            // A stack could be had after all.
+            // The attempt that was to tell the reason has got a stack after all.
             Some(stack) => self.core.ready.push(self.start_on(task, stack)),
             None => self.refuse(task),
         }
     }
 
-    /// Says on stderr why there is no stack for tasks of this spawn site, once for each. Returns
-    /// the stack if the attempt that is to tell why gets one.
+    /// Says on stderr why there is no stack for tasks of this spawn site, once for each site. The
+    /// reason comes from one more attempt. If that gets a stack, the stack is returned.
     fn report_refused(&self, task: &TaskRef) -> Option<Stack> {
         static REPORTED: Mutex<Vec<&Location<'_>>> = Mutex::new(Vec::new());
         let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,8 +207,9 @@ mod tests {
     use crate::scheduler::{Plan, Wait};
     use crate::spawn;
 
-    /// The other worker here is never there to look, so each search finds both tasks unless this one
-    /// keeps off them; and in the end it starts them, or the test would hang.
+    /// The other worker of this test never looks, so each search would find both tasks if this
+    /// worker did not keep off them. In the end this worker starts them itself, or the test would
+    /// hang.
     #[test]
     fn what_was_handed_over_is_not_stolen_back_at_once() {
         let (shared, mut seeds) = Plan { workers: Some(2), ..Plan::default() }.prepare().unwrap();
@@ -221,7 +225,8 @@ mod tests {
                 assert!(worker.start_later(task).is_none());
             }
             let found = worker.search();
-            // A thread that stood still meanwhile has kept off for as long as it is to.
+            // The time may be over if this thread was held up. Then the search was right to find a
+            // task, and the round is repeated.
             if clock::now() < begun + HAND_OVER_PATIENCE {
                 assert!(!found, "a task is back before the other worker has looked");
                 break;

@@ -1,8 +1,9 @@
-//! Unstarted tasks that go before newer ones, so that those cannot keep them from starting.
+//! Unstarted tasks that go before newer ones, so that newer ones cannot keep them from starting.
 //!
-//! Starting the oldest task of a tree of tasks that wait for their children opens another subtree,
-//! which needs stacks of its own. So the next one is started when those before it have ended,
-//! or wait for what no task brings; else after a pause, which is longer the more subtrees are open.
+//! Starting the oldest task of a fork-join tree opens another subtree, which needs stacks of its
+//! own. So the next old task is started when the earlier ones have ended or wait for something that
+//! no task brings. Otherwise it is started after a pause, which is longer the more subtrees are
+//! open.
 
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
@@ -12,13 +13,13 @@ use crate::clock;
 use crate::limits::{EARLY_BRANCHES_MAX, EARLY_PAUSE};
 use crate::task::{Header, Run, TaskRef};
 
-/// The tasks that a worker has started although newer ones were there.
+/// The tasks that a worker has started before newer ones.
 #[derive(Debug)]
 pub(super) struct OldestFirst {
-    /// Those that may still hold the next one up, the newest last. Of more than
-    /// [`EARLY_BRANCHES_MAX`] the oldest are forgotten.
+    /// The started old tasks that may still hold the next one up, the newest last. If they are more
+    /// than [`EARLY_BRANCHES_MAX`], the oldest are forgotten.
     branches: RefCell<Vec<TaskRef>>,
-    /// When the next such start was first asked for.
+    /// When the start of the next old task was first asked for.
     since: Cell<Option<Instant>>,
 }
 
@@ -30,7 +31,7 @@ impl OldestFirst {
         }
     }
 
-    /// Whether the worker with this number may start its oldest task now.
+    /// Whether `worker`, to which this belongs, may start its oldest task now.
     pub(super) fn is_free(&self, worker: u16) -> bool {
         let mut branches = self.branches.take();
         branches.retain(|task| is_branch(task, worker));
@@ -45,7 +46,7 @@ impl OldestFirst {
         now - since >= EARLY_PAUSE * (1 << (count - 1))
     }
 
-    /// Notes that this task is started although newer ones are there.
+    /// Notes that `task` is started before newer ones.
     pub(super) fn start(&self, task: &TaskRef) {
         self.since.set(None);
         let mut branches = self.branches.take();
@@ -58,8 +59,7 @@ impl OldestFirst {
 }
 
 impl Worker {
-    /// Starts the oldest unstarted task, unless those that were started before newer ones hold it
-    /// up.
+    /// Starts the oldest unstarted task, unless earlier old tasks hold it up.
     #[cold]
     pub(super) fn start_oldest(&self) -> Option<*const Header> {
         if self.unstarted.is_empty(&self.core) || !self.oldest_first.is_free(self.core.mailbox.id())
@@ -72,9 +72,11 @@ impl Worker {
     }
 }
 
-/// Whether a task is under way on this worker, and does not wait for the outside.
+/// Whether a task is under way on `worker` and does not wait for the outside, so that it may hold
+/// the next old task up.
 fn is_branch(task: &TaskRef, worker: u16) -> bool {
-    // A task that got no stack here may have another owner by now, who alone may read its state.
+    // A task that got no stack here may have another owner by now, and only its owner may read its
+    // state.
     task.word.is_owned_by(worker)
         && (task.run.get() != Run::Parked || !task.reason.get().is_external())
 }

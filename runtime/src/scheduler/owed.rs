@@ -1,8 +1,7 @@
-//! What a task that yields is owed: all that was queued before it goes first, also what has not
-//! started.
+//! What a yield is owed: all tasks that were queued before it go first, unstarted ones included.
 //!
 //! A worker starts its newest task first, so the order of its queue does not tell which tasks were
-//! there before the yield. Their number does: the worker owes as many starts of its oldest
+//! there before the yield. But their number does. The worker owes that many starts of its oldest
 //! unstarted task, and makes them before the task that yielded goes on. Tasks that are spawned
 //! later are owed nothing.
 
@@ -12,15 +11,15 @@ use std::collections::VecDeque;
 use super::worker::Worker;
 use crate::task::{Header, ReadyQueue};
 
-/// The starts that a worker owes, in the order of those that yielded.
+/// The starts that a worker owes, in the order of the yields.
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     before: RefCell<VecDeque<Starts>>,
-    /// How many starts those are in all.
+    /// The sum of all `count`s in `before`.
     total: Cell<usize>,
 }
 
-/// So many starts of the oldest unstarted task, due before the ready task at this place goes on.
+/// `count` starts of the oldest unstarted task, due before the ready task at `place` goes on.
 #[derive(Debug)]
 struct Starts {
     place: usize,
@@ -28,11 +27,11 @@ struct Starts {
 }
 
 impl Owed {
-    /// Notes that the tasks which yielded at these places are owed the start of all `unstarted`
-    /// ones.
+    /// Notes that the tasks which yielded at `places` are owed the start of all `unstarted` tasks.
     fn add(&self, places: impl Iterator<Item = usize>, unstarted: usize, ready: &ReadyQueue) {
         for place in places {
-            // The starts that are owed to earlier yields are made before this task goes on, too.
+            // Starts that are owed to earlier yields are made before this task goes on, so they
+            // count for it too.
             let Some(count) = unstarted.checked_sub(self.total.get()).filter(|&count| count > 0)
             else {
                 return;
@@ -44,7 +43,7 @@ impl Owed {
         }
     }
 
-    /// Takes one start off that has to be made now; `false` if there is none.
+    /// Takes off one start that is due now. `false`: none is due.
     #[inline]
     fn take(&self, ready: &ReadyQueue) -> bool {
         let mut before = self.before.borrow_mut();
@@ -66,7 +65,8 @@ impl Owed {
         true
     }
 
-    /// Forgets what was owed to tasks that have gone on while there was nothing to start.
+    /// Forgets starts that were owed to tasks which have gone on meanwhile, while there was nothing
+    /// to start.
     #[cold]
     fn forget_late(&self, ready: &ReadyQueue) {
         let mut before = self.before.borrow_mut();
@@ -78,10 +78,10 @@ impl Owed {
 }
 
 impl Worker {
-    /// Whether starts are owed. While they are, no others are made: one more for each yield would
-    /// let tasks that spawn and yield become ever more.
+    /// Whether starts are owed. While they are, no other starts are made: one more for each yield
+    /// would let the number of tasks that spawn and yield grow without end.
     ///
-    /// Asked only while there are unstarted tasks, for without any nothing is owed.
+    /// Asked only while there are unstarted tasks, since without any nothing is owed.
     #[inline(always)]
     pub(super) fn owes_starts(&self) -> bool {
         if !self.core.yielded.borrow().is_empty() {
@@ -92,13 +92,13 @@ impl Worker {
 
     #[cold]
     fn note_yields(&self) {
-        // Tasks that yielded earlier may have gone on while none was unstarted.
+        // Tasks that yielded earlier may have gone on while there was no unstarted task.
         self.owed.forget_late(&self.core.ready);
         let mut places = self.core.yielded.borrow_mut();
         self.owed.add(places.drain(..), self.unstarted.len(), &self.core.ready);
     }
 
-    /// Starts a task that has to start before the next ready one goes on.
+    /// Starts a task that is due to start before the next ready task goes on.
     pub(super) fn start_owed(&self) -> Option<*const Header> {
         while self.owed.take(&self.core.ready) {
             let Some(task) = self.unstarted.pop_oldest(&self.core, self.seat()) else { continue };

@@ -1,4 +1,4 @@
-//! What becomes of a task's panic, besides its report and its joiner.
+//! What a task's panic leads to, besides its report and its joiner's error.
 
 use std::io::{self, Write};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -9,10 +9,10 @@ use super::{Shared, Worker, current_worker};
 use crate::task::{End, Family, Header};
 use crate::unwind::{self, Payload};
 
-/// What a program does when a panic is lost, which is dropped and nobody was given it.
+/// What a program does when a panic is lost: when it is dropped and nobody was given it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum OnPanic {
-    /// No more than the report of any panic.
+    /// The panic is reported as any panic is, and nothing more is done.
     #[default]
     Report,
     Abort,
@@ -26,15 +26,16 @@ impl Shared {
         self.panics.fetch_add(1, Relaxed);
     }
 
-    /// A panic was lost.
+    /// Does what the program wants done when a panic is lost.
     fn panic_lost(self: &Arc<Self>) {
         match self.on_panic {
             OnPanic::Report => {}
             OnPanic::Abort => {
-                // Said once: tasks of other workers may panic meanwhile, and wait here for the end.
+                // This is said once. Tasks of other workers that panic meanwhile wait here for the
+                // process's end.
                 static ABORTS: Once = Once::new();
                 ABORTS.call_once(|| {
-                    // Not `eprintln`, which panics when stderr is closed.
+                    // `eprintln` is not used, since it panics when stderr is closed.
                     let _ = writeln!(
                         io::stderr(),
                         "gocoro: nobody joins that task, and on_panic is \"abort\"; aborting"
@@ -49,14 +50,15 @@ impl Shared {
         }
     }
 
-    /// Whether a panic ended the runtime.
+    /// Whether a lost panic has ended the runtime.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Acquire)
     }
 }
 
-/// Drops a panic that nobody was given, and does what the program wants done then: that is known to
-/// the runtime of `#[go_main]`, whichever runtime the task was of.
+/// Drops a panic that nobody was given, and does what the program wants done then. Told are the
+/// runtime that runs this, and the default one: that is `#[go_main]`'s, which knows what the program
+/// wants, whichever runtime the task belonged to.
 #[cold]
 pub(crate) fn lose(panic: Payload) {
     unwind::drop_quietly(panic);
@@ -64,8 +66,8 @@ pub(crate) fn lose(panic: Payload) {
     here.into_iter().chain(default_if_any()).for_each(Shared::panic_lost);
 }
 
-/// Drops an end that nobody can take. Whether a task does that or whoever gives up its handle is
-/// decided by a race.
+/// Drops an end that nobody can take. Either the task or whoever gives up its handle does that: a
+/// race decides, so both come here.
 pub(crate) fn drop_unclaimed<T>(end: End<T>) {
     match end {
         End::Panicked(panic) => lose(panic),
@@ -73,7 +75,7 @@ pub(crate) fn drop_unclaimed<T>(end: End<T>) {
     }
 }
 
-/// The family of tasks without one.
+/// The family of a task that belongs to no scope and no group.
 pub(crate) struct NoFamily;
 
 impl Family for NoFamily {

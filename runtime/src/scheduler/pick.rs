@@ -7,43 +7,45 @@ use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
 use crate::stack::{SizeClass, Stack};
 use crate::task::{Flags, Header, TaskRef};
 
-/// How many switches ahead a task's header is fetched, and its stack, for which the header must
-/// have come.
+/// How many switches ahead a task's header is fetched (`FAR`), and its stack (`NEAR`). The stack's
+/// address is in the header, so the header must have arrived by then.
 const FAR: usize = 4;
 const NEAR: usize = 2;
 
-/// Cache lines of the innermost frames that are fetched: those of a park and of what called it.
+/// Cache lines fetched of a stack's innermost frames: those of the park and of the function that
+/// called it.
 const FRAME_LINES: usize = 3;
 
-/// Cache lines that are fetched of a task that waited for a descriptor: a system call follows, and
-/// the kernel leaves little in the cache.
+/// Cache lines fetched of the stack of a task that waited for a descriptor. A system call follows,
+/// and the kernel leaves little in the cache.
 const FRAME_LINES_IO: usize = 8;
 
-/// From so many tasks in the queue on, they are fetched in groups.
+/// The number of ready tasks from which on they are fetched in groups.
 const MANY: usize = 4096;
 
-/// Tasks that are fetched as a group.
+/// The number of tasks that are fetched as a group.
 const GROUP: usize = 8;
 
-/// Cache lines that are fetched of each task of a group: what limits a group is how many lines the
-/// memory brings at a time.
+/// Cache lines fetched of each stack in a group. Only one: how many lines the memory brings at a
+/// time is what limits a group.
 const FRAME_LINES_MANY: usize = 1;
 
-/// What a worker remembers of its last picks.
+/// What a worker remembers of the tasks it picked last.
 #[derive(Debug, Default)]
 pub(super) struct Picks {
-    /// How many there were, as far as a number goes.
+    /// The number of picks, modulo 2³².
     count: Cell<u32>,
-    /// How many in a row were the task that was woken last, up to [`NEXT_STREAK_MAX`].
+    /// How many picks in a row took the task that was woken last: counted up to
+    /// [`NEXT_STREAK_MAX`].
     streak: Cell<u32>,
-    /// With both kinds there, the next one is an unstarted task.
+    /// Whether, of a ready and an unstarted task, the unstarted one goes next.
     starts_next: Cell<bool>,
-    /// How many of the tasks that were fetched as a group have not been picked.
+    /// How many tasks of the last fetched group have not been picked yet.
     fetched: Cell<usize>,
 }
 
 impl Worker {
-    /// The next task to resume, with its stack.
+    /// Picks the task to resume next, and gives it a stack if it has none.
     #[inline(always)]
     pub(super) fn pick(&self) -> Option<*const Header> {
         let picks = self.picks.count.get().wrapping_add(1);
@@ -63,7 +65,8 @@ impl Worker {
         if !next.is_null()
             && (self.picks.streak.get() < NEXT_STREAK_MAX || self.core.ready.is_empty())
         {
-            // The count stops at the limit: two tasks that wake each other may go on for ever.
+            // The count stops at the limit, since two tasks that wake each other may go on for
+            // ever.
             self.picks.streak.set((self.picks.streak.get() + 1).min(NEXT_STREAK_MAX));
             self.core.next.set(std::ptr::null());
             return Some(next);
@@ -82,8 +85,8 @@ impl Worker {
         self.start_newest()
     }
 
-    /// With many tasks alive, most of a switch is waiting for memory: the ones that come soon are
-    /// fetched while others run.
+    /// Fetches the headers and stacks of tasks that are picked soon, while others run. With many
+    /// tasks alive, most of a switch is waiting for memory.
     #[inline(always)]
     pub(super) fn prefetch(&self) {
         let ready = &self.core.ready;
@@ -94,7 +97,7 @@ impl Worker {
             Header::prefetch(far);
         }
         if let Some(near) = ready.peek(NEAR) {
-            // SAFETY: queued tasks are alive, and this worker's.
+            // SAFETY: a task in the ready queue is alive, and belongs to this worker.
             match unsafe { (*near).reason.get() }.is_io() {
                 true => prefetch_stack::<FRAME_LINES_IO>(near),
                 false => prefetch_stack::<FRAME_LINES>(near),
@@ -102,9 +105,9 @@ impl Worker {
         }
     }
 
-    /// Fetches several tasks at once. The stacks of many lie on more pages than the processor
-    /// knows, and a fetch from an unknown page holds up all instructions after it; side by side,
-    /// the look-ups in the page tables overlap.
+    /// Fetches several tasks at once. The stacks of many tasks lie on more pages than the processor
+    /// remembers. A fetch from an unknown page holds up all instructions after it, but the
+    /// page-table look-ups of several fetches overlap.
     #[inline(always)]
     fn prefetch_group(&self) {
         let left = self.picks.fetched.get();
@@ -131,7 +134,7 @@ impl Worker {
         }
     }
 
-    /// Starts this task if it is the newest here.
+    /// Starts the task `wanted`, which is about to be joined, if it is the newest here.
     #[inline]
     pub(super) fn start_wanted(&self, wanted: *const Header) -> Option<*const Header> {
         let newest = self.unstarted.pop(&self.core)?;
@@ -142,10 +145,10 @@ impl Worker {
         None
     }
 
-    /// Queues an unstarted task again that was taken out.
+    /// Queues an unstarted task that was taken out of the queue, once more.
     pub(super) fn push_back(&self, task: TaskRef) {
         self.unstarted.push(&self.core, task);
-        // A worker that looked meanwhile has not seen it, and this one may be busy for long.
+        // A thief that looked meanwhile has missed the task, and this worker may be busy for long.
         self.sleep.owe_look();
     }
 
@@ -154,12 +157,12 @@ impl Worker {
         self.start(task)
     }
 
-    /// Gives an unstarted task a stack and claims it. `None`: there is no stack, so it waits for
-    /// one.
+    /// Gives an unstarted task a stack and claims it. `None`: there is no stack, so the task waits
+    /// for one.
     #[inline]
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
         let class = task.class.get();
-        // Tasks that wait for a stack of this size go first.
+        // Tasks that already wait for a stack of this size go first.
         if !self.no_stack.is_empty() && self.no_stack.is_short(class) {
             return self.start_later(task);
         }
@@ -169,23 +172,26 @@ impl Worker {
         Some(self.start_on(task, stack))
     }
 
-    /// Claims an unstarted task for this stack of its class.
+    /// Claims an unstarted task for this worker, and gives it `stack`, which is of the task's
+    /// class.
     #[inline(always)]
     pub(super) fn start_on(&self, task: TaskRef, stack: Stack) -> *const Header {
         let requests = task.word.claim(self.core.mailbox.id());
         let raw = self.core.adopt(task, requests);
-        // SAFETY: claimed by this worker just now, so alive, and its fields are this thread's.
+        // SAFETY: this worker has just claimed the task, so it is alive and its owner's fields are
+        // this thread's.
         let header = unsafe { &*raw };
         if self.cancelling.get() {
             header.word.mark_cancelled();
             header.set(Flags::CANCEL);
         }
-        // SAFETY: as above.
+        // SAFETY: this worker has just claimed the task, which therefore has no stack yet.
         unsafe { header.give_stack(stack) };
         raw
     }
 
-    /// Takes the stack of a task that ended back.
+    /// Takes back the stack of a task that has ended: for a task that waits for one, or for the
+    /// pool.
     #[inline]
     pub(super) fn put_stack(&self, stack: Stack, class: SizeClass) {
         if !self.no_stack.is_empty() {
@@ -197,9 +203,9 @@ impl Worker {
 
 #[inline(always)]
 fn prefetch_stack<const FRAME_LINES: usize>(task: *const Header) {
-    // SAFETY: queued tasks are alive, and this worker's.
+    // SAFETY: a task in the ready queue is alive, and belongs to this worker.
     let task = unsafe { &*task };
-    // SAFETY: on the owner's thread.
+    // SAFETY: this is the thread of the task's owner, which alone may read the stack's place.
     if let Some(stack) = unsafe { task.stack() } {
         stack.prefetch::<FRAME_LINES>(task.depth.get());
     }
@@ -213,7 +219,8 @@ mod tests {
     use crate::scheduler::{Plan, Wait};
     use crate::spawn::{self, Placement, alone};
 
-    /// The count overflowed in the end if two tasks alone woke each other for long enough.
+    /// A streak of picks is counted only as far as it matters. A count without a limit overflowed
+    /// when two tasks alone woke each other for long enough.
     #[test]
     fn a_streak_is_counted_as_far_as_it_matters() {
         let worker = Worker::new(Plan::default().prepare_local().unwrap()).unwrap();

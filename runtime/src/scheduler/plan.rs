@@ -1,4 +1,4 @@
-//! What a runtime is to be, as its program and its environment say.
+//! What a runtime is to be like, by the program and by the environment.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -11,29 +11,29 @@ use super::{OnPanic, Shared};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
 use crate::stack::SizeClass;
 
-/// The options of a runtime, as the program gives them; `None` where it says nothing.
+/// The options of a runtime, as the program sets them. `None`: the program does not say.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) workers: Option<usize>,
     pub(crate) stack_size: Option<usize>,
-    /// Stacks that each worker makes before it starts.
+    /// The number of stacks that each worker makes before it starts.
     pub(crate) warm_stacks: usize,
     pub(crate) on_panic: OnPanic,
 }
 
 impl Plan {
-    /// A runtime's common part and a seed for each of its workers, none of which runs yet.
+    /// Makes a runtime's common part, and a seed for each of its workers, none of which runs yet.
     ///
-    /// What the environment says wins over what the program says: whoever starts a program has the
-    /// last word, and need not build it again.
+    /// The environment wins over the program: whoever starts a program has the last word, and need
+    /// not build it again.
     pub(crate) fn prepare(self) -> io::Result<(Arc<Shared>, Vec<WorkerSeed>)> {
         let workers = env_number("GOCORO_WORKERS")?.or(self.workers);
         let all = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.prepare_workers(workers.unwrap_or_else(all))
     }
 
-    /// A runtime with one worker, which is the thread that made it: neither the program nor the
-    /// environment has a say in that.
+    /// Makes the seed of a runtime whose one worker is the calling thread. Neither the program nor
+    /// the environment can ask for more workers.
     pub(crate) fn prepare_local(self) -> io::Result<WorkerSeed> {
         let (_, mut seeds) = self.prepare_workers(1)?;
         Ok(seeds.pop().expect("one worker has one seed"))
@@ -63,7 +63,7 @@ impl Plan {
         Ok((shared, seeds))
     }
 
-    /// A runtime whose workers are threads.
+    /// Starts a runtime, each of whose workers has a thread of its own.
     pub(crate) fn start(self) -> io::Result<(Arc<Shared>, Threads)> {
         let (shared, seeds) = self.prepare()?;
         let threads = Threads::start(&shared, seeds)?;
@@ -71,7 +71,7 @@ impl Plan {
     }
 }
 
-/// A variable of the environment that has to be a whole number, if it is set.
+/// Reads a variable of the environment. It is an error if the variable is set and no whole number.
 pub(crate) fn env_number(name: &str) -> io::Result<Option<usize>> {
     let Some(text) = std::env::var_os(name) else {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! What a process needs once, before its first runtime: what stacks run, the panic hook, and the
-//! mark that a forked child finds.
+//! What a process needs once, before its first runtime: the function that stacks run, the panic
+//! hook, and the mark for forked children.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +10,12 @@ use super::job;
 use crate::limits::PREPARE_MAX;
 use crate::{hook, stack};
 
-/// Prepares the process for stacks, and the panic hook; an error if that cannot be done here and
-/// now.
+/// Prepares the process for stacks and installs the panic hook. It is an error if that cannot be
+/// done here and now.
 ///
-/// On the thread that wants a runtime, before any worker's: std lets no thread that panics change
-/// the hook, and none at all while a hook runs. A thread that panics may be in one. So another
-/// thread does it then, and is not waited for without a limit.
+/// This runs on the thread that wants a runtime, before any worker's thread. A panicking thread may
+/// not change the hook, and nobody may while a hook runs, which a panicking thread may be in. So on
+/// a panicking thread another one prepares the process, and is not waited for without a limit.
 pub(super) fn prepare_process() -> io::Result<()> {
     if stack::is_installed() {
         return Ok(());
@@ -44,15 +44,16 @@ pub(super) fn prepare_process() -> io::Result<()> {
 }
 
 fn prepare_now() -> io::Result<()> {
-    // First: the crate that switches stacks puts a hook of its own around the one that it finds.
+    // The hook is installed first, since the crate that switches stacks puts a hook of its own
+    // around the one that it finds.
     hook::install();
     stack::install(job::job, job::fault)
 }
 
 static FORKED: AtomicBool = AtomicBool::new(false);
 
-/// Aborts if this process was forked off one that had workers: it would run their tasks a second
-/// time, or wait for threads that it does not have.
+/// Aborts in a forked child of a process that had workers. The child would run its parent's tasks a
+/// second time, or wait for threads that it does not have.
 #[inline(always)]
 pub(crate) fn check_not_forked() {
     if FORKED.load(Ordering::Relaxed) {
@@ -62,7 +63,7 @@ pub(crate) fn check_not_forked() {
 
 #[cold]
 fn forked() -> ! {
-    // Not `eprintln`, which panics when stderr is closed.
+    // `eprintln` is not used, since it panics when stderr is closed.
     let _ = writeln!(
         io::stderr(),
         "gocoro: a forked child cannot use tasks: it has copies of its parent's tasks, and none of the \
@@ -71,14 +72,14 @@ fn forked() -> ! {
     std::process::abort();
 }
 
-/// Remembers that this process has workers, for its forked children.
+/// Has the forked children of this process marked, since it has workers.
 pub(crate) fn note_process() {
     extern "C" fn in_child() {
         FORKED.store(true, Ordering::Relaxed);
     }
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: the function does one atomic store.
+        // SAFETY: `in_child` only does an atomic store, which is permitted in a forked child.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
 }

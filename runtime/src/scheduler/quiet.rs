@@ -1,6 +1,6 @@
-//! Quiet: no task that the program waits for is alive, so nothing but the outside can make another.
+//! Quiet: no task that the program waits for is alive, so only the outside can make another.
 //!
-//! Who counts what, and why equal sums mean quiet, is in `SLEEP.md`.
+//! Who counts which tasks, and why equal sums mean quiet, is in `SLEEP.md`.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
@@ -11,12 +11,12 @@ use super::{Seat, Shared};
 use crate::lock::Lock;
 use crate::task::{TaskRef, Unparker};
 
-/// Who waits for quiet, and the tasks that no worker counts.
+/// Who waits for quiet, and the counts of tasks that no worker counts.
 pub(super) struct Quiet {
-    /// Somebody waits for quiet.
+    /// Whether somebody waits for quiet.
     watched: AtomicBool,
     waiters: Lock<Waiters>,
-    /// Tasks spawned from outside the workers.
+    /// Tasks spawned or ended by threads that are no workers of the runtime.
     foreign: CachePadded<Counts>,
 }
 
@@ -30,14 +30,15 @@ impl Quiet {
     }
 }
 
-/// Those who wait for quiet, or for the workers' end, by their numbers.
+/// Those who wait for quiet or for the workers' end. Each has a number, by which its entry is
+/// found.
 #[derive(Debug, Default)]
 struct Waiters {
     next: u64,
     waiting: Vec<(u64, Unparker)>,
 }
 
-/// The entry of one of them; it is taken out when this is dropped.
+/// The entry of one who waits. Dropping it takes the entry out.
 #[derive(Debug)]
 pub(crate) struct Watching<'a> {
     shared: &'a Shared,
@@ -55,8 +56,8 @@ impl Drop for Watching<'_> {
     }
 }
 
-/// Tasks that the program waits for; each field grows only, by its one writer (the foreign ones by
-/// read-modify-write).
+/// Counts of the tasks that the program waits for. They only grow. A seat's counts are written by
+/// its worker alone, the foreign ones by read-modify-write.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     spawned: AtomicUsize,
@@ -64,47 +65,49 @@ pub(super) struct Counts {
 }
 
 impl Shared {
-    /// Counts a task spawned by no worker.
+    /// Counts a task that was spawned by no worker.
     pub(super) fn count_foreign(&self, task: &TaskRef) {
         if !task.kind.daemon {
             self.quiet.foreign.spawned.fetch_add(1, AcqRel);
         }
     }
 
-    /// Counts a task ended by no worker: after what it did.
+    /// Counts a task that was ended by no worker, after all effects of its end.
     pub(super) fn count_foreign_ended(&self) {
         self.quiet.foreign.ended.fetch_add(1, AcqRel);
-        // Whatever the flag says: whoever sets it pokes the workers, of which this thread is none.
+        // The flag `watched` does not matter here: whoever sets it pokes the workers, and this
+        // thread is none.
         self.check_quiet_slow();
     }
 
-    /// Counts a task spawned by this seat's worker.
+    /// Counts a task that this seat's worker spawned.
     #[inline(always)]
     pub(crate) fn count_spawned(&self, seat: &Seat) {
         let spawned = &seat.counts.spawned;
         spawned.store(spawned.load(Relaxed) + 1, Release);
     }
 
-    /// Counts a task ended by this seat's worker.
+    /// Counts a task that this seat's worker has ended.
     #[inline(always)]
     pub(crate) fn count_ended(&self, seat: &Seat) {
         let ended = &seat.counts.ended;
         ended.store(ended.load(Relaxed) + 1, Release);
     }
 
-    /// Whether every task that the program waits for has ended, and so nothing but the outside can
-    /// make another.
+    /// Whether every task that the program waits for has ended, so that only the outside can make
+    /// another.
     pub(crate) fn is_quiet(&self) -> bool {
         fence(SeqCst);
-        // The ended ones first: a task counted there was counted as spawned before, so equal sums
-        // mean that at the time between the two readings nothing was alive.
+        // The ended tasks are read first. A task counted as ended was counted as spawned before, so
+        // equal sums mean that no task was alive between the two readings.
         let counts = || self.seats.iter().map(|seat| &seat.counts).chain([&*self.quiet.foreign]);
         let ended: usize = counts().map(|c| c.ended.load(Acquire)).fold(0, usize::wrapping_add);
         let spawned: usize = counts().map(|c| c.spawned.load(Acquire)).fold(0, usize::wrapping_add);
         ended == spawned
     }
 
-    /// As [`Shared::watch`], and has the waiter woken for as long as it keeps the answer.
+    /// Has `waiter` woken when it is quiet or the workers have ended, as long as the answer is
+    /// kept.
     pub(crate) fn watch_for(&self, waiter: Unparker) -> Watching<'_> {
         let number = {
             let mut waiters = self.quiet.waiters.lock();
@@ -117,15 +120,16 @@ impl Shared {
         Watching { shared: self, number }
     }
 
-    /// Has the workers look for quiet, until it is quiet. Whoever waits looks itself after this.
+    /// Makes the workers look for quiet until it is found. Whoever waits looks itself after this
+    /// call.
     pub(crate) fn watch(&self) {
-        // Workers that run look at the end of their turn; those that sleep are woken to look once.
+        // A running worker looks at the end of its turn. A sleeping one is woken to look once.
         if !self.quiet.watched.swap(true, SeqCst) {
             self.poke_all();
         }
     }
 
-    /// Tells those who wait, if it is quiet. Each worker asks once a turn.
+    /// Wakes those who wait for quiet, if it is quiet. Each worker calls this once a turn.
     #[inline(always)]
     pub(crate) fn check_quiet(&self) {
         if self.quiet.watched.load(Relaxed) {
@@ -140,13 +144,13 @@ impl Shared {
         }
     }
 
-    /// Wakes those who wait for quiet, or for the workers' end: they look for themselves.
+    /// Wakes those who wait for quiet or for the workers' end. They look for themselves.
     pub(crate) fn notify_waiters(&self) {
         let waiters = std::mem::take(&mut self.quiet.waiters.lock().waiting);
         for (_, waiter) in waiters {
             waiter.unpark();
         }
-        // The main thread waits as worker 0.
+        // The main thread waits as worker 0, and is not in the list.
         self.seats[0].poke();
     }
 }
@@ -159,7 +163,7 @@ mod tests {
     use crate::scheduler::OnPanic;
     use crate::stack::SizeClass;
 
-    /// Each wait for a runtime's end that ran out of time left its waiter behind.
+    /// A wait for a runtime's end that runs out of time takes its entry back.
     #[test]
     fn who_stops_waiting_is_forgotten() {
         let class = SizeClass::holding(STACK_BYTES_DEFAULT).unwrap();

@@ -4,26 +4,26 @@
 //! values that its closure captured have destructors, which are the program's code and may wait.
 //! Who runs them depends on who finds out:
 //!
-//! - **A worker** refuses what it cannot start, and what its own tasks spawn when the runtime is
-//!   closed. The closure is dropped by the task itself: it is started, on a stack that each worker
-//!   has in reserve for this, but drops its closure in place of running it. So a destructor may
-//!   wait for other tasks of the worker, no memory has to be found when it is short already, and
-//!   the closure of a local task stays on its thread. The worker does not end before.
-//! - **A thread that is none of the closed runtime's workers** has spawned a task that nobody may
-//!   be left to take. The closure is dropped on the blocking pool.
+//! - **A worker** refuses a task that it cannot start, and what its own tasks spawn when the
+//!   runtime is closed. The task itself drops its closure: it is started, on a stack that each
+//!   worker has in reserve for this, but drops the closure in place of running it. So a destructor
+//!   may wait for other tasks of the worker, no memory has to be found when it is short already,
+//!   and the closure of a local task stays on its thread. The worker does not end before the task.
+//! - **A thread that is no worker of the closed runtime** has spawned a task that perhaps nobody is
+//!   left to take. The closure is dropped on the blocking pool.
 //!
 //! # Why not by the spawner
 //!
-//! It would make the second case as short as can be, but a spawn never runs the program's code. Its
-//! caller may hold a lock that the destructor takes, be a destructor or a panic hook itself, or be
-//! the one that the destructor waits for.
+//! Dropping the closure in the spawn itself would make the second case as short as can be. But a
+//! spawn never runs the program's code. Its caller may hold a lock that the destructor takes, may
+//! be a destructor or a panic hook itself, or may be the one that the destructor waits for.
 //!
 //! # Why not always by a worker
 //!
 //! A closed runtime ends its workers as soon as they have nothing left, while its handle, and a
-//! plain thread's `go!`, can still spawn. So without the pool a task would be left to nobody. For
-//! the time when some worker is left, the pool is right as well: nothing has to be settled with a
-//! worker that is about to end, or that is blocked.
+//! plain thread's `go!`, can still spawn. So without the pool a task would be left to nobody. The
+//! pool also serves while some worker is left: nothing has to be settled with a worker that is
+//! about to end, or that is blocked.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -37,16 +37,17 @@ use crate::task::word::Completed;
 use crate::task::{Flags, Header, Reason, TaskRef};
 use crate::{blocking, current, join, trace};
 
-/// The tasks that a worker has refused.
+/// The tasks that a worker has refused, and the stack that is reserved for them.
 pub(super) struct Refused {
     /// Tasks whose closures are still to be dropped, in the order of their refusal.
     waiting: RefCell<VecDeque<TaskRef>>,
-    /// A stack to do it on. `None`: a refused task has it, and gives it back, or another one.
+    /// The stack on which refused tasks drop their closures. `None`: a refused task has it, and
+    /// will give it or another one back.
     reserve: Cell<Option<Stack>>,
 }
 
 impl Refused {
-    /// With a stack of the runtime's class in reserve.
+    /// No refused tasks yet, and a stack of the runtime's class in reserve.
     pub(super) fn new(reserve: Stack) -> Refused {
         Refused { waiting: RefCell::default(), reserve: Cell::new(Some(reserve)) }
     }
@@ -55,23 +56,23 @@ impl Refused {
         self.waiting.borrow().is_empty()
     }
 
-    /// Takes the reserve, at the worker's end.
+    /// Takes the reserved stack, at the worker's end.
     pub(super) fn take_reserve(&self) -> Option<Stack> {
         self.reserve.take()
     }
 }
 
 impl Worker {
-    /// Refuses a counted, unstarted task. Its closure is dropped later in the turn: the caller may
-    /// be a task that spawns.
+    /// Refuses an unstarted task, which is counted as spawned. Its closure is dropped later in the
+    /// turn, since the caller may be a task that spawns.
     #[cold]
     pub(super) fn refuse(&self, task: TaskRef) {
         self.refused.waiting.borrow_mut().push_back(task);
     }
 
-    /// Once a turn: starts a refused task on the reserve, to drop its closure. While another one
-    /// waits in a destructor there, on any stack that can be had; with none, it waits for the
-    /// reserve.
+    /// Starts a refused task on the reserved stack, to drop its closure. While an earlier one waits
+    /// in a destructor there, any stack of the runtime's class will do; if there is none, the task
+    /// waits for the reserved one. Called once a turn.
     #[cold]
     pub(super) fn start_refused(&self) {
         let Some(task) = self.refused.waiting.borrow_mut().pop_front() else { return };
@@ -81,21 +82,21 @@ impl Worker {
         let Some(stack) = stack else {
             return self.refused.waiting.borrow_mut().push_front(task);
         };
-        // Whatever size it has asked for.
+        // The task gets a stack of the runtime's class, whatever size it has asked for.
         task.class.set(class);
         let task = self.start_on(task, stack);
-        // SAFETY: this worker claimed the task just now, so it is alive and its state is this
-        // thread's.
+        // SAFETY: this worker has just claimed the task, so it is alive and its owner's fields are
+        // this thread's.
         let header = unsafe { &*task };
         header.reason.set(Reason::Refused);
-        // On its stack it is one more task that must not run: what starts the others has no more to
-        // ask.
+        // `job` looks at the reason only of a cancelled task, so that the start of any other task costs
+        // no further question.
         header.set(Flags::CANCEL);
         self.core.ready.push(task);
     }
 
-    /// Takes the stack of a refused task back. The first one that comes is the new reserve, so that
-    /// there is always one, or one on its way.
+    /// Takes back the stack of a refused task. It becomes the reserve if that is empty. So there is
+    /// always a reserve, or one on its way.
     #[cold]
     pub(super) fn put_stack_of_refused(&self, stack: Stack) {
         match self.refused.reserve.take() {
@@ -108,20 +109,23 @@ impl Worker {
     }
 }
 
-/// Drops the closure of a task that its worker refused, by the task itself. The answer is for
-/// [`Header::complete`].
+/// Drops the closure of a refused task, in that task. The answer is for [`Header::complete`].
 ///
 /// # Safety
 ///
-/// This is the task's worker, which runs the task for the first and only time.
+/// The caller is the worker that claimed `task`, and calls this on the task's stack, once, in place
+/// of [`Header::execute`].
 pub(super) unsafe fn drop_on_own_stack(task: &Header) -> bool {
-    // The task counts as cancelled, but its destructors' waits are those of any destructor.
-    // SAFETY: the worker claimed the task, and runs this in place of its closure.
+    // The destructors' waits are shielded: the task counts as cancelled, but they shall end as
+    // those of any destructor.
+    // SAFETY: the worker claimed the task, and calls this in place of `execute`, as the caller
+    // promises.
     task.waits.shielded(|| unsafe { task.refuse() })
 }
 
 impl Shared {
-    /// Refuses all that was given to workers of this closed runtime and that they have not seen.
+    /// Refuses all tasks that were given to workers of this closed runtime and that no worker has
+    /// taken.
     pub(super) fn refuse_placed(self: &Arc<Self>) {
         for seat in &self.seats {
             while let Some(task) = seat.take_placed() {
@@ -130,10 +134,11 @@ impl Shared {
         }
     }
 
-    /// Refuses a counted, unstarted task that nobody will start.
+    /// Refuses an unstarted task, which is counted as spawned and which no worker will start.
     fn refuse(self: &Arc<Self>, task: TaskRef) {
         debug_assert!(!task.kind.local, "a local task is its worker's to refuse");
-        // If a worker does this, then before it can say that it has ended.
+        // A worker that calls this counts the task before it says that it has ended, so that
+        // `all_ended` misses nothing.
         self.refusing.fetch_add(1, AcqRel);
         let shared = self.clone();
         blocking::run(Box::new(move || {
@@ -147,7 +152,7 @@ impl Shared {
         }));
     }
 
-    /// Whether the blocking pool has closures of refused tasks to drop.
+    /// Whether the blocking pool has still to drop closures of refused tasks.
     pub(crate) fn is_refusing(&self) -> bool {
         self.refusing.load(Acquire) > 0
     }
@@ -156,11 +161,11 @@ impl Shared {
 fn drop_on_pool(task: &TaskRef) {
     task.word.claim_to_refuse();
     trace::close(task.take_span());
-    // SAFETY: the task was claimed just now, so its closure and its result are this thread's, and
-    // it is completed once.
+    // SAFETY: this thread has just claimed the task, so closure and result are its own, and the
+    // task is completed once.
     let completed = unsafe { task.complete(task.refuse(), || ()) };
     if let Completed::Done { joiner: true, .. } = completed {
-        // SAFETY: the task is DONE with JOINER, and nobody else is told so.
+        // SAFETY: the task is DONE with JOINER, which only the one call of `complete` reports.
         unsafe { join::wake_joiner(task) };
     }
 }

@@ -1,4 +1,4 @@
-//! What the workers of one runtime share.
+//! What the workers of one runtime share, and what other threads may reach of it.
 
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
@@ -15,38 +15,38 @@ use crate::stack::SizeClass;
 use crate::task::TaskRef;
 use crate::task::mailbox::Mailbox;
 
-/// What all threads may reach of one runtime.
+/// What any thread may reach of one runtime.
 pub(crate) struct Shared {
-    /// Tells runtimes apart.
+    /// The runtime's number in this process.
     pub(crate) id: u32,
     pub(crate) seats: Box<[CachePadded<Seat>]>,
     pub(crate) idle: Idle,
     pub(crate) class: SizeClass,
     closed: AtomicBool,
     pub(super) quiet: Quiet,
-    /// Closures of refused tasks that the blocking pool has still to drop.
+    /// How many closures of refused tasks the blocking pool has still to drop.
     pub(super) refusing: AtomicUsize,
-    /// Tasks that panicked.
+    /// How many tasks of this runtime have panicked.
     pub(crate) panics: AtomicU64,
     /// What the program does when a panic is lost.
     pub(super) on_panic: OnPanic,
-    /// A panic ended the program.
+    /// Whether a lost panic has ended the program.
     pub(super) failed: AtomicBool,
 }
 
-/// A worker's place in its runtime: what other threads may reach of it.
+/// A worker's place in its runtime: what other threads may reach of the worker.
 pub(crate) struct Seat {
     mailbox: OnceLock<&'static Mailbox>,
-    /// The unstarted tasks of the worker, for thieves: oldest first.
+    /// The worker's unstarted tasks, oldest first, as thieves see them.
     stealer: Stealer<TaskRef>,
-    /// Unstarted tasks that others gave it.
+    /// Unstarted tasks that others have given to this worker.
     placed: Injector<TaskRef>,
-    /// How many started tasks the worker has, as of its last turn.
+    /// How many started, unfinished tasks the worker had at the end of its last turn.
     live: AtomicUsize,
     pub(super) counts: Counts,
-    /// The worker has ended all its tasks and is gone.
+    /// Whether the worker has ended all its tasks and is gone.
     ended: AtomicBool,
-    /// The worker has tasks that it cannot end: see [`Shared::note_stays`].
+    /// Whether the worker has tasks that it cannot end: see [`Shared::note_stays`].
     stays: AtomicBool,
 }
 
@@ -89,7 +89,7 @@ impl Shared {
         self.closed.load(Acquire)
     }
 
-    /// Refuses new tasks and makes the workers cancel what they have, and end.
+    /// Closes the runtime: it refuses new tasks, and its workers cancel theirs and end.
     pub(crate) fn close(self: &Arc<Self>) {
         self.closed.store(true, SeqCst);
         self.poke_all();
@@ -99,26 +99,29 @@ impl Shared {
         self.seats.iter().for_each(|seat| seat.poke());
     }
 
-    /// Gives an unstarted task to the worker with the fewest tasks, from outside.
+    /// Gives an unstarted task to the worker with the fewest tasks, from a thread that is no worker
+    /// of this runtime.
     pub(crate) fn place(self: &Arc<Self>, task: TaskRef) {
         self.count_foreign(&task);
         let seat = self.seats.iter().min_by_key(|seat| seat.load());
         self.place_at(seat.expect("a runtime has a worker"), task);
     }
 
-    /// Gives an unstarted, counted task to a worker.
+    /// Gives an unstarted task, which is counted as spawned already, to the worker at `seat`.
     pub(crate) fn place_at(self: &Arc<Self>, seat: &Seat, task: TaskRef) {
         seat.placed.push(task);
         fence(SeqCst);
         if self.is_closed() {
-            // The worker may be gone already, or this task is the one it did not see.
+            // The worker may be gone already, or end without having seen this task: see `SLEEP.md`,
+            // Closing.
             self.refuse_placed();
         }
         seat.poke();
         self.wake_thief();
     }
 
-    /// Wakes a worker to look for unstarted tasks, if one sleeps and none is looking.
+    /// Wakes a sleeping worker to look for unstarted tasks, unless another worker is looking
+    /// already.
     #[inline]
     pub(crate) fn wake_thief(&self) {
         if self.seats.len() > 1 {
@@ -134,8 +137,8 @@ impl Shared {
 
     /// Whether every worker has ended, and the closures of all refused tasks are gone.
     pub(crate) fn all_ended(&self) -> bool {
-        // In this order: what a worker leaves to the blocking pool is counted before the worker
-        // ends.
+        // A worker's end is read first, then the refused tasks: what a worker leaves to the
+        // blocking pool is counted before the worker ends.
         self.seats.iter().all(|seat| seat.ended.load(Acquire)) && !self.is_refusing()
     }
 
@@ -144,21 +147,21 @@ impl Shared {
         self.seats[1..].iter().all(|seat| seat.ended.load(Acquire))
     }
 
-    /// Notes that a worker of this closed runtime has started tasks which nothing unwinds, since
-    /// panics abort.
+    /// Notes that the worker at `seat`, of this closed runtime, has started tasks that nothing can
+    /// unwind, since panics abort.
     pub(crate) fn note_stays(&self, seat: &Seat) {
         if !seat.stays.swap(true, AcqRel) {
             self.notify_waiters();
         }
     }
 
-    /// Whether a worker is known to stay.
+    /// Whether a worker is known to have tasks that nothing can unwind.
     pub(crate) fn some_stay(&self) -> bool {
         self.seats.iter().any(|seat| seat.stays.load(Acquire))
     }
 
-    /// Steals an unstarted task for worker `thief` from one that has at least so many; starts with
-    /// its neighbour.
+    /// Steals an unstarted task for the worker `thief`, from a worker that has at least `least`.
+    /// The neighbours are tried first, so that thieves don't all go to the same worker.
     pub(crate) fn steal(&self, thief: usize, least: usize) -> Option<TaskRef> {
         self.others(thief).find_map(|seat| seat.steal(least))
     }
@@ -173,7 +176,7 @@ impl Shared {
         (1..count).map(move |step| &*self.seats[(thief + step) % count])
     }
 
-    /// The worker with the fewest live tasks.
+    /// The load of the least loaded worker, and its index.
     pub(crate) fn least_loaded(&self) -> (usize, usize) {
         let loads = self.seats.iter().enumerate().map(|(at, seat)| (seat.load(), at));
         loads.min().unwrap_or((0, 0))
@@ -181,7 +184,7 @@ impl Shared {
 }
 
 impl Seat {
-    /// Makes the worker look around once, if it is there by now.
+    /// Makes the worker look around once. A worker that is not there yet looks when it comes.
     pub(super) fn poke(&self) {
         if let Some(mailbox) = self.mailbox.get() {
             mailbox.poke();
@@ -193,7 +196,8 @@ impl Seat {
     }
 
     pub(crate) fn publish_load(&self, live: usize) {
-        // Others read it all the time.
+        // The store is left out if nothing changes, since the other workers read this cache line
+        // all the time.
         if self.live.load(Relaxed) != live {
             self.live.store(live, Relaxed);
         }
@@ -214,19 +218,20 @@ impl Seat {
         settle(|| self.stealer.steal()).or_else(|| settle(|| self.placed.steal()))
     }
 
-    /// The worker's own oldest unstarted task.
+    /// Takes the worker's oldest unstarted task, for the worker itself.
     pub(crate) fn steal_oldest(&self) -> Option<TaskRef> {
         settle(|| self.stealer.steal())
     }
 
-    /// Whether others gave it anything. Exact once the runtime is closed: the fence pairs with that
-    /// of `Shared::place_at`, so what is not seen here is refused there.
+    /// Whether others have given tasks to this worker. Once the runtime is closed the answer is
+    /// exact: the fence pairs with that of [`Shared::place_at`], so a task that is not seen here is
+    /// refused there.
     pub(crate) fn has_placed(&self) -> bool {
         fence(SeqCst);
         !self.placed.is_empty()
     }
 
-    /// What others gave to this worker.
+    /// Takes an unstarted task that others have given to this worker.
     pub(crate) fn take_placed(&self) -> Option<TaskRef> {
         settle(|| self.placed.steal())
     }

@@ -1,4 +1,4 @@
-//! A worker with nothing to run: it looks at the others' queues, then sleeps. The protocol is in
+//! A worker with nothing to run: it looks at the others' queues, then sleeps, by the protocol of
 //! `SLEEP.md`.
 
 use std::cell::Cell;
@@ -8,35 +8,38 @@ use super::worker::{Wait, Worker};
 use crate::clock;
 use crate::limits::{SPIN, STEAL_PATIENCE};
 
-/// Failures in a row after which a worker that had success sleeps without looking first.
+/// How many looks at the inbox have to fail in a row, after one that paid, before the worker sleeps
+/// without looking first.
 const SPINS_AFTER_SUCCESS: u32 = 4;
 
-/// Short sleeps after which one that had none tries again, at most.
+/// The most short sleeps that pass before a worker whose looks have not paid looks again.
 const PAUSE_MAX: u32 = 256;
 
-/// What a worker remembers between its sleeps.
+/// What a worker remembers from one sleep to the next.
 #[derive(Debug, Default)]
 pub(super) struct Sleep {
     spins: Spins,
-    /// Others count on this worker to look for unstarted tasks in their queues.
+    /// Whether others count on this worker to look for unstarted tasks in their queues.
     owes_look: Cell<bool>,
 }
 
 impl Sleep {
-    /// A look of another worker may have missed a task that this one has put back into its queue.
+    /// Makes this worker owe a look, since another worker's look may have missed a task that this
+    /// one has put back into its queue.
     pub(super) fn owe_look(&self) {
         self.owes_look.set(true);
     }
 }
 
-/// Whether it pays to look at the inbox for a while before a sleep.
+/// Whether it pays to look at the inbox for a while before a sleep: it does where two workers wake
+/// each other often.
 #[derive(Debug, Default)]
 struct Spins {
-    /// How many of the next sleeps begin with a look.
+    /// How many of the next sleeps begin with a look at the inbox.
     left: Cell<u32>,
     /// How many short sleeps pass before the next look, once `left` is zero.
     pause: Cell<u32>,
-    /// What `pause` was set to last: it doubles each time.
+    /// The last value that `pause` was set to. It doubles each time.
     last_pause: Cell<u32>,
 }
 
@@ -54,7 +57,8 @@ impl Spins {
         }
     }
 
-    /// Another worker's task ended a sleep soon.
+    /// Notes a sleep that another worker's task has ended soon: a look at the inbox might have
+    /// saved it.
     fn slept_shortly(&self) {
         match self.pause.get() {
             0 => self.left.set(self.left.get().max(1)),
@@ -63,19 +67,20 @@ impl Spins {
     }
 }
 
-/// How many idle stacks give pages back before one sleep, and how many are freed.
+/// The most idle stacks that give pages back, and the most that are freed, before one sleep.
 const TIDY_MOST: usize = 64;
 
 impl Worker {
     /// Looks for unstarted tasks of other workers.
     ///
-    /// The last to look may have been counted on by spawns that woke nobody.
+    /// Spawns that saw a search have woken nobody. So the last worker to end its search answers for
+    /// them: if it found a task it wakes another thief, else it owes a look.
     pub(super) fn search(&self) -> bool {
         if self.shared.seats.len() == 1 || self.no_stack.has_handed_over() {
             return false;
         }
-        // Plainly nothing: the counter, which all workers share, is left alone. What this worker
-        // owes it still owes.
+        // If there is plainly nothing, the counter of searching workers, which all of them share,
+        // is left alone. A look that this worker owes it still owes.
         if !self.shared.has_stealable(self.index) {
             return false;
         }
@@ -89,7 +94,8 @@ impl Worker {
         found
     }
 
-    /// Has another worker look, if this one is counted on and has work of its own to do first.
+    /// Wakes another worker to look, if this worker owes a look and has work of its own to do
+    /// first.
     pub(super) fn pass_look_on(&self) {
         if self.sleep.owes_look.replace(false) {
             self.shared.wake_thief();
@@ -107,32 +113,33 @@ impl Worker {
         true
     }
 
-    /// Gives memory back while there is nothing else to do, a bit at a time; how long until the
-    /// rest of it, if there is any.
+    /// Gives memory of idle stacks back while there is nothing to run, some stacks at a time.
+    /// Returns how long the rest has to wait, if there is a rest.
     fn tidy_stacks(&self, now: Instant) -> Option<Duration> {
         let mut stacks = self.core.stacks.borrow_mut();
         stacks.trim(TIDY_MOST);
         for _ in 0..TIDY_MOST {
             let Some((stack, class)) = stacks.pop_surplus(now) else { break };
-            // SAFETY: idle, and with no current task the job function returns `false`.
+            // SAFETY: the stack is idle, and without a current task the job function returns
+            // `false`.
             unsafe { stack.free(class) };
         }
         Some(stacks.surplus_at(now)?.saturating_duration_since(now))
     }
 
-    /// Gives memory back while there is much to do: one surplus stack between two turns.
+    /// Gives one surplus stack back between two turns of a busy worker.
     #[inline]
     pub(super) fn tidy_a_bit(&self) {
         let Some(now) = self.core.pace.seen() else { return };
         let surplus = self.core.stacks.borrow_mut().step(now);
         if let Some((stack, class)) = surplus {
-            // SAFETY: idle, and with no current task the job function returns `false`.
+            // SAFETY: the stack is idle, and without a current task the job function returns
+            // `false`.
             unsafe { stack.free(class) };
         }
     }
 
-    /// Looks at the inbox for [`SPIN`], if that has paid lately. Returns whether something has
-    /// come.
+    /// Looks at the inbox for [`SPIN`], if that has paid lately. `true`: something has come.
     fn spin(&self) -> bool {
         if self.sleep.spins.left.get() == 0 {
             return false;
@@ -148,7 +155,8 @@ impl Worker {
         came
     }
 
-    /// Whether `condition` holds for all of `time`, or until the inbox has something.
+    /// Looks at `condition` for `time`, or until the inbox has something. `true`: it held all the
+    /// while.
     fn stays(&self, condition: impl Fn() -> bool, time: Duration) -> bool {
         let start = clock::now();
         loop {
@@ -167,7 +175,7 @@ impl Worker {
         }
     }
 
-    /// Waits until something comes, by the protocol of `SLEEP.md`.
+    /// Sleeps until something comes, by the protocol of `SLEEP.md`. `true`: something has come.
     pub(super) fn sleep(&self, wait: Wait) -> bool {
         let alone = self.shared.seats.len() == 1;
         if !alone {
@@ -180,13 +188,13 @@ impl Worker {
             }
             self.shared.idle.announce(self.index);
             if !self.no_stack.has_handed_over() && self.shared.has_stealable(self.index) {
-                // This worker goes round once more to search, or has another one do so if work of
-                // its own comes first.
+                // This worker searches again in its next turn. If work of its own comes first,
+                // another worker is woken to search.
                 self.shared.idle.retract(self.index);
                 self.sleep.owes_look.set(true);
                 return true;
             }
-            // A task that this worker has just handed over is left to the other one, and looked for
+            // A task that this worker has handed over is left to the other worker, and looked for
             // later.
             self.sleep.owes_look.set(self.no_stack.patience().is_some());
         }
@@ -205,7 +213,7 @@ impl Worker {
                 None
             };
             self.poll(timeout.into_iter().chain(tidy).min());
-            // Two tasks that wake each other sleep for two wakes each.
+            // Two tasks that wake each other make each worker sleep for the time of two wakes.
             if !alone
                 && !self.core.mailbox.is_empty()
                 && clock::now().duration_since(now) < SPIN * 2
@@ -213,7 +221,7 @@ impl Worker {
                 self.sleep.spins.slept_shortly();
             }
         }
-        // A drain also takes the announcement back.
+        // A drain also clears SLEEPING in the inbox.
         self.drain();
         if !alone && self.shared.idle.retract(self.index) {
             self.sleep.owes_look.set(true);

@@ -12,7 +12,7 @@ use super::{Shared, Worker, stay};
 use crate::task::TaskRef;
 use crate::unwind::AbortIfPanic;
 
-/// What a worker is made of, before it is on its thread.
+/// What a worker is made of, once it is on its thread.
 pub(crate) struct WorkerSeed {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
@@ -26,9 +26,10 @@ impl fmt::Debug for WorkerSeed {
     }
 }
 
-/// What the threads of a runtime say when they have started, or could not.
+/// The reports of a runtime's threads: that each has started, or could not.
 ///
-/// Not a channel of std's: it waits by `std::thread::park`, whose token is the program's.
+/// A channel of std's would not do, since it waits by `std::thread::park`, whose token is the
+/// program's.
 #[derive(Debug, Default)]
 struct News {
     said: Mutex<Vec<io::Result<()>>>,
@@ -41,7 +42,7 @@ impl News {
         self.more.notify_one();
     }
 
-    /// Waits until so many threads have spoken, and takes what they said.
+    /// Waits until so many threads have reported, and takes their reports.
     fn of(&self, threads: usize) -> Vec<io::Result<()>> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let said = self.more.wait_while(said, |said| said.len() < threads);
@@ -53,12 +54,14 @@ impl News {
 #[derive(Debug, Default)]
 pub(crate) struct Threads(Vec<thread::JoinHandle<()>>);
 
-// Its threads are joined whatever has unwound; std's handles have no such promise.
+// The threads are joined whatever has unwound. std's handles, of which this is made, do not promise
+// it.
 impl UnwindSafe for Threads {}
 impl RefUnwindSafe for Threads {}
 
 impl Threads {
-    /// Starts a thread for each seed; an error if one cannot start, with the others ended.
+    /// Starts a thread for each seed. If one cannot start, the others are ended, and the error is
+    /// returned.
     pub(crate) fn start(shared: &Arc<Shared>, seeds: Vec<WorkerSeed>) -> io::Result<Threads> {
         let news = Arc::new(News::default());
         let mut threads = Vec::new();
@@ -87,13 +90,14 @@ impl Threads {
         }
     }
 
-    /// Waits for the threads but this one, which may be dropping what it keeps in thread-locals,
-    /// and those that will never end: blocks it.
+    /// Waits for the threads to end, and blocks this thread meanwhile. Left out are threads that
+    /// will never end, and this thread itself: a thread that destroys its thread-locals may drop a
+    /// runtime that is kept there.
     pub(crate) fn join(&mut self) {
         let own = thread::current().id();
         let ends = |id| id != own && !stay::will_stay(id);
         for thread in self.0.drain(..).filter(|thread| ends(thread.thread().id())) {
-            // A worker that panicked has aborted the process.
+            // A join cannot fail: a worker that panics aborts the process.
             let _ = thread.join();
         }
     }

@@ -1,9 +1,9 @@
-//! Where panics abort: a worker that is given up with tasks that have started, which nothing can
-//! unwind.
+//! Workers that are given up with started tasks, where panics abort, so that nothing can unwind the
+//! tasks.
 //!
-//! Those tasks may have borrowed from each other's stacks, and may have lent a thread-local of
-//! their thread to another thread. So the worker and its stacks are leaked, and the thread goes on,
-//! but never gets to the end where its thread-locals are destroyed: there it waits for ever.
+//! Such tasks may have borrowed from each other's stacks, and may have lent a thread-local of their
+//! thread to another thread. So the worker and its stacks are leaked. Its thread goes on, but waits
+//! for ever before its thread-locals are destroyed.
 
 use std::ffi::{c_int, c_void};
 use std::io::Write;
@@ -15,10 +15,10 @@ use super::Worker;
 use crate::current;
 use crate::parker::Parker;
 
-/// The threads that will stay.
+/// The threads that will never end.
 static STAYING: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
 
-/// Leaks a worker with its tasks. This thread goes on, and stays when it is to end.
+/// Leaks a worker with its tasks. The calling thread goes on, but will never end.
 pub(crate) fn leave(worker: Rc<Worker>) {
     std::mem::forget(worker);
     let mut staying = STAYING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -30,12 +30,12 @@ pub(crate) fn leave(worker: Rc<Worker>) {
     current::at_thread_end(stay);
 }
 
-/// Whether that thread has left tasks, so that it is not to be waited for.
+/// Whether this thread has left tasks, so that nobody should wait for its end.
 pub(super) fn will_stay(thread: ThreadId) -> bool {
     STAYING.lock().unwrap_or_else(PoisonError::into_inner).contains(&thread)
 }
 
-/// At a thread's end: waits for ever, unless it is the process that ends.
+/// Runs at a thread's end: waits for ever, unless the whole process ends.
 fn stay() {
     if is_exiting() {
         return;
@@ -51,7 +51,7 @@ fn stay() {
 }
 
 unsafe extern "C" {
-    // The unwinder's, which std's own backtraces rest on.
+    // Both functions belong to the unwinder, which std's own backtraces rest on.
     fn _Unwind_Backtrace(
         visit: extern "C" fn(*mut c_void, *mut c_void) -> c_int,
         argument: *mut c_void,
@@ -60,25 +60,27 @@ unsafe extern "C" {
     fn _Unwind_FindEnclosingFunction(code: *mut c_void) -> *mut c_void;
 }
 
-/// Whether this runs below `exit`, which destroys the thread-locals of the thread that called it,
-/// and to which the end of `main` leads too.
+/// Whether this runs below `exit`, which destroys the thread-locals of the thread that called it.
+/// The return of `main` ends in `exit` as well.
 fn is_exiting() -> bool {
     extern "C" fn visit(frame: *mut c_void, found: *mut c_void) -> c_int {
-        // SAFETY: the unwinder passes a frame that is valid during this call. The second function
-        // only looks the address up. A return address may be the next function's first, so that
-        // before it is taken.
+        // SAFETY: the unwinder passes a frame that is valid during this call.
+        // `_Unwind_FindEnclosingFunction` only looks an address up. The address passed is one less
+        // than the return address, since that may already be the next function's first.
         let function = unsafe {
             let inside = _Unwind_GetIP(frame).wrapping_sub(1);
             _Unwind_FindEnclosingFunction(std::ptr::without_provenance_mut(inside))
         };
         if function.addr() == libc::exit as *const () as usize {
-            // SAFETY: the argument given below, a `bool` that nothing else uses during the walk.
+            // SAFETY: `found` is the argument of `_Unwind_Backtrace` below: a `bool` that nothing
+            // else uses during the walk.
             unsafe { *found.cast::<bool>() = true };
         }
         0 // go on
     }
     let mut found = false;
-    // SAFETY: the walk ends before this returns, and `visit` does not unwind.
+    // SAFETY: `found` outlives the walk, which ends before this returns, and `visit` does not
+    // unwind.
     unsafe { _Unwind_Backtrace(visit, (&raw mut found).cast()) };
     found
 }

@@ -1,4 +1,4 @@
-//! The end of a worker: cancel what lives, run until nothing is left, give the stacks back.
+//! The end of a worker: its tasks are cancelled, it runs until none is left, and frees its stacks.
 
 use std::io::Write;
 
@@ -9,14 +9,14 @@ use crate::task::Flags;
 use crate::wake;
 
 impl Worker {
-    /// Cancels every started task of this worker, once: the runtime is closed.
+    /// Cancels every started task of this worker, when the runtime is closed. Done once.
     pub(super) fn cancel_all(&self) {
         if self.cancelling.replace(true) {
             return;
         }
         let live: Vec<_> = self.core.live().map(std::ptr::from_ref).collect();
         for task in live {
-            // SAFETY: live, and nothing is started or ended here.
+            // SAFETY: the tasks in `live` are alive, since this loop neither starts nor ends any.
             let task = unsafe { &*task };
             task.word.mark_cancelled();
             task.set(Flags::CANCEL);
@@ -24,7 +24,7 @@ impl Worker {
         }
     }
 
-    /// Whether a closed runtime's worker has nothing left.
+    /// Whether the runtime is closed and this worker has nothing left to do.
     pub(crate) fn is_finished(&self) -> bool {
         self.shared.is_closed()
             && self.is_idle()
@@ -33,12 +33,13 @@ impl Worker {
             && !self.seat().has_placed()
     }
 
-    /// Whether tasks live here that have started.
+    /// Whether the worker has started, unfinished tasks.
     pub(crate) fn has_live(&self) -> bool {
         self.core.live_count.get() > 0
     }
 
-    /// Whether this worker alone has nothing to run and nothing to wait for but the outside.
+    /// Whether this worker has no task at all: none started, unstarted, without a stack, or
+    /// refused.
     pub(crate) fn is_idle(&self) -> bool {
         self.core.live_count.get() == 0
             && self.unstarted.is_empty(&self.core)
@@ -46,8 +47,8 @@ impl Worker {
             && self.refused.is_empty()
     }
 
-    /// Turns until every task of this closed runtime's worker has started, which is to say that it
-    /// is cancelled, or refused, and its closure dropped.
+    /// Turns until each task of this worker, whose runtime is closed, has started. A task that
+    /// starts now is cancelled, or is refused and drops its closure.
     pub(crate) fn start_all(&self) {
         while (!self.unstarted.is_empty(&self.core)
             || !self.no_stack.is_empty()
@@ -57,14 +58,14 @@ impl Worker {
         {}
     }
 
-    /// Turns until the closed runtime's worker has nothing left.
+    /// Turns until this worker, whose runtime is closed, has nothing left to do.
     pub(crate) fn run_to_end(&self) {
         while !self.is_finished() {
             self.turn(Wait::Yes);
         }
     }
 
-    /// Ends the worker: its tasks have ended.
+    /// Ends the worker, whose tasks have all ended.
     pub(crate) fn end(&self) {
         debug_assert!(self.shared.is_closed() && self.is_idle());
         if let Some(stack) = self.refused.take_reserve() {
@@ -76,17 +77,19 @@ impl Worker {
     }
 }
 
-/// Frees a worker's idle stacks, also in a task of another worker.
+/// Frees a worker's idle stacks. This may run in a task of another worker, which must not be the
+/// current task meanwhile.
 pub(super) fn free_stacks(core: &Core) {
     current::off_task(|| {
         while let Some((stack, class)) = { core.stacks.borrow_mut().pop_any() } {
-            // SAFETY: idle, and with no current task the job function returns `false`.
+            // SAFETY: the stack is idle, and without a current task the job function returns
+            // `false`.
             unsafe { stack.free(class) };
         }
     });
 }
 
-/// Waits until the running task has been told of its cancel, if its runtime is closed.
+/// Waits until the running task has been marked cancelled, if its runtime is closed.
 pub(crate) fn await_cancel_of_closed() {
     while let (Some(worker), Some((_, task))) = (super::current_worker(), current::task())
         && worker.shared().is_closed()

@@ -1,4 +1,4 @@
-//! The unstarted tasks of a worker: newest first for itself, oldest first for others.
+//! The unstarted tasks of a worker, which itself takes the newest, while others take the oldest.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -9,15 +9,15 @@ use super::Seat;
 use crate::current::Core;
 use crate::task::TaskRef;
 
-/// The unstarted tasks of one worker. How many there are at most is in its core.
+/// The unstarted tasks of one worker. The worker's core has an upper bound of their number.
 pub(super) struct Unstarted {
-    /// Tasks that other workers may take.
+    /// Tasks that any worker of the runtime may start.
     deque: Deque<TaskRef>,
-    /// Tasks that only this worker may start: local ones, and all if there is no other worker.
+    /// Tasks that only this worker may start: local ones, or all, if there is no other worker.
     local: RefCell<VecDeque<TaskRef>>,
-    /// This is the runtime's only worker.
+    /// Whether this is the runtime's only worker.
     alone: bool,
-    /// The oldest task is taken from `local` next time, not from `deque`.
+    /// Whether the next oldest task comes from `local`, not from `deque`.
     locals_turn: Cell<bool>,
 }
 
@@ -48,7 +48,7 @@ impl Unstarted {
         task
     }
 
-    /// Takes the oldest task; `seat` is this worker's own.
+    /// Takes the oldest task. `seat` is that of this worker.
     pub(super) fn pop_oldest(&self, core: &Core, seat: &Seat) -> Option<TaskRef> {
         if core.unstarted.get() == 0 {
             return None;
@@ -59,7 +59,7 @@ impl Unstarted {
             core.unstarted.set(core.unstarted.get() - 1);
             return Some(task);
         }
-        // In turn, so that neither kind keeps the other from starting.
+        // The two kinds take turns, so that neither keeps the other from starting.
         let task = if self.locals_turn.replace(!self.locals_turn.get()) {
             local().or_else(|| seat.steal_oldest())
         } else {
@@ -76,13 +76,13 @@ impl Unstarted {
         }
         let empty = self.local.borrow().is_empty() && (self.alone || self.deque.is_empty());
         if empty {
-            // The count may be set back, for this worker alone adds tasks.
+            // The count may be set to zero, since nobody but this worker adds tasks.
             core.unstarted.set(0);
         }
         empty
     }
 
-    /// How many there are now.
+    /// The exact number of unstarted tasks here, which thieves may lower at any time.
     pub(super) fn len(&self) -> usize {
         self.deque.len() + self.local.borrow().len()
     }

@@ -1,4 +1,4 @@
-//! A worker: the loop in which all tasks of a thread run.
+//! A worker: the loop that resumes all tasks of a thread.
 
 use std::cell::Cell;
 use std::fmt;
@@ -26,14 +26,14 @@ use crate::timer::Alarm;
 use crate::trace;
 use crate::{unwind, wake};
 
-/// How long a turn may wait for something to happen.
+/// How long a turn of a worker with nothing to run may wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wait {
     /// Not at all.
     No,
     /// Until something happens.
     Yes,
-    /// Until something happens, or this time has come.
+    /// Until something happens, or until this time.
     Until(Instant),
 }
 
@@ -50,10 +50,11 @@ pub(crate) struct Worker {
     pub(super) no_stack: NoStack,
     pub(super) refused: Refused,
     pub(super) sleep: Sleep,
-    /// The runtime is closed, and what lives here has been cancelled; so is what starts from now
-    /// on.
+    /// Whether the runtime is closed and this worker's tasks have been cancelled. A task that
+    /// starts after that is cancelled from its start.
     pub(super) cancelling: Cell<bool>,
-    /// The least loaded worker and its load, as of this turn.
+    /// The index of the least loaded worker and its load, as this worker saw them in its last turn,
+    /// plus what it has placed there since.
     lightest: Cell<(usize, usize)>,
     ids: Ids,
     _alt_stack: AltStack,
@@ -61,7 +62,8 @@ pub(crate) struct Worker {
 
 #[inline(always)]
 pub(super) fn worker_of(core: &Core) -> &Worker {
-    // SAFETY: `Worker::new` stores the worker's own address in its core, which the worker owns.
+    // SAFETY: `Worker::new` stores the worker's own address in the core, which the worker owns: so
+    // the worker lives as long as the borrow of the core.
     unsafe { &*core.worker.get().cast::<Worker>() }
 }
 
@@ -69,15 +71,18 @@ pub(super) fn worker_of(core: &Core) -> &Worker {
 #[inline(always)]
 pub(crate) fn current() -> Option<&'static Worker> {
     let core = current::core()?;
-    // SAFETY: as in `worker_of`; the core is current, so its worker runs.
+    // SAFETY: `Worker::new` stored the worker's address in the core. The core is current, so its
+    // worker runs, and lives until it is left.
     Some(unsafe { &*core.worker.get().cast::<Worker>() })
 }
 
 impl Worker {
-    /// Makes this thread's worker out of its seed. It is boxed, for its core points back to it.
+    /// Makes this thread's worker out of its seed. The worker is boxed, since its core points back
+    /// to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
         let WorkerSeed { shared, index, deque, warm_stacks } = seed;
-        // Before all else, so that what a switch touches of this thread lies together in memory.
+        // The pool is made before all else, so that what a switch touches of this thread lies
+        // together in memory.
         let stacks = Pool::new()?;
         let (driver, notifier) = Driver::new()?;
         let core = Core::new(notifier, shared.id, super::alone::attend, stacks)?;
@@ -123,13 +128,14 @@ impl Worker {
         &self.shared.seats[self.index]
     }
 
-    /// A new task's number.
+    /// The number of a new task.
     #[inline(always)]
     pub(crate) fn next_id(&self) -> u64 {
         self.ids.next()
     }
 
-    /// Queues a new task of this worker's; refuses it if the runtime is closed.
+    /// Queues a new task that this worker's thread spawns. If the runtime is closed, the task is
+    /// refused.
     #[inline]
     pub(crate) fn spawn(&self, task: TaskRef) {
         if !task.kind.daemon {
@@ -151,24 +157,25 @@ impl Worker {
         self.shared.wake_thief();
     }
 
-    /// Makes this the thread's worker, and takes the thread's own spans, and its count of panics if
-    /// it is unwinding, off until it is left.
+    /// Makes this worker the thread's current one, until the answer is dropped. Meanwhile the
+    /// thread's own spans are left, and so is its count of panics, if it is unwinding.
     pub(crate) fn enter(&self) -> InWorker<'_> {
         let spans = trace::is_on().then(|| current::off_task(trace::take_off));
-        // SAFETY: the core lives in the worker, which the answer borrows; it is not `Send`.
+        // SAFETY: the core lives in the worker, which the answer borrows, and the answer stays on
+        // this thread, since it is not `Send`.
         let entered = unsafe { current::enter(&self.core) };
         InWorker { entered: Some(entered), spans, _worker: self }
     }
 
-    /// Runs a batch of tasks, then looks at inbox, timers and poll, waiting there as told if there
-    /// is nothing to run. `true`: something was done or came.
+    /// Runs a batch of tasks, then looks at inbox, timers and poll. If there is nothing to run,
+    /// waits there as `wait` says. `true`: something was done, or has come.
     ///
-    /// Called on the worker's thread, while [`Worker::enter`] holds.
+    /// Called on the worker's thread, after [`Worker::enter`].
     pub(crate) fn turn(&self, wait: Wait) -> bool {
         let mut ran = false;
         super::check_not_forked();
         if self.shared.is_closed() {
-            // First, so that what has not started never runs.
+            // Tasks are cancelled before any is picked, so that no unstarted one runs its closure.
             self.cancel_all();
         }
         let pace = &self.core.pace;
@@ -227,7 +234,8 @@ impl Worker {
             return true;
         }
         if ran {
-            // What ran may be what the caller waits for.
+            // A task that ran may have done what the caller waits for, so the caller looks before
+            // any sleep.
             return true;
         }
         if wait == Wait::No {
@@ -247,14 +255,15 @@ impl Worker {
     /// Runs a task until it suspends or ends.
     #[inline(always)]
     fn resume(&self, task: *const Header) {
-        // SAFETY: a task in the queue is alive, and belongs to this worker.
+        // SAFETY: a picked task is alive, and belongs to this worker.
         let header = unsafe { &*task };
         let core = &self.core;
         core.task.set(task);
         core.budget.set(BUDGET);
         header.run.set(Run::Running);
         unwind::not_thrown();
-        // SAFETY: this worker's task, suspended; only this thread ever resumed its stack.
+        // SAFETY: `task` is this worker's, and suspended, and only this thread has ever resumed its
+        // stack.
         unsafe {
             let stack = header.stack().expect("a started task has a stack");
             stack.resume();
@@ -268,11 +277,12 @@ impl Worker {
         }
     }
 
-    /// Lets go of a task that ended.
+    /// Lets go of a task that has ended.
     #[inline(always)]
     fn finish(&self, task: &Header) {
         self.core.unlink_live(task);
-        // SAFETY: this worker's task, and its stack is idle: the job loop has suspended.
+        // SAFETY: `task` is this worker's, and its stack is idle: the job loop has suspended after
+        // the end.
         let stack = unsafe { task.take_stack() }.expect("a started task has a stack");
         match task.reason.get() {
             Reason::Refused => self.put_stack_of_refused(stack),
@@ -281,7 +291,8 @@ impl Worker {
         if !task.kind.daemon {
             self.shared.count_ended(self.seat());
         }
-        // SAFETY: `Core::adopt` left the worker's reference in this pointer, and a task ends once.
+        // SAFETY: `Core::adopt` put the worker's reference to the task into this pointer, and a
+        // task is finished once.
         drop(unsafe { TaskRef::from_raw(task) });
     }
 
@@ -290,12 +301,13 @@ impl Worker {
         let drained = self.core.mailbox.drain();
         let poked = drained.poked;
         for task in drained {
-            // SAFETY: a link in the inbox holds its task.
+            // SAFETY: a link in the inbox keeps its task alive.
             let header = unsafe { &*task };
             let requests = header.word.take_requests();
             if requests.is_done() {
                 self.core.links_due.set(self.core.links_due.get() - 1);
-                // SAFETY: the reference that `job` gave to the link.
+                // SAFETY: a link of a DONE task holds the reference that `job` retained for it, and
+                // is drained once.
                 drop(unsafe { TaskRef::from_raw(task) });
                 continue;
             }
@@ -334,7 +346,8 @@ impl Worker {
         let mut due = None;
         let mut any = false;
         loop {
-            // One is taken while the task of the one before comes into the cache.
+            // An alarm is rung one round after it was taken, so that its task's header comes into
+            // the cache meanwhile.
             let next = self.core.timers.borrow_mut().pop_expired(now);
             if let Some(alarm) = next {
                 Header::prefetch(alarm.task.as_ptr());
@@ -350,7 +363,8 @@ impl Worker {
     }
 
     fn ring(&self, alarm: Alarm) {
-        // SAFETY: a task takes its timers out before it ends, and boundaries before they close.
+        // SAFETY: a task takes its timers out before it ends, and its boundaries' timers before
+        // they close. So the task and the boundary of an alarm that was in the heap are alive.
         unsafe {
             let task = alarm.task.as_ref();
             match alarm.boundary.as_ref() {
@@ -383,7 +397,7 @@ impl fmt::Debug for Worker {
     }
 }
 
-/// A thread that is a worker's, until this is dropped.
+/// Keeps a worker current on its thread until this is dropped.
 #[derive(Debug)]
 pub(crate) struct InWorker<'a> {
     entered: Option<current::Entered>,

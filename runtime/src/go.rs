@@ -1,16 +1,17 @@
-//! What `go!` expands to, besides the functions of `task`.
+//! What `go!` expands to, besides functions of `task`.
 //!
 //! # How a future is refused
 //!
-//! A call of an `async fn` makes a future, which a task would return without running it, so `go!`
+//! A call of an `async fn` makes a future, which a task would return without running it. So `go!`
 //! refuses a body whose value is a future. No bound can ask for a type that does *not* implement a
-//! trait, and a method that only futures have would be looked up where `go!` stands, when the
+//! trait. And a method that only futures have would be looked up where `go!` stands, when the
 //! value's type may not be known yet: code that compiles would stop compiling.
 //!
-//! What a closure captures is decided after all types are known. A variable that the closure uses
-//! is captured by reference if its type is `Copy`, and moved otherwise. [`Value<T>`] is `Copy` if
-//! `T` is a future, it is `Send`, and it is never `Sync`: so a closure that uses one is `Send`
-//! unless `T` is a future. [`not_a_future`] asks for that, and says in its message what it means.
+//! But what a closure captures is decided after all types are known. A variable that the closure
+//! uses is captured by reference if its type is `Copy`, and moved otherwise. [`Value<T>`] is `Send`
+//! and never `Sync`, and it is `Copy` if `T` is a future. So a closure that uses a `Value<T>` is
+//! `Send` unless `T` is a future. [`not_a_future`] asks for `Send`, and its message says what that
+//! means.
 
 use std::cell::Cell;
 use std::io;
@@ -43,24 +44,24 @@ impl<T> Value<T> {
     }
 }
 
-/// The value that the handle is for.
+/// Makes the [`Value`] of the task that this handle is for.
 #[inline(always)]
 pub fn value_of<T>(_: &JoinHandle<T>) -> Value<T> {
     Value::new()
 }
 
-/// What the closure in [`not_a_future`] returns: nothing that would be a `NotAFuture` itself, for
-/// then the compiler would propose to call the closure.
+/// What the closure in [`not_a_future`] returns. It is not `NotAFuture` itself, or the compiler
+/// would propose to call the closure.
 #[derive(Debug)]
 pub struct Used(PhantomData<*const ()>);
 
-/// Uses a value, in the closure that [`not_a_future`] takes.
+/// Uses a [`Value`], in the closure that [`not_a_future`] takes.
 #[inline(always)]
 pub fn used<T>(_: Value<T>) -> Used {
     Used(PhantomData)
 }
 
-/// Closures that use the [`Value`] of something that is no future.
+/// Closures that use the [`Value`] of a task whose value is no future.
 #[diagnostic::on_unimplemented(
     message = "this task would only make a future, which nothing would run",
     label = "the value of this is a future",
@@ -84,7 +85,7 @@ fn spawned<H>(handle: io::Result<H>) -> H {
     }
 }
 
-/// For `go!` with a header: as [`Builder::spawn`], with a panic for a header that cannot be.
+/// Spawns for `go!` with a header, as [`Builder::spawn`] does. Panics if the header cannot be met.
 #[track_caller]
 #[rustfmt::skip]
 pub fn spawn_with<F, T>(builder: Builder, f: F) -> JoinHandle<T>
@@ -98,7 +99,8 @@ where
     spawned(builder.spawn_at(f, Location::caller()))
 }
 
-/// For `go!(local => ..)`: as [`Builder::spawn_local`].
+/// Spawns for `go!(local => ..)`, as [`Builder::spawn_local`] does. Panics if the header cannot be
+/// met.
 #[track_caller]
 #[rustfmt::skip]
 pub fn spawn_local_with<F, T>(builder: Builder, f: F) -> JoinHandle<T>
@@ -110,7 +112,7 @@ where
     spawned(builder.spawn_local_at(f, Location::caller()))
 }
 
-/// For `go!(in s => ..)`.
+/// The spawns of `go!(in s => ..)`, for a scope `s`.
 impl<'scope> Scope<'scope, '_> {
     #[doc(hidden)]
     #[track_caller]
@@ -149,7 +151,7 @@ impl<'scope> Scope<'scope, '_> {
     }
 }
 
-/// For `go!(in group => ..)`.
+/// The spawns of `go!(in group => ..)`.
 impl<T: Send + 'static> TaskGroup<T> {
     #[doc(hidden)]
     #[track_caller]
@@ -163,7 +165,7 @@ impl<T: Send + 'static> TaskGroup<T> {
         (spawned(self.spawn_as(builder, f, Location::caller())), Value::new())
     }
 
-    /// There is none: this says why.
+    /// A group has no local tasks. The bound makes the compiler say why.
     #[doc(hidden)]
     pub fn spawn_local_with<F>(&self, _: Builder, _: F) -> ((), Value<T>)
     where
@@ -180,10 +182,11 @@ impl<T: Send + 'static> TaskGroup<T> {
     label = "neither a `task::Scope` nor a `task::TaskGroup`"
 )]
 pub trait ScopeOrGroup {
-    /// The type itself: of another one there is none, so the compiler complains once.
+    /// Always the type itself. The methods called on it are looked up only if the trait is
+    /// implemented, so the compiler complains once.
     type Itself: ?Sized;
 
-    /// Itself.
+    /// Returns the scope or group itself.
     fn itself(&self) -> &Self::Itself;
 }
 
@@ -211,18 +214,18 @@ places! {
     [P: ScopeOrGroup + ?Sized] Arc<P>;
 }
 
-/// What stands behind `in`; a method of it is called next.
+/// The scope or group that stands behind `in`. A spawn method of it is called next.
 #[inline(always)]
 pub fn place<P: ScopeOrGroup + ?Sized>(place: &P) -> &P::Itself {
     place.itself()
 }
 
-/// What has local tasks besides a [`Scope`]: nothing.
+/// What has local tasks besides a [`Scope`]: no type implements this.
 #[diagnostic::on_unimplemented(
     message = "`go!(in …, local)` cannot spawn in a `{Self}`",
     label = "not a `task::Scope`, which alone has local tasks that are waited for"
 )]
 pub trait ScopeForLocal {
-    /// There is none.
+    /// Never called, since no type implements the trait.
     fn nowhere(&self) -> !;
 }

@@ -1,7 +1,7 @@
-//! The runtime of the gocoro crate, which is where its users find all of this.
+//! The runtime of the crate `gocoro`, which re-exports all that users see.
 //!
-//! Modules stand in reading order; each imports only from those above it. `ARCHITECTURE.md` in the
-//! repository is the map.
+//! The modules stand in reading order: each imports only from those above it. `ARCHITECTURE.md` in
+//! the repository is the map.
 
 #![deny(unsafe_code)]
 
@@ -58,9 +58,9 @@ mod runtime;
 #[allow(unsafe_code)]
 mod tests;
 
-/// Exports for the facade, module by module.
+/// What the facade re-exports, module by module.
 pub mod export {
-    /// `gocoro::task`
+    /// The items of `gocoro::task`.
     pub mod task {
         pub use crate::cancel::{Cancelled, checkpoint, is_cancelled, shield};
         pub use crate::group::{GroupBuilder, TaskGroup};
@@ -74,7 +74,7 @@ pub mod export {
         pub use crate::task::{Task, TaskId};
     }
 
-    /// `gocoro::channel`
+    /// The items of `gocoro::channel`.
     pub mod channel {
         pub use crate::channel::{
             IntoIter, Iter, ReadyTimeoutError, Receiver, RecvError, RecvTimeoutError, Select,
@@ -85,12 +85,12 @@ pub mod export {
         pub use crate::waiters::{Receive, Selectable};
     }
 
-    /// `gocoro::net`
+    /// The items of `gocoro::net`.
     pub mod net {
         pub use crate::net::*;
     }
 
-    /// What `select!` expands to.
+    /// The items that `select!` expands to.
     pub mod select {
         pub use crate::select::{
             Order, Taken, Time, join, outcome, readable, recv, run, send, take, unique, wait,
@@ -98,17 +98,17 @@ pub mod export {
         };
     }
 
-    /// `gocoro::runtime`
+    /// The items of `gocoro::runtime`.
     pub mod runtime {
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }
 
-    /// `gocoro::sync`
+    /// The items of `gocoro::sync`.
     pub mod sync {
         pub use crate::sync::*;
     }
 
-    /// `gocoro::time`
+    /// The items of `gocoro::time`.
     pub mod time {
         pub use crate::time::{
             Elapsed, Interval, MissedTicks, interval, io_deadline, sleep, sleep_until, timeout,
@@ -116,7 +116,7 @@ pub mod export {
         };
     }
 
-    /// What macros expand to.
+    /// The items that other macros expand to, and sealed or unnameable parts of public types.
     pub mod private {
         pub use crate::channel::broadcast::RecvArm as BroadcastArm;
         pub use crate::channel::watch::ChangedArm;

@@ -1,4 +1,4 @@
-//! Runtimes: making them, running in them, ending them; and the default one.
+//! Runtimes: making them, running in them, ending them.
 
 use std::fmt;
 use std::io;
@@ -18,7 +18,7 @@ use crate::stack;
 use crate::task::Reason;
 use crate::unwind::AbortIfPanic;
 
-/// What a runtime is to be, before it is made.
+/// The options of a runtime that is to be made.
 ///
 /// Three variables of the environment win over what a program says, here and in
 /// `#[go_main]` and `#[go_test]`, so that whoever starts a program has the last word:
@@ -29,9 +29,9 @@ use crate::unwind::AbortIfPanic;
 /// | `GOCORO_STACK_SIZE` | [`Builder::stack_size`], `stack_size = …` | 256 KiB |
 /// | `GOCORO_MAIN_STACK_SIZE` | `main_stack_size = …` of `#[go_main]` | 8 MiB |
 ///
-/// A task that says its own stack size, as by `go!(stack_size = …)`, gets that. A [`LocalRuntime`]
-/// always has one worker, the thread that made it. So code which needs a single worker to be right
-/// takes a `LocalRuntime`.
+/// A task that sets its own stack size, as by `go!(stack_size = …)`, gets that. A [`LocalRuntime`]
+/// always has one worker, the thread that made it. So code that needs a single worker to be right
+/// uses a `LocalRuntime`.
 ///
 /// # Examples
 ///
@@ -46,27 +46,27 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A runtime with as many workers as the machine runs threads at once, and stacks of 256 KiB,
-    /// unless the environment says otherwise.
+    /// As many workers as the machine runs threads at once, and stacks of 256 KiB, unless the
+    /// environment says otherwise.
     pub fn new() -> Builder {
         Builder::default()
     }
 
-    /// Sets how many worker threads there are, unless `GOCORO_WORKERS` does.
+    /// Sets the number of worker threads, unless `GOCORO_WORKERS` does.
     pub fn workers(mut self, workers: usize) -> Builder {
         self.plan.workers = Some(workers);
         self
     }
 
-    /// Sets the stack size, in bytes, of tasks that don't say otherwise, unless `GOCORO_STACK_SIZE`
-    /// does.
+    /// Sets the stack size, in bytes, of tasks that do not set their own, unless
+    /// `GOCORO_STACK_SIZE` does.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.plan.stack_size = Some(bytes);
         self
     }
 
-    /// Sets how many stacks of the default size each worker makes before it starts, so that the first
-    /// tasks need not wait for them. A worker keeps what it has while it is busy.
+    /// Sets how many stacks of the default size each worker makes before it starts, so that the
+    /// first tasks need not wait for stacks. A busy worker keeps them.
     ///
     /// # Examples
     ///
@@ -84,15 +84,15 @@ impl Builder {
     /// # Errors
     ///
     /// `InvalidInput` for a number of workers or a stack size that cannot be, in the builder or the
-    /// environment; what the system says if a thread, a poll or a stack cannot be had. `TimedOut`
-    /// for the first runtime of the process, if it is made inside a panic hook: make one before.
+    /// environment. The system's error if a thread, a poll or a stack cannot be had. `TimedOut` for
+    /// the first runtime of the process, if it is made inside a panic hook: make one before that.
     pub fn build(self) -> io::Result<Runtime> {
         let (shared, threads) = self.plan.start()?;
         Ok(Runtime { shared, threads })
     }
 
-    /// Makes a runtime on this thread, which runs when it is told to. The thread is its only worker,
-    /// whatever [`Builder::workers`] or the environment says.
+    /// Makes a runtime on this thread, which runs tasks when it is told to. The thread is its only
+    /// worker, whatever [`Builder::workers`] or the environment says.
     ///
     /// # Errors
     ///
@@ -105,12 +105,13 @@ impl Builder {
 
 /// Worker threads and the tasks on them.
 ///
-/// A program needs none of its own: `#[go_main]` makes one, and `go!` outside of any starts the
-/// default one. Several may exist at once; a task's own spawns stay in its runtime.
+/// A program needs no runtime of its own: `#[go_main]` makes one, and `go!` outside of any starts
+/// the default one. Several runtimes may exist at once. What a task spawns stays in the task's
+/// runtime.
 ///
-/// Dropping it cancels its tasks and waits until all have ended, however long they take:
-/// [`Runtime::shutdown`] bounds that. Dropped by one of its own tasks, or inside a [`LocalRuntime`] that
-/// one of them runs, it does not wait.
+/// Dropping a runtime cancels its tasks and waits until all have ended, however long they take.
+/// [`Runtime::shutdown`] bounds that. The drop does not wait in one of the runtime's own tasks, nor
+/// inside a [`LocalRuntime`] that such a task runs.
 pub struct Runtime {
     shared: Arc<Shared>,
     threads: Threads,
@@ -126,16 +127,16 @@ impl Runtime {
         Builder::new().build()
     }
 
-    /// Runs `f` as a task of this runtime and returns what it returns. Tasks it spawned go on.
+    /// Runs `f` as a task of this runtime and returns its value. Tasks that `f` has spawned go on.
     ///
     /// # Parks
     ///
-    /// Until `f` has returned: it may borrow from the caller, so the wait cannot be cancelled. On a
-    /// plain thread it blocks the thread.
+    /// Until `f` has returned. `f` may borrow from the caller, so the wait cannot be cancelled. On
+    /// a plain thread it blocks the thread.
     ///
     /// # Panics
     ///
-    /// With the panic of `f`; or if no stack could be had for it.
+    /// With the panic of `f`, or if no stack can be had for the task.
     ///
     /// # Examples
     ///
@@ -151,9 +152,10 @@ impl Runtime {
         let (options, place, at) =
             (Options::default(), Placement::On(&self.shared), Location::caller());
         let abort = AbortIfPanic("waiting for a runtime's task");
-        // SAFETY: the wait below cannot be cut short, neither by a cancel nor by an expiry, and a task
-        // that is done has dropped its closure: so the closure does not outlive what it borrows. It is
-        // `Send`, as what `f` returns is, and the task's own value is `()`.
+        // SAFETY: neither a cancel nor an expiry cuts `join_uncut` short, an unwinding before it
+        // aborts, and a task that is done has dropped its closure. So the closure does not outlive
+        // what it borrows. The closure is `Send`, as `f` and its result are, and the task's own
+        // value is `()`.
         let spawned = unsafe { spawn_unchecked(body, options, place, at, alone) };
         let handle = spawned.expect("default options are good");
         let ended = handle.join_uncut();
@@ -165,7 +167,7 @@ impl Runtime {
         }
     }
 
-    /// Spawns a task on this runtime, from wherever this is called.
+    /// Spawns a task on this runtime, from any task or thread.
     ///
     /// # Parks
     ///
@@ -188,7 +190,7 @@ impl Runtime {
         T: 'static, // borrows? return an owned value
     {
         let (options, place) = (Options::default(), Placement::On(&self.shared));
-        // SAFETY: the closure and its value are `Send` and borrow nothing.
+        // SAFETY: the closure and its value are `Send`, and borrow nothing.
         let spawned = unsafe { spawn_unchecked(f, options, place, Location::caller(), alone) };
         spawned.expect("default options are good")
     }
@@ -197,11 +199,11 @@ impl Runtime {
     ///
     /// # Parks
     ///
-    /// Until then. On a plain thread it blocks the thread.
+    /// Until these tasks have ended. On a plain thread it blocks the thread.
     ///
     /// # Panics
     ///
-    /// In a task of this runtime, which would wait for itself.
+    /// In a task of this runtime, which would wait for its own end.
     ///
     /// # Examples
     ///
@@ -217,20 +219,20 @@ impl Runtime {
         self.wait_for(Reason::Join, None, Shared::is_quiet);
     }
 
-    /// Cancels all tasks, refuses new ones, and ends the workers, if that takes no longer than
+    /// Cancels all tasks, refuses new ones, and ends the workers, unless that takes longer than
     /// `grace`.
     ///
     /// # Parks
     ///
-    /// Until then. On a plain thread it blocks the thread.
+    /// Until the workers have ended, or `grace` is over. On a plain thread it blocks the thread.
     ///
     /// # Errors
     ///
-    /// The runtime, if tasks are left: it stays closed, and may be asked again.
+    /// The runtime comes back if tasks are left. It stays closed, and can be shut down again.
     ///
     /// # Panics
     ///
-    /// In a task of this runtime, which would wait for itself.
+    /// In a task of this runtime, which would wait for its own end.
     ///
     /// # Examples
     ///
@@ -268,7 +270,7 @@ impl Runtime {
                 return true;
             }
             let target = park::target();
-            // SAFETY: this is the waiter, and it runs.
+            // SAFETY: `target` is the waiting side itself, which runs.
             let _watching = self.shared.watch_for(unsafe { target.unparker() });
             if done(&self.shared) {
                 return true;
@@ -283,7 +285,7 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.shared.close();
-        // Where panics abort, tasks cannot be unwound: workers that have some stay for ever.
+        // Where panics abort, tasks cannot be unwound, so workers with started tasks stay for ever.
         if self.is_own() || cfg!(panic = "abort") {
             return;
         }
@@ -300,14 +302,16 @@ impl fmt::Debug for Runtime {
 
 /// A runtime on the thread that made it, which runs tasks when it is told to.
 ///
-/// Its tasks need not be `Send`, and it fits into a loop that somebody else owns. It blocks the
-/// thread while it runs, also inside a task of another runtime.
+/// The tasks of a `LocalRuntime` need not be `Send`, and it fits into a loop that somebody else
+/// owns. While it runs it blocks the thread, also inside a task of another runtime.
 ///
-/// Dropping it cancels its tasks and runs them until all have ended. Under `panic = "abort"`
-/// nothing can unwind those that have started: they stay suspended for ever, with their memory, and
-/// so does the thread that dropped it. It goes on, but when it should end, it says so and waits,
-/// for its tasks may have lent what is destroyed then. So nobody should join it. A program still
-/// ends when `main` does, or by [`process::exit`](std::process::exit).
+/// Dropping it cancels its tasks and runs them until all have ended.
+///
+/// Under `panic = "abort"` nothing can unwind started tasks. They stay suspended for ever, with
+/// their memory, and so does the thread that dropped the runtime. The thread goes on, but when it
+/// should end, it says so and waits: its tasks may have lent what would be destroyed then. So
+/// nobody should join that thread. A program still ends when `main` does, or by
+/// [`process::exit`](std::process::exit).
 ///
 /// # Examples
 ///
@@ -347,7 +351,7 @@ impl LocalRuntime {
     ///
     /// # Panics
     ///
-    /// With the panic of `f`; or if no stack could be had for it.
+    /// With the panic of `f`, or if no stack can be had for the task.
     ///
     /// # Examples
     ///
@@ -362,8 +366,9 @@ impl LocalRuntime {
         let (options, place) =
             (Options::of_main(stack::main_class()), Placement::Worker(&self.worker));
         let abort = AbortIfPanic("running a runtime");
-        // SAFETY: the loop below ends when the task is done, and has then dropped its closure; it does
-        // not unwind. The closure stays on this worker, and so does the task's value.
+        // SAFETY: the loop below ends when the task is done, which has then dropped its closure,
+        // and an unwinding before that aborts. The closure and the task's value stay on this
+        // worker.
         let spawned = unsafe { spawn_unchecked(body, options, place, Location::caller(), alone) };
         let handle = spawned.expect("main's options are good");
         {
@@ -381,7 +386,7 @@ impl LocalRuntime {
         }
     }
 
-    /// Spawns a task, which runs the next time this runtime does.
+    /// Spawns a task, which runs when this runtime is next told to run.
     ///
     /// # Parks
     ///
@@ -412,10 +417,10 @@ impl LocalRuntime {
         }
     }
 
-    /// Runs what is runnable now, up to a batch; if nothing is, waits for something to come, up to
-    /// `timeout` (`None`: without a limit).
+    /// Runs runnable tasks, up to a batch. If there are none, waits up to `timeout` for something
+    /// to come, or without a limit for `None`. `false`: nothing ran, and the time was up.
     ///
-    /// For a loop that somebody else owns. `false`: nothing ran, and the time was up.
+    /// This is for a loop that somebody else owns.
     ///
     /// # Parks
     ///
@@ -442,7 +447,7 @@ impl LocalRuntime {
             if self.worker.turn(wait) {
                 return true;
             }
-            // A sleep may end early, and for nothing.
+            // A sleep may end early, and for no reason.
             match wait {
                 Wait::Yes => {}
                 Wait::Until(at) if clock::now() < at => {}

@@ -13,62 +13,63 @@ pub fn unique<T: ?Sized>(source: &mut T) -> &mut T {
     source
 }
 
-/// `recv(r)`.
+/// The arm of `recv(r)`.
 pub fn recv<R: Receive>(receiver: R) -> R::Arm {
     receiver.arm()
 }
 
-/// `send(s, …)`.
+/// The arm of `send(s, …)`.
 pub fn send<T>(sender: &Sender<T>) -> SendArm<'_, T> {
     sender.arm()
 }
 
-/// `join(&mut handle)`.
+/// The arm of `join(&mut handle)`.
 pub fn join<J: Join>(handle: J) -> J::Arm {
     handle.arm()
 }
 
-/// `readable(io)`.
+/// The arm of `readable(io)`.
 pub fn readable<R: Readiness + ?Sized>(io: &R) -> ReadyArm<'_> {
     io.readable_arm()
 }
 
-/// `writable(io)`.
+/// The arm of `writable(io)`.
 pub fn writable<R: Readiness + ?Sized>(io: &R) -> ReadyArm<'_> {
     io.writable_arm()
 }
 
-/// `wait(x)`.
+/// The arm of `wait(x)`.
 pub fn wait<S: Selectable>(source: S) -> S::Arm {
     source.arm()
 }
 
-/// How the arms are chosen from.
+/// How one of several ready arms is chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
-    /// Of several that are ready any may be chosen.
+    /// Any of the ready arms may be chosen.
     Fair,
-    /// Of several that are ready the first is chosen.
+    /// The first of the ready arms is chosen.
     Listed,
 }
 
-/// How long the choice may take.
+/// How long a `select!` may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Time(Limit);
 
 impl Time {
-    /// There is no `default`.
+    /// The time of a `select!` without `default`.
     pub const ENDLESS: Time = Time(Limit::Never);
-    /// `default`.
+    /// The time of a `select!` with `default`: none.
     pub const NONE: Time = Time(Limit::Now);
 
-    /// `default(timeout)`.
+    /// The time of a `select!` with `default(timeout)`.
     pub fn within(timeout: Duration) -> Time {
         Time(Limit::within(timeout))
     }
 }
 
-/// Chooses one of the arms and returns its number; the number after the last: the default.
+/// Chooses one of the arms and returns its number. The number after the last stands for the
+/// default.
 #[inline]
 pub fn run<const N: usize>(arms: [&dyn Choice; N], order: Order, time: Time) -> usize {
     let mut numbers: [usize; N] = std::array::from_fn(|number| number);
@@ -78,13 +79,13 @@ pub fn run<const N: usize>(arms: [&dyn Choice; N], order: Order, time: Time) -> 
 
 pub use std::mem::ManuallyDrop as Taken;
 
-/// What a chosen arm gives, without its destructor: so what the `match` over it holds borrows nothing
-/// while a body runs.
+/// Takes the value of a chosen arm, wrapped so that its destructor does not run. So the value that
+/// the `match` over it holds borrows nothing while a body runs.
 pub fn take<A: Arm>(arm: A) -> Taken<A::Output> {
     Taken::new(arm.take())
 }
 
-/// What was taken, with its destructor.
+/// Unwraps a value that [`take`] gave, and so gives it its destructor back.
 pub fn outcome<T>(taken: Taken<T>) -> T {
     Taken::into_inner(taken)
 }

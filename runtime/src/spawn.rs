@@ -17,10 +17,10 @@ pub(crate) use own::running;
 pub use own::{current, park, park_timeout, remaining_stack, try_current, yield_now};
 pub(crate) use unchecked::{Placement, alone, spawn_unchecked};
 
-/// Spawns a task and returns the right to its result.
+/// Spawns a task and returns the right to its result. This is the function form of `go!`.
 ///
-/// The task is queued; it never runs before this returns, and its worker is decided when it starts.
-/// Outside any runtime the default one starts. The function form of `go!`.
+/// The task is queued: it never runs before this returns, and its worker is decided when it starts.
+/// Outside any runtime the default one is used, and started if need be.
 ///
 /// # Parks
 ///
@@ -85,7 +85,7 @@ where
     }
 }
 
-/// What a task is to be, before it is spawned; as [`std::thread::Builder`].
+/// The options of a task that is to be spawned, as [`std::thread::Builder`].
 ///
 /// # Examples
 ///
@@ -104,18 +104,21 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A task without a name, with its runtime's stack size, that the program waits for.
+    /// A task without a name, with the stack size of its runtime, for which the program waits at
+    /// its end.
     pub fn new() -> Builder {
         Builder::default()
     }
 
-    /// Names the task: in its span, in reports of its panic or overflow, in errors of its join.
+    /// Names the task: in its span, in reports of its panic or stack overflow, and in errors of its
+    /// join.
     ///
-    /// The report of a named task's panic says which task spawned it, too. A task without a name and a span
-    /// does not know: its report names its spawn site, and nothing is stored for more.
+    /// The report of a named task's panic also says which task spawned it. A task with neither name
+    /// nor span does not know its parent, so that nothing is stored for it: its report names the
+    /// spawn site alone.
     ///
-    /// A name is anything that becomes a `String`, so what std writes as `.name("x".into())` is
-    /// `.name("x")` here: the type that `into` shall make could be one of several.
+    /// A name is anything that becomes a `String`. What std writes as `.name("x".into())` is
+    /// `.name("x")` here, since `into` might make one of several types.
     ///
     /// # Panics
     ///
@@ -128,26 +131,29 @@ impl Builder {
         self
     }
 
-    /// Sets the stack's size in bytes. It is rounded up to a power of two, and to 32 KiB, since a panic
-    /// with a backtrace needs most of that; memory is used by the page, as it is touched.
+    /// Sets the stack's size in bytes. The size is rounded up to a power of two, and to 32 KiB at
+    /// least, since a panic with a backtrace needs most of that. Memory is used by the page, as it
+    /// is touched.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.options.stack_size = Some(bytes);
         self
     }
 
-    /// Whether the program ends without waiting for the task. Daemons are cancelled at the end.
+    /// Sets whether the program ends without waiting for the task. Daemons are cancelled at the
+    /// end.
     pub fn daemon(mut self, daemon: bool) -> Builder {
         self.options.daemon = daemon;
         self
     }
 
-    /// Spawns the task, as [`spawn`].
+    /// Spawns the task as [`spawn`] does.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a stack size that cannot be; `Other` if the runtime is closed, or the
-    /// default one cannot start. [`spawn`] and `go!` do not fail on a closed runtime: the task's join
-    /// tells that it was [refused](crate::join::JoinError::is_refused), as of one spawned here meanwhile.
+    /// `InvalidInput` for a stack size that cannot be; `Other` if the runtime is closed, or if the
+    /// default runtime cannot start. [`spawn`] and `go!` do not fail on a closed runtime: the error
+    /// of the task's join says that the task was [refused](crate::join::JoinError::is_refused). The
+    /// same goes for a task that is spawned here while the runtime is being closed.
     #[track_caller]
     #[rustfmt::skip]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
@@ -162,12 +168,12 @@ impl Builder {
         self.spawn_at(f, Location::caller())
     }
 
-    /// Spawns the task on this worker, as [`spawn_local`].
+    /// Spawns the task on this worker, as [`spawn_local`] does.
     ///
     /// # Errors
     ///
-    /// As [`Builder::spawn`]; and `Other` outside a runtime, where there is no worker to stay on:
-    /// see [`LocalRuntime`](crate::runtime::LocalRuntime).
+    /// Those of [`Builder::spawn`], and `Other` outside a runtime, where there is no worker to stay
+    /// on: see [`LocalRuntime`](crate::runtime::LocalRuntime).
     #[track_caller]
     #[rustfmt::skip]
     pub fn spawn_local<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
@@ -180,7 +186,8 @@ impl Builder {
         self.spawn_local_at(f, Location::caller())
     }
 
-    /// As [`Builder::spawn`], with this spawn site; but a closed runtime refuses the task.
+    /// Spawns as [`Builder::spawn`] does, with this spawn site. A closed runtime is no error here:
+    /// it refuses the task.
     #[inline(always)]
     pub(crate) fn spawn_at<F, T>(
         self,
@@ -194,7 +201,8 @@ impl Builder {
         self.spawn_into(f, at, alone)
     }
 
-    /// As [`Builder::spawn_at`], into the family that `enter` makes the task a member of.
+    /// Spawns as [`Builder::spawn_at`] does, into the family that `enter` makes the task a member
+    /// of.
     #[inline(always)]
     pub(crate) fn spawn_into<F, T, M, H>(
         self,
@@ -207,11 +215,12 @@ impl Builder {
         T: Send + 'static,
         M: Family,
     {
-        // SAFETY: the closure and its value are `Send` and borrow nothing.
+        // SAFETY: the closure and its value are `Send`, and borrow nothing.
         unsafe { spawn_unchecked(f, self.options, Placement::Here, at, enter) }
     }
 
-    /// As [`Builder::spawn_local`], with this spawn site; but a closed runtime refuses the task.
+    /// Spawns as [`Builder::spawn_local`] does, with this spawn site. A closed runtime is no error
+    /// here: it refuses the task.
     #[inline(always)]
     pub(crate) fn spawn_local_at<F, T>(
         self,

@@ -9,7 +9,7 @@ use super::slot::{Role, Slot, SlotNode, Stage};
 use super::state::{Outlet, State};
 use crate::waiters::{Arm, ArmNode, Choice, Node, Place};
 
-/// A receive that may be chosen.
+/// A receive as an arm of a choice.
 #[doc(hidden)]
 pub struct RecvArm<'a, T> {
     chan: &'a Chan<T>,
@@ -17,7 +17,7 @@ pub struct RecvArm<'a, T> {
     received: Cell<Option<Result<T, RecvError>>>,
 }
 
-/// A send that may be chosen; the message is made after that.
+/// A send as an arm of a choice. The message is made after the arm was chosen.
 #[doc(hidden)]
 pub struct SendArm<'a, T> {
     chan: &'a Chan<T>,
@@ -28,20 +28,20 @@ pub struct SendArm<'a, T> {
 impl<T> ArmNode<SlotNode<T>> {
     fn at(&self, place: Place<'_>, role: Role) -> &SlotNode<T> {
         let node = Node::new(place.waiter, place.arm, Slot::arm(place, role));
-        // SAFETY: an arm that is to be linked is linked nowhere.
+        // SAFETY: the caller links the arm, so the arm is linked nowhere now.
         unsafe { self.make(node) }
     }
 
-    /// The slot of an arm that was chosen, settled.
+    /// The slot of an arm that was chosen, once the slot is settled.
     fn settled(&self, chan: &Chan<T>) -> &Slot<T> {
         let node = self.get().expect("what was chosen was linked");
-        // SAFETY: slots have their own way to be shared.
+        // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         if slot.stage() == Stage::Waiting {
-            // Whoever chose it is just writing, under the lock.
+            // Whoever chose this slot holds the lock until its stage is written.
             drop(chan.lock());
         }
-        // SAFETY: the wait settles its arms before it goes.
+        // SAFETY: a wait settles its arms before it goes, so the waiter is still there.
         await_promise(unsafe { node.waiter() }, slot);
         slot
     }
@@ -52,7 +52,8 @@ impl<'a, T> RecvArm<'a, T> {
         RecvArm { chan, node: ArmNode::new(), received: Cell::new(None) }
     }
 
-    /// What was received, left behind in the channel with a ticket; `None`: no sender is left.
+    /// Leaves the received message in the channel, and returns its ticket. `None`: no sender is
+    /// left.
     pub(super) fn hold(&self) -> Option<u64> {
         let received = self.received.take().expect("the arm was chosen");
         received.ok().map(|message| self.chan.hold(message))
@@ -67,13 +68,15 @@ impl<'a, T> RecvArm<'a, T> {
     }
 }
 
-/// Watchers make nobody ready; who is going to wait in earnest tells them first, by an attempt.
+/// Whether a slot on the other side makes this arm ready. A watcher does not, unless this arm is
+/// going to wait in earnest: then the watcher has to be told first, by an attempt.
 fn counts<T>(slot: &Slot<T>, earnest: bool) -> bool {
     earnest || slot.role != Role::Watcher
 }
 
-// SAFETY: `link` puts the node into the channel's list, and does not unwind. `unlink` takes it out under
-// the channel's lock; `settle` waits until whoever chose it has settled it, which is its last touch.
+// SAFETY: `unlink` takes the node out under the channel's lock, and `settle` waits until the slot
+// is settled, which is the last touch of whoever chose it. `link` puts the node into the channel's
+// list, and does not unwind.
 unsafe impl<T> Choice for RecvArm<'_, T> {
     fn attempt(&self) -> bool {
         let Ok(taken) = self.chan.take() else { return false };
@@ -88,10 +91,11 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
     fn link(&self, place: Place<'_>) -> bool {
         let node = self.node.at(place, Role::Receiver);
         let mut state = self.chan.lock();
-        // In the same hold: who waits beside what it waits for is served before it.
+        // The look and the link are in one hold of the lock, since a receiver waits only while
+        // there is nothing to receive.
         let ready = Self::looks_ready(&state, Some(place));
         if !ready {
-            // SAFETY: whoever links arms unlinks them before they and the waiter go.
+            // SAFETY: whoever links arms unlinks them before arms and waiter go.
             unsafe { state.receiving.push_back(node) };
         }
         ready
@@ -99,7 +103,7 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
 
     fn unlink(&self) {
         if let Some(node) = self.node.get() {
-            // SAFETY: the node was linked to this list, or to none.
+            // SAFETY: the node was linked to the list `receiving` of this channel, or to none.
             unsafe { self.chan.lock().receiving.remove(node) };
         }
     }
@@ -107,7 +111,7 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
     fn settle(&self) -> bool {
         let slot = self.node.settled(self.chan);
         let received = match slot.stage() {
-            // SAFETY: the slot is settled.
+            // SAFETY: the slot is settled, and this is the waiter, so the message is its own.
             Stage::Full => unsafe { slot.take() }.ok_or(RecvError),
             Stage::Closed => Err(RecvError),
             _ => return false,
@@ -116,7 +120,8 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
         true
     }
 
-    /// Whatever makes it ready chooses who waits in the same hold of the channel's lock.
+    /// Always `false`: whatever makes a receive ready chooses waiting receivers in the same hold of
+    /// the channel's lock.
     fn has_turned(&self) -> bool {
         false
     }
@@ -149,7 +154,9 @@ impl<'a, T> SendArm<'a, T> {
     }
 }
 
-// SAFETY: as for a receive.
+// SAFETY: `unlink` takes the node out under the channel's lock, and `settle` waits until the slot
+// is settled, which is the last touch of whoever chose it. `link` puts the node into the channel's
+// list, and does not unwind.
 unsafe impl<T> Choice for SendArm<'_, T> {
     fn attempt(&self) -> bool {
         let mut state = self.chan.lock();
@@ -157,9 +164,10 @@ unsafe impl<T> Choice for SendArm<'_, T> {
             Right::Closed
         } else if state.is_rendezvous() {
             match state.outlet() {
-                // It is woken when it has its message, and cannot leave before.
+                // The receiver is woken when it has its message, and cannot leave before.
                 Outlet::Receiver(node, _) => {
-                    // SAFETY: slots have their own way to be shared.
+                    // SAFETY: slots have their own way to be shared, and `outlet` has chosen this
+                    // one.
                     unsafe { node.shared() }.settle(Stage::Promised);
                     Right::Partner(node)
                 }
@@ -182,10 +190,11 @@ unsafe impl<T> Choice for SendArm<'_, T> {
     fn link(&self, place: Place<'_>) -> bool {
         let node = self.node.at(place, Role::Promiser);
         let mut state = self.chan.lock();
-        // In the same hold: who waits beside what it waits for is served before it.
+        // The look and the link are in one hold of the lock, since a sender waits only while it
+        // cannot send.
         let ready = Self::looks_ready(&state, Some(place));
         if !ready {
-            // SAFETY: whoever links arms unlinks them before they and the waiter go.
+            // SAFETY: whoever links arms unlinks them before arms and waiter go.
             unsafe { state.sending.push_back(node) };
         }
         ready
@@ -193,7 +202,7 @@ unsafe impl<T> Choice for SendArm<'_, T> {
 
     fn unlink(&self) {
         if let Some(node) = self.node.get() {
-            // SAFETY: the node was linked to this list, or to none.
+            // SAFETY: the node was linked to the list `sending` of this channel, or to none.
             unsafe { self.chan.lock().sending.remove(node) };
         }
     }
@@ -210,7 +219,8 @@ unsafe impl<T> Choice for SendArm<'_, T> {
         true
     }
 
-    /// Whatever makes it ready chooses who waits in the same hold of the channel's lock.
+    /// Always `false`: whatever makes a send ready chooses waiting senders in the same hold of the
+    /// channel's lock.
     fn has_turned(&self) -> bool {
         false
     }
@@ -232,8 +242,8 @@ impl<T> Drop for SendArm<'_, T> {
     }
 }
 
-/// A chosen send: the right to one message, which is still to be made. Dropping it gives the right
-/// back.
+/// A chosen send: the right to send one message, which is still to be made. Dropping it gives the
+/// right back.
 #[doc(hidden)]
 pub struct Chosen<'a, T> {
     chan: &'a Chan<T>,

@@ -14,8 +14,8 @@
 //! }
 //! ```
 //!
-//! A channel keeps the last so many messages. A receiver that is slower than that loses the oldest,
-//! and is told how many.
+//! A channel keeps a number of the newest messages. A receiver that is slower than that loses the
+//! oldest, and is told how many it has lost.
 
 mod error;
 
@@ -35,7 +35,7 @@ use crate::waiters::{Arm, Choice, Place, Queue, Receive, Selectable};
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError};
 
 /// Makes a channel that gives every message to every receiver, and keeps the last `capacity`
-/// messages for those that are slow.
+/// messages for receivers that are slow.
 ///
 /// Sending never waits.
 ///
@@ -80,20 +80,20 @@ pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 struct State<T> {
     capacity: usize,
-    /// The newest messages that some receiver has not received.
+    /// The newest messages, as far as some receiver has not received them.
     kept: VecDeque<Kept<T>>,
-    /// The number of the message that is sent next.
+    /// The number of the next message that is sent.
     next: u64,
     senders: usize,
     receivers: usize,
-    /// Of each receiver, which message is its next.
+    /// The number of each receiver's next message. `None`: no receiver has this place.
     positions: Vec<Option<u64>>,
 }
 
 /// A message, shared until the last receiver takes it.
 struct Kept<T> {
     message: Option<Arc<T>>,
-    /// Receivers that have not received it.
+    /// How many receivers have not received the message.
     left: usize,
 }
 
@@ -104,7 +104,7 @@ impl<T> News for State<T> {
 }
 
 impl<T> State<T> {
-    /// The number of the oldest message that is kept.
+    /// The number of the oldest message in `kept`.
     fn oldest(&self) -> u64 {
         self.next - self.kept.len() as u64
     }
@@ -113,7 +113,7 @@ impl<T> State<T> {
         self.positions[receiver].as_mut().expect("a receiver has a position while it is there")
     }
 
-    /// Counts a receiver that begins with the next message.
+    /// Adds a receiver that begins with the next message, and returns its place in `positions`.
     fn subscribe(&mut self) -> usize {
         let position = self.next;
         self.receivers += 1;
@@ -129,7 +129,7 @@ impl<T> State<T> {
         }
     }
 
-    /// What a receiver finds; `None`: nothing yet.
+    /// What a receiver finds. `None`: nothing yet.
     fn receive(&mut self, receiver: usize) -> Option<Result<Arc<T>, RecvError>> {
         let oldest = self.oldest();
         let position = *self.position(receiver);
@@ -145,8 +145,8 @@ impl<T> State<T> {
         Some(Ok(message.expect("a message is kept for those who have not received it")))
     }
 
-    /// One receiver less for a message, which is dropped with the last; what is received by all is no
-    /// longer kept.
+    /// Takes a kept message for one receiver. The last receiver takes it out, and messages that all
+    /// have received are no longer kept.
     fn take(&mut self, index: usize) -> Option<Arc<T>> {
         let kept = &mut self.kept[index];
         kept.left -= 1;
@@ -161,7 +161,7 @@ impl<T> State<T> {
     }
 }
 
-/// The sending side. It can be cloned and shared.
+/// The sending side of a broadcast channel. It can be cloned and shared.
 pub struct Sender<T> {
     shared: Arc<Queue<u64, State<T>>>,
 }
@@ -169,23 +169,23 @@ pub struct Sender<T> {
 /// A receiving side, which gets every message that is sent while it is there.
 pub struct Receiver<T> {
     shared: Arc<Queue<u64, State<T>>>,
-    /// Its place among the positions.
+    /// The receiver's place in `positions`.
     number: usize,
 }
 
 impl<T> Sender<T> {
-    /// Sends a message to all receivers and returns how many there are.
+    /// Sends a message to all receivers, and returns how many there are.
     ///
-    /// The oldest message that is kept makes room, if there is none.
+    /// If `capacity` messages are kept, the oldest is dropped to make room.
     ///
     /// # Parks
     ///
-    /// Never for room; as every operation, it gives way when many have been done in a row, which is a
-    /// cancel point.
+    /// Never for room. As every operation, it gives way when many have been done in a row, which is
+    /// a cancel point.
     ///
     /// # Errors
     ///
-    /// There is no receiver; the message comes back. There may be one again later.
+    /// There is no receiver, and the message comes back. There may be a receiver again later.
     pub fn send(&self, message: T) -> Result<usize, SendError<T>> {
         park::spent();
         let mut state = self.shared.lock();
@@ -201,12 +201,13 @@ impl<T> Sender<T> {
         let news = state.next;
         drop(state);
         news::tell(&self.shared, news);
-        // Somebody else's destructor: without the lock, and after the wakes.
+        // The lost message's destructor is a user's code: it runs without the lock, and after the
+        // wakes.
         drop(lost);
         Ok(receivers)
     }
 
-    /// Makes a receiver of what is sent from now on.
+    /// Makes a receiver of the messages that are sent from now on.
     pub fn subscribe(&self) -> Receiver<T> {
         subscribe(&self.shared)
     }
@@ -228,7 +229,7 @@ impl<T> Sender<T> {
         self.len() == 0
     }
 
-    /// Whether both send to one channel.
+    /// Whether both senders send to one channel.
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
@@ -244,13 +245,13 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Parks
     ///
-    /// While there is none. On a plain thread it blocks the thread.
+    /// While there is no message. On a plain thread it blocks the thread.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Lagged`] says how many messages were lost since the last receive; the next one
-    /// finds the oldest that is still there. [`RecvError::Closed`]: no sender is left, and everything
-    /// was received.
+    /// [`RecvError::Lagged`] says how many messages were lost since the last receive; the next
+    /// receive finds the oldest that is still there. [`RecvError::Closed`]: no sender is left, and
+    /// every message was received.
     ///
     /// # Examples
     ///
@@ -275,12 +276,12 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Parks
     ///
-    /// Never for the message; as every operation, it gives way when many have been done in a row, which
-    /// is a cancel point.
+    /// Never for the message. As every operation, it gives way when many have been done in a row,
+    /// which is a cancel point.
     ///
     /// # Errors
     ///
-    /// It is not there yet, or those of [`Receiver::recv`].
+    /// The message is not there yet, or the errors of [`Receiver::recv`].
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         park::spent();
         let found = self.shared.lock().receive(self.number);
@@ -295,13 +296,13 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvTimeoutError::Timeout`], or those of [`Receiver::recv`].
+    /// [`RecvTimeoutError::Timeout`], or the errors of [`Receiver::recv`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         park::spent();
         Ok(self.receive(clock::after(timeout)).ok_or(RecvTimeoutError::Timeout)??)
     }
 
-    /// `None`: the deadline came first.
+    /// Receives the next message. `None`: the deadline came first.
     fn receive(&self, deadline: Option<Instant>) -> Option<Result<T, RecvError>> {
         let mut late = false;
         loop {
@@ -320,18 +321,18 @@ impl<T: Clone> Receiver<T> {
     }
 }
 
-/// The message itself, which is cloned unless this is the last who has it.
+/// The message itself. It is cloned, unless this is the last reference to it.
 fn own<T: Clone>(message: Arc<T>) -> T {
     Arc::unwrap_or_clone(message)
 }
 
 impl<T> Receiver<T> {
-    /// Makes another receiver of what is sent from now on.
+    /// Makes another receiver of the messages that are sent from now on.
     pub fn resubscribe(&self) -> Receiver<T> {
         subscribe(&self.shared)
     }
 
-    /// How many messages there are to receive, with those that are lost.
+    /// How many messages this receiver has not received, those that it has lost included.
     pub fn len(&self) -> usize {
         park::looked();
         self.unread()
@@ -347,7 +348,7 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// Whether both receive from one channel.
+    /// Whether both receivers receive from one channel.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
@@ -379,7 +380,8 @@ impl<T> Drop for Receiver<T> {
         state.receivers -= 1;
         let position = state.positions[self.number].take();
         let from = position.map_or(0, |position| position.saturating_sub(state.oldest())) as usize;
-        // From the newest, since what all have received goes off the front.
+        // The newest message goes first, since `take` removes messages that all have received from
+        // the front, which would move the others.
         for index in (from..state.kept.len()).rev() {
             unread.extend(state.take(index));
         }
@@ -401,7 +403,7 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-/// What is shown goes to somebody else's writer: without the lock.
+/// Shows a channel. The lock is released before that, since the writer is a user's code.
 fn describe<T>(shared: &Queue<u64, State<T>>, shown: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
     let state = shared.lock();
     let counts = [state.kept.len(), state.capacity, state.senders, state.receivers];
@@ -425,7 +427,7 @@ impl<'a, T: Clone> Selectable for &'a Receiver<T> {
 
 impl<T: Clone> Receive for &Receiver<T> {}
 
-/// A receive in `select!`.
+/// A receive as an arm of `select!`.
 #[doc(hidden)]
 pub struct RecvArm<'a, T> {
     receiver: &'a Receiver<T>,
@@ -433,7 +435,8 @@ pub struct RecvArm<'a, T> {
     received: Cell<Option<Result<Arc<T>, RecvError>>>,
 }
 
-// SAFETY: as a `NewsNode` promises.
+// SAFETY: after `NewsNode::unlink` nobody reaches the node or its wait, and linking it does not
+// unwind.
 unsafe impl<T> Choice for RecvArm<'_, T> {
     fn attempt(&self) -> bool {
         let received = self.receiver.shared.lock().receive(self.receiver.number);

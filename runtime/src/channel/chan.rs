@@ -1,5 +1,4 @@
-//! The operations of a channel that has senders: one hold of the lock each, and a wait where it
-//! takes one.
+//! The operations of a channel that has senders. Each holds the lock once, and waits if it has to.
 
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -15,21 +14,21 @@ use crate::task::{Reason, Wake};
 use crate::unwind;
 use crate::waiters::{Limit, Listed, Node, Stay, Waiter};
 
-/// Why an operation has ended without a message's passing.
+/// Why an operation has ended although no message passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Failure {
-    /// It would have to wait, or waited long enough.
+    /// The operation would have to wait, or has waited long enough.
     Time,
     Closed,
 }
 
-/// The right to send one message, of a choice that has been made.
+/// The right to send one message, which a chosen arm of a choice has.
 pub(super) enum Right<T> {
-    /// A place in the buffer.
+    /// The right to a place in the buffer.
     Place,
-    /// A receiver that waits for this message alone.
+    /// The right to a receiver, which waits for this message alone.
     Partner(*const SlotNode<T>),
-    /// To be told that no receiver is left.
+    /// The right to be told that no receiver is left.
     Closed,
 }
 
@@ -54,14 +53,15 @@ impl<T> Chan<T> {
         self.state.lock()
     }
 
-    /// Sends a message; gives it back with the reason if it cannot.
+    /// Sends a message. If that cannot be done, the message comes back with the reason.
     #[inline(always)]
     pub(super) fn send(&self, message: T, limit: Limit) -> Result<(), (T, Failure)> {
         park::spent();
         let mut state = self.lock();
         match state.outlet() {
             Outlet::Receiver(node, wake) => {
-                // SAFETY: chosen and not settled.
+                // SAFETY: `outlet` has chosen the receiver's slot, and nothing has settled the slot
+                // since.
                 unsafe { node.shared().fill(message) };
                 drop(state);
                 wake.give();
@@ -86,11 +86,11 @@ impl<T> Chan<T> {
     ) -> Result<(), (T, Failure)> {
         let waiter = Waiter::solo();
         let node = Node::new(&waiter, 0, Slot::sender(message));
-        // SAFETY: `stay` unlinks it before node and waiter go, unless it was chosen.
+        // SAFETY: a claim or `stay` unlinks the node before node and waiter go.
         unsafe { state.sending.push_back(&node) };
         drop(state);
         let stay = Stay::new(Sending(self), &node);
-        // SAFETY: slots have their own way to be shared.
+        // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         let failure = loop {
             let woken = waiter.park(Reason::Send, deadline, || stay.leave());
@@ -106,7 +106,8 @@ impl<T> Chan<T> {
         if slot.stage() == Stage::Taken {
             return Ok(());
         }
-        // SAFETY: settled, or in no list.
+        // SAFETY: the slot is settled or in no list, and this is the waiter, so the message is its
+        // own.
         let message = unsafe { slot.take() }.expect("a message that nobody took");
         Err((message, failure.unwrap_or(Failure::Closed)))
     }
@@ -129,8 +130,8 @@ impl<T> Chan<T> {
         }
     }
 
-    /// Receives what is there; `Ok(None)`: nothing will ever be. `Err`: nothing yet, with the lock, so
-    /// that the wait can begin in the same hold of it.
+    /// Receives what is there. `Ok(None)`: the channel is empty and closed. `Err`: the channel is
+    /// empty, and the caller gets the lock, so that its wait can begin in the same hold.
     #[inline(always)]
     pub(super) fn take(&self) -> Result<Option<T>, Guard<'_, State<T>>> {
         loop {
@@ -143,7 +144,7 @@ impl<T> Chan<T> {
                     }
                     return Ok(Some(message));
                 }
-                // One that is not kept leaves all as it was before.
+                // A promise that is not kept leaves everything as it was before.
                 Found::Promiser(node, wake) => {
                     let message = self.receive_promise(state, node, wake);
                     if message.is_some() {
@@ -164,11 +165,11 @@ impl<T> Chan<T> {
     ) -> Result<Option<T>, Failure> {
         let waiter = Waiter::solo();
         let node = Node::new(&waiter, 0, Slot::receiver());
-        // SAFETY: `stay` unlinks it before node and waiter go, unless it was chosen.
+        // SAFETY: a claim or `stay` unlinks the node before node and waiter go.
         unsafe { state.receiving.push_back(&node) };
         drop(state);
         let stay = Stay::new(Receiving(self), &node);
-        // SAFETY: slots have their own way to be shared.
+        // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         let failure = loop {
             let woken = waiter.park(Reason::Receive, deadline, || stay.leave());
@@ -182,13 +183,13 @@ impl<T> Chan<T> {
         stay.end();
         match failure {
             Some(failure) => Err(failure),
-            // SAFETY: the slot is settled.
+            // SAFETY: the slot is settled, and this is the waiter, so the message is its own.
             None => Ok(unsafe { slot.take() }),
         }
     }
 
-    /// After a wake that brought no message: `None`: wait on; `Some(None)`: the slot is settled and
-    /// says more.
+    /// Finds out whether a wait goes on after a wake that brought no message. `None`: it does.
+    /// `Some(None)`: the slot is settled, and its stage says more.
     #[cold]
     #[inline(never)]
     fn look(&self, waiter: &Waiter, slot: &Slot<T>, woken: Woken) -> Option<Option<Failure>> {
@@ -197,15 +198,15 @@ impl<T> Chan<T> {
         }
         if slot.stage() == Stage::Waiting {
             waiter.claimed()?;
-            // Whoever chose it is just writing, under the lock.
+            // Whoever chose this slot holds the lock until its stage is written.
             drop(self.lock());
         }
         await_promise(waiter, slot);
         Some((slot.stage() == Stage::Closed).then_some(Failure::Closed))
     }
 
-    /// Waits for the message of a promiser that was chosen for this receiver; `None`: it was not
-    /// kept.
+    /// Waits for the message of the promiser that was chosen for this receiver. `None`: the promise
+    /// was not kept.
     #[cold]
     #[inline(never)]
     fn receive_promise(
@@ -216,27 +217,30 @@ impl<T> Chan<T> {
     ) -> Option<T> {
         let waiter = Waiter::solo();
         let node = Node::new(&waiter, 0, Slot::receiver());
-        // SAFETY: slots have their own way to be shared.
+        // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         slot.settle(Stage::Promised);
-        // SAFETY: chosen under this hold of the lock, and not settled; the wait below ends with the
-        // promise.
+        // SAFETY: `receive` has chosen the promiser in this hold of the lock, and nothing has
+        // settled its slot since. The node stays in this frame until the promise is kept or
+        // abandoned.
         unsafe { promiser.shared().pair(&node) };
         drop(state);
         wake.give();
         await_promise(&waiter, slot);
-        // SAFETY: the slot is settled.
+        // SAFETY: the slot is settled, and this is the waiter, so the message is its own.
         unsafe { slot.take() }
     }
 
-    /// Sends by a right.
+    /// Sends the message to which a choice gave the right.
     pub(super) fn send_by(&self, right: Right<T>, message: T) -> Result<(), T> {
         match right {
             Right::Closed => Err(message),
             Right::Partner(node) => {
-                // SAFETY: the receiver stays until its promise is kept or abandoned.
+                // SAFETY: the receiver waits for this promise, and cannot leave before it is kept
+                // or abandoned.
                 let wake = unsafe { (*node).wake(current::here()) };
-                // SAFETY: as above; the promise is this one.
+                // SAFETY: the receiver waits for this promise, which has not been kept or abandoned
+                // before.
                 unsafe { (*node).shared().fill(message) };
                 wake.give();
                 Ok(())
@@ -247,15 +251,18 @@ impl<T> Chan<T> {
                 match state.outlet() {
                     Outlet::Closed => return Err(message),
                     Outlet::Receiver(node, wake) => {
-                        // SAFETY: chosen and not settled.
+                        // SAFETY: `outlet` has chosen the receiver's slot, and nothing has settled
+                        // the slot since.
                         unsafe { node.shared().fill(message) };
-                        // The place was not used.
+                        // The message went to a receiver, so the reserved place is free for another
+                        // sender.
                         let others = state.fill_room();
                         drop(state);
                         wake.give();
                         others.into_iter().for_each(Wake::give);
                     }
-                    // Full only by messages that were given back: the place was promised.
+                    // If the buffer is full, messages that were given back have filled it: the
+                    // place was reserved.
                     Outlet::Room | Outlet::Full => state.push(message),
                 }
                 Ok(())
@@ -263,14 +270,16 @@ impl<T> Chan<T> {
         }
     }
 
-    /// Gives a right up.
+    /// Gives a right up, unused.
     pub(super) fn abandon(&self, right: &Right<T>) {
         match *right {
             Right::Closed => {}
             Right::Partner(node) => {
-                // SAFETY: the receiver stays until its promise is kept or abandoned.
+                // SAFETY: the receiver waits for this promise, and cannot leave before it is kept
+                // or abandoned.
                 let wake = unsafe { (*node).wake(current::here()) };
-                // SAFETY: as above.
+                // SAFETY: the receiver still waits, since the promise has not been kept or
+                // abandoned before.
                 unsafe { (*node).shared() }.settle(Stage::Abandoned);
                 wake.give();
             }
@@ -284,7 +293,8 @@ impl<T> Chan<T> {
         }
     }
 
-    /// Keeps a received message for a choice that is to be completed.
+    /// Keeps a received message in the channel, for a choice that is not completed yet. Returns the
+    /// ticket for which `redeem` gives it out.
     pub(super) fn hold(&self, message: T) -> u64 {
         self.lock().hold(message)
     }
@@ -293,7 +303,7 @@ impl<T> Chan<T> {
         self.lock().redeem(ticket)
     }
 
-    /// Gives a message back that was kept and not used.
+    /// Gives back a message that was held for a choice which was not completed.
     pub(super) fn undo(&self, ticket: u64) {
         let wake = {
             let mut state = self.lock();
@@ -304,12 +314,12 @@ impl<T> Chan<T> {
         }
     }
 
-    /// Places in the buffer; `None` without a bound.
+    /// The number of places in the buffer. `None`: the channel has no bound.
     pub(super) fn capacity(&self) -> Option<usize> {
         Some(self.lock().capacity()).filter(|&capacity| capacity != UNBOUNDED)
     }
 
-    /// What the `Debug` of either side shows.
+    /// Shows the channel, for the `Debug` of either side.
     pub(super) fn describe<'a, 'b, 'f>(
         &self,
         shown: &'a mut fmt::DebugStruct<'b, 'f>,
@@ -331,7 +341,7 @@ impl<T> Chan<T> {
         self.receivers.fetch_add(1, Relaxed);
     }
 
-    /// One sender less; after the last one receivers wait no longer.
+    /// Counts one sender less. With the last one, those who wait to receive are told.
     pub(super) fn remove_sender(&self) {
         if self.senders.fetch_sub(1, AcqRel) == 1 {
             let wakes = self.lock().close_sending();
@@ -339,8 +349,8 @@ impl<T> Chan<T> {
         }
     }
 
-    /// One receiver less; after the last one senders wait no longer, and what is in the channel is
-    /// dropped.
+    /// Counts one receiver less. With the last one, those who wait to send are told, and the
+    /// messages in the channel are dropped.
     pub(super) fn remove_receiver(&self) {
         if self.receivers.fetch_sub(1, AcqRel) == 1 {
             let (wakes, messages) = self.lock().close_receiving();
@@ -350,29 +360,30 @@ impl<T> Chan<T> {
     }
 }
 
-/// Waits until a promise is kept or abandoned. It was chosen, so nothing cuts this short.
+/// Waits until a promise is kept or abandoned. The promise was chosen, so neither a cancel nor a
+/// deadline cuts this short.
 pub(super) fn await_promise<T>(waiter: &Waiter, slot: &Slot<T>) {
     while slot.stage() == Stage::Promised {
         let _ = waiter.park(Reason::Children, None, || Left::Ended);
     }
 }
 
-/// Where those wait who have a message.
+/// The list of those who wait to send.
 struct Sending<'a, T>(&'a Chan<T>);
 
-/// Where those wait who want one.
+/// The list of those who wait to receive.
 struct Receiving<'a, T>(&'a Chan<T>);
 
 impl<T> Listed<Slot<T>> for Sending<'_, T> {
     fn remove(&self, node: &SlotNode<T>) -> bool {
-        // SAFETY: the node was linked to this list.
+        // SAFETY: `Sending` stands for the list that the node was linked to.
         unsafe { self.0.lock().sending.remove(node) }
     }
 }
 
 impl<T> Listed<Slot<T>> for Receiving<'_, T> {
     fn remove(&self, node: &SlotNode<T>) -> bool {
-        // SAFETY: the node was linked to this list.
+        // SAFETY: `Receiving` stands for the list that the node was linked to.
         unsafe { self.0.lock().receiving.remove(node) }
     }
 }

@@ -1,10 +1,10 @@
 //! Why an operation on a channel did not do what it was asked for. Names, traits and texts are
-//! crossbeam-channel's.
+//! those of crossbeam-channel.
 
 use std::error::Error;
 use std::fmt;
 
-/// No receiver is left; the message comes back.
+/// No receiver is left. The message comes back.
 #[derive(PartialEq, Eq, Clone, Copy)]
 pub struct SendError<T>(pub T);
 
@@ -82,7 +82,7 @@ impl<T> TrySendError<T> {
         }
     }
 
-    /// Whether there was no room.
+    /// Whether the channel was full.
     pub fn is_full(&self) -> bool {
         matches!(self, TrySendError::Full(_))
     }

@@ -1,21 +1,21 @@
-//! Messages as iterators.
+//! The messages of a channel as iterators.
 
 use std::fmt;
 use std::iter::FusedIterator;
 
 use super::Receiver;
 
-/// The messages of a channel, waiting for each; see [`Receiver::iter`].
+/// An iterator that waits for each message of a channel. See [`Receiver::iter`].
 pub struct Iter<'a, T> {
     pub(super) receiver: &'a Receiver<T>,
 }
 
-/// The messages of a channel that are there; see [`Receiver::try_iter`].
+/// An iterator over the messages of a channel that are there. See [`Receiver::try_iter`].
 pub struct TryIter<'a, T> {
     pub(super) receiver: &'a Receiver<T>,
 }
 
-/// The messages of a channel, waiting for each, with the receiver.
+/// An iterator that waits for each message of a channel, and owns the receiver.
 ///
 /// # Examples
 ///

@@ -1,7 +1,8 @@
 //! Channels: messages from many senders to many receivers.
 //!
 //! Reading order: `slot` (the hand-over, and who may touch what when), `state` (the transitions),
-//! `chan` (the operations), `arm` (the same as arms of a choice). The rest is faces.
+//! `chan` (the operations), `arm` (the operations as arms of a choice). The other modules are the
+//! public types on top of these.
 
 mod arm;
 pub mod broadcast;
@@ -63,9 +64,9 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 
 /// Makes a channel that holds up to `capacity` messages.
 ///
-/// With a capacity of zero it holds none: a send and a receive meet, and each waits for the other.
-/// Memory is taken by messages, not by the capacity, so none is too large: of `usize::MAX` places there
-/// are `usize::MAX - 1`.
+/// With a capacity of zero the channel holds none: a send and a receive meet, and each waits for
+/// the other. Memory is taken by messages, not by the capacity, so no capacity is too large.
+/// `usize::MAX` counts as one less.
 ///
 /// # Examples
 ///
@@ -93,9 +94,9 @@ fn with_capacity<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 /// Makes a receiver of one message, which is there when `duration` has passed: the instant at which
-/// it was due.
+/// the message was due.
 ///
-/// It never disconnects.
+/// The receiver never disconnects.
 ///
 /// # Examples
 ///
@@ -114,7 +115,8 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
     clock::after(duration).map_or(never(), at)
 }
 
-/// As [`after`], with the instant itself.
+/// Makes a receiver of one message, as [`after`] does, but takes the instant at which the message
+/// is due.
 ///
 /// # Examples
 ///
@@ -130,11 +132,11 @@ pub fn at(when: Instant) -> Receiver<Instant> {
     Receiver::of_time(Timed::once(when))
 }
 
-/// Makes a receiver of one message every `period`: the instant at which it was due.
+/// Makes a receiver of one message every `period`: the instant at which the message was due.
 ///
-/// Who waits for each message gets them a period apart, however late a wake comes. No more than one is
-/// there at a time: if one was there before it is asked for, the next is due a whole period after that.
-/// It never disconnects.
+/// A receiver that waits for each message gets the messages a period apart, however late the wakes
+/// come. There is at most one message at a time. If a message was there before it was asked for,
+/// the next one is due a whole period after it was asked for. The receiver never disconnects.
 ///
 /// # Examples
 ///
@@ -151,7 +153,7 @@ pub fn tick(period: Duration) -> Receiver<Instant> {
     Timed::every(period).map_or(never(), Receiver::of_time)
 }
 
-/// Makes a receiver of nothing: it never has a message, and never disconnects.
+/// Makes a receiver that never has a message, and never disconnects.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! Receivers that all wait for the same news.
+//! Receivers that all wait for the same news: each news is told to all of them.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -6,16 +6,17 @@ use std::time::Instant;
 use crate::task::Reason;
 use crate::waiters::{ArmNode, Locked, Node, Place, Queue};
 
-/// What receivers wait for news of. Each waits for what is newer than the number that its node
-/// carries.
+/// A state with news, which are numbered. The node of a receiver that waits carries the number of
+/// the newest news that the receiver has seen.
 pub(super) trait News {
     /// The number of the newest news. It only grows.
     fn newest(&self) -> u64;
 }
 
-/// Wakes all who wait for anything older than `news`.
+/// Wakes all who have not seen `news`.
 pub(super) fn tell<S: News>(queue: &Queue<u64, S>, news: u64) {
-    // One at a time: no list of wakes is needed. Whoever comes meanwhile has seen the news.
+    // The waits are claimed one at a time, each under the lock, so no list of wakes is needed.
+    // Whoever begins to wait meanwhile has seen the news.
     loop {
         let wake = {
             let mut waiting = queue.lock();
@@ -29,7 +30,7 @@ pub(super) fn tell<S: News>(queue: &Queue<u64, S>, news: u64) {
     }
 }
 
-/// Waits for news; `false`: the deadline came first. There may be none after a `true`.
+/// Waits for news. `false`: the deadline came first. After a `true` there may be none all the same.
 pub(super) fn wait<S: News>(
     queue: &Queue<u64, S>,
     locked: Locked<'_, u64, S>,
@@ -39,10 +40,10 @@ pub(super) fn wait<S: News>(
     queue.wait(locked, seen, Reason::Receive, deadline).is_some()
 }
 
-/// The node of an arm that waits for news.
+/// The node of a choice's arm that waits for news.
 pub(super) struct NewsNode {
     node: ArmNode<Node<u64>>,
-    /// The newest when it was linked.
+    /// The number of the newest news when the node was linked.
     seen: Cell<u64>,
 }
 
@@ -51,12 +52,13 @@ impl NewsNode {
         NewsNode { node: ArmNode::new(), seen: Cell::new(0) }
     }
 
-    /// Whether there are news since the link: those who wait are told of them one by one, later.
+    /// Whether there is news since the link. Waits are claimed one by one, so this one may not be
+    /// yet.
     pub(super) fn has_news<S: News>(&self, queue: &Queue<u64, S>) -> bool {
         queue.lock().newest() != self.seen.get()
     }
 
-    /// Links the arm, for what is newer than the newest now. It does not unwind.
+    /// Links the arm, to wait for news that is newer than the newest now. Does not unwind.
     pub(super) fn link<S: News>(
         &self,
         queue: &Queue<u64, S>,
@@ -68,7 +70,7 @@ impl NewsNode {
         queue.link(locked, &self.node, place, seen);
     }
 
-    /// Takes the link back. After this nobody is at the node, also if it was chosen.
+    /// Takes the link back. After this nobody touches the node, even if it was chosen.
     pub(super) fn unlink<S: News>(&self, queue: &Queue<u64, S>) {
         queue.unlink(&self.node);
     }

@@ -59,12 +59,12 @@ impl<T> Sender<T> {
     ///
     /// # Parks
     ///
-    /// Never for the receiver; as every operation, it gives way when many have been done in a row, which
-    /// is a cancel point.
+    /// Never for the receiver. As every operation, it gives way when many have been done in a row,
+    /// which is a cancel point.
     ///
     /// # Errors
     ///
-    /// The receiver is gone; the message comes back.
+    /// The receiver is gone. The message comes back.
     ///
     /// # Examples
     ///
@@ -93,7 +93,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// The sender is gone without having sent, or the message was received before by reference.
+    /// The sender is gone and has sent nothing, or the message was received before by
+    /// [`Receiver::try_recv`].
     pub fn recv(self) -> Result<T, RecvError> {
         self.chan.receive(Limit::Never).map_err(|_| RecvError)
     }
@@ -102,12 +103,12 @@ impl<T> Receiver<T> {
     ///
     /// # Parks
     ///
-    /// Never for the message; as every operation, it gives way when many have been done in a row, which
-    /// is a cancel point.
+    /// Never for the message. As every operation, it gives way when many have been done in a row,
+    /// which is a cancel point.
     ///
     /// # Errors
     ///
-    /// It is not there yet, or will never be.
+    /// The message is not there yet, or will never be.
     ///
     /// # Examples
     ///
@@ -136,12 +137,12 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// The time was up, or the sender is gone without having sent.
+    /// The time was up, or the sender is gone and has sent nothing.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receive(Limit::within(timeout))
     }
 
-    /// Receives the message, waiting not beyond `deadline`.
+    /// Receives the message, but does not wait beyond `deadline`.
     ///
     /// # Parks
     ///

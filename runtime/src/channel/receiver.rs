@@ -1,4 +1,4 @@
-//! The receiving side.
+//! The receiving side of a channel.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -14,7 +14,7 @@ use crate::park;
 use crate::task::Reason;
 use crate::waiters::{Arm, Choice, Limit, Place, Receive, Selectable};
 
-/// The receiving side of a channel. It can be cloned and shared: a message goes to one receiver.
+/// The receiving side of a channel. It can be cloned and shared: each message goes to one receiver.
 ///
 /// # Examples
 ///
@@ -32,7 +32,7 @@ pub struct Receiver<T> {
     flavor: Flavor<T>,
 }
 
-/// Where the messages come from.
+/// Where a receiver's messages come from.
 pub(super) enum Flavor<T> {
     Chan(Arc<Chan<T>>),
     Timed(Timed<T>),
@@ -43,7 +43,7 @@ impl<T> UnwindSafe for Receiver<T> {}
 impl<T> RefUnwindSafe for Receiver<T> {}
 
 impl<T> Receiver<T> {
-    /// The first receiver of a channel, which counts it.
+    /// The first receiver of a channel. The channel has counted it.
     pub(super) fn of_chan(chan: Arc<Chan<T>>) -> Receiver<T> {
         Receiver { flavor: Flavor::Chan(chan) }
     }
@@ -74,7 +74,7 @@ impl<T> Receiver<T> {
     /// # Parks
     ///
     /// While the channel is empty. On a plain thread it blocks the thread. Unwinds if the task is
-    /// cancelled before a message comes, and has taken none then.
+    /// cancelled before a message comes, and has not taken one then.
     ///
     /// # Errors
     ///
@@ -95,17 +95,18 @@ impl<T> Receiver<T> {
         self.receive(Limit::Never).map_err(|_| RecvError)
     }
 
-    /// Receives a message that is there, or on a channel of capacity zero, one whose sender waits.
+    /// Receives a message that is there. On a channel of capacity zero, receives from a sender that
+    /// waits.
     ///
     /// # Parks
     ///
-    /// Never for a message, but on a channel of capacity zero while an arm `send(…)` of a `select!`
-    /// elsewhere, which this receive has met, makes its message. As every operation, it gives way
-    /// when many have been done in a row, which is a cancel point.
+    /// Never for a message, with one exception. On a channel of capacity zero the receive may meet
+    /// an arm `send(…)` of a `select!`, and waits while that makes its message. As every operation,
+    /// it gives way when many have been done in a row, which is a cancel point.
     ///
     /// # Errors
     ///
-    /// The channel is empty; and perhaps no sender is left.
+    /// The channel is empty, and perhaps no sender is left.
     ///
     /// # Examples
     ///
@@ -128,14 +129,14 @@ impl<T> Receiver<T> {
         })
     }
 
-    /// As [`Receiver::recv`], but waits no longer than `timeout`.
+    /// Receives a message as [`Receiver::recv`] does, but waits no longer than `timeout`.
     ///
     /// # Parks
     ///
-    /// As [`Receiver::recv`], up to `timeout`. On a channel of capacity zero also beyond it: if the
-    /// partner is an arm `send(…)` of a `select!`, it makes its message after the two have met, and
-    /// this receive waits for it however long that takes, as crossbeam's does. So does every
-    /// receive, and no cancel or [`timeout`](crate::time::timeout()) cuts that short: to leave
+    /// As [`Receiver::recv`], up to `timeout`, with one exception. On a channel of capacity zero
+    /// the partner may be an arm `send(…)` of a `select!`, which makes its message after the two
+    /// have met. Every receive waits for such a message however long that takes, as crossbeam's
+    /// does. No cancel or [`timeout`](crate::time::timeout()) cuts this wait short, since leaving
     /// would take back the partner's choice.
     ///
     /// # Errors
@@ -158,7 +159,7 @@ impl<T> Receiver<T> {
         self.receive_within(Limit::within(timeout))
     }
 
-    /// As [`Receiver::recv`], but does not wait beyond `deadline`.
+    /// Receives a message as [`Receiver::recv`] does, but does not wait beyond `deadline`.
     ///
     /// # Parks
     ///
@@ -178,7 +179,7 @@ impl<T> Receiver<T> {
         })
     }
 
-    /// Whether the channel holds no message. One of capacity zero holds one only if a
+    /// Whether the channel holds no message. A channel of capacity zero holds one only if a
     /// [`SelectedOperation`](super::SelectedOperation) that had received it was undone.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -194,8 +195,9 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// How many messages the channel holds; what a [`SelectedOperation`](super::SelectedOperation) had
-    /// received and gave back counts beyond the capacity.
+    /// How many messages the channel holds. Those that a
+    /// [`SelectedOperation`](super::SelectedOperation) had received and gave back count beyond the
+    /// capacity.
     pub fn len(&self) -> usize {
         park::looked();
         match &self.flavor {
@@ -214,11 +216,11 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// The messages, waiting for each, until no sender is left.
+    /// Iterates over the messages, waiting for each, until no sender is left.
     ///
     /// # Parks
     ///
-    /// Not itself; the iterator does, as [`Receiver::recv`].
+    /// Never. The iterator parks, as [`Receiver::recv`] does.
     ///
     /// # Examples
     ///
@@ -233,11 +235,11 @@ impl<T> Receiver<T> {
         Iter { receiver: self }
     }
 
-    /// The messages that are there, waiting for none.
+    /// Iterates over the messages that are there, without waiting for more.
     ///
     /// # Parks
     ///
-    /// Not itself; the iterator does, as [`Receiver::try_recv`].
+    /// Never. The iterator parks where [`Receiver::try_recv`] does.
     ///
     /// # Examples
     ///
@@ -254,7 +256,7 @@ impl<T> Receiver<T> {
         TryIter { receiver: self }
     }
 
-    /// Whether both receive from one channel.
+    /// Whether both receivers receive from one channel.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         match (&self.flavor, &other.flavor) {
             (Flavor::Chan(one), Flavor::Chan(other)) => Arc::ptr_eq(one, other),
@@ -343,7 +345,7 @@ impl<'a, T> Selectable for &'a Receiver<T> {
 
 impl<T> Receive for &Receiver<T> {}
 
-/// A receive in `select!`.
+/// A receive as an arm of `select!`.
 #[doc(hidden)]
 pub struct ReceiverArm<'a, T>(FlavorArm<'a, T>);
 
@@ -353,7 +355,7 @@ enum FlavorArm<'a, T> {
     Never,
 }
 
-// SAFETY: as the arm inside promises.
+// SAFETY: each call goes to the arm inside, which keeps the promises of `Choice` itself.
 unsafe impl<T> Choice for ReceiverArm<'_, T> {
     fn attempt(&self) -> bool {
         match &self.0 {

@@ -47,7 +47,7 @@ use crate::waiters::{Aim, Choice, Limit, choose};
 /// # Ok::<(), gocoro::channel::SendError<i32>>(())
 /// ```
 pub struct Select<'a> {
-    /// By index; `None` after a removal.
+    /// The operations by their indices. A removed one leaves `None`.
     operations: Vec<Option<Operation<'a>>>,
     /// The indices that are in use.
     order: Vec<usize>,
@@ -61,19 +61,20 @@ struct Operation<'a> {
 
 // SAFETY: arms are touched by `&mut self` only, and between two calls they are linked nowhere and
 // hold nothing. The ends are channels, which many threads may use at once. Their messages need not
-// be `Send`: a choice moves one from place to place inside its channel, and neither looks at it nor
-// drops it. Who takes it out needs the end itself, which is shared only if messages are `Send`.
+// be `Send`: a choice moves a message from place to place inside its channel, and neither looks at
+// it nor drops it. Whoever takes the message out needs the end itself, which is shared only if
+// messages are `Send`.
 unsafe impl Send for Select<'_> {}
-// SAFETY: by `&self` the set is cloned and shown, which reads the ends and the order and no arm.
+// SAFETY: a shared set can be cloned and shown, which reads the ends and the order, and no arm.
 unsafe impl Sync for Select<'_> {}
 
 impl<'a> Select<'a> {
-    /// An empty set. Of several operations that can be done, any may be chosen.
+    /// Makes an empty set. If several operations can be done, any of them may be chosen.
     pub fn new() -> Select<'a> {
         Select { operations: Vec::new(), order: Vec::new(), biased: false }
     }
 
-    /// An empty set. Of several operations that can be done, the one added first is chosen.
+    /// Makes an empty set. If several operations can be done, the one added first is chosen.
     ///
     /// # Examples
     ///
@@ -112,7 +113,7 @@ impl<'a> Select<'a> {
         index
     }
 
-    /// Takes an operation out. The others keep their indices.
+    /// Takes an operation out of the set. The others keep their indices.
     ///
     /// # Panics
     ///
@@ -139,12 +140,12 @@ impl<'a> Select<'a> {
     ///
     /// # Parks
     ///
-    /// Never for an operation, but as [`Receiver::try_recv`] for a message that is being made. As every
-    /// operation, it gives way when many have been done in a row, which is a cancel point.
+    /// Never for an operation, but for a message that is being made, as [`Receiver::try_recv`]. As
+    /// every operation, it gives way when many have been done in a row, which is a cancel point.
     ///
     /// # Errors
     ///
-    /// None can.
+    /// No operation can be done at once.
     pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
         self.choose(Limit::Now).ok_or(TrySelectError)
     }
@@ -153,7 +154,7 @@ impl<'a> Select<'a> {
     ///
     /// # Parks
     ///
-    /// Until then. On a plain thread it blocks the thread.
+    /// Until an operation can be done. On a plain thread it blocks the thread.
     ///
     /// # Panics
     ///
@@ -162,7 +163,7 @@ impl<'a> Select<'a> {
         self.choose(Limit::Never).expect("without a limit something is chosen")
     }
 
-    /// As [`Select::select`], but waits no longer than `timeout`.
+    /// Chooses an operation as [`Select::select`] does, but waits no longer than `timeout`.
     ///
     /// # Parks
     ///
@@ -174,7 +175,8 @@ impl<'a> Select<'a> {
     ///
     /// # Panics
     ///
-    /// If the set is empty and `timeout` is beyond what an [`Instant`] holds, which would be never.
+    /// If the set is empty and `timeout` is longer than an [`Instant`] can tell: the wait would
+    /// never end.
     ///
     /// # Examples
     ///
@@ -199,7 +201,7 @@ impl<'a> Select<'a> {
         self.choose(Limit::within(timeout)).ok_or(SelectTimeoutError)
     }
 
-    /// As [`Select::select`], but does not wait beyond `deadline`.
+    /// Chooses an operation as [`Select::select`] does, but does not wait beyond `deadline`.
     ///
     /// # Parks
     ///
@@ -217,7 +219,7 @@ impl<'a> Select<'a> {
 
     /// Finds an operation that can be done at once.
     ///
-    /// Another task or thread may be faster, so the operation is best tried with `try_recv` or
+    /// Another task or thread may be faster, so the operation is best done with `try_recv` or
     /// `try_send`.
     ///
     /// # Parks
@@ -227,19 +229,19 @@ impl<'a> Select<'a> {
     ///
     /// # Errors
     ///
-    /// None can.
+    /// No operation can be done at once.
     pub fn try_ready(&mut self) -> Result<usize, TryReadyError> {
         self.find(Limit::Now, Aim::Watch).ok_or(TryReadyError)
     }
 
     /// Waits until an operation can be done, and returns its index.
     ///
-    /// It may be wrong, and another task or thread may be faster; so the operation is best tried
-    /// with `try_recv` or `try_send` in a loop.
+    /// The answer may be wrong, and another task or thread may be faster. So the operation is best
+    /// done with `try_recv` or `try_send`, in a loop.
     ///
     /// # Parks
     ///
-    /// Until then. On a plain thread it blocks the thread.
+    /// Until an operation can be done. On a plain thread it blocks the thread.
     ///
     /// # Panics
     ///
@@ -267,7 +269,7 @@ impl<'a> Select<'a> {
         self.find(Limit::Never, Aim::Watch).expect("without a limit something is found")
     }
 
-    /// As [`Select::ready`], but waits no longer than `timeout`.
+    /// Finds an operation as [`Select::ready`] does, but waits no longer than `timeout`.
     ///
     /// # Parks
     ///
@@ -279,12 +281,13 @@ impl<'a> Select<'a> {
     ///
     /// # Panics
     ///
-    /// As [`Select::select_timeout`].
+    /// If the set is empty and `timeout` is longer than an [`Instant`] can tell: the wait would
+    /// never end.
     pub fn ready_timeout(&mut self, timeout: Duration) -> Result<usize, ReadyTimeoutError> {
         self.find(Limit::within(timeout), Aim::Watch).ok_or(ReadyTimeoutError)
     }
 
-    /// As [`Select::ready`], but does not wait beyond `deadline`.
+    /// Finds an operation as [`Select::ready`] does, but does not wait beyond `deadline`.
     ///
     /// # Parks
     ///
@@ -341,11 +344,11 @@ impl fmt::Debug for Select<'_> {
     }
 }
 
-/// An operation that a [`Select`] chose, to be completed by [`SelectedOperation::send`] or
-/// [`SelectedOperation::recv`] with the end it was added with.
+/// An operation that a [`Select`] chose. It is completed by [`SelectedOperation::send`] or
+/// [`SelectedOperation::recv`], with the sender or receiver that was added.
 ///
-/// Dropped instead, it is undone: a message that it received stands in front of the channel again, a
-/// place that it had for a message is free.
+/// If it is dropped instead, the operation is undone: a message that it received stands in front of
+/// the channel again, and a place that it had for a message is free.
 #[must_use = "a chosen operation that is not completed is undone"]
 pub struct SelectedOperation<'a> {
     index: usize,
@@ -363,7 +366,7 @@ impl SelectedOperation<'_> {
     ///
     /// # Errors
     ///
-    /// No receiver is left; the message comes back.
+    /// No receiver is left. The message comes back.
     ///
     /// # Panics
     ///

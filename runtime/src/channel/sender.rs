@@ -39,7 +39,7 @@ impl<T> Sender<T> {
         Sender { chan }
     }
 
-    /// What `Debug` shows.
+    /// Shows the channel, for the `Debug` of whatever contains a sender.
     pub(crate) fn describe<'a, 'b, 'f>(
         &self,
         shown: &'a mut fmt::DebugStruct<'b, 'f>,
@@ -51,12 +51,13 @@ impl<T> Sender<T> {
         &self.chan
     }
 
-    /// Sends a message, waiting for room; on a channel of capacity zero, until it is received.
+    /// Sends a message, waiting for room. On a channel of capacity zero, waits until it is
+    /// received.
     ///
     /// # Parks
     ///
     /// While the channel is full. On a plain thread it blocks the thread. Unwinds if the task is
-    /// cancelled before that; then the message is dropped and has not been sent.
+    /// cancelled before there is room; then the message is dropped and has not been sent.
     ///
     /// # Errors
     ///
@@ -79,7 +80,7 @@ impl<T> Sender<T> {
 
     /// Sends a message if that needs no waiting.
     ///
-    /// On a channel of capacity zero it needs a receiver that waits.
+    /// On a channel of capacity zero a receiver has to be waiting.
     ///
     /// # Parks
     ///
@@ -109,7 +110,7 @@ impl<T> Sender<T> {
         })
     }
 
-    /// As [`Sender::send`], but waits no longer than `timeout`.
+    /// Sends a message as [`Sender::send`] does, but waits no longer than `timeout`.
     ///
     /// # Parks
     ///
@@ -133,7 +134,7 @@ impl<T> Sender<T> {
         self.send_within(message, Limit::within(timeout))
     }
 
-    /// As [`Sender::send`], but does not wait beyond `deadline`.
+    /// Sends a message as [`Sender::send`] does, but does not wait beyond `deadline`.
     ///
     /// # Parks
     ///
@@ -164,7 +165,7 @@ impl<T> Sender<T> {
         })
     }
 
-    /// Whether the channel holds no message. One of capacity zero holds one only if a
+    /// Whether the channel holds no message. A channel of capacity zero holds one only if a
     /// [`SelectedOperation`](super::SelectedOperation) that had received it was undone.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -176,8 +177,9 @@ impl<T> Sender<T> {
         !self.chan.lock().has_room()
     }
 
-    /// How many messages the channel holds; what a [`SelectedOperation`](super::SelectedOperation) had
-    /// received and gave back counts beyond the capacity.
+    /// How many messages the channel holds. Those that a
+    /// [`SelectedOperation`](super::SelectedOperation) had received and gave back count beyond the
+    /// capacity.
     pub fn len(&self) -> usize {
         park::looked();
         self.chan.lock().len()
@@ -197,12 +199,12 @@ impl<T> Sender<T> {
         self.chan.capacity()
     }
 
-    /// Whether both send to one channel.
+    /// Whether both senders send to one channel.
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
         Arc::ptr_eq(&self.chan, &other.chan)
     }
 
-    /// As an arm of `select!`.
+    /// This sender as an arm of `select!`.
     #[doc(hidden)]
     pub fn arm(&self) -> SendArm<'_, T> {
         SendArm::new(&self.chan)

@@ -1,7 +1,7 @@
 //! What a waiting side of a channel carries: room for one message, and how far its hand-over is.
 //!
-//! The stage is what a waiter reads after a wake. Whoever chose the waiter writes all else first and
-//! the stage last, and after that touches nothing of the node. So the way from a wake to the message
+//! A waiter reads the stage after a wake. Whoever chose the waiter writes all else first and the
+//! stage last, and touches nothing of the node after that. So the way from a wake to the message
 //! takes no lock.
 
 use std::cell::{Cell, UnsafeCell};
@@ -11,23 +11,23 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use crate::loom::AtomicU32;
 use crate::waiters::{Node, Place};
 
-/// How far a slot is.
+/// How far the hand-over at a slot is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub(super) enum Stage {
-    /// Nobody has chosen it.
+    /// Nobody has chosen the slot.
     Waiting,
-    /// A receiver was chosen by a sender that is still making the message.
+    /// A sender has chosen this receiver, and is still making the message.
     Promised,
-    /// The message is in a receiver's slot.
+    /// The message is in this receiver's slot.
     Full,
-    /// The message was taken out of a sender's slot.
+    /// The message was taken out of this sender's slot.
     Taken,
-    /// There is room for a sender that makes its message when it is chosen.
+    /// This promiser has a place in the buffer.
     Reserved,
-    /// A receiver waits for that sender alone: the partner.
+    /// A receiver, the slot's `partner`, waits for this promiser alone.
     Paired,
-    /// The promise was not kept.
+    /// The promiser that chose this receiver has given up its promise.
     Abandoned,
     /// The other side of the channel is gone.
     Closed,
@@ -44,31 +44,31 @@ const STAGES: [Stage; 8] = [
     Stage::Closed,
 ];
 
-/// Who waits.
+/// What the waiting side of a slot waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Role {
     Receiver,
     /// A sender whose message is in the slot.
     Sender,
-    /// A sender that makes its message when it is chosen.
+    /// A sender that makes its message after it is chosen.
     Promiser,
-    /// One that wants to know when it should look.
+    /// A choice that only wants to know when it should look.
     Watcher,
 }
 
-/// What a node in a channel's list carries.
+/// The payload of a node in a channel's list.
 pub(super) struct Slot<T> {
     pub(super) role: Role,
     stage: AtomicU32,
     value: UnsafeCell<Option<T>>,
-    /// Written before [`Stage::Paired`].
+    /// The receiver that waits for this promiser, once the stage is [`Stage::Paired`].
     partner: Cell<*const SlotNode<T>>,
 }
 
 pub(super) type SlotNode<T> = Node<Slot<T>>;
 
-// SAFETY: until the stage is settled only who chose the slot, under the channel's lock, touches the
-// value and the partner; after that only the waiter does.
+// SAFETY: until the stage is settled, value and partner are touched only by whoever chose the slot,
+// under the channel's lock. After that they are touched only by the waiter.
 unsafe impl<T: Send> Send for Slot<T> {}
 
 impl<T> Slot<T> {
@@ -92,7 +92,7 @@ impl<T> Slot<T> {
         Slot::new(Role::Sender, Some(message))
     }
 
-    /// For an arm of a choice.
+    /// The slot of an arm of a choice.
     pub(super) fn arm(place: Place<'_>, role: Role) -> Slot<T> {
         Slot::new(if place.watches { Role::Watcher } else { role }, None)
     }
@@ -102,20 +102,23 @@ impl<T> Slot<T> {
         STAGES[self.stage.load(Acquire) as usize]
     }
 
-    /// The last that is done to a slot by whoever chose it, unless it is a promise.
+    /// Writes the stage. Unless the stage is a promise, this is the last that whoever chose the
+    /// slot does to it.
     #[inline(always)]
     pub(super) fn settle(&self, stage: Stage) {
         self.stage.store(stage as u32, Release);
     }
 
-    /// Hands a message over.
+    /// Hands a message over to the receiver that waits at this slot.
     ///
     /// # Safety
     ///
-    /// The caller chose the slot, or made the promise, and has not settled it.
+    /// The caller has chosen the slot, or has promised its receiver a message, and the slot has not
+    /// been settled since.
     #[inline(always)]
     pub(super) unsafe fn fill(&self, message: T) {
-        // SAFETY: until the stage is settled the value is the caller's.
+        // SAFETY: until the stage is settled the value belongs to whoever chose the slot: the
+        // caller.
         unsafe { *self.value.get() = Some(message) };
         self.settle(Stage::Full);
     }
@@ -124,20 +127,20 @@ impl<T> Slot<T> {
     ///
     /// # Safety
     ///
-    /// The caller chose the slot and has not settled it, or it is the waiter and the slot is settled
-    /// or in no list.
+    /// Either the caller has chosen the slot, which is not settled; or the caller is the waiter,
+    /// and the slot is settled or in no list.
     #[inline(always)]
     pub(super) unsafe fn take(&self) -> Option<T> {
-        // SAFETY: the value is the caller's.
+        // SAFETY: the stage says that the value belongs to the caller, as the caller promises.
         unsafe { (*self.value.get()).take() }
     }
 
-    /// Says which receiver waits for this promiser alone.
+    /// Tells this promiser which receiver waits for it alone.
     ///
     /// # Safety
     ///
-    /// The caller chose the slot and has not settled it. The node stays until the promise is kept or
-    /// abandoned.
+    /// The caller has chosen the slot, which is not settled. The node of `receiver` stays where it
+    /// is until the promise is kept or abandoned.
     pub(super) unsafe fn pair(&self, receiver: &SlotNode<T>) {
         self.partner.set(receiver);
         self.settle(Stage::Paired);

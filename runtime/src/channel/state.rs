@@ -1,10 +1,10 @@
-//! A channel's state: what waits on either side, and every transition that is made under the lock.
+//! A channel's state: who waits on either side, and every transition that is made under the lock.
 //!
 //! - A receiver waits only while the buffer is empty, a sender only while there is no room. Whoever
-//!   changes that serves the oldest who waits, in the same hold of the lock, by writing to its slot.
-//! - A sender that makes its message when it is chosen (a *promiser*, an arm of a choice) is chosen by
-//!   a reserved place in the buffer. Without a buffer it is chosen together with the receiver, which
-//!   from then on waits for the promise alone and cannot leave.
+//!   changes that serves the oldest wait in the same hold of the lock, by writing to its slot.
+//! - A *promiser* is a sender that makes its message after it is chosen: an arm of a choice. It is
+//!   chosen by a reserved place in the buffer. Without a buffer it is chosen together with the
+//!   receiver, which from then on waits for the promise alone and cannot leave.
 //! - Messages that were received and given back stand in front, beyond the capacity if need be.
 
 use std::collections::VecDeque;
@@ -22,33 +22,33 @@ pub(super) const UNBOUNDED: usize = usize::MAX;
 
 pub(super) struct State<T> {
     buffer: VecDeque<T>,
-    /// Places in the buffer, or [`UNBOUNDED`].
+    /// The number of places in the buffer, or [`UNBOUNDED`].
     capacity: usize,
-    /// Places of promisers that were chosen.
+    /// The number of places that are reserved for chosen promisers.
     reserved: usize,
     senders_gone: bool,
     receivers_gone: bool,
     pub(super) sending: List<Slot<T>>,
     pub(super) receiving: List<Slot<T>>,
-    /// Received by a choice that has not been completed, with tickets.
+    /// Messages, with their tickets, that were received by a choice which has not been completed.
     held: Vec<(u64, T)>,
     tickets: u64,
 }
 
 /// What an attempt to receive found.
 pub(super) enum Found<'a, T> {
-    /// A message, and whom its taking made room for.
+    /// A message, and the wake of the sender that got the message's place.
     Message(T, Option<Wake>),
-    /// A promiser, chosen: it is to be given a partner in the same hold of the lock.
+    /// A promiser, which was chosen and has to be paired in the same hold of the lock.
     Promiser(&'a SlotNode<T>, Wake),
     Nothing,
-    /// Nothing, for ever.
+    /// The channel is empty, and no sender is left.
     Closed,
 }
 
 /// What an attempt to send found.
 pub(super) enum Outlet<'a, T> {
-    /// A receiver, chosen.
+    /// A receiver, which was chosen and has to get the message in the same hold of the lock.
     Receiver(&'a SlotNode<T>, Wake),
     Room,
     Full,
@@ -95,7 +95,7 @@ impl<T> State<T> {
         self.senders_gone
     }
 
-    /// Looks for a message, and takes it.
+    /// Takes the next message, if there is one, or chooses a promiser.
     #[inline(always)]
     pub(super) fn receive<'a>(&mut self) -> Found<'a, T> {
         if let Some(message) = self.buffer.pop_front() {
@@ -108,12 +108,12 @@ impl<T> State<T> {
         if self.capacity == 0
             && let Some((node, wake)) = self.claim_sender()
         {
-            // SAFETY: chosen and not settled; slots have their own way to be shared.
+            // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
             let slot = unsafe { node.shared() };
             if slot.role == Role::Promiser {
                 return Found::Promiser(node, wake);
             }
-            // SAFETY: chosen and not settled.
+            // SAFETY: `claim_sender` has chosen the slot, and nothing has settled it since.
             let message = unsafe { slot.take() }.expect("a sender's slot holds its message");
             slot.settle(Stage::Taken);
             return Found::Message(message, Some(wake));
@@ -121,7 +121,7 @@ impl<T> State<T> {
         if self.senders_gone { Found::Closed } else { Found::Nothing }
     }
 
-    /// Looks where a message can go.
+    /// Finds out where a message can go, and chooses the receiver if one waits.
     #[inline(always)]
     pub(super) fn outlet<'a>(&mut self) -> Outlet<'a, T> {
         if self.receivers_gone {
@@ -135,26 +135,26 @@ impl<T> State<T> {
         if self.has_room() { Outlet::Room } else { Outlet::Full }
     }
 
-    /// Puts a message into the buffer, where there is room or it has a place.
+    /// Puts a message into the buffer, where there is room or a place was reserved.
     #[inline(always)]
     pub(super) fn push(&mut self, message: T) {
         self.buffer.push_back(message);
     }
 
-    /// Has the oldest waiting sender in if there is room; nobody waits to receive. After the end of the
-    /// receivers it is told of that, and its message is its own.
+    /// Serves the oldest waiting sender if there is room, when nobody waits to receive. After the
+    /// last receiver's end no sender is served: it is told of the end, and keeps its message.
     fn admit(&mut self) -> Option<Wake> {
         if self.receivers_gone || !self.has_room() {
             return None;
         }
         let (node, wake) = self.claim_sender()?;
-        // SAFETY: chosen and not settled; slots have their own way to be shared.
+        // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         if slot.role == Role::Promiser {
             self.reserved += 1;
             slot.settle(Stage::Reserved);
         } else {
-            // SAFETY: chosen and not settled.
+            // SAFETY: `claim_sender` has chosen the slot, and nothing has settled it since.
             let message = unsafe { slot.take() }.expect("a sender's slot holds its message");
             slot.settle(Stage::Taken);
             self.buffer.push_back(message);
@@ -179,13 +179,13 @@ impl<T> State<T> {
         room
     }
 
-    /// Gives a reserved place up, to be used or given back.
+    /// Makes a reserved place free, when its promise is kept or given up.
     pub(super) fn unreserve(&mut self) {
         self.reserved -= 1;
     }
 
-    /// After a reserved place was given up, while receivers may be waiting: serves the oldest sender,
-    /// and the receiver its message is for, as long as there are both.
+    /// Serves those who wait after a place has become free while receivers may wait too: the oldest
+    /// sender, and the receiver that gets its message, as long as there are both.
     pub(super) fn fill_room(&mut self) -> Vec<Wake> {
         let mut wakes = Vec::new();
         while let Some(wake) = self.admit() {
@@ -195,46 +195,47 @@ impl<T> State<T> {
         wakes
     }
 
-    /// Serves the oldest receiver from a buffer that was empty before.
+    /// Gives the oldest receiver that waits a message of the buffer, which was empty before.
     fn feed(&mut self) -> Option<Wake> {
         if self.buffer.is_empty() || self.receiving.is_empty() {
             return None;
         }
         let (node, wake) = self.claim_receiver()?;
         let message = self.buffer.pop_front().expect("it was looked at");
-        // SAFETY: chosen and not settled.
+        // SAFETY: `claim_receiver` has chosen the slot, and nothing has settled it since.
         unsafe { node.shared().fill(message) };
         Some(wake)
     }
 
-    /// Keeps a received message for a choice that is to be completed.
+    /// Keeps a received message for a choice that is not completed yet, and returns its ticket.
     pub(super) fn hold(&mut self, message: T) -> u64 {
         self.tickets += 1;
         self.held.push((self.tickets, message));
         self.tickets
     }
 
-    /// Takes a message that was kept.
+    /// Takes out the message that was kept for this ticket.
     pub(super) fn redeem(&mut self, ticket: u64) -> Option<T> {
         let at = self.held.iter().position(|&(number, _)| number == ticket)?;
         Some(self.held.swap_remove(at).1)
     }
 
-    /// Gives a message back that was received and not used.
+    /// Gives back a message that was received and not used.
     pub(super) fn give_back(&mut self, message: T) -> Option<Wake> {
         self.buffer.push_front(message);
         self.feed()
     }
 
-    /// No sender is left: those who wait to receive are told in the same hold of the lock.
+    /// Notes that no sender is left. Those who wait to receive are told in the same hold of the
+    /// lock.
     pub(super) fn close_sending(&mut self) -> Vec<Wake> {
         self.senders_gone = true;
         iter::from_fn(|| self.tell_receiver()).collect()
     }
 
-    /// No receiver is left: those who wait to send are told in the same hold of the lock, and the
-    /// messages are the caller's to drop, without the lock; also those of choices that were
-    /// forgotten.
+    /// Notes that no receiver is left. Those who wait to send are told in the same hold of the
+    /// lock. The caller gets the messages, those of forgotten choices included, and drops them
+    /// after it has released the lock.
     pub(super) fn close_receiving(&mut self) -> (Vec<Wake>, VecDeque<T>) {
         self.receivers_gone = true;
         let wakes = iter::from_fn(|| self.tell_sender()).collect();
@@ -243,36 +244,36 @@ impl<T> State<T> {
         (wakes, messages)
     }
 
-    /// Tells one receiver that no sender is left.
+    /// Tells the oldest receiver that waits that no sender is left.
     fn tell_receiver(&mut self) -> Option<Wake> {
         let (node, wake) = self.claim_receiver()?;
-        // SAFETY: chosen and not settled; slots have their own way to be shared.
+        // SAFETY: slots have their own way to be shared, and this one was chosen just now.
         unsafe { node.shared() }.settle(Stage::Closed);
         Some(wake)
     }
 
-    /// Tells one sender that no receiver is left.
+    /// Tells the oldest sender that waits that no receiver is left.
     fn tell_sender(&mut self) -> Option<Wake> {
         let (node, wake) = self.claim_sender()?;
-        // SAFETY: chosen and not settled; slots have their own way to be shared.
+        // SAFETY: slots have their own way to be shared, and this one was chosen just now.
         unsafe { node.shared() }.settle(Stage::Closed);
         Some(wake)
     }
 }
 
-/// Chooses the oldest who waits; those that only watch are told on the way.
+/// Chooses the oldest who waits. Watchers in front are told to look, and passed by.
 fn claim<'a, T>(list: &mut List<Slot<T>>) -> Option<(&'a SlotNode<T>, Wake)> {
     let here = current::here();
     loop {
         let node = list.claim_node()?;
-        // SAFETY: the waiter cannot leave before its slot is settled, or the lock is let go of.
+        // SAFETY: the waiter cannot leave before its slot is settled or the lock is released.
         let wake = unsafe { node.wake(here) };
-        // SAFETY: chosen and not settled; slots have their own way to be shared.
+        // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         if slot.role != Role::Watcher {
             return Some((node, wake));
         }
-        // Under the lock, since there may be many: it waits for nothing.
+        // The wake is given under the lock, since there may be many: giving it waits for nothing.
         wake.give();
     }
 }

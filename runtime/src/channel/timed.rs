@@ -1,6 +1,7 @@
-//! Channels whose messages time makes: `after`, `at`, `tick`. They need no helper: whoever waits
-//! parks with the deadline of the next message. All that others have to be told of is a message that was
-//! taken and given back, for they may be waiting for a later one by now, or for none.
+//! Channels whose messages the clock makes: `after`, `at`, `tick`. They need no helper, since a
+//! receiver that waits parks with the deadline of the next message. Other receivers have to be told
+//! only of a message that was taken and given back: they may be waiting for a later one by now, or
+//! for none.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -14,11 +15,11 @@ use crate::park;
 use crate::waiters::{Arm, Choice, Limit, Place, Queue};
 
 struct Schedule {
-    /// When the next message is due; `None`: there are no more.
+    /// When the next message is due. `None`: there are no more messages.
     next: Option<Instant>,
-    /// `None`: there is one message.
+    /// The time between two messages. `None`: there is one message.
     period: Option<Duration>,
-    /// How many messages were given back.
+    /// How many messages were given back: the number of the newest news.
     returned: u64,
 }
 
@@ -29,8 +30,9 @@ impl News for Schedule {
 }
 
 impl Schedule {
-    /// Takes a message that is due by now. The next one is due a period after it; but if it was there
-    /// already when its receiver came, a period after that.
+    /// Takes the message that is due by `now`, for a receiver that came at `came`. The next message
+    /// is due a period after this one was due; or, if this one was there before the receiver came,
+    /// a period after the receiver came.
     fn take(&mut self, now: Instant, came: Instant) -> Option<Instant> {
         let at = self.next.filter(|&at| at <= now)?;
         self.next = self.period.and_then(|period| at.max(came).checked_add(period));
@@ -38,19 +40,20 @@ impl Schedule {
     }
 }
 
-/// A channel of instants, as one of whatever the receiver is typed by: an [`Instant`] always.
+/// A channel of instants. `T` is the receiver's type of messages, and in fact always [`Instant`].
 pub(super) struct Timed<T> {
     schedule: Arc<Queue<u64, Schedule>>,
     message: fn(Instant) -> T,
 }
 
 impl Timed<Instant> {
-    /// One message at `when`.
+    /// A channel of one message, at `when`.
     pub(super) fn once(when: Instant) -> Timed<Instant> {
         Timed::new(when, None)
     }
 
-    /// A message each `period`; `None`: the first never comes.
+    /// A channel with a message each `period`. `None`: the first would be due beyond what an
+    /// [`Instant`] holds, so it never comes.
     pub(super) fn every(period: Duration) -> Option<Timed<Instant>> {
         Some(Timed::new(clock::after(period)?, Some(period)))
     }
@@ -62,7 +65,7 @@ impl Timed<Instant> {
 }
 
 impl<T> Timed<T> {
-    /// When the next message is due; `None`: never.
+    /// When the next message is due. `None`: never.
     pub(super) fn due(&self) -> Option<Instant> {
         self.schedule.lock().next
     }
@@ -98,7 +101,7 @@ impl<T> Timed<T> {
         (self.message)(at)
     }
 
-    /// Gives a message back that was taken and not used.
+    /// Gives back a message that was taken and not used.
     pub(super) fn give_back(&self, at: Instant) {
         let mut schedule = self.schedule.lock();
         schedule.next = schedule.next.into_iter().chain([at]).min();
@@ -119,7 +122,7 @@ impl<T> Clone for Timed<T> {
     }
 }
 
-/// A receive of time's messages that may be chosen.
+/// A receive from a timed channel as an arm of a choice.
 pub(super) struct TimedArm<'a, T> {
     timed: &'a Timed<T>,
     node: NewsNode,
@@ -131,13 +134,14 @@ impl<'a, T> TimedArm<'a, T> {
         TimedArm { timed, node: NewsNode::new(), received: Cell::new(None) }
     }
 
-    /// What was received.
+    /// The message that the choice took.
     pub(super) fn received(&self) -> Option<Instant> {
         self.received.take()
     }
 }
 
-// SAFETY: as a `NewsNode` promises.
+// SAFETY: after `NewsNode::unlink` nobody reaches the node or its wait, and linking it does not
+// unwind.
 unsafe impl<T> Choice for TimedArm<'_, T> {
     fn attempt(&self) -> bool {
         let received = self.timed.take();
@@ -150,7 +154,7 @@ unsafe impl<T> Choice for TimedArm<'_, T> {
         self.timed.is_due()
     }
 
-    /// What is due by now shows in the deadline, which is asked after this.
+    /// The link looks at nothing: a message that is due shows in the deadline, which is asked next.
     fn link(&self, place: Place<'_>) -> bool {
         self.node.link(&self.timed.schedule, self.timed.schedule.lock(), place);
         false
@@ -165,7 +169,8 @@ unsafe impl<T> Choice for TimedArm<'_, T> {
         self.attempt()
     }
 
-    /// Nothing but what was given back: what has become due shows in the deadline.
+    /// Only messages that were given back count: a message that has become due shows in the
+    /// deadline.
     fn has_turned(&self) -> bool {
         self.node.has_news(&self.timed.schedule)
     }

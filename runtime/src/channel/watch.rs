@@ -66,20 +66,20 @@ impl<T> News for State<T> {
     }
 }
 
-/// The side that changes the value. It can be cloned and shared.
+/// The side of a watch channel that changes the value. It can be cloned and shared.
 pub struct Sender<T> {
     shared: Arc<Queue<u64, State<T>>>,
 }
 
-/// A side that sees the value.
+/// The side of a watch channel that sees the value.
 pub struct Receiver<T> {
     shared: Arc<Queue<u64, State<T>>>,
     /// The newest version that this receiver has acknowledged.
     seen: AtomicU64,
 }
 
-/// The value as it was when it was looked at. It holds no lock: the value may be changed meanwhile,
-/// and this stays what it is.
+/// The value as it was when somebody looked at it. It holds no lock: the channel's value may change
+/// meanwhile, and this one stays what it is.
 pub struct Ref<T>(Arc<T>);
 
 impl<T> Deref for Ref<T> {
@@ -101,12 +101,12 @@ impl<T> Sender<T> {
     ///
     /// # Parks
     ///
-    /// Never for a receiver; as every operation, it gives way when many have been done in a row, which is
-    /// a cancel point.
+    /// Never for a receiver. As every operation, it gives way when many have been done in a row,
+    /// which is a cancel point.
     ///
     /// # Errors
     ///
-    /// There is no receiver; the new value comes back, and the old one stays.
+    /// There is no receiver. The new value comes back, and the old one stays.
     ///
     /// # Examples
     ///
@@ -130,7 +130,7 @@ impl<T> Sender<T> {
         Ok(())
     }
 
-    /// Changes the value, whether there is a receiver or not, and returns the one before.
+    /// Changes the value, whether there is a receiver or not, and returns the old one.
     ///
     /// # Parks
     ///
@@ -149,13 +149,13 @@ impl<T> Sender<T> {
         before
     }
 
-    /// The value now.
+    /// The current value.
     pub fn borrow(&self) -> Ref<T> {
         park::looked();
         Ref(self.shared.lock().value.clone())
     }
 
-    /// Makes a receiver, for which the value as it is now is no change.
+    /// Makes a receiver that has seen the current value.
     pub fn subscribe(&self) -> Receiver<T> {
         let mut state = self.shared.lock();
         state.receivers += 1;
@@ -177,13 +177,13 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// The value now. It counts as seen only by [`Receiver::borrow_and_update`].
+    /// The current value. Only [`Receiver::borrow_and_update`] also marks it seen.
     pub fn borrow(&self) -> Ref<T> {
         park::looked();
         Ref(self.shared.lock().value.clone())
     }
 
-    /// The value now, which is no change any more.
+    /// The current value, which is marked seen.
     pub fn borrow_and_update(&self) -> Ref<T> {
         park::looked();
         let state = self.shared.lock();
@@ -191,7 +191,7 @@ impl<T> Receiver<T> {
         Ref(state.value.clone())
     }
 
-    /// A clone of the value now.
+    /// A clone of the current value.
     pub fn get(&self) -> T
     where
         T: Clone,
@@ -203,11 +203,11 @@ impl<T> Receiver<T> {
     ///
     /// # Parks
     ///
-    /// Until then. On a plain thread it blocks the thread.
+    /// Until there is such a value. On a plain thread it blocks the thread.
     ///
     /// # Errors
     ///
-    /// There is none, and no sender is left.
+    /// There is no such value, and no sender is left.
     ///
     /// # Examples
     ///
@@ -228,7 +228,7 @@ impl<T> Receiver<T> {
         self.wait(None).unwrap_or(Err(RecvError))
     }
 
-    /// As [`Receiver::changed`], but waits no longer than `timeout`.
+    /// Waits for a new value as [`Receiver::changed`] does, but no longer than `timeout`.
     ///
     /// # Parks
     ///
@@ -236,13 +236,13 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// The time was up, or there is no change and no sender is left.
+    /// The time was up, or there is no new value and no sender is left.
     pub fn changed_timeout(&self, timeout: Duration) -> Result<(), RecvTimeoutError> {
         park::spent();
         Ok(self.wait(clock::after(timeout)).ok_or(RecvTimeoutError::Timeout)??)
     }
 
-    /// Waits until the value is such, as it is now or later.
+    /// Waits until `such` accepts the value, which it may do at once.
     ///
     /// # Parks
     ///
@@ -250,7 +250,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// It is not, and no sender is left.
+    /// `such` does not accept the value, and no sender is left.
     ///
     /// # Examples
     ///
@@ -288,7 +288,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// `None`: nothing yet.
+    /// Marks the current value seen, if it is new. `None`: it is not, and senders are left.
     fn look(&self, state: &State<T>) -> Option<Result<(), RecvError>> {
         if state.version > self.seen.load(Relaxed) {
             self.seen.store(state.version, Relaxed);
@@ -297,7 +297,7 @@ impl<T> Receiver<T> {
         (state.senders == 0).then_some(Err(RecvError))
     }
 
-    /// `None`: the deadline came first.
+    /// Waits for a new value, and marks it seen. `None`: the deadline came first.
     fn wait(&self, deadline: Option<Instant>) -> Option<Result<(), RecvError>> {
         let mut late = false;
         loop {
@@ -312,7 +312,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether both see one value.
+    /// Whether both receivers see one value.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
@@ -326,7 +326,7 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T> Clone for Receiver<T> {
-    /// A receiver that has seen what this one has seen.
+    /// Makes a receiver that has seen what this one has seen.
     fn clone(&self) -> Receiver<T> {
         self.shared.lock().receivers += 1;
         let seen = AtomicU64::new(self.seen.load(Relaxed));
@@ -377,7 +377,7 @@ impl<'a, T> Selectable for &'a Receiver<T> {
     }
 }
 
-/// A wait for a change in `select!`.
+/// A wait for a new value as an arm of `select!`.
 #[doc(hidden)]
 pub struct ChangedArm<'a, T> {
     receiver: &'a Receiver<T>,
@@ -385,7 +385,8 @@ pub struct ChangedArm<'a, T> {
     found: Cell<Option<Result<(), RecvError>>>,
 }
 
-// SAFETY: as a `NewsNode` promises.
+// SAFETY: after `NewsNode::unlink` nobody reaches the node or its wait, and linking it does not
+// unwind.
 unsafe impl<T> Choice for ChangedArm<'_, T> {
     fn attempt(&self) -> bool {
         let found = self.receiver.look(&self.receiver.shared.lock());

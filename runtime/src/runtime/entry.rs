@@ -27,7 +27,7 @@ pub struct MainOptions {
 }
 
 impl MainOptions {
-    /// No options.
+    /// Sets no option.
     #[must_use]
     pub const fn new() -> MainOptions {
         MainOptions {
@@ -40,49 +40,49 @@ impl MainOptions {
         }
     }
 
-    /// `workers = N`
+    /// The option `workers = N`.
     #[must_use]
     pub const fn workers(mut self, workers: usize) -> MainOptions {
         self.workers = Some(workers);
         self
     }
 
-    /// `stack_size = N`
+    /// The option `stack_size = N`.
     #[must_use]
     pub const fn stack_size(mut self, bytes: usize) -> MainOptions {
         self.stack_size = Some(bytes);
         self
     }
 
-    /// `main_stack_size = N`
+    /// The option `main_stack_size = N`.
     #[must_use]
     pub const fn main_stack_size(mut self, bytes: usize) -> MainOptions {
         self.main_stack_size = Some(bytes);
         self
     }
 
-    /// `on_exit = "cancel"`
+    /// The option `on_exit = "cancel"`.
     #[must_use]
     pub const fn on_exit_cancel(mut self, cancel: bool) -> MainOptions {
         self.on_exit_cancel = cancel;
         self
     }
 
-    /// `grace = ".."`
+    /// The option `grace = ".."`.
     #[must_use]
     pub const fn grace_millis(mut self, millis: u64) -> MainOptions {
         self.grace = Duration::from_millis(millis);
         self
     }
 
-    /// `on_panic = "abort"`
+    /// The option `on_panic = "abort"`.
     #[must_use]
     pub const fn on_panic_abort(mut self, abort: bool) -> MainOptions {
         self.on_panic = if abort { OnPanic::Abort } else { OnPanic::Report };
         self
     }
 
-    /// `on_panic = "cancel"`
+    /// The option `on_panic = "cancel"`.
     #[must_use]
     pub const fn on_panic_cancel(mut self, cancel: bool) -> MainOptions {
         self.on_panic = if cancel { OnPanic::Cancel } else { OnPanic::Report };
@@ -96,7 +96,7 @@ impl Default for MainOptions {
     }
 }
 
-/// Runs `main` as the first task, with this thread as worker 0, to the end of the program.
+/// Runs `main` as the first task, to the end of the program. This thread is worker 0.
 #[track_caller]
 pub fn run_main<T>(options: MainOptions, main: fn() -> T, report: fn(T) -> ExitCode) -> ExitCode {
     match Program::start(options) {
@@ -112,12 +112,12 @@ struct Program {
     shared: Arc<Shared>,
     worker: std::rc::Rc<Worker>,
     threads: Threads,
-    /// Of main's stack.
+    /// The size of `main`'s stack.
     class: SizeClass,
 }
 
-/// How large main's stack is to be: as the environment says, or the program; else as usual, or the
-/// largest below that can be had.
+/// The size of `main`'s stack: by the environment, else by the program, else the usual size, or the
+/// largest below it that can be had.
 fn main_class(options: &MainOptions) -> io::Result<SizeClass> {
     const VARIABLE: &str = "GOCORO_MAIN_STACK_SIZE";
     let from_environment = env_number(VARIABLE)?;
@@ -158,11 +158,11 @@ impl Program {
     ) -> ExitCode {
         let abort = AbortIfPanic("the main worker");
         let inside = self.worker.enter();
-        // Reported in the task, where a `Debug` of the user's may wait or panic too.
+        // The result is reported in the task, since a user's `Debug` may wait or panic too.
         let body = move || report(main());
         let (task, place) = (Options::of_main(self.class), Placement::Worker(&self.worker));
-        // SAFETY: the closure captures two functions and borrows nothing. It stays on this worker, and
-        // so does the task's value.
+        // SAFETY: the closure captures two functions and borrows nothing. The closure and the
+        // task's value stay on this worker.
         let spawned = unsafe { spawn_unchecked(body, task, place, at, alone) };
         let handle = spawned.expect("main's options are good");
         stack::set_main(handle.id().get());
@@ -196,11 +196,11 @@ impl Program {
         }
     }
 
-    /// Runs the closed runtime to its end, or ends the process when the time is up.
+    /// Runs the closed runtime to its end, or ends the process when `grace` is over.
     fn end_within(&self, grace: Duration, code: ExitCode) {
         let deadline = clock::after(grace);
         let wait = deadline.map_or(Wait::Yes, Wait::Until);
-        // The last to end, for as long as there are others it may steal from them.
+        // This worker ends last, since it may steal from the others as long as it turns.
         while !(self.shared.others_ended()
             && self.worker.is_finished()
             && !self.shared.is_refusing())
@@ -224,12 +224,14 @@ impl Program {
 /// How long the last flush of stdout may take.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
-/// What a Rust program that panics exits with.
+/// The exit code of a Rust program that panicked.
 const PANICKED: u8 = 101;
 
-/// Ends the process under the feet of its tasks, which rules out running exit handlers.
+/// Ends the process while tasks are left, without running exit handlers: those might destroy what
+/// the tasks use.
 fn end_at_once(code: ExitCode) -> ! {
-    // A task that waits with stdout's lock in its hand would keep this from ever ending.
+    // Another thread flushes, since a task that holds stdout's lock might keep this one from ever
+    // ending.
     let (flushed, news) = mpsc::channel();
     let flusher = thread::Builder::new().spawn(move || {
         let _ = io::stdout().flush();
@@ -238,9 +240,9 @@ fn end_at_once(code: ExitCode) -> ! {
     if flusher.is_ok() {
         let _ = news.recv_timeout(FLUSH_MAX);
     }
-    // std does not tell the number; it does compare.
+    // std does not give the number of an `ExitCode` away, but compares two of them.
     let number = (0..=u8::MAX).find(|&n| ExitCode::from(n) == code).unwrap_or(1);
-    // SAFETY: ends the process without running anything.
+    // SAFETY: `_exit` ends the process without running any more of its code.
     unsafe { libc::_exit(i32::from(number)) }
 }
 
@@ -252,20 +254,20 @@ pub struct TestOptions {
 }
 
 impl TestOptions {
-    /// No options.
+    /// Sets no option.
     #[must_use]
     pub const fn new() -> TestOptions {
         TestOptions { workers: None, timeout: None }
     }
 
-    /// `workers = N`
+    /// The option `workers = N`.
     #[must_use]
     pub const fn workers(mut self, workers: usize) -> TestOptions {
         self.workers = Some(workers);
         self
     }
 
-    /// `timeout = ".."`
+    /// The option `timeout = ".."`.
     #[must_use]
     pub const fn timeout_millis(mut self, millis: u64) -> TestOptions {
         self.timeout = Some(Duration::from_millis(millis));
@@ -279,14 +281,16 @@ impl Default for TestOptions {
     }
 }
 
-/// Runs a test's body as a task of a fresh runtime, whose other tasks are cancelled at its end.
+/// Runs a test's body as a task of a fresh runtime. When the body has ended, other tasks are
+/// cancelled.
 #[track_caller]
 pub fn run_test<T: Send + 'static>(options: TestOptions, name: &'static str, body: fn() -> T) -> T {
     let plan = Plan { workers: options.workers, ..Plan::default() };
     let runtime = Builder { plan }.build().expect("a runtime for the test");
     let task = Options { name: Some(name.to_owned()), ..Options::of_main(stack::main_class()) };
     let place = Placement::On(&runtime.shared);
-    // SAFETY: the closure is a function, and its value is `Send` and borrows nothing.
+    // SAFETY: the closure is a function, which borrows nothing. Its value is `Send` and borrows
+    // nothing.
     let spawned = unsafe { spawn_unchecked(body, task, place, Location::caller(), alone) };
     let handle = spawned.expect("main's options are good");
     let ended = match options.timeout {
@@ -310,7 +314,7 @@ pub fn run_test<T: Send + 'static>(options: TestOptions, name: &'static str, bod
     }
 }
 
-/// Lets a runtime go that may hold a task which never waits.
+/// Lets go of a runtime in which a task may never wait, and so never end.
 fn abandon(runtime: Runtime) {
     if let Err(runtime) = runtime.shutdown(GRACE) {
         std::mem::forget(runtime);

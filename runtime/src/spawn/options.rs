@@ -1,4 +1,4 @@
-//! What a builder asks of a task, and what the task is made of.
+//! The options of a task, and what a task is made of.
 
 use std::io;
 use std::panic::Location;
@@ -9,25 +9,25 @@ use crate::stack::SizeClass;
 use crate::task::{Created, Kind, Meta, Parent};
 use crate::trace;
 
-/// What a builder says of a task.
+/// The options of a task that is to be spawned.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<String>,
-    /// In bytes; the runtime's usual size if it is not said.
+    /// The stack size in bytes. `None`: the runtime's.
     pub(crate) stack_size: Option<usize>,
     pub(crate) daemon: bool,
 }
 
 impl Options {
-    /// For the first task of a runtime that runs one to its end.
+    /// The options of the task that a runtime is run for.
     pub(crate) fn of_main(class: SizeClass) -> Options {
         let (name, stack_size) = (Some("main".to_owned()), Some(class.bytes()));
         Options { name, stack_size, daemon: false }
     }
 
-    /// What a task with these options, this number and this spawn site is made of, in this runtime.
+    /// What a task with these options is made of, in this runtime.
     ///
-    /// Inlined, so that the options of most tasks are never made.
+    /// Inlined, so that for most tasks no options are ever made.
     #[inline(always)]
     pub(super) fn resolve(
         self,
@@ -52,7 +52,8 @@ impl Options {
             Some(bytes) => SizeClass::holding(bytes)?,
         };
         let span = trace::task_span(plain.id, self.name.as_deref(), plain.spawned_at);
-        // A plain task has no room for its parent's number without growing beyond 128 bytes.
+        // A task without name and span does not store its parent: with it, its header would take
+        // more than 128 bytes.
         let meta = (self.name.is_some() || span.is_some()).then(|| {
             let parent = current::task().map(|(_, task)| Parent::new(task));
             let name = self.name.map(String::into_boxed_str);

@@ -1,4 +1,5 @@
-//! What a task asks of itself.
+//! What a task asks of itself: who it is, how much stack is left, to give way, and to wait for its
+//! token.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,11 +10,11 @@ use crate::park::{self, Left};
 use crate::stack;
 use crate::task::{self, Flags, Reason, Task};
 
-/// The task that runs this.
+/// The task that calls this.
 ///
 /// # Panics
 ///
-/// On a plain thread: see [`try_current`].
+/// On a plain thread, where [`try_current`] is `None`.
 ///
 /// # Examples
 ///
@@ -29,7 +30,7 @@ pub fn current() -> Task {
     }
 }
 
-/// The task that runs this; `None` on a plain thread.
+/// The task that calls this. `None`: a plain thread does.
 ///
 /// # Examples
 ///
@@ -41,18 +42,18 @@ pub fn try_current() -> Option<Task> {
     running()
 }
 
-/// As [`try_current`], for code of the runtime in the middle of an operation: it takes nothing of
-/// the task's budget.
+/// The running task, for code of the runtime in the middle of an operation. Unlike [`try_current`]
+/// this takes nothing of the task's budget, and so never gives way.
 pub(crate) fn running() -> Option<Task> {
     let (_, task) = current::task()?;
-    // SAFETY: the task runs, so its worker holds a reference.
+    // SAFETY: the task runs, so its worker holds a reference to it.
     Some(Task::new(unsafe { task::TaskRef::retain(task) }))
 }
 
-/// How many bytes of its stack the running task has left, above the guard; `None` on a plain
+/// How many bytes of its stack the running task has left, above the guard. `None`: this is a plain
 /// thread.
 ///
-/// For recursion that can go deep, to stop in time or to go on in a task with a larger stack.
+/// A deep recursion can stop in time, or go on in a task with a larger stack.
 ///
 /// # Examples
 ///
@@ -65,14 +66,14 @@ pub(crate) fn running() -> Option<Task> {
 /// ```
 pub fn remaining_stack() -> Option<usize> {
     let (_, task) = current::task()?;
-    // SAFETY: on the thread of the task that runs.
+    // SAFETY: this is the thread of the task's owner, which alone may read the stack's place.
     let stack = unsafe { task.stack() }?;
     stack::remaining(stack, task.class.get())
 }
 
-/// Lets all tasks go first that are queued on this worker, then goes on.
+/// Lets all tasks that are queued on this worker go first.
 ///
-/// Each of them runs once, up to its next wait; those that have not started start, also what was
+/// Each of these tasks runs once, up to its next wait. Unstarted tasks start, even if they were
 /// spawned just before. Timers and I/O come in between, as often as the worker looks at them.
 ///
 /// # Parks
@@ -92,12 +93,12 @@ pub fn yield_now() {
 
 /// Waits until the task's token is there, and takes it.
 ///
-/// The token is given by [`Task::unpark`]; there is at most one. As [`std::thread::park`], but
-/// without wakes for no reason.
+/// [`Task::unpark`] gives the token; there is at most one. This is as [`std::thread::park`], but
+/// never wakes for no reason.
 ///
 /// # Parks
 ///
-/// Unless the token is there. On a plain thread it is [`std::thread::park`].
+/// Unless the token is there already. On a plain thread it is [`std::thread::park`].
 ///
 /// # Examples
 ///
@@ -159,7 +160,7 @@ pub fn park_timeout(timeout: Duration) {
     }
 }
 
-/// As [`std::thread::park`] and its sister, within the boundaries of this plain thread.
+/// Calls [`std::thread::park`] or `park_timeout`, within the boundaries of this plain thread.
 #[expect(clippy::disallowed_methods, reason = "a plain thread")]
 fn park_std(deadline: Option<Instant>) {
     let _ = park::park_thread_by(deadline, &|| Left::Withdrawn, |until| match until {

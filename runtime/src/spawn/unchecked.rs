@@ -12,40 +12,42 @@ use crate::task::{self, Family};
 /// Which worker a new task is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Placement<'a> {
-    /// Any of the runtime whose task spawns it; of the default one if none does.
+    /// Any worker of the runtime whose task spawns the new one, or of the default runtime if no
+    /// task does.
     Here,
-    /// The worker whose task spawns it, and no other.
+    /// The worker whose task spawns the new one, and no other.
     Local,
-    /// Any of this runtime.
+    /// Any worker of this runtime.
     On(&'a Arc<Shared>),
-    /// This one, which need not be the thread's now, and no other.
+    /// This worker, and no other. Its thread need not be the current one's worker now.
     Worker(&'a Worker),
 }
 
 const NO_WORKER: &str = "spawn_local outside a runtime: this thread has no worker that the task \
      could stay on; run it in a task, or make a runtime::LocalRuntime";
 
-/// A task without a family, for [`spawn_unchecked`].
+/// The family of a task that is spawned by itself, for [`spawn_unchecked`].
 pub(crate) fn alone<T>(handle: JoinHandle<T>) -> (NoFamily, JoinHandle<T>) {
     (NoFamily, handle)
 }
 
-/// Makes a task and queues it; a closed runtime refuses it. In std, `Builder::spawn_unchecked`.
+/// Makes a task and queues it. A closed runtime refuses the task. This is what
+/// `Builder::spawn_unchecked` is in std.
 ///
-/// The task enters its family by `enter`, before it is queued and if the spawn does not fail.
-/// Returned is what `enter` makes of the handle.
+/// The task enters its family by `enter`, before it is queued, unless the spawn fails. What `enter`
+/// makes of the handle is returned.
 ///
-/// Inlined, so that of each caller's one placement and its options only what they come to is left.
+/// Inlined, so that for each caller, with its one placement and its options, little code is left.
 ///
 /// # Errors
 ///
-/// As [`Builder::spawn`](super::Builder::spawn), but for a closed runtime.
+/// The errors of [`Builder::spawn`](super::Builder::spawn), except for a closed runtime.
 ///
 /// # Safety
 ///
-/// What the closure and its value borrow lives until the family is told of the task's end, and until
-/// the handle is gone. And both are `Send`, unless the placement is [`Local`](Placement::Local) or
-/// [`Worker`](Placement::Worker).
+/// What the closure and its value borrow lives until the family is told of the task's end, and
+/// until the handle is gone. Closure and value are `Send`, unless the placement is
+/// [`Local`](Placement::Local) or [`Worker`](Placement::Worker).
 #[inline(always)]
 pub(crate) unsafe fn spawn_unchecked<F, T, M, H>(
     f: F,

@@ -1,4 +1,4 @@
-//! Why nothing was received.
+//! Why a receiver of a broadcast channel received nothing.
 
 use std::error::Error;
 use std::fmt;
@@ -6,20 +6,20 @@ use std::fmt;
 /// No message was received.
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
 pub enum RecvError {
-    /// No sender is left, and everything was received.
+    /// No sender is left, and every message was received.
     Closed,
-    /// So many messages were lost because the receiver was slow.
+    /// This many messages were lost, because the receiver was slow.
     Lagged(u64),
 }
 
 /// No message was received at once.
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
 pub enum TryRecvError {
-    /// There is none yet.
+    /// There is no message yet.
     Empty,
-    /// No sender is left, and everything was received.
+    /// No sender is left, and every message was received.
     Closed,
-    /// So many messages were lost because the receiver was slow.
+    /// This many messages were lost, because the receiver was slow.
     Lagged(u64),
 }
 
@@ -28,9 +28,9 @@ pub enum TryRecvError {
 pub enum RecvTimeoutError {
     /// The time was up.
     Timeout,
-    /// No sender is left, and everything was received.
+    /// No sender is left, and every message was received.
     Closed,
-    /// So many messages were lost because the receiver was slow.
+    /// This many messages were lost, because the receiver was slow.
     Lagged(u64),
 }
 

@@ -1,4 +1,4 @@
-//! Senders and receivers as operations whose types are forgotten.
+//! Senders and receivers as operations of a [`Select`](super::Select), with their types erased.
 
 use std::time::Instant;
 
@@ -13,27 +13,27 @@ use crate::waiters::{Choice, Place};
 pub(super) trait End {
     fn arm<'a>(&'a self) -> Box<dyn Held + 'a>;
 
-    /// Takes a choice back that was not completed.
+    /// Undoes a choice that was not completed.
     fn undo(&self, chosen: Token);
 }
 
-/// An arm whose outcome can be kept without its type.
+/// An arm whose outcome can be kept in a [`Token`], without its type.
 pub(super) trait Held: Choice {
     fn hold(&self) -> Token;
 }
 
-/// What a chosen operation has.
+/// What a chosen operation has taken, until it is completed or undone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Token {
-    /// A message that is kept in the channel.
+    /// The ticket of a message that is kept in the channel.
     Message(u64),
     Time(Instant),
-    /// A place in the buffer.
+    /// A reserved place in the buffer.
     Place,
-    /// A receiver's node, of the type that the sender has.
+    /// A receiver's node, whose type the sender knows.
     Partner(*const ()),
     Closed,
-    /// Nothing to complete any more.
+    /// The operation was completed.
     Used,
 }
 
@@ -91,10 +91,10 @@ impl<T> Held for TimedArm<'_, T> {
     }
 }
 
-/// A receive of nothing.
+/// A receive from a channel that never has a message.
 struct NeverArm;
 
-// SAFETY: it links nothing.
+// SAFETY: the arm links nothing, so nobody ever reaches it, and its `link` does not unwind.
 unsafe impl Choice for NeverArm {
     fn attempt(&self) -> bool {
         false

@@ -1,24 +1,24 @@
-//! The primitives in `select!`: what `wait(…)` takes.
+//! The primitives as arms of `select!`: what `wait(…)` takes.
 
 use std::cell::Cell;
 use std::fmt;
 
 use crate::waiters::{Arm, ArmNode, Choice, Locked, Node, Place, Queue};
 
-/// What a wait was granted.
+/// What a wait for a primitive was granted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Grant {
-    /// What it waited for.
+    /// The one thing that the wait was for.
     Had,
-    /// So many of what it waited for.
+    /// As many permits as the wait was for.
     Many(usize),
-    /// Nothing, and it will never come: the semaphore was closed, or the group's last task has
+    /// Nothing, and nothing will ever come: the semaphore was closed, or the group's last task has
     /// ended.
     Closed,
 }
 
 impl Grant {
-    /// Of how many this is.
+    /// How many permits this is.
     pub(super) fn count(self) -> usize {
         match self {
             Grant::Had => 1,
@@ -28,27 +28,30 @@ impl Grant {
     }
 }
 
-/// Something that is had at once, or waited for in a queue, beside which a state `S` may lie.
+/// A primitive that gives a `T` at once, or to those who wait in its queue. The queue's lock may
+/// guard a state `S` as well.
 pub(crate) trait Queued<'a, T, S = ()> {
     fn queue(&self) -> &Queue<Grant, S>;
 
-    /// Has it now, if that takes no waiting.
+    /// Takes a `T`, if that needs no waiting.
     fn attempt(&'a self) -> Option<T>;
 
-    /// Whether it can be had now, with the queue locked: what made it so has claimed its waits by then.
+    /// Whether a `T` can be had now, with the queue locked. Whoever made it so has claimed waits
+    /// before it released the lock.
     fn is_ready(&self, queue: &Locked<'_, Grant, S>) -> bool;
 
-    /// Says that somebody is going to wait, with the queue locked; `false`: no need to.
+    /// Notes, with the queue locked, that somebody is going to wait. `false`: there is no need to
+    /// wait.
     fn announce(&self, queue: &Locked<'_, Grant, S>) -> bool;
 
-    /// What a grant stands for.
+    /// The `T` that this grant stands for.
     fn granted(&'a self, grant: Grant) -> T;
 
     /// Passes on what was granted to a wait that has no use for it.
     fn undo(&self, grant: Grant);
 }
 
-/// A wait for a primitive in `select!`.
+/// A wait for a primitive as an arm of `select!`.
 #[doc(hidden)]
 pub struct QueueArm<'a, T, S = ()> {
     source: &'a dyn Queued<'a, T, S>,
@@ -62,8 +65,8 @@ impl<'a, T, S> QueueArm<'a, T, S> {
     }
 }
 
-// SAFETY: `link` puts the node into the queue, and does not unwind; `unlink` and `settle` take it out
-// under the queue's lock.
+// SAFETY: `unlink` and `settle` take the node out under the queue's lock, so whoever granted it has
+// finished with it. `link` puts the node into the queue, and does not unwind.
 unsafe impl<T, S> Choice for QueueArm<'_, T, S> {
     fn attempt(&self) -> bool {
         let found = self.source.attempt();

@@ -1,4 +1,4 @@
-//! Several that wait for each other.
+//! A point that several tasks and threads pass together.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ use crate::waiters::Queue;
 /// ```
 pub struct Barrier {
     size: usize,
-    /// How many have come.
+    /// The number of those who have come counts up to `n`; the others wait in the queue.
     queue: Queue<(), usize>,
 }
 
@@ -36,19 +36,19 @@ pub struct BarrierWaitResult(bool);
 
 impl Barrier {
     const_fn! {
-        /// A barrier for `n`; with 0 or 1, nobody waits.
+        /// Makes a barrier for `n` tasks and threads. With 0 or 1, nobody waits.
         #[must_use]
         pub fn new(n: usize) -> Barrier {
             Barrier { size: n, queue: Queue::with(0) }
         }
     }
 
-    /// Waits until all have come. Then it can be used again.
+    /// Waits until all have come. After that the barrier can be used again.
     ///
     /// # Parks
     ///
-    /// Unless the caller is the last to come. On a plain thread it blocks the thread. A cancel point:
-    /// whoever is cancelled has not come.
+    /// Unless the caller is the last to come. On a plain thread it blocks the thread. A cancel
+    /// point: a waiter that is cancelled counts as not having come.
     pub fn wait(&self) -> BarrierWaitResult {
         park::spent();
         let mut come = self.queue.lock();
@@ -66,7 +66,7 @@ impl Barrier {
 }
 
 impl BarrierWaitResult {
-    /// Whether the caller was the last to come, which one of them was.
+    /// Whether the caller was the last to come. Exactly one of each round is.
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.0

@@ -13,10 +13,11 @@ use crate::loom::{AtomicU32, const_fn};
 use crate::task::Reason;
 use crate::waiters::Queue;
 
-/// Waits for what a [`Mutex`](super::Mutex) guards to become as it should; as [`std::sync::Condvar`].
+/// Waits until a condition holds for what a [`Mutex`](super::Mutex) guards; as
+/// [`std::sync::Condvar`].
 ///
-/// Those who wait are woken in the order in which they came. Nobody is woken for no reason; all the
-/// same, another may be first to lock the mutex, so look at the condition again, or use
+/// Waiters are woken in the order in which they came, and never for no reason. All the same,
+/// somebody else may be first to lock the mutex. So look at the condition again, or use
 /// [`Condvar::wait_while`].
 ///
 /// # Examples
@@ -39,8 +40,8 @@ use crate::waiters::Queue;
 /// worker.wait();
 /// ```
 pub struct Condvar {
-    /// Not zero while anybody may be in the queue. Whoever changed the condition under the mutex
-    /// sees those who waited for it before.
+    /// Not zero while anybody may be in the queue. It is set under the mutex, so whoever changes
+    /// the condition under the mutex sees all who waited for it before.
     waited_for: AtomicU32,
     queue: Queue<()>,
 }
@@ -57,7 +58,7 @@ impl WaitTimeoutResult {
     }
 }
 
-/// Locks the mutex again when the wait ends, however it ends.
+/// Locks the mutex again when a wait ends, even by an unwinding.
 struct Relock<'a> {
     raw: &'a RawMutex,
     unlocked: Cell<bool>,
@@ -73,27 +74,26 @@ impl Drop for Relock<'_> {
 
 impl Condvar {
     const_fn! {
-        /// A condition that nobody waits for.
+        /// Makes a condvar that nobody waits for.
         #[must_use]
         pub fn new() -> Condvar {
             Condvar { waited_for: AtomicU32::new(0), queue: Queue::new() }
         }
     }
 
-    /// Unlocks the mutex and waits for a notification, then locks it again.
+    /// Unlocks the mutex and waits for a notification, then locks the mutex again.
     ///
-    /// Nothing can come between the unlocking and the waiting: a notification after the mutex was
-    /// unlocked is not lost.
-    ///
+    /// No notification that comes after the mutex was unlocked is lost.
     /// # Parks
     ///
-    /// Always. On a plain thread it blocks the thread. A cancel point while it waits to be notified: the
-    /// mutex is locked again, waiting for it if need be, before the guard is dropped by the unwinding.
-    /// Once notified, it waits for the mutex without being cut short.
+    /// Always. On a plain thread it blocks the thread. Waiting for the notification is a cancel
+    /// point: the mutex is locked again, with a wait for it if need be, before the unwinding drops
+    /// the guard. The wait for the mutex after a notification cannot be cut short.
     ///
     /// # Errors
     ///
-    /// The guard all the same, in a `PoisonError`, if the mutex was poisoned when it was locked again.
+    /// The guard all the same, in a `PoisonError`, if the mutex was poisoned when it was locked
+    /// again.
     ///
     /// # Examples
     ///
@@ -121,11 +121,11 @@ impl Condvar {
         guard.lock.poison.check(guard)
     }
 
-    /// Waits until `condition` is false, looking at it whenever it is notified.
+    /// Waits until `condition` is false, and looks at it after each notification.
     ///
     /// # Parks
     ///
-    /// As [`Condvar::wait`], unless the condition is false at once.
+    /// As [`Condvar::wait`], unless `condition` is false at once.
     ///
     /// # Errors
     ///
@@ -162,11 +162,12 @@ impl Condvar {
         Ok(guard)
     }
 
-    /// Unlocks the mutex and waits for a notification, but not longer than `dur`, then locks it again.
+    /// Unlocks the mutex and waits for a notification, but not longer than `dur`, then locks the
+    /// mutex again.
     ///
     /// # Parks
     ///
-    /// As [`Condvar::wait`]. Locking again may take longer than `dur`.
+    /// As [`Condvar::wait`]. Locking the mutex again may take longer than `dur`.
     ///
     /// # Errors
     ///
@@ -195,11 +196,11 @@ impl Condvar {
 
     /// Waits until `condition` is false, but not longer than `dur`.
     ///
-    /// The time counts as up only if the condition is still true.
+    /// The result says that the time was up only if `condition` is still true.
     ///
     /// # Parks
     ///
-    /// As [`Condvar::wait_timeout`], unless the condition is false at once.
+    /// As [`Condvar::wait_timeout`], unless `condition` is false at once.
     ///
     /// # Errors
     ///
@@ -228,7 +229,8 @@ impl Condvar {
         }
     }
 
-    /// `false` if the deadline came first. The guard's mutex is unlocked meanwhile.
+    /// Waits for a notification, with the guard's mutex unlocked meanwhile. `false`: the deadline
+    /// came first.
     fn wait_until<T: ?Sized>(&self, guard: &MutexGuard<'_, T>, deadline: Option<Instant>) -> bool {
         let raw = &guard.lock.raw;
         let queue = self.queue.lock();
@@ -242,7 +244,7 @@ impl Condvar {
         notified.is_some()
     }
 
-    /// Wakes the one that has waited longest.
+    /// Wakes the waiter that has waited longest.
     ///
     /// Nothing happens if nobody waits. The mutex may be locked or not.
     #[inline]
@@ -265,7 +267,7 @@ impl Condvar {
         }
     }
 
-    /// Wakes all that wait.
+    /// Wakes all waiters.
     #[inline]
     pub fn notify_all(&self) {
         if self.waited_for.load(Relaxed) != 0 {

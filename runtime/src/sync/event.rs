@@ -1,4 +1,4 @@
-//! Something that happened.
+//! An event: it tells those who wait that something has happened.
 
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -12,14 +12,15 @@ use crate::task::Reason;
 use crate::waiters::{Locked, Queue, Selectable};
 
 const SET: u32 = 1 << 0;
-/// Somebody may be in the queue. Never with SET. It changes under the queue's lock only.
+/// Set while somebody may be in the queue, and never together with SET. It changes only under the
+/// queue's lock.
 const WAITERS: u32 = 1 << 1;
 
-/// Says to those who wait that something happened.
+/// Tells those who wait that something has happened.
 ///
-/// One made by [`Event::new`] stays set until it is reset, and lets all through meanwhile. One made by
-/// [`Event::auto`] lets one through for each time it is set, and resets itself; set twice with nobody
-/// waiting, it lets one through.
+/// An event made by [`Event::new`] stays set until it is reset, and lets everybody through
+/// meanwhile. An event made by [`Event::auto`] lets one waiter through each time it is set, and
+/// resets itself. If it is set twice while nobody waits, it still lets only one through.
 ///
 /// # Examples
 ///
@@ -47,7 +48,7 @@ pub struct Event {
 
 impl Event {
     const_fn! {
-        /// An event that is not set, and once set stays so until it is reset.
+        /// Makes an event that is not set, and that stays set until it is reset.
         #[must_use]
         pub fn new() -> Event {
             Event { word: AtomicU32::new(0), auto: false, queue: Queue::new() }
@@ -55,7 +56,7 @@ impl Event {
     }
 
     const_fn! {
-        /// An event that is not set, and is reset by letting one through.
+        /// Makes an event that is not set, and that is reset by letting one waiter through.
         ///
         /// # Examples
         ///
@@ -74,7 +75,8 @@ impl Event {
         }
     }
 
-    /// Sets it: all who wait are let through, or one, if it is an [`Event::auto`].
+    /// Sets the event: everybody who waits is let through, or one waiter, if it is an
+    /// [`Event::auto`].
     ///
     /// # Examples
     ///
@@ -91,7 +93,8 @@ impl Event {
     pub fn set(&self) {
         let mut word = self.word.load(Relaxed);
         while word & WAITERS == 0 {
-            // A write also if it is set: whoever resets it next sees what was done before this.
+            // The word is written even if it is SET already, so that whoever resets the event next
+            // sees what was done before this call.
             match self.word.compare_exchange_weak(word, SET, AcqRel, Relaxed) {
                 Ok(_) => return,
                 Err(seen) => word = seen,
@@ -123,17 +126,17 @@ impl Event {
         }
     }
 
-    /// Under the queue's lock.
+    /// Replaces the word. Called under the queue's lock.
     fn replace(&self, next: u32) {
         self.word.swap(next, AcqRel);
     }
 
-    /// Takes it back: those who come wait.
+    /// Resets the event: those who come from now on wait.
     pub fn reset(&self) {
         self.word.fetch_and(!SET, AcqRel);
     }
 
-    /// Whether it is set.
+    /// Whether the event is set.
     pub fn is_set(&self) -> bool {
         park::looked();
         self.lets_through()
@@ -144,12 +147,12 @@ impl Event {
         self.word.load(Acquire) & SET != 0
     }
 
-    /// Waits until it is set.
+    /// Waits until the event is set.
     ///
     /// # Parks
     ///
-    /// Unless it is set. On a plain thread it blocks the thread. A cancel point: whoever is cancelled
-    /// has not been let through.
+    /// Unless the event is set. On a plain thread it blocks the thread. A cancel point: a waiter
+    /// that is cancelled has not been let through.
     #[inline]
     pub fn wait(&self) {
         park::spent();
@@ -158,11 +161,11 @@ impl Event {
         }
     }
 
-    /// Waits until it is set, but not longer than `timeout`; `false` if the time was up.
+    /// Waits until the event is set, but not longer than `timeout`. `false`: the time was up.
     ///
     /// # Parks
     ///
-    /// As [`Event::wait`].
+    /// As [`Event::wait`], up to `timeout`.
     ///
     /// # Examples
     ///
@@ -180,7 +183,7 @@ impl Event {
         self.pass() || !timeout.is_zero() && self.wait_until(clock::after(timeout))
     }
 
-    /// Goes through if it is set.
+    /// Goes through if the event is set.
     #[inline]
     fn pass(&self) -> bool {
         if !self.auto {
@@ -204,7 +207,7 @@ impl Event {
         self.queue.wait(queue, Grant::Had, Reason::Event, deadline).is_some()
     }
 
-    /// Says that somebody is going to wait; `false`: it is set.
+    /// Notes, with the queue locked, that somebody is going to wait. `false`: the event is set.
     fn announce(&self, _queue: &Locked<'_, Grant>) -> bool {
         let mut word = self.word.load(Relaxed);
         while word & SET == 0 {

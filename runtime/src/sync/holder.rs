@@ -5,25 +5,27 @@ use std::fmt;
 use crate::current;
 use crate::task::Naming;
 
-/// The word names a holder.
+/// Set while the word names a holder.
 pub(super) const HELD: u64 = 1 << 0;
-/// Somebody waits in the queue: the holder has to look there. Never part of a name.
+/// Set while somebody waits in the queue, so that the holder has to look there. Never part of a
+/// name.
 pub(super) const WAITERS: u64 = 1 << 1;
-/// The holder is a plain thread.
+/// Set if the holder is a plain thread.
 const THREAD: u64 = 1 << 2;
 const SHIFT: u32 = 3;
 
-/// Whoever runs this. Tasks are told apart for ever, threads while they live.
+/// The name of the task or thread that calls this. A task's name is never used again, a thread's is
+/// once the thread has ended.
 #[inline(always)]
 pub(super) fn me() -> u64 {
     match current::task() {
         Some((_, task)) => (task.id << SHIFT) | HELD,
-        // The mark is an address that is a multiple of eight.
+        // A thread's mark is an address and a multiple of eight, so its lowest three bits are free.
         None => current::thread_mark() as u64 | THREAD | HELD,
     }
 }
 
-/// Panics if the word says that `me`, who is about to wait, waits for itself.
+/// Panics if the word names `me` as the holder: `me` is about to wait, and would wait for itself.
 #[track_caller]
 pub(super) fn refuse_again(word: u64, me: u64, what: &'static str) {
     if word & !WAITERS == me {

@@ -10,8 +10,8 @@ use crate::loom::const_fn;
 
 /// A value that is made when it is first asked for; as [`std::sync::LazyLock`].
 ///
-/// A task that makes it is not cut short: a cancel waits until it is made. (std's own `LazyLock` is
-/// poisoned for good by a cancel that unwinds its initialiser.)
+/// A task that makes the value is not cut short: a cancel waits until the value is made. (std's own
+/// `LazyLock` is poisoned for good by a cancel that unwinds its initialiser.)
 ///
 /// # Examples
 ///
@@ -24,48 +24,53 @@ use crate::loom::const_fn;
 /// ```
 pub struct LazyLock<T, F = fn() -> T> {
     once: Once,
-    /// Written by the run of `once`; read once that is complete.
+    /// The function, then the value, which the run of `once` writes, and others read once `once` is
+    /// complete.
     data: UnsafeCell<Data<T, F>>,
 }
 
 enum Data<T, F> {
     Function(F),
     Value(T),
-    /// The function is running, or panicked.
+    /// The function is running, or has panicked.
     Nothing,
 }
 
-// SAFETY: whoever asks first runs the function, and makes the value: both `Send`; all share the
-// value: `Sync`.
+// SAFETY: whoever asks first runs the function and makes the value, so both have to be `Send`. All
+// share the value, so it has to be `Sync`.
 unsafe impl<T: Sync + Send, F: Send> Sync for LazyLock<T, F> {}
-// SAFETY: it moves with what it holds, and nothing else in it belongs to a thread.
+// SAFETY: the lock moves with what it holds, which is `Send`, and nothing else in the lock belongs
+// to a thread.
 unsafe impl<T: Send, F: Send> Send for LazyLock<T, F> {}
 impl<T: RefUnwindSafe + UnwindSafe, F: UnwindSafe> RefUnwindSafe for LazyLock<T, F> {}
 impl<T: UnwindSafe, F: UnwindSafe> UnwindSafe for LazyLock<T, F> {}
 
 impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     const_fn! {
-        /// A value that `f` will make.
+        /// Makes a lock whose value `f` will make.
         #[inline]
         pub fn new(f: F) -> LazyLock<T, F> {
             LazyLock { once: Once::new(), data: UnsafeCell::new(Data::Function(f)) }
         }
     }
 
-    /// The value, which is made now if it has not been.
+    /// The value. If it has not been made, it is made now.
     ///
     /// # Parks
     ///
-    /// While another makes it. On a plain thread it blocks the thread. A cancel point only if it waits.
+    /// While another makes the value. On a plain thread it blocks the thread. A cancel point only
+    /// if it waits.
     ///
     /// # Panics
     ///
-    /// If the function does, or did before; and if it asks for the same value, which could never end.
+    /// If the function does, or did before. Also if the function asks for the same value, for such
+    /// a wait could never end.
     #[inline]
     #[track_caller]
     pub fn force(this: &LazyLock<T, F>) -> &T {
         this.once.call_once_of("LazyLock", || {
-            // SAFETY: one run at a time, and nobody reads before it is complete.
+            // SAFETY: `once` runs one initialisation at a time, and nobody reads the data before
+            // `once` is complete.
             let data = || unsafe { &mut *this.data.get() };
             let Data::Function(f) = std::mem::replace(data(), Data::Nothing) else {
                 unreachable!("it runs once");
@@ -76,7 +81,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         LazyLock::get(this).expect("a complete once has its value")
     }
 
-    /// The value to change, which is made now if it has not been.
+    /// An exclusive reference to the value. If it has not been made, it is made now.
     ///
     /// # Panics
     ///
@@ -106,14 +111,15 @@ impl<T, F> LazyLock<T, F> {
         if !this.once.is_completed() {
             return None;
         }
-        // SAFETY: once complete, it is not written any more but by whoever borrows it alone.
+        // SAFETY: once `once` is complete, the data is written only by whoever borrows the lock
+        // exclusively.
         match unsafe { &*this.data.get() } {
             Data::Value(value) => Some(value),
             _ => None,
         }
     }
 
-    /// The value to change, if it has been made.
+    /// An exclusive reference to the value, if it has been made.
     #[inline]
     pub fn get_mut(this: &mut LazyLock<T, F>) -> Option<&mut T> {
         match this.data.get_mut() {

@@ -1,7 +1,8 @@
 //! What tasks and threads share and wait for: std's primitives, and a few more.
 //!
-//! Each is an atomic word for the case that nobody waits, and a `Queue` for the others. Whoever
-//! makes a wait end says so under the queue's lock, lets go of it, and wakes last.
+//! Each primitive is an atomic word, which is enough while nobody waits, and a `Queue` for those
+//! who wait. Whoever ends a wait writes the word and claims the wait under the queue's lock,
+//! releases the lock, and gives the wake last.
 
 mod holder;
 mod poison;

@@ -13,7 +13,7 @@
 //! assert_eq!(receiver.iter().sum::<i32>(), 14);
 //! ```
 //!
-//! For programs that are moved over from std, whose errors these are. `gocoro::channel` has more:
+//! This is for programs that come from std, whose errors these are. `gocoro::channel` has more:
 //! several receivers, timeouts for sends, and `select!` over sends too.
 
 use std::cell::Cell;
@@ -50,8 +50,8 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     (Sender { inner: sender }, Receiver::new(receiver))
 }
 
-/// Makes a channel that holds up to `bound` messages; with a bound of zero, a send waits for its
-/// receive. As [`std::sync::mpsc::sync_channel`].
+/// Makes a channel that holds up to `bound` messages. With a bound of zero, a send waits until its
+/// message is received. As [`std::sync::mpsc::sync_channel`].
 ///
 /// # Examples
 ///
@@ -85,11 +85,11 @@ pub struct SyncSender<T> {
 /// The receiving side of a [`channel()`] or a [`sync_channel`].
 pub struct Receiver<T> {
     inner: channel::Receiver<T>,
-    /// One thread or task at a time, as std's.
+    /// Not `Sync`, so that one thread at a time uses the receiver, as in std.
     _owned: PhantomData<Cell<()>>,
 }
 
-// As std's: a panic elsewhere leaves a channel no less usable.
+// As in std: a panic elsewhere leaves a channel as usable as before.
 impl<T> UnwindSafe for Receiver<T> {}
 impl<T> RefUnwindSafe for Receiver<T> {}
 
@@ -98,12 +98,12 @@ impl<T> Sender<T> {
     ///
     /// # Parks
     ///
-    /// Never for room; as every operation, it gives way when many have been done in a row, which is a
-    /// cancel point.
+    /// Never for room. As every operation, it gives way when many have been done in a row, which is
+    /// a cancel point.
     ///
     /// # Errors
     ///
-    /// The receiver is gone; the message comes back.
+    /// The receiver is gone. The message comes back.
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
         self.inner.send(t).map_err(|error| SendError(error.0))
     }
@@ -118,7 +118,7 @@ impl<T> SyncSender<T> {
     ///
     /// # Errors
     ///
-    /// The receiver is gone; the message comes back.
+    /// The receiver is gone. The message comes back.
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
         self.inner.send(t).map_err(|error| SendError(error.0))
     }
@@ -127,11 +127,12 @@ impl<T> SyncSender<T> {
     ///
     /// # Parks
     ///
-    /// As [`Sender::send`].
+    /// Never for room. As every operation, it gives way when many have been done in a row, which is
+    /// a cancel point.
     ///
     /// # Errors
     ///
-    /// The channel is full, or the receiver is gone; the message comes back.
+    /// The channel is full, or the receiver is gone. The message comes back.
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
         self.inner.try_send(t).map_err(|error| match error {
             channel::TrySendError::Full(t) => TrySendError::Full(t),
@@ -174,12 +175,12 @@ impl<T> Receiver<T> {
     ///
     /// # Parks
     ///
-    /// Never for the message; as every operation, it gives way when many have been done in a row, which
-    /// is a cancel point.
+    /// Never for the message. As every operation, it gives way when many have been done in a row,
+    /// which is a cancel point.
     ///
     /// # Errors
     ///
-    /// The channel is empty; and perhaps no sender is left.
+    /// The channel is empty, and perhaps no sender is left.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.inner.try_recv().map_err(|error| match error {
             channel::TryRecvError::Empty => TryRecvError::Empty,
@@ -203,38 +204,38 @@ impl<T> Receiver<T> {
         })
     }
 
-    /// The messages, waiting for each, until no sender is left.
+    /// Iterates over the messages, waiting for each, until no sender is left.
     ///
     /// # Parks
     ///
-    /// Not itself; the iterator does, as [`Receiver::recv`].
+    /// Never. The iterator parks, as [`Receiver::recv`] does.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { receiver: self }
     }
 
-    /// The messages that are there, waiting for none.
+    /// Iterates over the messages that are there, without waiting for more.
     ///
     /// # Parks
     ///
-    /// Not itself; the iterator does, as [`Receiver::try_recv`].
+    /// Never. The iterator parks where [`Receiver::try_recv`] does.
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter { receiver: self }
     }
 }
 
-/// The messages of a channel, waiting for each; see [`Receiver::iter`].
+/// An iterator that waits for each message of a channel. See [`Receiver::iter`].
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     receiver: &'a Receiver<T>,
 }
 
-/// The messages of a channel that are there; see [`Receiver::try_iter`].
+/// An iterator over the messages of a channel that are there. See [`Receiver::try_iter`].
 #[derive(Debug)]
 pub struct TryIter<'a, T> {
     receiver: &'a Receiver<T>,
 }
 
-/// The messages of a channel, waiting for each, with the receiver.
+/// An iterator that waits for each message of a channel, and owns the receiver.
 #[derive(Debug)]
 pub struct IntoIter<T> {
     receiver: Receiver<T>,
@@ -328,12 +329,12 @@ impl<'a, T> Selectable for &'a Receiver<T> {
 
 impl<T> Receive for &Receiver<T> {}
 
-/// A receive in `select!`.
+/// A receive as an arm of `select!`.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct RecvArm<'a, T>(ReceiverArm<'a, T>);
 
-// SAFETY: as the channel's arm promises.
+// SAFETY: each call goes to the arm inside, which keeps the promises of `Choice` itself.
 unsafe impl<T> Choice for RecvArm<'_, T> {
     fn attempt(&self) -> bool {
         self.0.attempt()

@@ -14,15 +14,17 @@ use crate::park;
 
 /// Mutual exclusion between tasks and threads; as [`std::sync::Mutex`].
 ///
-/// First come, first served: whoever unlocks it hands it to the one that has waited longest, and
-/// nobody comes in between. A guard may be held across waits.
+/// First come, first served: whoever unlocks the mutex hands it to the oldest waiter, and nobody
+/// comes in between. A guard may be held across waits.
 ///
-/// That it is locked twice is told by who locked it. A guard is not `Send`, but a local task of the same
-/// worker can be given one, by `Scope::spawn_local`. Then the task that locked it panics if it locks it
-/// again, though the other one would unlock it; and the other one would wait for itself.
+/// Whether the mutex is locked twice is judged by who locked it. A guard is not `Send`, but
+/// `Scope::spawn_local` can give it to a local task of the same worker. Then the task that locked
+/// the mutex panics if it locks it again, though the other task would unlock it. And if the other
+/// task locks it, that task waits for itself.
 ///
-/// A panic of the task or thread that holds it poisons it, as in std. A task that is cancelled, or
-/// whose timeout expires, while it holds it does not: its guard unlocks like any other value drops.
+/// A panic of the task or thread that holds the mutex poisons it, as in std. A holder that is
+/// cancelled, or whose timeout expires, does not poison it: the guard unlocks like any other value
+/// drops.
 ///
 /// # Examples
 ///
@@ -51,10 +53,11 @@ pub struct Mutex<T: ?Sized> {
     data: UnsafeCell<T>,
 }
 
-// SAFETY: the lock lets one task or thread at a time reach the data; it may be another each time, so
-// the data has to be `Send`.
+// SAFETY: the lock lets one task or thread at a time reach the data. It may be another thread each
+// time, so the data has to be `Send`.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
-// SAFETY: as above.
+// SAFETY: through a shared mutex the data is reached by one thread at a time, so it has to be
+// `Send`, and need not be `Sync`.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 impl<T: ?Sized> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
@@ -67,12 +70,12 @@ pub struct MutexGuard<'a, T: ?Sized> {
     _not_send: PhantomData<*const ()>,
 }
 
-// SAFETY: a shared guard gives out shared references to the data only.
+// SAFETY: a shared guard gives out shared references to the data only, which `T: Sync` allows.
 unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<T> Mutex<T> {
     const_fn! {
-        /// An unlocked mutex.
+        /// Makes an unlocked mutex.
         #[inline]
         pub fn new(t: T) -> Mutex<T> {
             Mutex { raw: RawMutex::new(), poison: Flag::new(), data: UnsafeCell::new(t) }
@@ -91,12 +94,12 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Locks it, waiting as long as another has it locked.
+    /// Locks the mutex, waiting while somebody else holds it.
     ///
     /// # Parks
     ///
-    /// While it is locked, or others wait for it. On a plain thread it blocks the thread. A cancel
-    /// point.
+    /// While the mutex is locked, or others wait for it. On a plain thread it blocks the thread. A
+    /// cancel point.
     ///
     /// # Errors
     ///
@@ -104,8 +107,8 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Panics
     ///
-    /// If the task or thread locked it before and it is still locked, which could never end; the message
-    /// names the task.
+    /// If the calling task or thread has locked the mutex and it is still locked, for such a wait
+    /// could never end. The message names the task.
     ///
     /// # Examples
     ///
@@ -121,17 +124,17 @@ impl<T: ?Sized> Mutex<T> {
         self.guard()
     }
 
-    /// Locks it if it is free.
+    /// Locks the mutex if it is free.
     ///
     /// # Parks
     ///
-    /// Never for the lock; only, as every operation that does not wait, to let others run once in a
+    /// Never for the lock. As every operation that does not wait, it lets others run once in a
     /// while.
     ///
     /// # Errors
     ///
-    /// [`TryLockError::WouldBlock`] if it is locked, and [`TryLockError::Poisoned`] with the guard if a
-    /// holder panicked.
+    /// [`TryLockError::WouldBlock`] if the mutex is locked, and [`TryLockError::Poisoned`] with the
+    /// guard if a holder panicked.
     ///
     /// # Examples
     ///
@@ -150,7 +153,7 @@ impl<T: ?Sized> Mutex<T> {
         if self.raw.try_lock() { Ok(self.guard()?) } else { Err(TryLockError::WouldBlock) }
     }
 
-    /// The guard of whoever has just locked it.
+    /// The guard of whoever has just locked the mutex.
     #[inline(always)]
     fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
         self.poison.check(MutexGuard { lock: self, before: Before::now(), _not_send: PhantomData })
@@ -163,7 +166,7 @@ impl<T: ?Sized> Mutex<T> {
         self.poison.get()
     }
 
-    /// Takes the poison off, once what was damaged has been put right.
+    /// Takes the poison off, for a program that has put right what was damaged.
     ///
     /// # Examples
     ///
@@ -191,7 +194,7 @@ impl<T: ?Sized> Mutex<T> {
         self.poison.clear();
     }
 
-    /// The value, which needs no lock, since the mutex is borrowed by nobody else.
+    /// A reference to the value. No lock is needed, since nobody else borrows the mutex.
     ///
     /// # Errors
     ///
@@ -230,7 +233,7 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: while the guard lives, the data is its holder's alone.
+        // SAFETY: while the guard lives, its holder alone reaches the data.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -238,7 +241,8 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`, and the guard is borrowed mutably.
+        // SAFETY: while the guard lives, its holder alone reaches the data, and the holder borrows
+        // the guard exclusively.
         unsafe { &mut *self.lock.data.get() }
     }
 }

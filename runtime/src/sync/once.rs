@@ -1,4 +1,4 @@
-//! Something that is done once.
+//! An initialisation that runs once.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -11,14 +11,15 @@ use crate::park;
 use crate::task::Reason;
 use crate::waiters::Queue;
 
-// A word that names a runner has RUNNING set, and these mean nothing in it.
+// A word with RUNNING set names the runner, and its other bits, but for WAITERS, are the name's. So
+// COMPLETE and POISONED mean nothing in such a word.
 const COMPLETE: u64 = 1 << 2;
 const POISONED: u64 = 1 << 3;
 
 /// An initialisation that runs once; as [`std::sync::Once`].
 ///
-/// A task that runs it is not cut short: a cancel or an expired timeout waits until it has ended.
-/// Others wait for it meanwhile, and those waits can be cancelled.
+/// A task that runs the initialisation is not cut short: a cancel or an expired timeout waits until
+/// the run has ended. Others wait for the run meanwhile, and their waits can be cancelled.
 ///
 /// # Examples
 ///
@@ -32,7 +33,8 @@ const POISONED: u64 = 1 << 3;
 /// assert!(START.is_completed());
 /// ```
 pub struct Once {
-    /// INCOMPLETE is zero. As a mutex's word while it runs; WAITERS goes with any but COMPLETE.
+    /// Zero before the first run, and a mutex's word while one runs. WAITERS may be added to any
+    /// but COMPLETE.
     word: AtomicU64,
     queue: Queue<()>,
 }
@@ -45,7 +47,7 @@ pub struct OnceState {
 impl UnwindSafe for Once {}
 impl RefUnwindSafe for Once {}
 
-/// Says at its end how the run ended.
+/// Writes the end of a run when dropped: POISONED, unless the run has set something else.
 struct Run<'a> {
     once: &'a Once,
     me: u64,
@@ -61,7 +63,7 @@ impl Drop for Run<'_> {
 #[allow(clippy::new_without_default, reason = "std's has none")]
 impl Once {
     const_fn! {
-        /// Nothing has run yet.
+        /// Makes a `Once` that has run nothing.
         #[inline]
         #[must_use]
         pub fn new() -> Once {
@@ -69,22 +71,26 @@ impl Once {
         }
     }
 
-    /// Runs `f`, unless this has been called before; then it returns once that run has ended.
+    /// Runs `f`, unless some closure has been run before. If one is running, waits until that run
+    /// has ended.
     ///
     /// # Parks
     ///
-    /// While another runs it. On a plain thread it blocks the thread. A cancel point only if it waits.
+    /// While another runs its closure. On a plain thread it blocks the thread. A cancel point only
+    /// if it waits.
     ///
     /// # Panics
     ///
-    /// If an earlier run panicked; and if `f` calls this for the same `Once`, which could never end.
+    /// If an earlier run panicked. Also if `f` calls this for the same `Once`, for such a wait
+    /// could never end.
     #[inline]
     #[track_caller]
     pub fn call_once<F: FnOnce()>(&self, f: F) {
         self.call_once_of("Once", f);
     }
 
-    /// As [`Once::call_once`], of something that its users know by this name.
+    /// Runs `f` as [`Once::call_once`] does, for a primitive that its users know by the name
+    /// `owner`.
     #[inline]
     #[track_caller]
     pub(super) fn call_once_of<F: FnOnce()>(&self, owner: &str, f: F) {
@@ -94,7 +100,7 @@ impl Once {
         }
     }
 
-    /// As [`Once::call_once`], but an earlier run that panicked does not count.
+    /// Runs `f` as [`Once::call_once`] does, but also after an earlier run that panicked.
     ///
     /// # Parks
     ///
@@ -102,7 +108,7 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// If `f` calls this for the same `Once`, which could never end.
+    /// If `f` calls this for the same `Once`, for such a wait could never end.
     ///
     /// # Examples
     ///
@@ -128,7 +134,7 @@ impl Once {
     #[inline]
     pub fn is_completed(&self) -> bool {
         self.is_done() || {
-            // It may be asked until it is.
+            // The question may be asked in a loop until the run has ended, so it counts.
             park::looked();
             self.is_done()
         }
@@ -139,15 +145,16 @@ impl Once {
         self.word.load(Acquire) == COMPLETE
     }
 
-    /// Waits until a run has ended, without starting one.
+    /// Waits until a run has ended. Starts none.
     ///
     /// # Parks
     ///
-    /// Until then. On a plain thread it blocks the thread. A cancel point only if it waits.
+    /// Until a run has ended. On a plain thread it blocks the thread. A cancel point only if it
+    /// waits.
     ///
     /// # Panics
     ///
-    /// If a run panicked; and if the caller is the one that runs it.
+    /// If a run panicked, or if the caller is running the closure itself.
     ///
     /// # Examples
     ///
@@ -168,7 +175,7 @@ impl Once {
         self.wait_for(false);
     }
 
-    /// As [`Once::wait`], but a run that panicked does not count.
+    /// Waits as [`Once::wait`] does, but goes on waiting after a run that panicked.
     ///
     /// # Parks
     ///
@@ -176,13 +183,14 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// If the caller is the one that runs it.
+    /// If the caller is running the closure itself.
     #[track_caller]
     pub fn wait_force(&self) {
         self.wait_for(true);
     }
 
-    /// `owner`: what is poisoned by a run that panicked; `None`: that does not count.
+    /// Runs `f`, unless a run has ended well. `owner` is the name of what a run that panicked has
+    /// poisoned. `None`: after such a run `f` runs all the same.
     #[cold]
     #[track_caller]
     fn call(&self, owner: Option<&str>, f: &mut dyn FnMut(&OnceState)) {
@@ -225,7 +233,7 @@ impl Once {
         }
     }
 
-    /// Waits until a run has ended, if the word is still as it was seen.
+    /// Waits until a run has ended, unless the word has changed since it was `seen`.
     #[track_caller]
     fn wait_for_change(&self, seen: u64, me: u64) {
         holder::refuse_again(seen, me, "waits for an initialisation that it runs itself");
@@ -235,11 +243,12 @@ impl Once {
         }
     }
 
-    /// The run of `me` has ended.
+    /// Ends the run of `me`, and wakes those who wait for it.
     fn end(&self, me: u64, set_to: u64) {
         if self.word.compare_exchange(me, set_to, AcqRel, Relaxed).is_err() {
             let mut queue = self.queue.lock();
-            // A run is ended by its runner alone, and the mark is set under the lock.
+            // Only the runner ends its run, and the mark WAITERS is set under the lock, so the word
+            // does not change here.
             self.word.swap(set_to, AcqRel);
             let wakes = queue.claim_all(|()| ());
             drop(queue);
@@ -247,7 +256,7 @@ impl Once {
         }
     }
 
-    /// A run that has ended well, without having run.
+    /// Makes a `Once` as after a run that has ended well.
     pub(super) fn completed() -> Once {
         Once { word: AtomicU64::new(COMPLETE), queue: Queue::new() }
     }

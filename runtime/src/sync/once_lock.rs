@@ -1,4 +1,4 @@
-//! A value that is set once.
+//! A value that is set once, and read by many.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -23,21 +23,22 @@ use crate::loom::const_fn;
 /// ```
 pub struct OnceLock<T> {
     once: Once,
-    /// Written by the run of `once`; read once that is complete.
+    /// The value, which the run of `once` writes, and others read once `once` is complete.
     value: UnsafeCell<Option<T>>,
 }
 
-// SAFETY: whoever runs the initialisation moves the value in, and whoever owns the lock drops it:
-// `Send`; all share it: `Sync`.
+// SAFETY: whoever runs the initialisation moves the value in, and whoever owns the lock drops it,
+// so it has to be `Send`. All share the value, so it has to be `Sync`.
 unsafe impl<T: Sync + Send> Sync for OnceLock<T> {}
-// SAFETY: it moves with its value, and nothing else in it belongs to a thread.
+// SAFETY: the lock moves with its value, which is `Send`, and nothing else in the lock belongs to a
+// thread.
 unsafe impl<T: Send> Send for OnceLock<T> {}
 impl<T: RefUnwindSafe + UnwindSafe> RefUnwindSafe for OnceLock<T> {}
 impl<T: UnwindSafe> UnwindSafe for OnceLock<T> {}
 
 impl<T> OnceLock<T> {
     const_fn! {
-        /// A lock without a value.
+        /// Makes a lock without a value.
         #[inline]
         #[must_use]
         pub fn new() -> OnceLock<T> {
@@ -49,15 +50,15 @@ impl<T> OnceLock<T> {
     #[inline]
     pub fn get(&self) -> Option<&T> {
         if self.once.is_completed() {
-            // SAFETY: once complete, the value is not written any more but by whoever borrows it
-            // alone.
+            // SAFETY: once `once` is complete, the value is written only by whoever borrows the
+            // lock exclusively.
             unsafe { (*self.value.get()).as_ref() }
         } else {
             None
         }
     }
 
-    /// The value to change, if it has been set.
+    /// An exclusive reference to the value, if it has been set.
     #[inline]
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut().as_mut()
@@ -67,11 +68,12 @@ impl<T> OnceLock<T> {
     ///
     /// # Parks
     ///
-    /// Until then. On a plain thread it blocks the thread. A cancel point only if it waits.
+    /// Until the value has been set. On a plain thread it blocks the thread. A cancel point only if
+    /// it waits.
     ///
     /// # Panics
     ///
-    /// If the caller is the one that is initialising it.
+    /// If the caller is initialising the value itself.
     ///
     /// # Examples
     ///
@@ -94,12 +96,12 @@ impl<T> OnceLock<T> {
     ///
     /// # Parks
     ///
-    /// While another initialises it. On a plain thread it blocks the thread. A cancel point only if it
-    /// waits.
+    /// While another initialises the value. On a plain thread it blocks the thread. A cancel point
+    /// only if it waits.
     ///
     /// # Errors
     ///
-    /// `value`, if there is one already.
+    /// `value` comes back if there is one already.
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
         self.get_or_init(|| value.take().expect("it runs once"));
@@ -109,18 +111,19 @@ impl<T> OnceLock<T> {
         }
     }
 
-    /// The value, which `f` gives if it has not been set.
+    /// The value. If it has not been set, `f` makes it.
     ///
-    /// If many call this, one `f` runs. If it panics, the value is not set, and another may try.
+    /// If many call this at once, one `f` runs. If it panics, the value is not set, and the next
+    /// call runs its `f`.
     ///
     /// # Parks
     ///
-    /// While another initialises it. On a plain thread it blocks the thread. A cancel point only if it
-    /// waits: `f` is not cut short.
+    /// While another initialises the value. On a plain thread it blocks the thread. A cancel point
+    /// only if it waits: `f` is not cut short.
     ///
     /// # Panics
     ///
-    /// If `f` does; and if `f` calls this for the same lock, which could never end.
+    /// If `f` does. Also if `f` calls this for the same lock, for such a wait could never end.
     #[inline]
     #[track_caller]
     pub fn get_or_init<F>(&self, f: F) -> &T
@@ -132,7 +135,8 @@ impl<T> OnceLock<T> {
         }
         self.once.call_once_force(|_| {
             let value = f();
-            // SAFETY: one run at a time, and nobody reads before it is complete.
+            // SAFETY: `once` runs one initialisation at a time, and nobody reads the value before
+            // `once` is complete.
             unsafe { *self.value.get() = Some(value) };
         });
         self.completed()
@@ -149,7 +153,7 @@ impl<T> OnceLock<T> {
         self.value.into_inner()
     }
 
-    /// Takes the value out, if it has been set; then it can be set again.
+    /// Takes the value out, if it has been set. It can then be set again.
     #[inline]
     pub fn take(&mut self) -> Option<T> {
         std::mem::take(self).into_inner()

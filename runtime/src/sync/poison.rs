@@ -1,10 +1,13 @@
-//! Poisoning: what a panic leaves behind it is marked.
+//! Poisoning: a panic marks the locks whose guards it drops.
 //!
-//! As in std, a guard that is dropped by a panic marks its lock, unless it was made while that
-//! panic was under way. Cancels and timeouts unwind a task too, and are no panics: they leave no
-//! mark. Nor does a panic on a lock that was held already when `catch_unwind` caught a cancel or a
-//! timeout, if the program keeps what it caught, and the panic comes before the task next takes a
-//! lock or unwinds to where it was meant to.
+//! As in std, a guard that is dropped by a panic marks its lock, unless the guard was made while
+//! that panic was under way. Cancels and timeouts unwind a task too, but are no panics, and leave
+//! no mark.
+//!
+//! In one case a panic leaves no mark either: if `catch_unwind` has caught a cancel or a timeout
+//! and the program keeps it, and the task then panics before it next takes a lock or unwinds to
+//! where the cancel or timeout was meant to end. Only locks that were held when it was caught are
+//! concerned.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -16,7 +19,7 @@ use crate::unwind;
 /// Whether a lock is poisoned.
 pub(super) struct Flag(AtomicBool);
 
-/// Whether a guard was made in the middle of an unwinding.
+/// Whether a guard was made while its thread was unwinding: such a guard marks nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Before(bool);
 
@@ -25,7 +28,7 @@ impl Before {
     pub(super) fn now() -> Before {
         let unwinding = thread::panicking();
         if !unwinding && unwind::is_thrown() {
-            // User code caught what was thrown: the mark is stale.
+            // User code caught our unwinding and swallowed it: clear the stale mark.
             unwind::not_thrown();
         }
         Before(unwinding)
@@ -46,7 +49,7 @@ impl Flag {
         self.0.store(false, Relaxed);
     }
 
-    /// Marks the lock if the guard that is being dropped, made `before`, is dropped by a panic.
+    /// Marks the lock if a panic drops the guard, which was made at `before`.
     #[inline(always)]
     pub(super) fn guard_dropped(&self, before: Before) {
         if thread::panicking() && !before.0 && !unwind::is_thrown() {
@@ -54,7 +57,7 @@ impl Flag {
         }
     }
 
-    /// The answer of an operation that looks at the flag.
+    /// The `LockResult` of an operation on this lock.
     #[inline(always)]
     pub(super) fn check<T>(&self, value: T) -> LockResult<T> {
         if self.get() { Err(PoisonError::new(value)) } else { Ok(value) }

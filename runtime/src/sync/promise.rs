@@ -1,4 +1,4 @@
-//! A value that comes later.
+//! A value that is set later, once.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -18,33 +18,34 @@ const ABANDONED: u32 = 2;
 
 /// The right to set a value, once; from [`promise`].
 ///
-/// Dropping it without setting the value abandons it: those who wait are told.
+/// A promise that is dropped without setting its value is abandoned, and those who wait are told.
 pub struct Promise<T> {
     shared: Arc<Promised<T>>,
 }
 
-/// A value that comes later; from [`promise`]. Many may wait for it and read it, through clones or by
-/// reference, now and later.
+/// A value that comes later; from [`promise`]. Many tasks and threads may wait for it and read it,
+/// through clones or by reference, now and later.
 pub struct Deferred<T> {
     shared: Arc<Promised<T>>,
 }
 
 struct Promised<T> {
     state: AtomicU32,
-    /// Written by the promise; read once the state is SET.
+    /// The value, which the promise writes, and others read once the state is SET.
     value: UnsafeCell<Option<T>>,
     queue: Queue<Grant>,
 }
 
-// SAFETY: a value goes from the promise to whoever reads or drops it, and is shared by those who hold
-// a `Deferred`, which are on other threads only if `T` is `Sync`: see below.
+// SAFETY: the value moves from the promise to whoever reads or drops it, so it has to be `Send`. It
+// is shared by those who hold a `Deferred`, and they are on other threads only if `T` is `Sync`.
 unsafe impl<T: Send + Sync> Send for Promised<T> {}
-// SAFETY: as above.
+// SAFETY: the value may be dropped on another thread, so it has to be `Send`, and is read by
+// several at once, so it has to be `Sync`.
 unsafe impl<T: Send + Sync> Sync for Promised<T> {}
-// SAFETY: a promise gives no reference to the value. Where `T` is not `Sync`, all that do are on one
-// thread, and the value moves there.
+// SAFETY: a promise gives out no reference to the value. Where `T` is not `Sync`, all who read the
+// value are on one thread, and the value moves there, which `T: Send` allows.
 unsafe impl<T: Send> Send for Promise<T> {}
-// SAFETY: nothing can be done with a shared promise.
+// SAFETY: nothing can be done with a shared promise: `set` takes it by value.
 unsafe impl<T: Send> Sync for Promise<T> {}
 
 impl<T> UnwindSafe for Promise<T> {}
@@ -52,7 +53,7 @@ impl<T> RefUnwindSafe for Promise<T> {}
 impl<T: RefUnwindSafe> UnwindSafe for Deferred<T> {}
 impl<T: RefUnwindSafe> RefUnwindSafe for Deferred<T> {}
 
-/// The promise was dropped before it was set: the value will never come.
+/// The promise was dropped without having been set, so the value will never come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AbandonedPromise;
 
@@ -92,7 +93,8 @@ pub fn promise<T>() -> (Promise<T>, Deferred<T>) {
 impl<T> Promise<T> {
     /// Sets the value, and wakes all who wait for it.
     pub fn set(self, value: T) {
-        // SAFETY: there is one promise, it is used up by this, and nobody reads before SET.
+        // SAFETY: there is one promise, which this call uses up, and nobody reads the value before
+        // SET.
         unsafe { *self.shared.value.get() = Some(value) };
         self.shared.settle(SET);
     }
@@ -115,11 +117,11 @@ impl<T> Promised<T> {
         wakes.give();
     }
 
-    /// What has become of it.
+    /// What has become of the promise. `None`: nothing yet.
     fn settled(&self) -> Option<Result<&T, AbandonedPromise>> {
         match self.state.load(Acquire) {
             PENDING => None,
-            // SAFETY: once it is SET, the value is only read.
+            // SAFETY: once the state is SET, the value is only read.
             SET => Some(unsafe { (*self.value.get()).as_ref() }.ok_or(AbandonedPromise)),
             _ => Some(Err(AbandonedPromise)),
         }
@@ -179,7 +181,7 @@ impl<T> Deferred<T> {
     ///
     /// # Errors
     ///
-    /// [`AbandonedPromise`] if the promise was dropped without being set.
+    /// [`AbandonedPromise`] if the promise was dropped without having been set.
     pub fn wait(&self) -> Result<&T, AbandonedPromise> {
         park::spent();
         loop {
@@ -196,7 +198,7 @@ impl<T> Deferred<T> {
         self.shared.settled()?.ok()
     }
 
-    /// Whether the promise was dropped without being set.
+    /// Whether the promise was dropped without having been set.
     pub fn is_abandoned(&self) -> bool {
         park::looked();
         matches!(self.shared.settled(), Some(Err(AbandonedPromise)))

@@ -1,11 +1,12 @@
-//! A lock without what it guards: first come, first served.
+//! A mutex without the data that it guards: first come, first served.
 //!
-//! The word is zero, or names the holder, with the mark WAITERS if somebody is in the queue. The mark
-//! is set and taken off only under the queue's lock. A holder that finds it does not unlock: it names
-//! the oldest in the queue as the next holder and wakes it, so that nobody comes in between.
+//! The word is zero, or names the holder, with the mark WAITERS if somebody is in the queue. The
+//! mark is set and cleared only under the queue's lock. A holder that finds the mark does not
+//! unlock: it names the oldest waiter as the next holder and wakes it, so that nobody comes in
+//! between.
 //!
-//! The holder is whoever locked it, though its guard may be in another task of the worker by now. So
-//! the report of a lock that is taken twice can be wrong, and one can be missing.
+//! The holder is whoever locked the mutex, though the guard may be in another task of the worker by
+//! now. So the report that a mutex is locked twice can be wrong, and can be missing.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -17,7 +18,7 @@ use crate::{current, park};
 
 pub(super) struct RawMutex {
     word: AtomicU64,
-    /// Each carries its name.
+    /// Those who wait for the mutex. Each carries the name that it will have as holder.
     queue: Queue<u64>,
 }
 
@@ -38,7 +39,7 @@ impl RawMutex {
         }
     }
 
-    /// As [`RawMutex::lock`], but nothing is thrown, neither out of the wait nor before it.
+    /// Locks as [`RawMutex::lock`] does, but throws nothing, neither out of the wait nor before it.
     pub(super) fn lock_again(&self) {
         let me = holder::me();
         if !self.take(me) {
@@ -46,7 +47,7 @@ impl RawMutex {
         }
     }
 
-    /// Locks it if it is free.
+    /// Locks the mutex if it is free. `false`: it is not.
     #[inline]
     pub(super) fn try_lock(&self) -> bool {
         self.take(holder::me())
@@ -75,7 +76,7 @@ impl RawMutex {
         self.queue.wait(queue, me, Reason::Lock, None);
     }
 
-    /// Unlocks it, or hands it over. By its holder.
+    /// Unlocks the mutex, or hands it to the oldest waiter. Called on behalf of the holder.
     #[inline]
     pub(super) fn unlock(&self) {
         let word = self.word.load(Relaxed);
@@ -92,7 +93,7 @@ impl RawMutex {
         if !queue.is_empty() {
             next |= WAITERS;
         }
-        // The mark keeps all others from writing it.
+        // Holder and mark keep everybody else from writing the word, so a store is enough.
         self.word.store(next, Release);
         drop(queue);
         if let Some(wake) = wake {

@@ -1,9 +1,9 @@
-//! A lock of many readers or one writer, without what it guards: first come, first served.
+//! A lock of many readers or one writer, without the data that it guards: first come, first served.
 //!
-//! The word counts the readers, or names the writer as a mutex's word does, and carries the mark
-//! WAITERS exactly while there is somebody in the queue; the mark and the queue change under the
-//! queue's lock only. Under the mark nobody comes in but by [`RawRwLock::settle`], which lets in from
-//! the front whoever can be: so a reader behind a waiting writer waits too, and none starves.
+//! The word counts the readers, or names the writer as a mutex's word does. It carries the mark
+//! WAITERS exactly while somebody is in the queue. Mark and queue change only under the queue's
+//! lock. Under the mark nobody comes in except by [`RawRwLock::settle`], which lets in from the
+//! front whoever may come in. So a reader behind a waiting writer waits too, and nobody starves.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
@@ -13,10 +13,10 @@ use crate::park;
 use crate::task::Reason;
 use crate::waiters::{Locked, Queue, Wakes};
 
-/// One reader, in a word without a writer.
+/// One reader, in a word that names no writer.
 const READER: u64 = 1 << 2;
 
-/// What a waiting reader carries; a writer carries its name.
+/// What a waiting reader carries in the queue. A waiting writer carries its name.
 const READS: u64 = 0;
 
 pub(super) struct RawRwLock {
@@ -85,7 +85,7 @@ impl RawRwLock {
                 Err(seen) => word = seen,
             }
         }
-        // Once it has left, those behind it may be able to come in.
+        // When a waiter leaves, those behind it may be able to come in.
         self.queue.wait_with(queue, asked, Reason::Lock, None, || (), |queue| self.let_in(queue));
     }
 
@@ -105,7 +105,7 @@ impl RawRwLock {
         }
     }
 
-    /// Makes the writer a reader.
+    /// Turns the writer into a reader.
     pub(super) fn downgrade(&self) {
         let word = self.word.load(Relaxed);
         if word & WAITERS != 0
@@ -118,7 +118,8 @@ impl RawRwLock {
     #[cold]
     fn replace_writer(&self, readers: u64) {
         let queue = self.queue.lock();
-        // Between writer and mark nobody else writes the word.
+        // The word names a writer and carries the mark, so nobody else writes it, and a store is
+        // enough.
         self.word.store(readers | WAITERS, Release);
         self.let_in(queue);
     }
@@ -130,7 +131,7 @@ impl RawRwLock {
         wakes.give();
     }
 
-    /// Lets in from the front of the queue whoever can be let in now.
+    /// Lets in, from the front of the queue, all who may come in now.
     fn settle(&self, queue: &mut Locked<'_, u64>) -> Wakes {
         let mut wakes = Wakes::default();
         loop {
@@ -138,7 +139,7 @@ impl RawRwLock {
             if word & WAITERS == 0 || word & WRITER != 0 {
                 return wakes;
             }
-            // Under the mark, and without a writer, others can only count readers down.
+            // The word carries the mark and names no writer, so others can only count readers down.
             let woken = match queue.first() {
                 None => {
                     self.word.fetch_and(!WAITERS, AcqRel);

@@ -1,4 +1,4 @@
-//! Many readers or one writer.
+//! A lock of many readers or one writer.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -17,13 +17,14 @@ use crate::park;
 /// A lock that many tasks and threads may hold for reading, or one for writing; as
 /// [`std::sync::RwLock`].
 ///
-/// First come, first served: a reader that comes while a writer waits, waits behind it, so that
-/// neither readers nor writers starve. As in std, this means that a task that holds it for reading
-/// must not read-lock it again: with a writer waiting in between, neither could go on. That it locks what
-/// it has write-locked is told by who locked it, as for a [`Mutex`](super::Mutex).
+/// First come, first served: a reader that comes while a writer waits, waits behind the writer, so
+/// that neither readers nor writers starve. As in std, a task that holds the lock for reading must
+/// therefore not read-lock it again: with a writer waiting in between, neither could go on. Whether
+/// a task locks what it has write-locked is judged by who locked it, as for a
+/// [`Mutex`](super::Mutex).
 ///
-/// A panic of a writer poisons it, as in std; a reader's does not, and neither does a writer's being
-/// cancelled.
+/// A writer's panic poisons the lock, as in std. A reader's panic does not, nor does a writer that
+/// is cancelled.
 ///
 /// # Examples
 ///
@@ -45,9 +46,11 @@ pub struct RwLock<T: ?Sized> {
     data: UnsafeCell<T>,
 }
 
-// SAFETY: the data is reached by whoever holds the lock, which may be another each time.
+// SAFETY: the data is reached by whoever holds the lock, which may be another thread each time, so
+// the data has to be `Send`.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: as above, and readers reach it several at once.
+// SAFETY: through a shared lock the data is reached by a writer on any thread, so it has to be
+// `Send`, and by several readers at once, so it has to be `Sync`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 impl<T: ?Sized> UnwindSafe for RwLock<T> {}
 impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
@@ -55,8 +58,8 @@ impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
 /// An [`RwLock`] locked for reading, until this is dropped; as [`std::sync::RwLockReadGuard`].
 #[must_use = "if unused the RwLock will immediately unlock"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
-    /// Not by way of the lock, so that a guard of a longer-lived type is one of a shorter-lived,
-    /// as in std.
+    /// The data, not reached by way of the lock: so a guard of a longer-lived type is also one of a
+    /// shorter-lived type, as in std.
     data: NonNull<T>,
     raw: &'a RawRwLock,
 }
@@ -72,14 +75,14 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
 impl<T: ?Sized> UnwindSafe for RwLockReadGuard<'_, T> {}
 impl<T: ?Sized> RefUnwindSafe for RwLockReadGuard<'_, T> {}
 
-// SAFETY: a shared guard gives out shared references to the data only.
+// SAFETY: a shared guard gives out shared references to the data only, which `T: Sync` allows.
 unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
-// SAFETY: as above.
+// SAFETY: a shared guard gives out shared references to the data only, which `T: Sync` allows.
 unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 
 impl<T> RwLock<T> {
     const_fn! {
-        /// An unlocked lock.
+        /// Makes an unlocked lock.
         #[inline]
         pub fn new(t: T) -> RwLock<T> {
             RwLock { raw: RawRwLock::new(), poison: Flag::new(), data: UnsafeCell::new(t) }
@@ -98,11 +101,12 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Locks it for reading, waiting while a writer has it locked or waits for it.
+    /// Locks for reading, waiting while a writer holds the lock or waits for it.
     ///
     /// # Parks
     ///
-    /// While it cannot be had. On a plain thread it blocks the thread. A cancel point.
+    /// While a writer holds the lock or waits for it. On a plain thread it blocks the thread. A
+    /// cancel point.
     ///
     /// # Errors
     ///
@@ -110,7 +114,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     ///
-    /// If the task or thread holds it for writing, which could never end; the message names the task.
+    /// If the calling task or thread holds the lock for writing, for such a wait could never end.
+    /// The message names the task.
     ///
     /// # Examples
     ///
@@ -125,11 +130,11 @@ impl<T: ?Sized> RwLock<T> {
         self.read_guard()
     }
 
-    /// Locks it for reading if that takes no waiting.
+    /// Locks for reading if that takes no waiting.
     ///
     /// # Parks
     ///
-    /// Never for the lock; only, as every operation that does not wait, to let others run once in a
+    /// Never for the lock. As every operation that does not wait, it lets others run once in a
     /// while.
     ///
     /// # Errors
@@ -145,11 +150,12 @@ impl<T: ?Sized> RwLock<T> {
         if self.raw.try_read() { Ok(self.read_guard()?) } else { Err(TryLockError::WouldBlock) }
     }
 
-    /// Locks it for writing, waiting while anybody has it locked.
+    /// Locks for writing, waiting while anybody holds the lock.
     ///
     /// # Parks
     ///
-    /// While it cannot be had. On a plain thread it blocks the thread. A cancel point.
+    /// While anybody holds the lock or waits for it. On a plain thread it blocks the thread. A
+    /// cancel point.
     ///
     /// # Errors
     ///
@@ -157,7 +163,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     ///
-    /// As [`RwLock::read`]. That the caller holds it for reading is not seen.
+    /// If the calling task or thread holds the lock for writing, for such a wait could never end.
+    /// The message names the task. A caller that holds the lock for reading is not noticed.
     ///
     /// # Examples
     ///
@@ -173,7 +180,7 @@ impl<T: ?Sized> RwLock<T> {
         self.write_guard()
     }
 
-    /// Locks it for writing if that takes no waiting.
+    /// Locks for writing if that takes no waiting.
     ///
     /// # Parks
     ///
@@ -206,13 +213,13 @@ impl<T: ?Sized> RwLock<T> {
         self.poison.get()
     }
 
-    /// Takes the poison off, once what was damaged has been put right.
+    /// Takes the poison off, for a program that has put right what was damaged.
     #[inline]
     pub fn clear_poison(&self) {
         self.poison.clear();
     }
 
-    /// The value, which needs no lock, since the lock is borrowed by nobody else.
+    /// A reference to the value. No locking is needed, since nobody else borrows the lock.
     ///
     /// # Errors
     ///
@@ -223,9 +230,9 @@ impl<T: ?Sized> RwLock<T> {
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// Makes a write guard a read guard, without anybody else writing in between.
+    /// Makes a write guard a read guard. Nobody else writes in between.
     ///
-    /// Readers that wait in front of all writers are let in.
+    /// Readers that wait in front of all waiting writers are let in.
     ///
     /// # Examples
     ///
@@ -246,7 +253,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
 }
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    /// The guard of whoever has just locked it.
+    /// The guard of whoever has just locked `lock` for reading.
     #[inline(always)]
     fn of(lock: &'a RwLock<T>) -> RwLockReadGuard<'a, T> {
         let data = NonNull::new(lock.data.get()).expect("a field has an address");
@@ -283,7 +290,7 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: while a read guard lives, nobody writes.
+        // SAFETY: while a read guard lives, nobody writes the data.
         unsafe { self.data.as_ref() }
     }
 }
@@ -293,7 +300,7 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: while the write guard lives, the data is its holder's alone.
+        // SAFETY: while the write guard lives, its holder alone reaches the data.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -301,7 +308,8 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`, and the guard is borrowed mutably.
+        // SAFETY: while the write guard lives, its holder alone reaches the data, and the holder
+        // borrows the guard exclusively.
         unsafe { &mut *self.lock.data.get() }
     }
 }

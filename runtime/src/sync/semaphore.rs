@@ -1,4 +1,4 @@
-//! Permits that are lent out.
+//! Permits that are lent out and come back.
 
 mod permit;
 
@@ -15,16 +15,16 @@ use crate::waiters::{Locked, Queue, Selectable, Wakes};
 pub use self::permit::{OwnedPermit, Permit};
 
 const CLOSED: usize = 1 << 0;
-/// Somebody may be in the queue. While it is set, permits change under the queue's lock only, and
-/// those that are free are too few for the first who waits.
+/// Set while somebody may be in the queue. Then permits change only under the queue's lock, and the
+/// free ones are too few for the oldest waiter.
 const WAITERS: usize = 1 << 1;
 const PERMIT: usize = 1 << 2;
 
 /// A number of permits, which bounds how many tasks and threads do something at once.
 ///
-/// First come, first served: also one that asks for many permits, which are saved for it as they
-/// become free, while those that came later wait behind it. A [`Permit`] gives itself back when it
-/// is dropped.
+/// First come, first served, even for somebody who asks for many permits: they are saved up as they
+/// become free, while those who came later wait behind. A [`Permit`] gives itself back when it is
+/// dropped.
 ///
 /// # Examples
 ///
@@ -47,7 +47,7 @@ const PERMIT: usize = 1 << 2;
 /// ```
 pub struct Semaphore {
     word: AtomicUsize,
-    /// Each carries what it is granted.
+    /// Those who wait for permits. Each carries how many it asks for, then what it is granted.
     queue: Queue<Grant>,
 }
 
@@ -58,22 +58,22 @@ pub struct AcquireError;
 /// Why [`Semaphore::try_acquire`] got no permit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TryAcquireError {
-    /// None is free now, or too few.
+    /// No permit is free now, or too few are.
     NoPermits,
     /// The semaphore is closed.
     Closed,
 }
 
 impl Semaphore {
-    /// As many permits as a semaphore can have.
+    /// The largest number of permits that a semaphore can have.
     pub const MAX_PERMITS: usize = usize::MAX / PERMIT;
 
     const_fn! {
-        /// A semaphore with so many permits.
+        /// Makes a semaphore with `permits` permits.
         ///
         /// # Panics
         ///
-        /// If they are more than [`Semaphore::MAX_PERMITS`].
+        /// If `permits` is more than [`Semaphore::MAX_PERMITS`].
         #[must_use]
         pub fn new(permits: usize) -> Semaphore {
             assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
@@ -85,11 +85,12 @@ impl Semaphore {
     ///
     /// # Parks
     ///
-    /// While none is free, or others wait. On a plain thread it blocks the thread. A cancel point.
+    /// While no permit is free, or others wait. On a plain thread it blocks the thread. A cancel
+    /// point.
     ///
     /// # Errors
     ///
-    /// [`AcquireError`] if the semaphore is closed, or becomes so meanwhile.
+    /// [`AcquireError`] if the semaphore is closed, or is closed meanwhile.
     pub fn acquire(&self) -> Result<Permit<'_>, AcquireError> {
         self.acquire_many(1)
     }
@@ -98,9 +99,9 @@ impl Semaphore {
     ///
     /// # Parks
     ///
-    /// As [`Semaphore::acquire`]. Permits that become free meanwhile are saved for whoever has
-    /// waited longest, so those that ask for one do not starve those that ask for many. A wait for
-    /// more than there are lasts until more are added.
+    /// As [`Semaphore::acquire`]. Permits that become free meanwhile are saved for the oldest
+    /// waiter, so those that ask for one permit do not starve those that ask for many. A wait for
+    /// more permits than there are lasts until more are added.
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ impl Semaphore {
     ///
     /// # Parks
     ///
-    /// Never for the permit; only, as every operation that does not wait, to let others run once in a
+    /// Never for the permit. As every operation that does not wait, it lets others run once in a
     /// while.
     ///
     /// # Errors
@@ -157,14 +158,15 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// As [`Semaphore::acquire_many`].
+    /// If `n` is more than [`Semaphore::MAX_PERMITS`].
     pub fn try_acquire_many(&self, n: usize) -> Result<Permit<'_>, TryAcquireError> {
         park::spent();
         self.try_take(n)?;
         Ok(Permit { semaphore: self, count: n })
     }
 
-    /// As [`Semaphore::acquire`], a permit that may outlive the borrow of the semaphore.
+    /// Takes a permit as [`Semaphore::acquire`] does. The permit may outlive the borrow of the
+    /// semaphore.
     ///
     /// # Parks
     ///
@@ -188,7 +190,8 @@ impl Semaphore {
         self.acquire_many_owned(1)
     }
 
-    /// As [`Semaphore::acquire_many`], permits that may outlive the borrow of the semaphore.
+    /// Takes `n` permits as [`Semaphore::acquire_many`] does. They may outlive the borrow of the
+    /// semaphore.
     ///
     /// # Parks
     ///
@@ -200,13 +203,14 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// As [`Semaphore::acquire_many`].
+    /// If `n` is more than [`Semaphore::MAX_PERMITS`].
     pub fn acquire_many_owned(self: &Arc<Self>, n: usize) -> Result<OwnedPermit, AcquireError> {
         self.take(n)?;
         Ok(OwnedPermit { semaphore: self.clone(), count: n })
     }
 
-    /// As [`Semaphore::try_acquire`], a permit that may outlive the borrow of the semaphore.
+    /// Takes a permit as [`Semaphore::try_acquire`] does. The permit may outlive the borrow of the
+    /// semaphore.
     ///
     /// # Parks
     ///
@@ -219,7 +223,8 @@ impl Semaphore {
         self.try_acquire_many_owned(1)
     }
 
-    /// As [`Semaphore::try_acquire_many`], permits that may outlive the borrow of the semaphore.
+    /// Takes `n` permits as [`Semaphore::try_acquire_many`] does. They may outlive the borrow of
+    /// the semaphore.
     ///
     /// # Parks
     ///
@@ -231,7 +236,7 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// As [`Semaphore::acquire_many`].
+    /// If `n` is more than [`Semaphore::MAX_PERMITS`].
     pub fn try_acquire_many_owned(
         self: &Arc<Self>,
         n: usize,
@@ -241,17 +246,17 @@ impl Semaphore {
         Ok(OwnedPermit { semaphore: self.clone(), count: n })
     }
 
-    /// Adds permits, which go to those who wait first.
+    /// Adds `n` permits, which first go to those who wait.
     ///
     /// # Panics
     ///
-    /// If there would be more than [`Semaphore::MAX_PERMITS`].
+    /// If the semaphore would have more than [`Semaphore::MAX_PERMITS`].
     pub fn add_permits(&self, n: usize) {
         self.give(n);
     }
 
-    /// Lends no more permits: those who wait, and who come, get [`AcquireError`]. Permits that are
-    /// out stay good.
+    /// Closes the semaphore: those who wait, and those who come later, get [`AcquireError`].
+    /// Permits that are lent out stay good.
     pub fn close(&self) {
         let mut queue = self.queue.lock();
         self.word.fetch_or(CLOSED, Release);
@@ -261,13 +266,14 @@ impl Semaphore {
         wakes.give();
     }
 
-    /// Whether it is closed.
+    /// Whether the semaphore is closed.
     pub fn is_closed(&self) -> bool {
         park::looked();
         self.word.load(Acquire) & CLOSED != 0
     }
 
-    /// How many permits are free now, with those that are being saved for one who waits for many.
+    /// How many permits are free now, those included that are being saved for somebody who waits
+    /// for many.
     pub fn available_permits(&self) -> usize {
         park::looked();
         self.word.load(Acquire) / PERMIT
@@ -283,7 +289,7 @@ impl Semaphore {
         }
     }
 
-    /// Nothing is had at once, whoever waits.
+    /// Takes `n` permits at once. If anybody waits, only `n == 0` is had at once.
     #[inline]
     fn try_take(&self, n: usize) -> Result<(), TryAcquireError> {
         assert!(n <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
@@ -317,7 +323,7 @@ impl Semaphore {
             }
         };
         let asked = if n == 1 { Grant::Had } else { Grant::Many(n) };
-        // What was saved for one who leaves may be enough for those behind it.
+        // Permits that were saved for a waiter who leaves may be enough for those behind it.
         let leave = |mut queue: Locked<'_, Grant>| {
             let wakes = self.serve(&mut queue);
             drop(queue);
@@ -327,7 +333,8 @@ impl Semaphore {
         if granted == Some(Grant::Closed) { Err(AcquireError) } else { Ok(()) }
     }
 
-    /// Says that somebody is going to wait for so many, with the queue locked; `false`: no need to.
+    /// Notes, with the queue locked, that somebody is going to wait for `n` permits. `false`: they
+    /// can be had at once, or the semaphore is closed.
     fn announce_wait(&self, n: usize) -> bool {
         let mut word = self.word.load(Relaxed);
         while word & CLOSED == 0 && !has(word, n) {
@@ -358,7 +365,8 @@ impl Semaphore {
     #[cold]
     fn hand_over(&self, n: usize) {
         let mut queue = self.queue.lock();
-        // The last who waited may have left, and then others come without the lock.
+        // The last waiter may have left meanwhile. Then others change the word without the lock, so
+        // a compare-exchange is needed.
         let mut word = self.word.load(Relaxed);
         while let Err(seen) =
             self.word.compare_exchange_weak(word, word + self.more(word, n), AcqRel, Relaxed)
@@ -370,7 +378,7 @@ impl Semaphore {
         wakes.give();
     }
 
-    /// Grants what is free, oldest first, until there is too little for the first who waits.
+    /// Grants free permits to the waiters, oldest first, until they are too few for the first one.
     fn serve(&self, queue: &mut Locked<'_, Grant>) -> Wakes {
         let mut wakes = Wakes::default();
         let mut word = self.word.load(Acquire);
@@ -433,7 +441,7 @@ impl<'a> Queued<'a, Result<Permit<'a>, AcquireError>> for Semaphore {
     }
 }
 
-/// Whether so many are to be had at once.
+/// Whether `n` permits can be had at once.
 #[inline]
 fn has(word: usize, n: usize) -> bool {
     n == 0 || word & WAITERS == 0 && word >= n * PERMIT

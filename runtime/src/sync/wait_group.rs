@@ -1,4 +1,4 @@
-//! A count of what is still to be done.
+//! A count of things that are still to be done.
 
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -9,11 +9,12 @@ use crate::park;
 use crate::task::Reason;
 use crate::waiters::{Locked, Queue, Selectable};
 
-/// Somebody may be in the queue.
+/// Set while somebody may be in the queue.
 const WAITERS: usize = 1 << 0;
 const ONE: usize = 1 << 1;
 
-/// A count of what is still to be done, and waiting until it is zero; as Go's `sync.WaitGroup`.
+/// A count of things that are still to be done, and waiting until it is zero; as Go's
+/// `sync.WaitGroup`.
 ///
 /// Where tasks return something, [`JoinHandle`](crate::join::JoinHandle)s or a scope say more.
 ///
@@ -40,14 +41,15 @@ pub struct WaitGroup {
 
 impl WaitGroup {
     const_fn! {
-        /// Nothing is to be done.
+        /// Makes a wait group with nothing to be done.
         #[must_use]
         pub fn new() -> WaitGroup {
             WaitGroup { word: AtomicUsize::new(0), queue: Queue::new() }
         }
     }
 
-    /// Counts `n` more things to be done; before they are started, or a wait may come in between.
+    /// Counts `n` more things to be done. Call this before they are started, or a wait may see zero
+    /// in between.
     ///
     /// # Panics
     ///
@@ -65,11 +67,11 @@ impl WaitGroup {
         }
     }
 
-    /// Counts one thing as done; the last one wakes those who wait.
+    /// Counts one thing as done. The last one wakes those who wait.
     ///
     /// # Panics
     ///
-    /// If it is called more often than has been added.
+    /// If it is called more often than things were added.
     pub fn done(&self) {
         let mut word = self.word.load(Relaxed);
         loop {
@@ -88,8 +90,8 @@ impl WaitGroup {
         }
     }
 
-    /// Reaching zero and waking happen under the lock: those who come after it wait for the next
-    /// zero.
+    /// Counts the last thing as done. Reaching zero and waking happen in one hold of the lock:
+    /// those who come after it wait for the next zero. `false`: the word has changed meanwhile.
     #[cold]
     fn last_done(&self, word: usize) -> bool {
         let mut queue = self.queue.lock();
@@ -102,7 +104,7 @@ impl WaitGroup {
         true
     }
 
-    /// Waits until everything is done; at once, if nothing is to be done.
+    /// Waits until everything is done. Returns at once if nothing is to be done.
     ///
     /// # Parks
     ///

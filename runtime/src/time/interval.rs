@@ -1,4 +1,4 @@
-//! Ticks at a period.
+//! Ticks that come once a period.
 
 use std::iter::FusedIterator;
 use std::time::{Duration, Instant};
@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::sleep_until;
 use crate::{clock, park};
 
-/// What an [`Interval`] does when ticks were missed, because what runs between them took too long.
+/// What an [`Interval`] does about ticks that were missed, because the work between two ticks took
+/// too long.
 ///
 /// # Examples
 ///
@@ -20,21 +21,23 @@ use crate::{clock, park};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum MissedTicks {
-    /// Makes up for them: ticks come at once until the schedule is met again.
+    /// Missed ticks are made up for: they come at once until the schedule is met again.
     #[default]
     Burst,
-    /// Leaves them out and shifts the schedule: the next tick comes a period after the late one.
+    /// Missed ticks are left out, and the schedule shifts: the next tick comes a period after the
+    /// late one.
     Delay,
-    /// Leaves them out and keeps to the schedule: the next tick comes at a multiple of the period.
+    /// Missed ticks are left out, and the schedule stays: the next tick comes at a multiple of the
+    /// period.
     Skip,
 }
 
-/// Makes an endless iterator that waits for the next tick: the first comes at once, each other a
-/// `period` after the one before.
+/// Makes an endless iterator that waits for the next tick. The first tick comes at once, each other
+/// a `period` after the one before.
 ///
 /// # Parks
 ///
-/// Never; the iterator's `next` does.
+/// Never. The iterator's `next` does.
 ///
 /// # Panics
 ///
@@ -55,16 +58,17 @@ pub fn interval(period: Duration) -> Interval {
     Interval { period, next: Some(clock::now()), missed: MissedTicks::Burst }
 }
 
-/// Waits for ticks: see [`interval`]. An item is the time that its tick was due at.
+/// An iterator that waits for ticks: see [`interval`]. An item is the time at which its tick was
+/// due.
 ///
 /// # Parks
 ///
-/// `next` waits until the tick is due; one that is due already comes at once. A cancel point.
+/// `next` waits until the tick is due, and returns at once if it is due already. A cancel point.
 #[derive(Clone, Debug)]
 #[must_use = "an interval waits when it is iterated over"]
 pub struct Interval {
     period: Duration,
-    /// `None`: later than an `Instant` can say.
+    /// When the next tick is due. `None`: later than an `Instant` can tell.
     next: Option<Instant>,
     missed: MissedTicks,
 }
@@ -75,22 +79,22 @@ impl Interval {
         self.period
     }
 
-    /// What it does about missed ticks.
+    /// What this interval does about missed ticks.
     pub fn missed_ticks(&self) -> MissedTicks {
         self.missed
     }
 
-    /// Sets what it does about missed ticks.
+    /// Sets what this interval does about missed ticks.
     pub fn set_missed_ticks(&mut self, missed: MissedTicks) {
         self.missed = missed;
     }
 
-    /// Starts anew: the next tick comes a period from now.
+    /// Starts the schedule anew: the next tick comes a period from now.
     pub fn reset(&mut self) {
         self.next = clock::after(self.period);
     }
 
-    /// The time of the tick after the one that was due at `due` and came at `now`.
+    /// When the next tick is due, after one that was due at `due` and came at `now`.
     fn after(&self, due: Instant, now: Instant) -> Option<Instant> {
         let next = due.checked_add(self.period)?;
         if next > now {
@@ -101,7 +105,7 @@ impl Interval {
             MissedTicks::Delay => now.checked_add(self.period),
             MissedTicks::Skip => {
                 let late = now.duration_since(due).as_nanos() % self.period.as_nanos();
-                // Less than the period, so it fits.
+                // The rest is less than the period, so it fits into a `Duration`.
                 let late =
                     Duration::new((late / 1_000_000_000) as u64, (late % 1_000_000_000) as u32);
                 now.checked_add(self.period - late)

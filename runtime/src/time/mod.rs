@@ -14,10 +14,10 @@ use crate::task::Reason;
 pub use interval::{Interval, MissedTicks, interval};
 pub use timeout::{Elapsed, io_deadline, timeout, timeout_at};
 
-/// Waits for a duration; as [`std::thread::sleep`], of the task only.
+/// Waits for a duration. As [`std::thread::sleep`], but only the task waits.
 ///
-/// It never returns early, and late by the granularity of the poll, which is a millisecond on Linux,
-/// and by what runs on the worker meanwhile. A duration of zero yields.
+/// A sleep never ends early. It ends late by up to the granularity of the poll, which is a
+/// millisecond on Linux, and by what runs on the worker meanwhile. A duration of zero yields.
 ///
 /// # Parks
 ///
@@ -41,7 +41,7 @@ pub fn sleep(duration: Duration) {
     sleep_within(clock::after(duration));
 }
 
-/// Waits until `deadline`; if it has passed, yields.
+/// Waits until `deadline`. Yields if that has passed.
 ///
 /// # Parks
 ///
@@ -65,12 +65,12 @@ pub fn sleep_until(deadline: Instant) {
     sleep_within(Some(deadline));
 }
 
-/// Whether this is a plain thread that nothing bounds.
+/// Whether this is a plain thread inside no timeout and no scope, so that std's sleep will do.
 fn is_free_thread() -> bool {
     current::task().is_none() && current::thread_waits().are_free()
 }
 
-/// `None`: for ever, or until the task is cancelled.
+/// Waits until `deadline`. `None`: until the task is cancelled.
 fn sleep_within(deadline: Option<Instant>) {
     if deadline.is_some_and(|at| clock::now() >= at) {
         return park::yield_now();

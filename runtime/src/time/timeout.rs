@@ -1,4 +1,4 @@
-//! Bounding any code by a time.
+//! Bounding the time of any code.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::current;
 use crate::park;
 use crate::unwind::Unwinds;
 
-/// Why there is no value: the time was up before the closure returned.
+/// The error of [`timeout`]: the time was up before the closure returned.
 ///
 /// It becomes an [`io::Error`] of the kind `TimedOut` where `?` asks for one.
 ///
@@ -58,26 +58,27 @@ impl<T> Unwinds<T> {
     );
 }
 
-/// Runs `f`, but not for longer than `duration`: then it is unwound from where it waits.
+/// Runs `f`, but not for longer than `duration`: after that `f` is unwound from where it waits.
 ///
 /// Any code can be bounded, at any call depth: destructors run, nothing else does. The closure is
-/// unwound from a wait only, so one that computes without waiting is not interrupted
-/// ([`task::checkpoint`](crate::cancel::checkpoint) makes it); if it returns after all, its value is the
-/// result however late it is. A wait that is over is not unwound: a message that was taken is returned.
+/// unwound only from a wait, so a closure that computes without waiting is not interrupted (unless
+/// it calls [`task::checkpoint`](crate::cancel::checkpoint)). If it returns after all, its value is
+/// the result, however late that is. A wait that is over is not unwound: a message that was taken
+/// is returned.
 ///
-/// Timeouts nest; of those whose time is up the outermost wins. In a destructor that runs because its
-/// task unwinds a timeout never ends what it bounds. Unwinding has hazards: see
+/// Timeouts nest. If the time of several is up, the outermost wins. A timeout in a destructor, run
+/// because its task unwinds, never ends what it bounds. Unwinding has hazards: see
 /// [`JoinHandle::cancel`](crate::join::JoinHandle::cancel).
 ///
-/// The time runs from now; with a duration of zero `f` runs up to its first wait. Questions, wakes
+/// The time runs from now. With a duration of zero `f` runs up to its first wait. Questions, wakes
 /// and spawns are no waits.
 ///
-/// **After [`Elapsed`], do not try the same again on the same stream** if what was unwound reads or
+/// **After [`Elapsed`], do not try the same again on the same stream** if the unwound code reads or
 /// writes in several steps, such as `BufRead::read_line`, `Read::read_exact`, `Write::write_all` or
-/// a WebSocket's `read`. The bytes of the steps that were made are gone with its locals, and the
-/// next call begins in the middle of a line or of a message. Either drop the stream, or bound its
-/// I/O by [`io_deadline`] or by a read timeout: these return an error, and `read_line` and most
-/// protocol libraries keep what they have when they get one.
+/// a WebSocket's `read`. The bytes of the finished steps are gone with the locals of the unwound
+/// call, and the next call begins in the middle of a line or of a message. Either drop the stream,
+/// or bound its I/O by [`io_deadline`] or by a read timeout: these return an error, and `read_line`
+/// and most protocol libraries keep what they have when they get one.
 ///
 /// # Parks
 ///
@@ -110,8 +111,7 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
     park::timeout(deadline, duration.is_zero(), f).ok_or(Elapsed { _private: () })
 }
 
-/// Runs `f`, but not after `deadline`; as [`timeout`], and with the same care for what is tried
-/// again.
+/// Runs `f`, but not after `deadline`. As for [`timeout`], take care with what is tried again.
 ///
 /// # Parks
 ///
@@ -146,21 +146,22 @@ pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elap
     park::timeout(Some(deadline), expired, f).ok_or(Elapsed { _private: () })
 }
 
-/// Runs `f` with a deadline for I/O: once it has passed, every wait for gocoro's I/O in it fails with
-/// [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut).
+/// Runs `f` with a deadline for I/O: once the deadline has passed, every wait of `f` for gocoro's
+/// I/O fails with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut).
 ///
-/// The gentle form of [`timeout_at`]: nothing unwinds. It reaches through all code that reads and
-/// writes gocoro's streams, such as protocol libraries, which report the error their own way. Locks,
-/// channels and sleeps are not bounded. What can be done without waiting is done, however late.
+/// This is the gentle form of [`timeout_at`]: nothing unwinds. The deadline reaches through all
+/// code that reads and writes gocoro's streams, such as protocol libraries, which report the error
+/// their own way. Locks, channels and sleeps are not bounded. What can be done without waiting is
+/// done, however late.
 ///
-/// This is the form for code that is tried again on the same stream, such as a loop that looks at
-/// something else every second: a reader that keeps what it has when it gets an error goes on where
-/// it was. `BufRead::read_line` and `read_until` do, if they are given the same buffer again, and
-/// so do most protocol libraries. `BufRead::lines` and `Read::read_exact` do not: they drop what
-/// they had, and after an error the stream is of no more use to them.
+/// Use this form for code that is tried again on the same stream, such as a loop that looks at
+/// something else every second. A reader that keeps what it has when it gets an error goes on where
+/// it was. `BufRead::read_line` and `read_until` do that, if they are given the same buffer again,
+/// and so do most protocol libraries. `BufRead::lines` and `Read::read_exact` do not: they drop
+/// what they had, and after an error the stream is of no more use to them.
 ///
-/// Deadlines nest: the earliest holds. One that was set outside of a [`shield`](crate::cancel::shield)
-/// does not hold inside.
+/// Deadlines nest: the earliest holds. A deadline that was set outside of a
+/// [`shield`](crate::cancel::shield) does not hold inside.
 ///
 /// # Parks
 ///

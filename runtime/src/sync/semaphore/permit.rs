@@ -1,4 +1,4 @@
-//! What a semaphore lends: each gives its permits back when it is dropped.
+//! Permits that a semaphore has lent, which are given back when they are dropped.
 
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -13,12 +13,12 @@ pub struct Permit<'a> {
     pub(super) count: usize,
 }
 
-/// As a [`Permit`], one that keeps its semaphore alive; from [`Semaphore::acquire_owned`] and
+/// A [`Permit`] that keeps its semaphore alive; from [`Semaphore::acquire_owned`] and
 /// [`Semaphore::acquire_many_owned`].
 #[must_use = "if unused the permit is given back at once"]
 pub struct OwnedPermit {
     pub(super) semaphore: Arc<Semaphore>,
-    /// Zero, once they are forgotten.
+    /// The number of permits; zero after `forget`.
     pub(super) count: usize,
 }
 
@@ -28,7 +28,7 @@ impl Permit<'_> {
         let _ = ManuallyDrop::new(self);
     }
 
-    /// How many permits this is: as many as were asked for.
+    /// The number of permits: as many as were asked for.
     pub fn num_permits(&self) -> usize {
         self.count
     }
@@ -40,12 +40,12 @@ impl OwnedPermit {
         self.count = 0;
     }
 
-    /// How many permits this is: as many as were asked for.
+    /// The number of permits: as many as were asked for.
     pub fn num_permits(&self) -> usize {
         self.count
     }
 
-    /// The semaphore it is from.
+    /// The semaphore that the permits are from.
     pub fn semaphore(&self) -> &Arc<Semaphore> {
         &self.semaphore
     }

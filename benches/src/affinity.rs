@@ -4,7 +4,7 @@ use std::{io, mem};
 
 use crate::row::Place;
 
-/// The cores this process may run on.
+/// The cores that this process may run on.
 pub(crate) fn cores() -> Vec<usize> {
     // SAFETY: `cpu_set_t` is an array of integers, for which zeroes are a value.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
@@ -13,7 +13,7 @@ pub(crate) fn cores() -> Vec<usize> {
     if failed {
         return vec![0];
     }
-    // SAFETY: every number asked for is below the set's size.
+    // SAFETY: each number is below `CPU_SETSIZE`, the set's size.
     (0..libc::CPU_SETSIZE as usize).filter(|&core| unsafe { libc::CPU_ISSET(core, &set) }).collect()
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn pin(cores: &[usize]) {
     // SAFETY: `cpu_set_t` is an array of integers, for which zeroes are a value.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
     for &core in cores.iter().filter(|&&core| core < libc::CPU_SETSIZE as usize) {
-        // SAFETY: the number is below the set's size.
+        // SAFETY: the number is below `CPU_SETSIZE`, the set's size.
         unsafe { libc::CPU_SET(core, &mut set) };
     }
     // SAFETY: `set` is valid for reads of the size given.
@@ -31,7 +31,7 @@ pub(crate) fn pin(cores: &[usize]) {
     }
 }
 
-/// The cores of a process at `place` when the system measured has `workers`.
+/// The cores of a process at `place`, when the measured system has `workers` workers.
 pub(crate) fn at(place: Place, workers: usize) -> Vec<usize> {
     let cores = cores();
     match place {

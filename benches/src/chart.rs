@@ -1,7 +1,6 @@
-//! The chart that the repository's front page shows: gocoro's figures beside those of the other
-//! systems.
+//! The chart on the repository's front page: gocoro's figures beside those of the other systems.
 //!
-//! It is drawn from the tables in the package's `README.md`, so its figures are theirs.
+//! The chart is drawn from the tables in the package's `README.md`, so it shows the same figures.
 
 use std::{error::Error, path::Path};
 
@@ -16,11 +15,11 @@ const TABLES: &str = include_str!("../README.md");
 /// The tables that are drawn, side by side.
 const TITLES: [&str; 2] = ["1 worker", "2 workers"];
 
-/// Figures that only say how another one came about.
+/// Parts of the names of figures that only say how another figure came about, and are left out.
 const LEFT_OUT: [&str; 3] = [": p99 lateness", "CPU", ": crossed"];
 
-/// A column, the colour of its points, and whether they are filled. The colours stand out from
-/// white and from black.
+/// The columns that are drawn: the name, the colour of the points, and whether they are filled. The
+/// colours stand out from white and from black.
 const SERIES: [(&str, RGBColor, bool); 5] = [
     ("tokio-ct", RGBColor(66, 133, 244), false),
     ("tokio-mt", RGBColor(66, 133, 244), true),
@@ -29,10 +28,10 @@ const SERIES: [(&str, RGBColor, bool); 5] = [
     ("threads", RGBColor(160, 90, 200), true),
 ];
 
-/// Text and lines, readable on white and on black.
+/// The colour of text and lines, readable on white and on black.
 const INK: RGBColor = RGBColor(118, 124, 132);
 
-/// What is farther from 1 than this power of two stands at the edge.
+/// Ratios beyond this power of two stand at the chart's edge.
 const POWER_MAX: i32 = 6;
 
 const PANEL_WIDTH: i32 = 500;
@@ -45,7 +44,7 @@ const FOOT_HEIGHT: i32 = 22;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
 
-/// A line of a table: its name, and how many times better gocoro is than which of [`SERIES`].
+/// A line of a table: its name, and by how much gocoro is better than which of [`SERIES`].
 struct Row {
     name: &'static str,
     ratios: Vec<(usize, f64)>,
@@ -113,7 +112,7 @@ fn panel(root: &Area<'_>, left: i32, title: &str, rows: &[Row]) -> Drawn {
     Ok(())
 }
 
-/// Where a power of two stands in a panel.
+/// The place of a power of two in a panel.
 fn x_of(power: f64) -> i32 {
     let power = power.clamp(-f64::from(POWER_MAX) - 0.3, f64::from(POWER_MAX) + 0.3);
     NAMES_WIDTH + ((power + f64::from(POWER_MAX) + 0.5) * f64::from(POWER_WIDTH)) as i32
@@ -137,7 +136,7 @@ fn point(root: &Area<'_>, series: usize, at: (i32, i32)) -> Drawn {
     Ok(())
 }
 
-/// Text whose middle, in height, is at `at`.
+/// Draws text, the middle of whose height is at `at`.
 fn text(root: &Area<'_>, text: &str, at: (i32, i32), side: HPos, size: i32) -> Drawn {
     let style = ("sans-serif", size).into_font().color(&INK).pos(Pos::new(side, VPos::Center));
     root.draw(&Text::new(text, at, style))?;

@@ -15,7 +15,7 @@ use crate::{
     system::System,
 };
 
-/// Start the line that a child ends with.
+/// The beginning of the line that a child ends with.
 const FIGURES: &str = "figures:";
 const NOT_HERE: &str = "not here:";
 
@@ -37,13 +37,13 @@ pub(crate) fn start(row: &Row, system: System, workers: usize, quick: bool) -> O
         return Err(Problem::NotHere(reason.trim().into()));
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    // The line after a panic's place is its message; other than that, the first line tells most.
+    // The line after a panic's place is its message. Of any other output the first line tells most.
     let is_telling = |line: &&str| !line.is_empty() && !line.starts_with("thread '");
     let told = stderr.lines().map(str::trim).find(is_telling).unwrap_or("no message");
     Err(Problem::Fails(format!("{}: {told}", output.status)))
 }
 
-/// The child's side.
+/// What a child does: measures one row on one system, and prints the figures.
 pub(crate) fn measure(name: &str, system: System, args: &Args) -> ExitCode {
     let row = rows::all().find(|row| row.name == name);
     let run = row.and_then(|row| row.on.iter().find(|(has, _)| *has == system));
@@ -66,7 +66,7 @@ pub(crate) fn measure(name: &str, system: System, args: &Args) -> ExitCode {
         Ok(figures) => {
             let figures: Vec<String> = figures.iter().map(f64::to_string).collect();
             println!("{FIGURES} {}", figures.join(" "));
-            // Whatever still runs here need not be taken down in order.
+            // What still runs here need not be taken down in order.
             process::exit(0)
         }
         Err(Problem::NotHere(reason)) => {

@@ -18,20 +18,20 @@ FILTER            only rows whose name contains one of these (no letter case)
 --list            the rows' names
 --chart FILE      draws FILE, an SVG, from the tables in the package's README.md; measures nothing";
 
-/// What this process is.
+/// What this process is to do.
 pub(crate) enum Role {
     Help,
     List,
-    /// Draws the results of the package's `README.md`.
+    /// Draws the chart of the results in the package's `README.md`.
     Chart(PathBuf),
-    /// Prints the table.
+    /// Measures the rows in child processes, and prints the table.
     Parent,
     /// Measures one row on one system, once.
     Child {
         row: String,
         system: System,
     },
-    /// Serves, until its standard input ends.
+    /// Serves until its standard input ends.
     Server {
         kind: String,
         system: System,

@@ -1,6 +1,7 @@
-//! The load generator: one thread, non-blocking connections, closed loop. A connection sends a
-//! request, waits for the whole answer, and sends the next. All servers face this one, so it may as
-//! well be simple; it has to be as cheap as a server can be, for it has one core too.
+//! The load generator: one thread with non-blocking connections, in a closed loop. A connection
+//! sends a request, waits for the whole answer, and sends the next request. All servers face this
+//! generator, so it may as well be simple. But it has to be as cheap as a server can be, since it
+//! too has one core.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -10,19 +11,19 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-/// What the connections do.
+/// What the connections of a load do.
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) port: u16,
     pub(crate) connections: usize,
     pub(crate) request: Vec<u8>,
-    /// Bytes of the answer to one request.
+    /// The number of bytes in the answer to one request.
     pub(crate) answer: usize,
-    /// Each request has a connection of its own.
+    /// Whether each request has a connection of its own.
     pub(crate) reconnect: bool,
 }
 
-/// What a stretch of load came to.
+/// What a stretch of load achieved.
 pub(crate) struct Done {
     pub(crate) exchanges: u64,
     pub(crate) took: Duration,
@@ -45,17 +46,18 @@ struct Connection {
 enum State {
     Idle,
     Connecting,
-    /// So many bytes of the answer are missing.
+    /// The connection waits for this many more bytes of the answer.
     Waiting(usize),
 }
 
-/// A loopback address for the `n`th connection: each address has but 28 000 ports to connect from.
+/// A loopback address for the `n`th connection. Connections are spread over several addresses,
+/// since each has only 28 000 ports to connect from.
 pub(crate) fn address(port: u16, n: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + (n % 100) as u8)), port)
 }
 
 impl Load {
-    /// Opens the plan's connections, each of which is served once.
+    /// Opens the plan's connections, and has each of them served once.
     pub(crate) fn open(plan: Plan) -> io::Result<Self> {
         let mut load = Load {
             poll: Poll::new()?,
@@ -71,7 +73,7 @@ impl Load {
         }
         while load.connections.len() < load.plan.connections {
             let missing = load.plan.connections - load.connections.len();
-            // Fewer at a time than a listener's backlog.
+            // So few at a time that they fit into a listener's backlog.
             load.open_some(missing.min(64))?;
         }
         Ok(load)
@@ -97,8 +99,7 @@ impl Load {
         Ok(())
     }
 
-    /// Keeps all connections busy for `window`, then waits for the last answers, which count as
-    /// well.
+    /// Keeps all connections busy for `window`, then waits for the last answers, which count too.
     pub(crate) fn drive(&mut self, window: Duration) -> io::Result<Done> {
         let mut events = Events::with_capacity(1024);
         let start = Instant::now();
@@ -130,7 +131,7 @@ impl Load {
         Ok(Done { exchanges, took: start.elapsed() })
     }
 
-    /// Starts the `n`th connection's next exchange.
+    /// Starts the next exchange of the `n`th connection.
     fn begin(&mut self, n: usize) -> io::Result<()> {
         if !self.plan.reconnect {
             return self.send(n);
@@ -146,7 +147,7 @@ impl Load {
     fn send(&mut self, n: usize) -> io::Result<()> {
         let connection = &mut self.connections[n];
         let stream = connection.stream.as_mut().expect("open while in use");
-        // A request is small, and nothing else is on its way: it fits.
+        // A request is small and nothing else is on its way, so one write takes all of it.
         if stream.write(&self.plan.request)? != self.plan.request.len() {
             return Err(ErrorKind::WriteZero.into());
         }
@@ -154,7 +155,7 @@ impl Load {
         Ok(())
     }
 
-    /// Takes what has come for the `n`th connection; says whether that completes an exchange.
+    /// Reads what has come for the `n`th connection. `true`: that completes an exchange.
     fn advance(&mut self, n: usize) -> io::Result<bool> {
         let connection = &mut self.connections[n];
         let Some(stream) = connection.stream.as_mut() else {

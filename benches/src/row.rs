@@ -10,14 +10,14 @@ use std::{
 
 use crate::system::{self, System};
 
-/// What one measurement returns: a number for each figure of its row, or why it could not be had.
+/// What one measurement returns: a number for each figure of its row, or why there is none.
 pub(crate) type Outcome = Result<Vec<f64>, Problem>;
 
-/// Why there are no figures.
+/// Why a measurement has no figures.
 pub(crate) enum Problem {
     /// The system did not get through.
     Fails(String),
-    /// No system would: this machine has a limit in the way.
+    /// No system would get through, because of a limit of this machine.
     NotHere(String),
 }
 
@@ -35,19 +35,20 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) group: Group,
     pub(crate) figures: &'static [Figure],
-    /// The row's size (tasks, connections …), given to the implementations.
+    /// The row's size, such as a number of tasks or connections, which the implementations are
+    /// given.
     pub(crate) size: usize,
     /// The size with `--quick`.
     pub(crate) quick: usize,
     pub(crate) place: Place,
-    /// Measured in section `2 workers` as well.
+    /// Whether the row is also measured in the section `2 workers`.
     pub(crate) two: bool,
-    /// The systems that have the operation.
+    /// The systems that have the operation, and how each does it.
     pub(crate) on: &'static [(System, Run)],
 }
 
 impl Row {
-    /// Fields that most rows leave alone.
+    /// The defaults of fields that most rows leave alone.
     pub(crate) const DEFAULT: Row = Row {
         name: "",
         group: Group::Main,
@@ -62,12 +63,12 @@ impl Row {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// The bare switch: no runtime, no workers.
+    /// A bare switch, without runtime and workers.
     Bare,
     Main,
-    /// Needs two workers to mean anything.
+    /// A row that needs two workers to mean anything.
     TwoOnly,
-    /// Shown with `--growth`.
+    /// A row that is shown with `--growth`.
     Growth,
 }
 
@@ -76,37 +77,38 @@ pub(crate) enum Group {
 pub(crate) enum Place {
     /// On as many cores as there are workers.
     Workers,
-    /// On the cores that the server, which has the first ones, leaves; on all when it leaves none.
+    /// On the cores that the server leaves, which has the first ones. On all cores if it leaves
+    /// none.
     BesideServer,
     /// On all cores.
     All,
 }
 
 pub(crate) struct Figure {
-    /// Follows the row's name, where a row has several figures.
+    /// Follows the row's name in the table, where a row has several figures.
     pub(crate) label: &'static str,
     pub(crate) unit: &'static str,
     pub(crate) more_is_better: bool,
 }
 
-/// A figure of which less is better.
+/// A figure that is better if it is less.
 pub(crate) const fn cost(label: &'static str, unit: &'static str) -> Figure {
     Figure { label, unit, more_is_better: false }
 }
 
-/// A figure of which more is better.
+/// A figure that is better if it is more.
 pub(crate) const fn rate(label: &'static str, unit: &'static str) -> Figure {
     Figure { label, unit, more_is_better: true }
 }
 
-/// What a measurement is told.
+/// What a measurement is told about how it is to measure.
 pub(crate) struct Context {
     pub(crate) system: System,
     pub(crate) workers: usize,
     /// The row's size.
     pub(crate) size: usize,
     pub(crate) quick: bool,
-    /// Where a server runs: on the first cores of the machine.
+    /// The cores on which a server runs: the first ones of the machine.
     pub(crate) server_cores: Vec<usize>,
 }
 
@@ -127,9 +129,9 @@ impl Context {
         system::smol(self.workers)
     }
 
-    /// Nanoseconds for one operation. `batch` does a number of them and says how long that took;
-    /// the number grows until one batch is long enough, and that last batch counts. The earlier
-    /// ones have warmed the system up.
+    /// Nanoseconds for one operation. `batch` does a number of operations and says how long that
+    /// took. The number grows until one batch takes long enough, and this last batch counts. The
+    /// earlier batches have warmed the system up.
     pub(crate) fn per_op(&self, mut batch: impl FnMut(u64) -> Duration) -> f64 {
         let enough = Duration::from_millis(if self.quick { 15 } else { 300 });
         let mut ops: u64 = 64;
@@ -144,12 +146,12 @@ impl Context {
     }
 }
 
-/// Operations of each of `parts` tasks, so that all do at least `operations`.
+/// How many operations each of `parts` tasks does, so that all of them do at least `operations`.
 pub(crate) fn share(operations: u64, parts: u64) -> u64 {
     operations.div_ceil(parts)
 }
 
-/// What `operations` would have taken, when `done` were.
+/// How long `operations` would have taken, when `done` operations have taken `took`.
 pub(crate) fn scale(took: Duration, operations: u64, done: u64) -> Duration {
     took.mul_f64(operations as f64 / done as f64)
 }
@@ -161,7 +163,7 @@ pub(crate) fn timed(f: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// A start that waits for all tasks, and an end that is the last task's.
+/// A common start and end for several tasks: time runs from the last arrival to the last leave.
 pub(crate) struct Rally {
     tasks: usize,
     arrived: AtomicUsize,
@@ -181,26 +183,26 @@ impl Rally {
         }
     }
 
-    /// A task is there; time runs from the last one's arrival.
+    /// Notes that a task has arrived. Time runs from the last arrival.
     pub(crate) fn arrive(&self) {
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.tasks {
             self.began.set(Instant::now()).expect("one task is last");
         }
     }
 
-    /// Whether all have arrived.
+    /// Whether all tasks have arrived.
     pub(crate) fn has_begun(&self) -> bool {
         self.arrived.load(Ordering::Acquire) >= self.tasks
     }
 
-    /// A task has done its part; time runs until the last one's.
+    /// Notes that a task has done its part. Time runs until the last one has.
     pub(crate) fn leave(&self) {
         if self.left.fetch_add(1, Ordering::AcqRel) + 1 == self.tasks {
             self.ended.set(Instant::now()).expect("one task is last");
         }
     }
 
-    /// Nanoseconds for one of `ops` operations, when all have left.
+    /// Nanoseconds for one of `ops` operations, once all tasks have left.
     pub(crate) fn per_op(&self, ops: usize) -> f64 {
         let (began, ended) = (self.began.get(), self.ended.get());
         let took = *ended.expect("all left") - *began.expect("all arrived");

@@ -15,7 +15,7 @@ use crate::{
     table::{self, Cell, Line},
 };
 
-/// A part of the output with columns of its own.
+/// A part of the output that has columns of its own.
 struct Section {
     title: String,
     workers: usize,
@@ -28,7 +28,7 @@ pub(crate) fn list() {
     }
 }
 
-/// Measures everything that was asked for, and prints it.
+/// Measures everything that was asked for, and prints the tables.
 pub(crate) fn all(args: &Args) -> ExitCode {
     let sections = sections(args);
     if sections.iter().all(|section| section.rows.is_empty()) {
@@ -82,8 +82,8 @@ fn sections(args: &Args) -> Vec<Section> {
     sections
 }
 
-/// All runs of one row: every system once, then every system once more, so that a slow minute of
-/// the machine hits all alike. A system that failed is not tried again.
+/// All runs of one row: each system is measured once, then each once more, so that a slow minute of
+/// the machine hits all of them alike. A system that has failed is not tried again.
 fn measure(
     row: &Row,
     workers: usize,

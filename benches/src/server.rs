@@ -1,7 +1,7 @@
 //! A server in a process of its own, on cores of its own.
 //!
-//! The measuring process starts it, learns its port from its standard output, and asks for its
-//! usage through its standard input, whose end ends it.
+//! The measuring process starts the server, learns its port from its standard output, and asks for
+//! its usage through its standard input. The server ends when its standard input does.
 
 use std::{
     io::{self, BufRead, BufReader, Write},
@@ -12,7 +12,7 @@ use std::{
 
 use crate::{affinity, cli::Args, row::Context, rows, system::System, usage};
 
-/// The other side's handle to a server.
+/// The measuring process's handle to a server.
 pub(crate) struct Server {
     process: Child,
     questions: Option<ChildStdin>,
@@ -20,10 +20,10 @@ pub(crate) struct Server {
     pub(crate) port: u16,
 }
 
-/// What a server has used so far.
+/// What a server has used since it started.
 pub(crate) struct Usage {
     pub(crate) cpu: Duration,
-    /// Bytes, page tables included.
+    /// Bytes of memory, page tables included.
     pub(crate) memory: u64,
 }
 
@@ -55,7 +55,7 @@ impl Server {
         Ok(Usage { cpu: Duration::from_micros(cpu), memory })
     }
 
-    /// The numbers of the server's next line that starts with `word`.
+    /// The numbers in the server's next line that starts with `word`.
     fn read(&mut self, word: &str) -> Result<Vec<u64>, String> {
         let mut line = String::new();
         loop {
@@ -80,7 +80,7 @@ impl Drop for Server {
     }
 }
 
-/// The server's side: serves until standard input ends.
+/// What the server's process does: serves until its standard input ends.
 pub(crate) fn serve(kind: &str, system: System, cores: &[usize], args: &Args) {
     affinity::pin(cores);
     thread::spawn(answer);
@@ -96,7 +96,7 @@ pub(crate) fn serve(kind: &str, system: System, cores: &[usize], args: &Args) {
     process::exit(1)
 }
 
-/// Tells the other side where this server listens.
+/// Tells the measuring process where this server listens.
 pub(crate) fn listens_at(port: u16) {
     println!("port {port}");
 }

@@ -7,7 +7,7 @@ pub(crate) struct Summary {
     pub(crate) max: f64,
 }
 
-/// `None` for no runs.
+/// Sums runs up. `None`: there were no runs.
 pub(crate) fn summary(mut runs: Vec<f64>) -> Option<Summary> {
     runs.sort_by(f64::total_cmp);
     let (&min, &max) = (runs.first()?, runs.last()?);
@@ -23,7 +23,7 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The value below which `percent` of all lie.
+/// The value below which `percent` of all values lie.
 pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() * percent / 100).min(values.len() - 1)]

@@ -6,17 +6,17 @@ use std::{fmt, future::Future, str::FromStr, thread};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum System {
     Gocoro,
-    /// tokio, `new_current_thread`.
+    /// tokio with `new_current_thread`.
     TokioCt,
-    /// tokio, `new_multi_thread` with as many worker threads as the row has workers.
+    /// tokio with `new_multi_thread`, and as many worker threads as the row has workers.
     TokioMt,
     May,
     Smol,
     /// Plain threads of the operating system, with std's and crossbeam's primitives.
     Threads,
-    /// The bare `generator` crate: what gocoro switches with.
+    /// The bare crate `generator`, with which gocoro switches.
     Generator,
-    /// The bare `corosensei` crate.
+    /// The bare crate `corosensei`.
     Corosensei,
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn tokio(system: System, workers: usize) -> tokio::runtime::Runtime {
     builder.worker_threads(workers).enable_all().build().expect("start tokio")
 }
 
-/// Runs `future` as a task: `block_on` alone would poll it outside the workers.
+/// Runs `future` as a task. `block_on` alone would poll it outside of the workers.
 pub(crate) fn on_tokio<F>(runtime: &tokio::runtime::Runtime, future: F) -> F::Output
 where
     F: Future<Output: Send> + Send + 'static,
@@ -80,7 +80,7 @@ where
     runtime.block_on(async { tokio::spawn(future).await.expect("the root task") })
 }
 
-/// Sets may's number of workers. It starts at its first spawn.
+/// Sets the number of may's workers, before may starts them at its first spawn.
 pub(crate) fn may(workers: usize) {
     may::config().set_workers(workers);
 }

@@ -14,14 +14,14 @@ pub(crate) struct Line {
 pub(crate) enum Cell {
     /// The system does not have the operation.
     Absent,
-    /// It has, and did not get through.
+    /// The system has the operation, and did not get through.
     Fails,
-    /// This machine has a limit in the way.
+    /// No system would get through, because of a limit of this machine.
     NotHere,
     Measured(Summary),
 }
 
-/// What was measured on what.
+/// The lines above the tables: what was measured, on which machine.
 pub(crate) fn header(runs: usize, quick: bool) -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find(|line| line.starts_with("model name"));
@@ -36,7 +36,7 @@ pub(crate) fn header(runs: usize, quick: bool) -> String {
     text
 }
 
-/// A section's table: a column for each system that has any of the lines.
+/// The table of a section, with a column for each system that has any of its lines.
 pub(crate) fn section(title: &str, lines: &[Line], args: &Args) -> String {
     let has = |system: &System| {
         let shown = |line: &Line| {
@@ -91,7 +91,7 @@ fn cell(line: &Line, system: System, own: Option<&Summary>, spread: bool) -> Str
     text
 }
 
-/// Three digits that count, thousands apart.
+/// A number with three significant digits, and its thousands set apart.
 fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -111,7 +111,7 @@ fn number(value: f64) -> String {
     }
 }
 
-/// Columns under each other: the first two to the left, figures to the right.
+/// Sets columns under each other: the first two to the left, figures to the right.
 fn plain(rows: &[Vec<String>]) -> String {
     let mut text = String::new();
     let widths = widths(rows);

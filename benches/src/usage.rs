@@ -1,8 +1,8 @@
-//! What a process has used: processor time, memory. What it may use: open files.
+//! What a process has used, in processor time and memory; and how many files it may open.
 
 use std::{fs, io, mem, time::Duration};
 
-/// More than any row needs, on either side of its connections.
+/// More open files than any row needs on either side of its connections.
 const OPEN_FILES: u64 = 110_000;
 
 /// Processor time of this process so far, in user and kernel mode.
@@ -18,17 +18,17 @@ pub(crate) fn cpu_time() -> Duration {
     part(usage.ru_utime) + part(usage.ru_stime)
 }
 
-/// Bytes of memory this process holds now, with the page tables that map them.
+/// Bytes of memory that this process holds now, with the page tables that map them.
 pub(crate) fn memory() -> u64 {
     status("VmRSS:") + status("VmPTE:")
 }
 
-/// The most bytes that were resident at any time.
+/// The most bytes that this process has held at any time.
 pub(crate) fn peak_memory() -> u64 {
     status("VmHWM:")
 }
 
-/// A line of `/proc/self/status`, which counts in KiB.
+/// The bytes that a line of `/proc/self/status` tells, in KiB.
 fn status(key: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").expect("read /proc/self/status");
     let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("a line of status");
@@ -36,14 +36,14 @@ fn status(key: &str) -> u64 {
     kib * 1024
 }
 
-/// Raises the limit of open files as far as is allowed, and returns it.
+/// Raises the limit of open files as far as is permitted, and returns it.
 pub(crate) fn allow_open_files() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for writes.
     let failed = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0;
     assert!(!failed, "getrlimit: {}", io::Error::last_os_error());
     let wanted = limit.rlim_max.max(OPEN_FILES);
-    // The first may be refused, the second is always allowed.
+    // A hard limit above the present one may be refused. The present one never is.
     for max in [wanted, limit.rlim_max] {
         let raised = libc::rlimit { rlim_cur: max, rlim_max: max };
         // SAFETY: `raised` is valid for reads.

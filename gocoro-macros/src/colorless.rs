@@ -1,7 +1,7 @@
 //! `colorless! { … }`: finds each `go!< body >` and writes `go!( body )` in its place.
 //!
-//! Everything else keeps the tokens it came with, so that errors, `line!()` and breakpoints stay
-//! where they are. The new delimiters take the closing `>`'s place.
+//! All other tokens stay as they came, so that errors, `line!()` and breakpoints stay where they
+//! are. The new delimiters take the place of the closing `>`.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -15,8 +15,8 @@ pub(crate) fn rewrite(items: TokenStream) -> TokenStream {
     rewrite_changed(items.clone()).unwrap_or(items)
 }
 
-/// The rewritten tokens, or `None` if nothing was to be done: a group that is made anew has one
-/// span for both its delimiters, so what need not be made anew is left alone.
+/// The rewritten tokens, or `None` if nothing had to be rewritten. A group that is made anew has
+/// one span for both its delimiters, so groups without changes are left alone.
 fn rewrite_changed(tokens: TokenStream) -> Option<TokenStream> {
     let mut changed = false;
     let tokens: Vec<TokenTree> = tokens
@@ -55,7 +55,7 @@ fn rewrite_changed(tokens: TokenStream) -> Option<TokenStream> {
     changed.then(|| out.into_iter().collect())
 }
 
-/// The tokens in `go!<`.
+/// The number of tokens in `go!<`.
 const OPEN: usize = 3;
 
 fn opens(tokens: &[TokenTree], at: usize) -> bool {
@@ -70,7 +70,7 @@ struct Closed {
     end: usize,
 }
 
-/// The place of a `<` that did not.
+/// The place of a `<` without its `>`.
 struct Unmatched(Span);
 
 impl Closed {
@@ -93,11 +93,11 @@ impl Unmatched {
     }
 }
 
-/// Finds the `>` that ends the body which begins at `start`: the first before which the body is
+/// Finds the `>` that ends the body which begins at `start`: the first one before which the body is
 /// complete and after which no operand can follow.
 ///
-/// A body that cannot be read, such as one with `$( … )*` in it, ends at the first `>` in such a
-/// place, if there is no `;` before it.
+/// A body that cannot be read, such as one with `$( … )*` in it, ends at the first `>` after which
+/// no operand can follow, unless there is a `;` before that.
 fn close(tokens: &[TokenTree], start: usize, nested: bool) -> Result<Closed, Unmatched> {
     let mut body = Vec::new();
     let (mut unread, mut statements) = (None, false);
@@ -124,7 +124,7 @@ fn close(tokens: &[TokenTree], start: usize, nested: bool) -> Result<Closed, Unm
     unread.ok_or_else(|| Unmatched(tokens[start - 1].span()))
 }
 
-/// A `>` that is not part of `->` or `=>`.
+/// Whether the token at `at` is a `>` that is not part of `->` or `=>`.
 fn is_closing(tokens: &[TokenTree], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|before| tokens.get(before));
     is_punct(tokens.get(at), '>') && !is_joint(before, '-') && !is_joint(before, '=')
@@ -152,7 +152,7 @@ fn is_complete(tokens: &[TokenTree]) -> bool {
     Block::parse_within.parse2(body).is_ok_and(|statements| !statements.is_empty())
 }
 
-/// The tokens with `name` for each `$name`, which stands for something complete.
+/// The tokens, with `name` in place of each `$name`, which stands for something complete.
 fn readable(tokens: impl Iterator<Item = TokenTree>) -> TokenStream {
     let mut tokens = tokens.peekable();
     let mut out = Vec::new();
@@ -176,7 +176,7 @@ fn group_at(delimiter: Delimiter, stream: TokenStream, span: Span) -> TokenTree 
     TokenTree::Group(group)
 }
 
-/// The next `;` outside delimiters, or the end.
+/// The place of the next `;` outside of delimiters, or of the end.
 fn statement_end(tokens: &[TokenTree], at: usize) -> usize {
     let semicolon = (at..tokens.len()).find(|&at| is_punct(tokens.get(at), ';'));
     semicolon.unwrap_or(tokens.len())

@@ -1,4 +1,4 @@
-//! What stands in for refused input: the errors, and something that the rest of the program can be
+//! What stands in for refused input: the errors, and code that the rest of the program can be
 //! checked with, so that one mistake gives one message.
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -14,8 +14,8 @@ pub(crate) fn spawn(refusals: Error) -> TokenStream {
     quote!({ #(#errors)* })
 }
 
-/// The function as it was, never called, within one that the compiler takes
-/// for `main`.
+/// The function as it was written, next to a `main` for the compiler, or inside a function that
+/// takes its place.
 pub(crate) fn entry(kind: Kind, function: Function, refusals: Error) -> TokenStream {
     let errors = refusals.into_compile_error();
     let Function { attributes: _, visibility, mut signature, body } = function;
@@ -37,12 +37,12 @@ pub(crate) fn entry(kind: Kind, function: Function, refusals: Error) -> TokenStr
                 #original
             }
         },
-        // What is not `main` may be called as what it is.
+        // A function that is not named `main` keeps its name, since other code may call it.
         false => quote!(#errors #original #[allow(dead_code)] fn #name() {}),
     }
 }
 
-/// For `#[gocoro::main]`, as other libraries call their attribute.
+/// The error for `#[gocoro::main]`, as other libraries call their attribute, and the item.
 pub(crate) fn not_main(item: TokenStream) -> TokenStream {
     let error = Error::new(
         Span::call_site(),
@@ -58,7 +58,7 @@ pub(crate) fn not_main(item: TokenStream) -> TokenStream {
     }
 }
 
-/// The item as it was, with an error on its first token.
+/// The item as it was written, with an error on its first token.
 pub(crate) fn not_a_function(kind: Kind, item: TokenStream) -> TokenStream {
     let first = item.clone().into_iter().next();
     let site = first.map_or_else(Span::call_site, |token| token.span());

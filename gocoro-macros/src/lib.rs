@@ -1,9 +1,9 @@
-//! The procedural macros behind the gocoro crate; use them through that crate.
+//! The procedural macros behind the crate gocoro. Use them through that crate.
 //!
-//! A macro goes through four steps, a module each: `parse` reads what was written, `valid` refuses
-//! what would not do what it says, `expand` writes the code, and `fallback` writes what stands in
-//! for refused input, so that one mistake gives one message. `colorless` finds the ends of
-//! `go!< … >` and leaves the rest of its input alone.
+//! A macro has four steps, a module each. `parse` reads what was written. `valid` refuses what
+//! would not do what it says. `expand` writes the code. `fallback` writes what stands in for
+//! refused input, so that one mistake gives one message. `colorless` finds the ends of `go!< … >`
+//! and leaves the rest of its input alone.
 
 mod colorless;
 mod expand;
@@ -33,9 +33,10 @@ use proc_macro::TokenStream;
 /// # Exit
 ///
 /// When `main` returns normally, the program goes on until every task that is not a daemon has
-/// ended; then daemons are cancelled and unwound. An `Err`, a failing
-/// [`ExitCode`](std::process::ExitCode) or a panic is reported first, then every task is cancelled.
-/// Tasks that are cancelled have the `grace` to end in; after it, the process ends without them.
+/// ended. Then daemons are cancelled and unwound. An `Err`, a failing
+/// [`ExitCode`](std::process::ExitCode) or a panic is reported first, and then every task is
+/// cancelled. Cancelled tasks have the `grace` to end in. After that, the process ends without
+/// them.
 ///
 /// # Options
 ///
@@ -74,10 +75,10 @@ pub fn go_main(options: TokenStream, item: TokenStream) -> TokenStream {
     entry(valid::entry::Kind::Main, options, item)
 }
 
-/// Refuses to be the attribute of a program's entry, which is called [`go_main`](macro@go_main).
+/// Refuses to be the attribute of a program's entry, which is [`go_main`](macro@go_main).
 ///
-/// There is no such `test`: a crate that imports all of gocoro's names would lose its own
-/// `#[test]`.
+/// There is no `gocoro::test` like this: a crate that imports all of gocoro's names would lose its
+/// own `#[test]`.
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn main(_: TokenStream, item: TokenStream) -> TokenStream {
@@ -114,7 +115,8 @@ pub fn main(_: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Refusals
 ///
-/// Those of [`go_main`](macro@go_main), but for the name, and a second `#[test]`.
+/// What [`go_main`](macro@go_main) refuses of a function, except for its name; and a second
+/// `#[test]`.
 #[proc_macro_attribute]
 pub fn go_test(options: TokenStream, item: TokenStream) -> TokenStream {
     entry(valid::entry::Kind::Test, options, item)

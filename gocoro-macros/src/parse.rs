@@ -10,8 +10,8 @@ use syn::{Error, Expr, Result, Token};
 
 /// Splits a function-like macro's input into the facade's `$crate` and the user's tokens.
 ///
-/// The wrappers in the facade write `[$crate]` first, so that the code they expand to finds gocoro
-/// under whatever name its user gave it.
+/// The wrappers in the facade write `[$crate]` first, so that the expansion finds gocoro under
+/// whatever name its user gave it.
 pub(crate) fn split_facade(input: TokenStream) -> (TokenStream, TokenStream) {
     let mut tokens = input.into_iter();
     match tokens.next() {
@@ -36,8 +36,8 @@ pub(crate) fn is_joint(token: Option<&TokenTree>, char: char) -> bool {
         if punct.as_char() == char && punct.spacing() == Spacing::Joint)
 }
 
-/// Where the header of a `go!` ends: at its first `=>` that lies in no delimiters, which no body
-/// can have.
+/// Where the header of a `go!` ends: at the first `=>` outside of delimiters, since no body can
+/// have one there.
 pub(crate) fn header_end(tokens: &[TokenTree]) -> Option<usize> {
     (0..tokens.len()).find(|&at| is_fat_arrow(tokens, at))
 }

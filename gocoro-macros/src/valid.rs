@@ -22,12 +22,12 @@ impl Refusals {
         }
     }
 
-    /// What a check gave, after noting its refusal.
+    /// Notes the refusal of a check, or returns what the check gave.
     fn take<T>(&mut self, checked: Result<T>) -> Option<T> {
         checked.map_err(|refusal| self.add(refusal)).ok()
     }
 
-    /// The value, if there is nothing to refuse.
+    /// The value, if nothing was refused; else all refusals.
     fn finish<T>(self, value: T) -> Result<T> {
         match self.0 {
             Some(refusals) => Err(refusals),
@@ -36,7 +36,7 @@ impl Refusals {
     }
 }
 
-/// What is in the invisible delimiters that a `macro_rules!` fragment arrives in.
+/// The expression in the invisible delimiters that a `macro_rules!` fragment arrives in.
 pub(crate) fn ungroup(expr: &Expr) -> &Expr {
     match expr {
         Expr::Group(group) => ungroup(&group.expr),

@@ -1,4 +1,4 @@
-//! The macros' thin wrappers, which tell the procedural ones where this crate is.
+//! The macros' thin wrappers. They tell the procedural macros where this crate is.
 
 /// Spawns a task and returns its [`JoinHandle`](crate::task::JoinHandle).
 ///
@@ -25,10 +25,10 @@
 /// assert_eq!(length.wait(), 5);
 /// ```
 ///
-/// Arguments are evaluated from left to right. A receiver that is a variable or a part of one moves
-/// after them, so that they may still use it: `go!(conn.serve(conn.id()))`; a static or a constant
-/// stays where it is. A closure or an `async` block written as an argument becomes `move`. A path
-/// that is called stays as it is; any other function value is evaluated here:
+/// Arguments are evaluated from left to right. A receiver that is a variable, or a part of one,
+/// moves after the arguments, which may therefore use it: `go!(conn.serve(conn.id()))`. A static or
+/// a constant stays where it is. A closure or an `async` block written as an argument becomes
+/// `move`. A path that is called stays as it is; any other function value is evaluated here:
 /// `go!((self.handler)(request))`.
 ///
 /// # Anything else
@@ -92,10 +92,10 @@
 /// # In scopes and groups
 ///
 /// `in` names where the task belongs: a [`task::scope`](crate::task::scope), whose tasks may
-/// borrow, or a [`TaskGroup`](crate::task::TaskGroup). What `go!` returns then is what `spawn`
-/// returns there: a [`ScopedJoinHandle`](crate::task::ScopedJoinHandle), or nothing. `local` is for
-/// scopes alone, and `daemon` for neither, since both wait for their tasks. The expression behind
-/// `in` is evaluated first, and borrowed.
+/// borrow, or a [`TaskGroup`](crate::task::TaskGroup). Then `go!` returns what `spawn` returns
+/// there: a [`ScopedJoinHandle`](crate::task::ScopedJoinHandle), or nothing. `local` is for scopes
+/// alone, and `daemon` for neither, since both wait for their tasks. The expression behind `in` is
+/// evaluated first, and borrowed.
 ///
 /// ```
 /// use gocoro::go;
@@ -120,28 +120,28 @@
 /// assert_eq!(group.join_all().len(), 5);
 /// ```
 ///
-/// A block takes what it captures by value in a scope, too; to borrow there, name a reference
+/// In a scope, too, a block takes what it captures by value. To borrow there, name a reference
 /// before: `let text = &text;`.
 ///
 /// # What is refused
 ///
 /// - `go!(fetch(url).unwrap())` and its like, of which only `unwrap()` would run in the task. Write
 ///   `go!({ fetch(url).unwrap() })`.
-/// - An operator expression such as `go!(a() + b())` or `go!(f()?)`: write `go!({ a() + b() })`.
-/// - `.await` and `async` bodies, and a body whose value is a future, such as a call of an `async
-///   fn`: the task would make the future, and nothing would run it. There is nothing to await in a
-///   task, where plain functions may wait; a future needs an executor, on a thread of its own. A
-///   future that is to be handed over unrun is made by [`task::spawn`](crate::task::spawn), which
-///   asks no questions.
-/// - What is borrowed from the spawner, which may return before the task ends: move it, clone it,
+/// - An operator expression such as `go!(a() + b())` or `go!(f()?)`. Write `go!({ a() + b() })`.
+/// - `.await`, `async` bodies, and a body whose value is a future, such as a call of an `async fn`:
+///   the task would make the future, and nothing would run it. There is nothing to await in a task,
+///   where plain functions may wait. A future needs an executor, on a thread of its own. A future
+///   that is to be handed over unrun is made by [`task::spawn`](crate::task::spawn), which asks no
+///   questions.
+/// - What is borrowed from the spawner, which may return before the task ends. Move it, clone it,
 ///   or spawn in a `task::scope`.
 /// - What is not [`Send`], without `local`.
 ///
 /// # Panics
 ///
-/// Panics if an option's value cannot be met: a stack size that is too large, a name with a null
-/// byte. `local` outside a runtime panics too; with `in`, so does whatever makes the `spawn` of
-/// that scope or group panic.
+/// If an option's value cannot be met: a stack size that is too large, a name with a null byte.
+/// `local` panics outside a runtime. With `in`, so does whatever makes the `spawn` of that scope or
+/// group panic.
 #[macro_export]
 macro_rules! go {
     ($($input:tt)*) => {
@@ -152,8 +152,8 @@ macro_rules! go {
 /// Makes the spawn form `go!< … >` work in the items that it wraps.
 ///
 /// `go!< body >` is [`go!(body)`](crate::go) with angle brackets: the same bodies, the same
-/// options, the same handle. It works at any depth of the items, in other macros' input too, and
-/// one may stand in another.
+/// options, the same handle. It works at any depth of the items, also in the input of other macros
+/// and inside another `go!< … >`.
 ///
 /// ```
 /// use gocoro::{colorless, go};
@@ -230,46 +230,48 @@ macro_rules! colorless {
 /// | `default => …` | nothing else can be done now | |
 /// | `default(timeout) => …` | nothing else could be done within a [`Duration`](std::time::Duration) | |
 ///
-/// A handle whose arm `join` was done has given its result: joining it again panics.
+/// A handle whose `join` arm was done has given its result: joining it again panics.
 ///
 /// The sources (`r`, `s`, `handle`, `x`, `io`, `timeout`) are evaluated once, in the order written,
-/// and borrowed; temporaries in them live as long as the `select!`, its bodies included. The value
-/// that an arm `send` sends is evaluated after the arm was chosen, and only then. On a channel of
-/// capacity zero a receiver is waiting for it meanwhile, which no timeout and no cancel of the
-/// receiver cuts short, so it should not take long: what does is made before the `select!`. If it
-/// panics or leaves by `return`, `?` or `break`, or if the task is cancelled meanwhile, nothing has
-/// been sent.
+/// and borrowed. Temporaries in them live as long as the `select!`, its bodies included.
+///
+/// The value that a `send` arm sends is evaluated after the arm was chosen, and only then. On a
+/// channel of capacity zero a receiver waits for the value meanwhile, and neither a timeout nor a
+/// cancel of the receiver cuts that wait short. So a value that takes long is better made before
+/// the `select!`. If the evaluation panics or leaves by `return`, `?` or `break`, or if the task is
+/// cancelled meanwhile, nothing has been sent.
 ///
 /// The value of `select!` is that of the body that was run. Bodies are no closures: `?`, `break`,
-/// `continue` and `return` in them work as everywhere else. A pattern has to match whatever comes,
-/// as that of a `let`.
+/// `continue` and `return` work in them as everywhere else. As in a `let`, a pattern has to match
+/// whatever comes.
 ///
 /// # Choice
 ///
-/// Exactly one arm is done. If several can be, one of them is chosen at random;
+/// Exactly one arm is done. If several can be done, one of them is chosen at random;
 /// [`select_biased!`](crate::select_biased) chooses the first of them. An arm that was not chosen
 /// has taken nothing, and leaves nothing behind: no task is spawned for it.
 ///
 /// `default` is chosen only if there was a moment at which no other arm could be done: a message
-/// that is always in one of two channels is found, however it is moved. There is one exception: of
-/// several sockets that others read from or write to meanwhile, each is looked at in a moment of
+/// that is always in one of two channels is found, however it is moved. There is one exception. If
+/// others read from or write to several sockets meanwhile, each socket is looked at in a moment of
 /// its own.
 ///
 /// # Parks
 ///
-/// Until an arm can be done, unless there is a `default`: then only to let others run once in a
-/// while, or while a partner makes a message that this choice has met on a channel of capacity
-/// zero. On a plain thread it blocks the thread. A cancel point: if it unwinds, no arm was done.
+/// Until an arm can be done. With a `default` it parks only to let others run once in a while, or
+/// while a partner that this choice has met on a channel of capacity zero makes its message. On a
+/// plain thread it blocks the thread. A cancel point: if it unwinds, no arm was done.
 ///
-/// Arms `readable` and `writable` keep the rules of I/O. Where the choice would have to wait, such
-/// an arm is done with an error instead: with one that holds [`Cancelled`](crate::task::Cancelled)
-/// in a destructor of a task that unwinds and is cancelled, also if the cancel comes meanwhile;
-/// with `TimedOut` once an [`io_deadline`](crate::time::io_deadline) around it has passed.
+/// `readable` and `writable` arms keep the rules of I/O. Where the choice would have to wait, such
+/// an arm is done with an error instead in two cases. In a destructor of a task that unwinds and is
+/// cancelled, even if the cancel comes meanwhile, the error holds
+/// [`Cancelled`](crate::task::Cancelled). Once an [`io_deadline`](crate::time::io_deadline) around
+/// the choice has passed, the error is `TimedOut`.
 ///
 /// `readable` asks the socket, and knows nothing of what a buffer around it has read ahead. A loop
-/// that waits for a socket and takes one line at a time out of a `BufReader` around it stalls when
-/// several lines come at once: the socket is empty, and the rest is in the buffer. So wait only
-/// when the buffer is empty:
+/// that waits for a socket and then takes one line out of a `BufReader` around it stalls when
+/// several lines come at once: the socket is empty, and the other lines are in the buffer. So wait
+/// only when the buffer is empty:
 ///
 /// ```
 /// use gocoro::net::{TcpListener, TcpStream};
@@ -297,10 +299,9 @@ macro_rules! colorless {
 /// assert_eq!(lines, ["three\n", "lines\n", "at once\n"]);
 /// # std::io::Result::Ok(())
 /// ```
-///
-/// The rest of a line that has come in part is waited for by `read_line`, whatever the other arms
-/// do. Where that matters, or where the buffer cannot be asked, let a task of its own read, and
-/// `recv` from it.
+/// `read_line` waits for the rest of a line that has come in part, whatever the other arms do.
+/// Where that matters, or where the buffer cannot be asked, let a task of its own read, and `recv`
+/// from that task.
 ///
 /// # Panics
 ///
@@ -319,7 +320,7 @@ macro_rules! select {
     };
 }
 
-/// As [`select!`](crate::select), but of several arms that can be done the first listed is chosen.
+/// As [`select!`](crate::select), but if several arms can be done, the first listed is chosen.
 ///
 /// ```
 /// use gocoro::channel::unbounded;
@@ -343,11 +344,12 @@ macro_rules! select_biased {
     };
 }
 
-/// Declares task-locals: statics that each task has its own value of.
+/// Declares task-locals: statics of which each task has its own value.
 ///
-/// The shape of [`std::thread_local!`], which all tasks of a worker share. The value is made when a
-/// task first uses it, and dropped when the task ends; a plain thread has its own too. The key's
-/// type is [`LocalKey`](crate::task::LocalKey), with std's methods, `scope` and `inherit`.
+/// This has the shape of [`std::thread_local!`], whose values all tasks of a worker share. A task's
+/// value is made when the task first uses it, and dropped when the task ends. A plain thread has
+/// its own value too. The key's type is [`LocalKey`](crate::task::LocalKey), with std's methods,
+/// `scope` and `inherit`.
 ///
 /// ```
 /// use std::cell::{Cell, RefCell};

@@ -1,8 +1,8 @@
 //! Channels: two tasks in turn over two channels, many senders to one receiver, many to many.
 //!
-//! Threads use crossbeam-channel, smol async-channel. may has unbounded channels only: it is in the
-//! rows where that makes no difference to what is measured. tokio has no rendezvous channel, and
-//! none with many receivers.
+//! Threads use crossbeam-channel, smol uses async-channel. may has only unbounded channels, and
+//! takes part where that makes no difference to what is measured. tokio has no rendezvous channel,
+//! and no channel with many receivers.
 
 use std::{thread, time::Instant};
 

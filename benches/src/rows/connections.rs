@@ -1,5 +1,5 @@
-//! Memory of the echo server against the number of its connections, each of which was served once
-//! and is idle.
+//! Memory of the echo server against the number of its connections. Each connection was served
+//! once, and is idle.
 
 use crate::{
     load::{Load, Plan},

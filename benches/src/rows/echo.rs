@@ -1,5 +1,5 @@
-//! A TCP echo server of 64-byte messages. The server is a process on the first core (or cores), the
-//! load generator this one, on the others.
+//! A TCP echo server of 64-byte messages. The server is a process on the first core (or cores). The
+//! load generator is this process, on the other cores.
 
 use std::{
     io::{self, Read, Write},
@@ -76,7 +76,7 @@ pub(crate) fn allow_connections(connections: usize) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Drives `plan` against `server`, whose every exchange has `requests` requests.
+/// Drives `plan` against `server`. Each exchange has `requests` requests.
 pub(crate) fn figures(ctx: &Context, server: &mut Server, plan: Plan, requests: u64) -> Outcome {
     let (warm_up, window) = if ctx.quick { (5, 25) } else { (300, 1_000) };
     let mut load = Load::open(plan).map_err(|e| format!("open the connections: {e}"))?;
@@ -91,7 +91,7 @@ pub(crate) fn figures(ctx: &Context, server: &mut Server, plan: Plan, requests: 
     Ok(vec![requests / done.took.as_secs_f64(), cpu.as_secs_f64() * 1e6 / requests])
 }
 
-/// The server of each system.
+/// Runs the server of `system`.
 pub(crate) fn serve(system: System, workers: usize) -> io::Result<()> {
     match system {
         Gocoro => system::gocoro(workers).run(gocoro),
@@ -108,7 +108,7 @@ pub(crate) fn serve(system: System, workers: usize) -> io::Result<()> {
     }
 }
 
-/// Echoes until the other side closes: on every system whose streams are `Read` and `Write`.
+/// Echoes until the other side closes, on every system whose streams are `Read` and `Write`.
 fn echo(mut stream: impl Read + Write) -> io::Result<()> {
     let mut buffer = [0; 1024];
     loop {

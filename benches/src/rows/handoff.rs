@@ -1,11 +1,11 @@
 //! One task wakes the next and goes to sleep itself, by park and unpark: two tasks in turn, and a
-//! ring of 503.
+//! ring of 503 tasks.
 //!
-//! `park` and `unpark` stand in closures, so that they can be inlined as where a program calls
+//! `park` and `unpark` are in closures, so that they can be inlined as in a program that calls
 //! them.
 //!
-//! A word in memory says whose turn it is, so that a wake may come early or for nothing. tokio has
-//! no park; its `Notify` holds one wake back in the same way. smol has neither.
+//! A word in memory says whose turn it is, so that a wake may come early or for no reason. tokio
+//! has no park, but its `Notify` keeps one wake in the same way. smol has neither.
 
 #![expect(
     clippy::redundant_closure,
@@ -59,7 +59,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// Two tasks, `T` being a handle to one, and whose turn it is.
+/// Two tasks that take turns. `T` is a handle to a task.
 struct Pair<T> {
     handles: [OnceLock<T>; 2],
     turn: AtomicUsize,
@@ -70,7 +70,7 @@ impl<T> Pair<T> {
         Arc::new(Pair { handles: [OnceLock::new(), OnceLock::new()], turn: AtomicUsize::new(0) })
     }
 
-    /// Player `me` takes its turn `rounds` times. `park` may return early.
+    /// Player `me` takes `rounds` turns. `park` may return early.
     fn play(
         &self,
         me: usize,
@@ -183,7 +183,8 @@ fn pair_threads(ctx: &Context) -> Outcome {
     })])
 }
 
-/// Tasks in a ring. The token is the number of hops to go, counted from 1; 0 is no token.
+/// Tasks in a ring. The token is the number of hops to go, the present one included; 0 means that
+/// there is no token.
 struct Ring<T> {
     handles: OnceLock<Vec<T>>,
     tokens: Vec<AtomicU64>,
@@ -209,8 +210,8 @@ impl<T> Ring<T> {
         Some(self.tokens[me].swap(0, Ordering::AcqRel))
     }
 
-    /// Gives the token to the member after `me`, whose handle is returned; `None` when it has gone
-    /// far enough.
+    /// Passes the token to the member after `me`, and returns that member's handle. `None`: the
+    /// token has gone far enough.
     fn pass(&self, me: usize, token: u64) -> Option<&T> {
         if token == 1 {
             self.ended.set(Instant::now()).expect("one token");
@@ -222,7 +223,7 @@ impl<T> Ring<T> {
         Some(&self.handles()[next])
     }
 
-    /// Member `me`'s life. `park` may return early.
+    /// What member `me` does. `park` may return early.
     fn turn(&self, me: usize, park: impl Fn(), unpark: impl Fn(&T)) {
         while !self.done.load(Ordering::Acquire) {
             match self.take(me).map(|token| self.pass(me, token)) {
@@ -237,7 +238,7 @@ impl<T> Ring<T> {
         self.handles.get().expect("set before the token is")
     }
 
-    /// Sets the ring going with `hops` to go.
+    /// Starts the ring, with `hops` hops to go.
     fn start(&self, handles: Vec<T>, hops: u64, unpark: impl Fn(&T)) -> Instant {
         let started = Instant::now();
         self.handles.set(handles).ok().expect("started once");

@@ -1,8 +1,8 @@
 //! HTTP plaintext: "Hello, World!" with the headers that the well-known benchmarks ask for.
 //!
-//! gocoro and threads run the same small handler, written here over `Read + Write` and `httparse`.
-//! tokio's servers are hyper, may's is may_minihttp. So a row compares what a user of each would
-//! run, not the runtimes alone: the echo rows do that.
+//! gocoro and threads run the same small handler, which is written here over `Read + Write` and
+//! `httparse`. tokio's server is hyper, may's is may_minihttp. So these rows compare what a user of
+//! each system would run, not the runtimes alone, which the echo rows compare.
 
 use std::{
     cell::Cell,
@@ -67,8 +67,8 @@ fn measure(ctx: &Context, depth: usize, reconnect: bool) -> Outcome {
     echo::figures(ctx, &mut server, plan, depth as u64)
 }
 
-/// Bytes of the server's answer, which has the same size each time. Waits for a server that is
-/// about to listen.
+/// The number of bytes in the server's answer, which is the same each time. Waits until the server
+/// listens.
 fn answer_size(port: u16) -> io::Result<usize> {
     let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port));
     let mut tries = 0;
@@ -96,7 +96,7 @@ fn answer_size(port: u16) -> io::Result<usize> {
     }
 }
 
-/// The server of each system.
+/// Runs the server of `system`.
 pub(crate) fn serve(system: System, workers: usize) -> io::Result<()> {
     match system {
         Gocoro => system::gocoro(workers).run(gocoro),
@@ -129,7 +129,7 @@ fn threads() -> io::Result<()> {
     }
 }
 
-/// Answers the requests of one connection. All that have come are answered in one write.
+/// Answers the requests of one connection. All requests that have come are answered in one write.
 fn handle(mut stream: impl Read + Write) -> io::Result<()> {
     let mut requests = vec![0; 16 * 1024];
     let mut answers = Vec::with_capacity(4 * 1024);
@@ -160,7 +160,7 @@ fn handle(mut stream: impl Read + Write) -> io::Result<()> {
     }
 }
 
-/// The size of the whole request that `bytes` start with. Requests here have no body.
+/// The size of the whole request at the beginning of `bytes`. Requests here have no body.
 fn request_size(bytes: &[u8]) -> io::Result<Option<usize>> {
     let mut headers = [httparse::EMPTY_HEADER; 16];
     let mut request = httparse::Request::new(&mut headers);
@@ -227,7 +227,8 @@ fn minihttp() -> io::Result<()> {
         }
     }
 
-    // It binds by itself and does not tell which port it got.
+    // may_minihttp binds by itself, and does not tell which port it got, so a free one is found
+    // first.
     let port = std::net::TcpListener::bind("0.0.0.0:0")?.local_addr()?.port();
     let server = HttpServer(Hello).start(("0.0.0.0", port))?;
     listens_at(port);

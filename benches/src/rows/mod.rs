@@ -1,5 +1,5 @@
-//! The rows, a module a family. In each module the systems stand side by side: the same algorithm,
-//! in each system's own words.
+//! The rows, a module for each family. In each module the systems stand side by side: the same
+//! algorithm in each system's own words.
 
 mod channels;
 mod connections;

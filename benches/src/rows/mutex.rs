@@ -1,5 +1,5 @@
-//! A mutex that every unlock hands to the next in line: each holder yields while it has the lock,
-//! so that the others queue up for it.
+//! A mutex that each unlock hands to the next in line. Each holder yields while it has the lock, so
+//! that the other tasks queue up for it.
 
 use std::{sync::Arc, thread, time::Instant};
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Tasks that want it.
+/// The number of tasks that want the lock.
 const RIVALS: u64 = 8;
 
 pub(crate) const ROWS: &[Row] = &[Row {

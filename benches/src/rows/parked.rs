@@ -1,8 +1,8 @@
-//! Many tasks that wait, all at once, for a wake: what it costs to make one, to hold it, and to
-//! wake it and see it end.
+//! Many tasks that all wait at once: what it costs to make one, to hold it, and to wake it and see
+//! it end.
 //!
-//! gocoro, may and threads wake each by its handle. tokio's tasks wait on one shared `Notify`,
-//! smol's on one channel that is closed: neither needs memory beside the task.
+//! gocoro, may and threads wake each task by its handle. tokio's tasks wait on one shared `Notify`,
+//! smol's on one channel, which is closed in the end. Neither needs memory beside the task.
 
 use std::{
     sync::{
@@ -31,7 +31,7 @@ const FIGURES: &[Figure] =
 /// Bytes of the stacks of bare coroutines: gocoro's default.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// A smaller stack: page tables are shared by more of them.
+/// A smaller size of stacks, of which more share a page table.
 const SMALL_STACK_BYTES: usize = 64 * 1024;
 
 pub(crate) const ROWS: &[Row] = &[
@@ -77,7 +77,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// Time and memory from before the first spawn.
+/// Measures time and memory, from before the first spawn.
 struct Meter {
     tasks: usize,
     memory: u64,
@@ -90,7 +90,7 @@ impl Meter {
         Meter { tasks, memory: usage::memory(), start: Instant::now(), figures: Vec::new() }
     }
 
-    /// All wait.
+    /// Notes that all tasks wait.
     fn all_parked(&mut self) {
         self.lap();
         let memory = usage::memory().saturating_sub(self.memory);
@@ -98,7 +98,7 @@ impl Meter {
         self.start = Instant::now();
     }
 
-    /// All have ended.
+    /// Notes that all tasks have ended.
     fn all_ended(mut self) -> Outcome {
         self.lap();
         Ok(self.figures)
@@ -117,7 +117,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// A task's life. `park` may return early.
+    /// What each task does. `park` may return early.
     fn wait(&self, park: impl Fn()) {
         self.parked.fetch_add(1, Ordering::AcqRel);
         while !self.go.load(Ordering::Acquire) {
@@ -207,7 +207,7 @@ fn may(ctx: &Context) -> Outcome {
             })
         };
         let handles: Vec<_> = (0..tasks).map(spawn_one).collect();
-        // Not by yielding: a coroutine that yields in a loop keeps may from starting new ones.
+        // This does not yield: a coroutine that yields in a loop keeps may from starting new ones.
         while !shared.are_parked(tasks) {
             park();
         }

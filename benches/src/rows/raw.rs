@@ -1,6 +1,7 @@
-//! The bare switch: coroutines that do nothing but suspend, resumed in turn by a loop. One
+//! The bare switch: coroutines that do nothing but suspend, and that a loop resumes in turn. One
 //! operation is a pair, the resume and the suspension that answers it. gocoro, which switches by
-//! `generator`, has no such operation without its scheduler: `yield` measures the two together.
+//! `generator`, has no such operation without its scheduler: the row `yield` measures the two
+//! together.
 
 use std::time::Duration;
 
@@ -65,7 +66,7 @@ fn corosensei(ctx: &Context) -> Outcome {
     })])
 }
 
-/// Resumes `all` in the order of their creation, round after round.
+/// Resumes all coroutines in the order of their creation, round after round.
 fn round_robin<T>(all: &mut [T], pairs: u64, mut resume: impl FnMut(&mut T)) -> Duration {
     let mut left = pairs as usize;
     timed(|| {

@@ -1,6 +1,6 @@
-//! Skynet by join: a task of size 1 returns its number; a larger one spawns ten that share its
-//! range, and returns their sum. 1 111 111 tasks, of which the leaves are a million. Over channels,
-//! as it was published: the sums are sent.
+//! Skynet by join: a task of size 1 returns its number; a larger task spawns ten tasks that share
+//! its range, and returns the sum of their results. These are 1 111 111 tasks, a million of which
+//! are leaves. Over channels, as skynet was published, the sums are sent.
 
 use std::{future::Future, pin::Pin, time::Instant};
 
@@ -42,7 +42,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// Checks the answer, and takes the figures.
+/// Checks the answer, and returns the figures.
 fn figures(size: usize, start: Instant, sum: u64) -> Outcome {
     let took = start.elapsed();
     let size = size as u64;

@@ -1,4 +1,4 @@
-//! Spawn and join of tasks that do nothing: one after the other, and 10 000 at a time.
+//! Spawn and join of tasks that do nothing: one after the other, and 10 000 at once.
 
 use std::{
     hint::black_box,
@@ -16,7 +16,7 @@ use crate::{
 
 const FIGURES: &[Figure] = &[cost("", "ns/task")];
 
-/// `size` tasks are spawned before the first is joined.
+/// Rows in which `size` tasks are spawned before the first is joined.
 pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "spawn+join, serial",
@@ -141,12 +141,13 @@ fn threads(ctx: &Context) -> Outcome {
     })])
 }
 
-/// What a task does.
+/// What each task does.
 fn noop(n: usize) {
     black_box(n);
 }
 
-/// What `tasks` would have taken, when whole rounds made it `done`.
+/// How long `tasks` tasks would have taken, when `done` tasks have taken `took`: only whole rounds
+/// are run.
 fn per(took: Duration, tasks: u64, done: usize) -> Duration {
     took.mul_f64(tasks as f64 / done as f64)
 }

@@ -1,5 +1,6 @@
-//! Tasks that sleep, each once, until moments spread over a second that begins when all should have
-//! been spawned. How late they wake, and the processor time from the beginning of that second on.
+//! Tasks that sleep once each, until moments that are spread over one second. The second begins
+//! when all tasks should have been spawned. Measured are how late the tasks wake, and the processor
+//! time from the beginning of that second on.
 
 use std::{
     sync::{
@@ -54,7 +55,7 @@ struct Alarms {
     base: Instant,
     span: Duration,
     late_ns: Vec<AtomicU64>,
-    /// Processor time used before the second began, in nanoseconds.
+    /// Nanoseconds of processor time that were used before the second began.
     cpu_before_ns: AtomicU64,
 }
 
@@ -69,7 +70,7 @@ impl Alarms {
         })
     }
 
-    /// Moments in no order, evenly spread.
+    /// When this task wakes: the moments are evenly spread, and in no order.
     fn at(&self, task: usize) -> Instant {
         let fraction = (task as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         self.base + self.span.mul_f64(fraction as f64 / f64::from(u32::MAX))
@@ -80,7 +81,7 @@ impl Alarms {
         self.base.saturating_duration_since(Instant::now())
     }
 
-    /// The second begins.
+    /// Notes that the second begins.
     fn begin(&self) {
         self.cpu_before_ns.store(usage::cpu_time().as_nanos() as u64, Ordering::Relaxed);
     }

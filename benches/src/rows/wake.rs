@@ -1,11 +1,11 @@
 //! Wakes from one thread to another.
 //!
 //! *From outside*: a plain thread wakes a task on a runtime that has nothing else to do, and the
-//! task wakes the thread; they run on cores of their own. *Across workers*: two tasks that were
+//! task wakes the thread. The two run on different cores. *Across workers*: two tasks that were
 //! started on two workers wake each other in turn. A system that moves started tasks may bring them
-//! together again; the second figure says how many wakes really crossed. So there is a second row,
-//! of tasks that stay where they started: on gocoro all do, on tokio each has a current-thread
-//! runtime of its own.
+//! together again, so a second figure says how many wakes really crossed. A second row has tasks
+//! that stay where they started: on gocoro all do, on tokio each has a current-thread runtime of
+//! its own.
 
 #![expect(
     clippy::redundant_closure,
@@ -75,7 +75,7 @@ struct Ball {
 }
 
 impl Ball {
-    /// The task's side, `rounds` times. `park` may return early.
+    /// What the task does, `rounds` times. `park` may return early.
     fn task(&self, rounds: u64, park: impl Fn()) {
         for _ in 0..rounds {
             while !self.with_task.load(Ordering::Acquire) {
@@ -90,7 +90,7 @@ impl Ball {
         self.thread.unpark();
     }
 
-    /// The thread's side.
+    /// What the thread does, `rounds` times.
     fn thread(&self, rounds: u64, unpark: impl Fn()) -> Duration {
         timed(|| {
             for _ in 0..rounds {
@@ -104,8 +104,8 @@ impl Ball {
     }
 }
 
-/// Binds this thread, and the runtime it starts from now on, to the first core. Returns the other
-/// cores.
+/// Binds this thread, and any runtime that it starts from now on, to the first core. Returns the
+/// other cores.
 fn take_first_core() -> Vec<usize> {
     let mut cores = affinity::cores();
     affinity::pin(&cores[..1]);
@@ -116,7 +116,7 @@ fn take_first_core() -> Vec<usize> {
 }
 
 /// The row's figure: a plain thread on `cores` plays with a task. `play` starts the task, gives a
-/// function that wakes it to its third argument, and waits for the task's end.
+/// function that wakes the task to its third argument, and waits for the task's end.
 fn outside(
     ctx: &Context,
     cores: &[usize],
@@ -130,7 +130,7 @@ fn outside(
             affinity::pin(&cores);
             hand.send(thread::current()).expect("the other side waits");
             let (ball, unpark) = wait.recv().expect("a task");
-            // Time for the runtime to fall asleep.
+            // The runtime gets time to fall asleep.
             thread::sleep(Duration::from_millis(1));
             ball.thread(rounds, unpark)
         });
@@ -198,8 +198,8 @@ fn outside_threads(ctx: &Context) -> Outcome {
     })
 }
 
-/// Two tasks started on two threads, whose turn it is, and how often the turn went to another
-/// thread.
+/// Two tasks that were started on two threads, whose turn it is, and how often the turn went to
+/// another thread.
 struct Crossing<T> {
     handles: [OnceLock<T>; 2],
     started: AtomicUsize,
@@ -209,8 +209,8 @@ struct Crossing<T> {
     crossed: AtomicUsize,
 }
 
-/// A number of the current thread. Not inlined: a system that moves started tasks would go on with
-/// the number that the compiler kept from before the move.
+/// A number of the current thread. Not inlined, since the compiler might keep the number across a
+/// move of the task: then a system that moves started tasks would get the old thread's number.
 #[inline(never)]
 fn here() -> usize {
     thread_local!(static HERE: u8 = const { 0 });
@@ -228,8 +228,8 @@ impl<T> Crossing<T> {
         })
     }
 
-    /// Holds this worker until the other task has started, which must then be on another worker.
-    /// Gives up after a second: the figure of crossed wakes tells.
+    /// Holds this worker until the other task has started, which therefore is on another worker.
+    /// Gives up after a second: the figure of crossed wakes shows that.
     fn start_apart(&self) {
         self.started.fetch_add(1, Ordering::AcqRel);
         let start = Instant::now();
@@ -246,7 +246,8 @@ impl<T> Crossing<T> {
         self.turn.load(Ordering::Acquire) == me
     }
 
-    /// Player `me` has got the turn and gives it away; the other one is to be woken.
+    /// Notes that player `me` has got the turn, and gives it to the other player, who is to be
+    /// woken.
     fn give(&self, me: usize) -> &T {
         let here = here();
         if self.from.load(Ordering::Relaxed) != here {
@@ -268,7 +269,8 @@ impl<T> Crossing<T> {
     }
 }
 
-/// The row's figures: `batch` plays a number of rounds, and returns time and crossings.
+/// The row's figures. `batch` plays a number of rounds, and returns the time and the number of
+/// crossed wakes.
 fn across(ctx: &Context, mut batch: impl FnMut(u64) -> (Duration, usize)) -> Outcome {
     let mut share = 0.0;
     let round = ctx.per_op(|rounds| {
@@ -334,7 +336,7 @@ impl Crossing<tokio::sync::Notify> {
     }
 }
 
-/// Each of the two tasks on a current-thread runtime of its own, where it stays.
+/// Plays with two tasks, each on a current-thread runtime of its own, where it stays.
 fn pinned_tokio(ctx: &Context) -> Outcome {
     let cores = affinity::at(Place::Workers, ctx.workers);
     across(ctx, |rounds| {

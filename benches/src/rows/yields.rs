@@ -1,5 +1,5 @@
-//! Tasks that do nothing but yield. All start before time runs; then each yields equally often, and
-//! time runs until the last one is through.
+//! Tasks that do nothing but yield. Time begins to run when all tasks have started. Each task
+//! yields equally often, and time runs until the last one is done.
 
 use std::{sync::Arc, thread};
 
@@ -106,7 +106,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// How often each task yields.
+/// How many times each of the tasks yields.
 fn yields(ctx: &Context) -> usize {
     let all = if ctx.quick { 50_000 } else { 4_000_000 };
     (all / ctx.size).max(3)

@@ -13,9 +13,9 @@ use gocoro::{go, go_main};
 use std::io::{self, BufRead, BufReader, Write};
 use std::time::{Duration, Instant};
 
-/// Connections open at the same time.
+/// How many connections are open at the same time.
 const CLIENTS: usize = 10;
-/// Lines sent on each.
+/// How many lines are sent on each connection.
 const LINES: usize = 100;
 /// How long a connect or a reply may take.
 const PATIENCE: Duration = Duration::from_secs(5);

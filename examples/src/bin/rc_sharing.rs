@@ -22,7 +22,8 @@ struct Till {
 fn customer(till: Rc<Till>, number: u32) {
     for item in 1..=3 {
         time::sleep(Duration::from_millis(u64::from(number % 3)));
-        // No suspension from here to the end of the loop's body: nobody else sees it half done.
+        // Nothing suspends from here to the end of the loop's body, so no other task sees it half
+        // done.
         till.cents.set(till.cents.get() + 100 * item);
         till.receipts.borrow_mut().push(format!("customer {number} paid for item {item}"));
     }
@@ -33,7 +34,7 @@ fn main() {
     let till = Rc::new(Till::default());
     let customers: Vec<_> = (1..=20).map(|i| go!(local => customer(till.clone(), i))).collect();
 
-    // A clone in the header: this task owns its own reference, `till` stays here.
+    // The clone in the header gives the task a reference of its own, and `till` stays here.
     let watcher = go!(local, clone(till) => {
         time::sleep(Duration::from_millis(2));
         till.receipts.borrow().len()

@@ -31,7 +31,7 @@ fn prepare(item: &str) {
     info!("ready");
 }
 
-/// Prints each event as a leaf under its spans, one step of indent for each of them.
+/// Prints each event as a leaf under its spans, indented by one step for each span.
 struct Tree;
 
 impl<S, N> FormatEvent<S, N> for Tree

@@ -1,5 +1,5 @@
-//! `#[go_main]` and `#[go_test]`: the function in a function of the same name, so that messages
-//! and backtraces call it what its author called it.
+//! `#[go_main]` and `#[go_test]`: the function becomes the inner one of two with the same name, so
+//! that messages and backtraces call it what its author called it.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -48,8 +48,8 @@ fn test(options: Options, function: &Function) -> TokenStream {
     let text = text.trim_start_matches("r#");
     let outer = Span::mixed_site().located_at(name.span());
     let inner = item(&[], signature, body);
-    // A runtime's task hands over only what is `Send`, which a test's error need not be: what is
-    // not `()` is reported in the task.
+    // A runtime's task hands over only what is `Send`, which a test's error need not be. So the
+    // task itself reports whatever is not `()`.
     let (output, run) = match is_unit(&signature.output) {
         true => (None, name.to_token_stream()),
         false => {
@@ -79,7 +79,7 @@ fn item(attributes: &[&Attribute], signature: &syn::Signature, body: &TokenStrea
     quote!(#(#attributes)* #signature #body)
 }
 
-/// Whether an attribute of `main` speaks of the item, and not of the code in it.
+/// Whether an attribute of `main` is about the item, and not about the code in it.
 fn is_outside(attribute: &Attribute) -> bool {
     const OUTSIDE: [&str; 9] =
         ["allow", "cfg", "cfg_attr", "deny", "deprecated", "doc", "expect", "forbid", "warn"];

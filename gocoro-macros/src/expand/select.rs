@@ -1,9 +1,10 @@
-//! `select! { … }`: a `match` on each source, and in them the choice, a `match` whose arms are the
-//! bodies.
+//! `select! { … }`: a `match` on each source, and inside of these the choice, a `match` whose arms
+//! are the bodies.
 //!
-//! A source is a `match`'s operand, so its temporaries live on to the end. The arms' state lives in
-//! the innermost `match`'s operand and is gone when a body runs. So a body may use what the sources
-//! were made from, and `?`, `break`, `continue` and `return` in it mean what they say.
+//! A source is the operand of a `match`, so its temporaries live on to the end. The arms' state is
+//! in the operand of the innermost `match`, and is gone when a body runs. So a body may use what
+//! the sources were made from, and `?`, `break`, `continue` and `return` in a body mean what they
+//! say.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -16,7 +17,7 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
     let Choice { facade, biased, operations, default } = choice;
     let site = Span::mixed_site();
     let select = quote!(#facade::__private::select);
-    // Items have no hygiene: a name that nobody else has.
+    // Items have no hygiene, so the name is one that nobody else has.
     let selected = Ident::new("__GocoroSelected", site);
     let count = operations.len();
     let (mut sources, mut arms) = (Vec::new(), TokenStream::new());
@@ -26,7 +27,7 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         let Operation { name, source, message, pattern, body } = operation;
         let variant = format_ident!("Arm{number}", span = site);
         let (bound, arm) = (variable("source", number), variable("arm", number));
-        // Located at the source, so that what is wrong with it is said there.
+        // The arm is located at its source, so that errors about the source point there.
         let place = match &source {
             Source::Shared(source) | Source::Unique(source) => source.span(),
         };
@@ -35,7 +36,7 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         let make = Ident::new(&name.to_string(), Span::mixed_site().located_at(name.span()));
         arms.extend(quote_spanned!(place=> let #arm = #select::#make(#passed);));
         references.extend(quote!(&#arm,));
-        // The last number needs no test, unless the default has it.
+        // The last number needs no test, unless `default` has it.
         let pattern_of_number = match number + 1 == count && default.is_none() {
             true => quote!(_),
             false => quote!(#number),
@@ -53,7 +54,7 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         };
         let pattern = match pattern {
             None => quote!(_),
-            // Without a `match` around it, it needs parentheses.
+            // An or-pattern without a `match` around it needs parentheses.
             Some(pattern @ Pat::Or(_)) => quote!((#pattern)),
             Some(pattern) => quote!(#pattern),
         };
@@ -114,8 +115,8 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
     }}
 }
 
-/// Whether the source may have temporaries at the end of a block, as in
-/// `if open { &r } else { &never() }`: only a `let` keeps those.
+/// Whether the source may have temporaries at the end of a block, as in `if open { &r } else {
+/// &never() }`. Only a `let` keeps those.
 fn ends_in_block(source: &Expr) -> bool {
     match source {
         Expr::Group(inner) => ends_in_block(&inner.expr),

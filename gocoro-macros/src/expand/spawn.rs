@@ -67,8 +67,8 @@ pub(crate) fn spawn(task: Task) -> TokenStream {
     let method = Ident::new(if local { "spawn_local_with" } else { "spawn_with" }, at);
     let bound = Ident::new("place", at);
     let place = quote_spanned!(at=> #facade::__private::place(&#place));
-    // Evaluated before the clones, one of which may be of a group that is shared. A `match` keeps
-    // what is temporary in it.
+    // The place is evaluated before the clones, one of which may be of a shared group. A `match`
+    // keeps the place's temporaries.
     quote_spanned! {site=>
         match #place {
             #bound => {
@@ -80,7 +80,7 @@ pub(crate) fn spawn(task: Task) -> TokenStream {
     }
 }
 
-/// The name of the clone that the step makes.
+/// The name of the clone that the step makes, if it makes one.
 fn cloned(step: &Step) -> Option<Ident> {
     match step {
         Step::Clone { name, .. } => Some(name.clone()),
@@ -88,7 +88,7 @@ fn cloned(step: &Step) -> Option<Ident> {
     }
 }
 
-/// Whether the argument borrows one of the clones, which are the task's own.
+/// Whether the argument borrows one of the clones, which belong to the task.
 fn borrows_clone(argument: &Expr, clones: &[Ident]) -> bool {
     fn root(expr: &Expr) -> Option<&Ident> {
         match ungroup(expr) {
@@ -104,7 +104,7 @@ fn borrows_clone(argument: &Expr, clones: &[Ident]) -> bool {
     }
 }
 
-/// The path, still meaning what it means, at the place of the user's code.
+/// The path, with its own meaning, located at the user's code.
 fn located_at(path: TokenStream, site: Span) -> TokenStream {
     path.into_iter()
         .map(|mut token| {
@@ -114,7 +114,7 @@ fn located_at(path: TokenStream, site: Span) -> TokenStream {
         .collect()
 }
 
-/// The expression where a method is called on it.
+/// The expression as the operand of a method call.
 fn operand(expr: Expr) -> TokenStream {
     match ungroup(&expr) {
         Expr::Path(_)
@@ -128,23 +128,25 @@ fn operand(expr: Expr) -> TokenStream {
     }
 }
 
-/// Whether it does not matter when the argument is evaluated: a variable, a literal or the like.
+/// Whether it does not matter when the argument is evaluated: it is a variable, a literal or the
+/// like.
 fn is_plain(argument: &Expr, clones: &[Ident]) -> bool {
     match ungroup(argument) {
         Expr::Lit(_) => true,
         Expr::Path(path) => path.path.get_ident().is_some_and(|name| {
-            // A static may change until the task reads it.
+            // An upper-case name may be a static, which may change until the task reads it.
             !name.to_string().contains(char::is_uppercase)
         }),
         other => borrows_clone(other, clones),
     }
 }
 
-/// A call's receiver and arguments in variables, and the call of those. An argument that borrows a
-/// clone stays in the call: the clone moves into the task, and what borrowed it before could not.
+/// A call's receiver and arguments in variables, and the call with these variables. An argument
+/// that borrows a clone stays in the call: the clone moves into the task, and could not if it were
+/// borrowed before.
 ///
-/// What may be called through `&mut` is `mut`, whether or not it is then; an underscore in front
-/// keeps the compiler from mentioning it.
+/// A variable that may be called through `&mut` is declared `mut`, whether or not it is then called
+/// so. The underscore in front of its name keeps the compiler from mentioning an unused `mut`.
 fn bind(call: Call, clones: &[Ident], site: Span) -> (TokenStream, TokenStream) {
     let Call { callee, parens, arguments } = call;
     let (mut first, mut last) = (TokenStream::new(), TokenStream::new());
@@ -209,7 +211,7 @@ fn bind(call: Call, clones: &[Ident], site: Span) -> (TokenStream, TokenStream) 
     (first, called)
 }
 
-/// The expression without the parentheses that the method call or the call needed.
+/// The expression without the parentheses that a call or a method call needed.
 fn bare(expr: Expr) -> Expr {
     match expr {
         Expr::Paren(paren) => bare(*paren.expr),

@@ -1,4 +1,4 @@
-//! `#[go_main(settings)] fn main() { … }`: the settings and the function, as written.
+//! `#[go_main(settings)] fn main() { … }`: reads the settings and the function, as written.
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
@@ -12,7 +12,7 @@ pub(crate) struct Setting {
     pub(crate) value: Option<Expr>,
 }
 
-/// A function whose body is not looked into.
+/// A function, with its body as mere tokens.
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,

@@ -1,4 +1,4 @@
-//! `select! { operation -> pattern => body, … }`: the arms, as written.
+//! `select! { operation -> pattern => body, … }`: reads the arms, as written.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -10,12 +10,12 @@ use syn::{Error, Expr, Ident, Pat, Result, Token, token};
 pub(crate) struct Select {
     /// The path of the facade.
     pub(crate) facade: TokenStream,
-    /// `select_biased!`
+    /// Whether this is a `select_biased!`.
     pub(crate) biased: bool,
     pub(crate) arms: Vec<Arm>,
 }
 
-/// `operation(arguments) -> pattern => body`
+/// An arm: `operation(arguments) -> pattern => body`.
 pub(crate) struct Arm {
     pub(crate) operation: Ident,
     pub(crate) arguments: Option<(Span, Vec<Expr>)>,
@@ -25,7 +25,7 @@ pub(crate) struct Arm {
     pub(crate) body: Expr,
 }
 
-/// The form to write, for those who wrote another library's.
+/// The form to write, for those who wrote the form of another library.
 const FORM: &str = "an arm names its operation: write `recv(r) -> v => …`, `send(s, v) -> r => …`, \
                     `join(&mut handle) -> r => …`, `wait(x) -> v => …`, `readable(io) => …`, \
                     `writable(io) => …` or `default => …`";
@@ -110,7 +110,7 @@ impl Parse for Arm {
     }
 }
 
-/// Refuses what is no arm: another library's form.
+/// Refuses what is no arm of `select!`, but of another library's macro.
 fn foreign(input: ParseStream<'_>) -> Result<()> {
     if input.peek(Token![else]) {
         return Err(input.error("for what to do while no arm is ready, write `default => …`"));
@@ -158,7 +158,7 @@ fn body_without_arrow(input: ParseStream<'_>) -> Result<()> {
     }
 }
 
-/// An `if`, as `match` and tokio have it.
+/// The place of an `if` guard, as `match` and tokio have it.
 fn guard(input: ParseStream<'_>) -> Result<Option<Span>> {
     if input.peek(Token![,]) && input.peek2(Token![if]) {
         input.parse::<Token![,]>()?;

@@ -1,4 +1,4 @@
-//! `go!(header => body)`: the header's settings and the body's statements, as written.
+//! `go!(header => body)`: reads the header's settings and the body's statements, as written.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -10,7 +10,7 @@ use syn::{Block, Error, Expr, Ident, Result, Stmt, Token, token};
 pub(crate) struct Spawn {
     /// The path of the facade.
     pub(crate) facade: TokenStream,
-    /// What stands before the `=>`; `None` without one.
+    /// What stands before the `=>`. `None`: there is no `=>`.
     pub(crate) header: Option<Header>,
     pub(crate) body: Body,
 }
@@ -31,12 +31,12 @@ pub(crate) struct Setting {
 pub(crate) enum Value {
     Nothing,
     Expr(Token![=], Expr),
-    /// Without a `=`, as `in` has it.
+    /// A value without a `=`, as `in` has it.
     Place(Expr),
     List(token::Paren, TokenStream),
 }
 
-/// What is to run, as tokens and as statements.
+/// What the task is to run, as tokens and as statements.
 pub(crate) struct Body {
     pub(crate) tokens: TokenStream,
     pub(crate) statements: Vec<Stmt>,

@@ -218,8 +218,8 @@ const NO_ASYNC: &str = "a task's body is plain code, and plain functions may wai
 const NO_AWAIT: &str = "there is nothing to await: plain functions may wait anywhere in a task; a \
                         future needs an executor, on a thread of its own";
 
-/// Refuses `.await`, but in `async` blocks and functions, which make futures of their own, and in
-/// the input of other macros, which is not gocoro's to read.
+/// Refuses `.await`. It is accepted in `async` blocks and functions, which make futures of their
+/// own, and in the input of other macros, which is not gocoro's to read.
 fn no_await(tokens: TokenStream) -> Result<()> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let (mut in_async, mut refusals) = (false, Refusals::default());

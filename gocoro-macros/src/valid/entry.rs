@@ -8,7 +8,7 @@ use super::Refusals;
 use super::options::{self, Options};
 use crate::parse::entry::{Function, Setting};
 
-/// Which of the two attributes.
+/// Which of the two attributes is meant.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
     Main,

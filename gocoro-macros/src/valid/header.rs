@@ -13,7 +13,7 @@ use crate::parse::spawn::{Cloned, Header, Setting, Value};
 pub(super) struct Settings {
     pub(super) local: bool,
     pub(super) place: Option<Expr>,
-    /// All but the above, in the order written.
+    /// The other settings, in the order written.
     pub(super) steps: Vec<Step>,
 }
 
@@ -149,7 +149,7 @@ fn clones(key: &Ident, value: Value, steps: &mut Vec<Step>, refusals: &mut Refus
 const CLONE_LIST: &str =
     "`clone` takes a list: `clone(tx)` for a variable, `clone(tx = self.tx)` for anything else";
 
-/// The name of the variable that is cloned, if it is one.
+/// The name of the variable that is cloned. It is an error if the expression is no variable.
 fn own_name(source: &Expr) -> Result<Ident> {
     if let Expr::Path(path) = ungroup(source)
         && let Some(name) = path.path.get_ident()

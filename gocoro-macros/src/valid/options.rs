@@ -16,7 +16,7 @@ pub(crate) struct Options {
     pub(crate) calls: TokenStream,
 }
 
-/// A method of the options and its value; without a method, the facade's path.
+/// The method that sets an option, and its value. Without a method, the value is the facade's path.
 type Read = Result<(Option<Ident>, TokenStream)>;
 
 pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusals) -> Options {
@@ -106,7 +106,7 @@ fn stack_size(key: &Ident, value: &Expr) -> Read {
     Ok((Some(key.clone()), number(key, value, "a number of bytes")?))
 }
 
-/// A number, or an expression that the compiler will see to.
+/// A literal number that fits, or an expression that the compiler checks.
 fn number(key: &Ident, value: &Expr, kind: &str) -> Result<TokenStream> {
     match ungroup(value) {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if is_usize(number) => {}

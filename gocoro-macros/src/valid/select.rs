@@ -6,7 +6,7 @@ use syn::{Error, Expr, Ident, Pat, Result};
 use super::{Refusals, ungroup};
 use crate::parse::select::{Arm, Select};
 
-/// A `select!` that means something.
+/// A `select!` that was accepted.
 pub(crate) struct Choice {
     pub(crate) facade: TokenStream,
     pub(crate) biased: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Operation {
     /// The function that makes the arm.
     pub(crate) name: Ident,
     pub(crate) source: Source,
-    /// What is sent.
+    /// The value that a `send` sends.
     pub(crate) message: Option<Expr>,
     pub(crate) pattern: Option<Pat>,
     pub(crate) body: Expr,
@@ -27,13 +27,13 @@ pub(crate) struct Operation {
 
 /// What an arm waits for, and how it is bound.
 pub(crate) enum Source {
-    /// By reference.
+    /// The arm takes the source by reference.
     Shared(Expr),
-    /// It is a `&mut` itself.
+    /// The source is a `&mut` itself, and is reborrowed.
     Unique(Expr),
 }
 
-/// `default`
+/// The arm `default`.
 pub(crate) struct Default {
     pub(crate) timeout: Option<Expr>,
     pub(crate) body: Expr,
@@ -113,7 +113,7 @@ fn operation(arm: Arm) -> Result<Operation> {
     Ok(Operation { name, source, message: arguments.next(), pattern, body })
 }
 
-/// The refusal of what is no operation, with what was perhaps meant.
+/// The refusal of an unknown operation, with the one that was perhaps meant.
 fn unknown(name: &Ident, word: &str) -> Error {
     let meant = match word {
         "timeout" | "sleep" => {

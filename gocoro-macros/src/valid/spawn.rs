@@ -8,7 +8,7 @@ use super::header::{self, Settings};
 use super::{Refusals, body};
 use crate::parse::spawn::Spawn;
 
-/// A `go!` that means something.
+/// A `go!` that was accepted.
 pub(crate) struct Task {
     pub(crate) facade: TokenStream,
     pub(crate) local: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Task {
 
 /// Something that the header has done before the task is spawned.
 pub(crate) enum Step {
-    /// A method of the builder.
+    /// Calls a method of the builder.
     Set {
         method: Ident,
         value: TokenStream,
@@ -37,9 +37,9 @@ pub(crate) enum Step {
 
 /// What the task runs.
 pub(crate) enum Work {
-    /// All that was written.
+    /// All that was written, which needs braces around it.
     Block(TokenStream),
-    /// The same, where it is one expression that needs no braces around it.
+    /// All that was written, which is one expression and needs no braces around it.
     Expr(TokenStream),
     /// One call, whose receiver and arguments are evaluated by the spawner.
     Call(Box<Call>),
@@ -52,25 +52,26 @@ pub(crate) struct Call {
 }
 
 pub(crate) enum Callee {
-    /// A path, or a closure literal: stays in the task.
+    /// A path or a closure literal, which stays in the task.
     Kept(Expr),
-    /// Any other function value.
+    /// Any other function value, which is evaluated by the spawner.
     Bound(Expr),
     Method {
         receiver: Expr,
         bound: Bound,
-        /// `.name::<T>`
+        /// The tokens `.name::<T>`.
         method: TokenStream,
     },
 }
 
 /// When a receiver is put into a variable of its own.
 pub(crate) enum Bound {
-    /// It is a value: in the order written.
+    /// The receiver is a value: it is evaluated in the order written.
     First,
-    /// It is a variable or a part of one, which the arguments may still use.
+    /// The receiver is a variable or a part of one, which the arguments may still use: it moves
+    /// last.
     Last,
-    /// It is a static or a constant, which need not move.
+    /// The receiver is a static or a constant, which need not move.
     Never,
 }
 

@@ -75,14 +75,14 @@ struct Connection {
     input: Vec<u8>,
     start: usize,
     end: usize,
-    /// Answers that were not written yet.
+    /// Answers that have not been written yet.
     output: Vec<u8>,
-    /// How long it may stay without a request.
+    /// How long the connection may stay without a request.
     idle: Duration,
-    /// When what is being received has to be there: the next request's first byte, its head, its
-    /// body. `None` until a wait for that first byte begins.
+    /// When what is being received has to be complete: the next request's first byte, its head, or
+    /// its body. `None` until the wait for the first byte begins.
     deadline: Option<Instant>,
-    /// The first byte is there; before it, only line ends came since the last request.
+    /// Whether the request's first byte is there. Line ends between two requests do not count.
     begun: bool,
     date: DateText,
 }
@@ -179,7 +179,7 @@ impl Connection {
         }
     }
 
-    /// Takes `count` bytes of body.
+    /// Takes `count` bytes of the body.
     fn take(&mut self, mut count: usize, mut kept: Option<&mut Vec<u8>>) -> Result<(), End> {
         loop {
             let part = count.min(self.buffered().len());
@@ -195,7 +195,7 @@ impl Connection {
         }
     }
 
-    /// Takes a line that ends with CR LF and returns where in `input` it is, without them.
+    /// Takes a line that ends with CR LF. Returns where in `input` the line is, without CR LF.
     fn line(&mut self, length_max: usize, beyond: Status) -> Result<std::ops::Range<usize>, End> {
         loop {
             if let Some(length) = self.buffered().windows(2).position(|pair| pair == b"\r\n") {
@@ -217,9 +217,9 @@ impl Connection {
         &self.input[self.start..self.end]
     }
 
-    /// Receives more. What has to be sent goes out first: all answers to the requests of one read
-    /// in one write. A read takes what the socket has; if that is less than there is room for, the
-    /// socket is empty and the next read is the one that waits.
+    /// Receives more. Answers go out first: all answers to the requests of one read, in one write.
+    /// A read takes what the socket has. If that is less than there is room for, the socket is
+    /// empty, and the next read waits.
     fn fill(&mut self) -> Result<(), End> {
         self.flush()?;
         self.input.copy_within(self.start..self.end, 0);
@@ -246,7 +246,8 @@ impl Connection {
         }
     }
 
-    /// Writes all answers that wait. Each write may take `WRITE_TIMEOUT`, and all of them together.
+    /// Writes all answers that are in `output`. Each write may take `WRITE_TIMEOUT`, and so may all
+    /// of them together.
     fn flush(&mut self) -> Result<(), End> {
         let mut rest = self.output.as_slice();
         let mut deadline = None;
@@ -273,7 +274,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends the last answer and closes such that the client can read it (see `LINGER_TIMEOUT`).
+    /// Sends the last answer, and closes the connection such that the client can read it (see
+    /// `LINGER_TIMEOUT`).
     fn close(mut self) -> io::Result<()> {
         match self.flush() {
             Ok(()) => {}
@@ -296,12 +298,12 @@ impl Connection {
     }
 }
 
-/// What is left until `deadline`; never zero, which std's timeouts refuse.
+/// The time until `deadline`. `None` instead of zero, which std's timeouts refuse.
 fn remaining(deadline: Instant) -> Option<Duration> {
     deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
 }
 
-/// std on Unix says `WouldBlock` for a timeout, gocoro `TimedOut`.
+/// Whether the error is a timeout, which is `WouldBlock` in std on Unix, and `TimedOut` in gocoro.
 fn is_timeout(e: &io::Error) -> bool {
     matches!(e.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }

@@ -27,19 +27,20 @@ fn serve(stream: TcpStream, idle: Duration) {
     }
 }
 
-/// Accepts for ever. An error here must not end the server: it says so now and then, and goes on.
-/// `incoming` pauses after an error that lasts, so that this loop does not spin.
+/// Accepts for ever. An error must not end the server: it is reported now and then, and the loop
+/// goes on. `incoming` pauses after an error that lasts, so that this loop does not spin.
 fn accept_loop(listener: TcpListener, idle: Duration) {
     let mut failures = 0_u64;
     let mut reported: Option<Instant> = None;
     for stream in listener.incoming() {
         match stream {
             Ok(stream) => drop(go!(serve(stream, idle))),
-            // The client gave up while it was in the queue: nothing to do with the listener.
+            // The client gave up while it was in the queue, which says nothing about the listener.
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
             Err(e) => {
                 failures += 1;
-                // At the limit a connection's end lets the next in, and then there is none again.
+                // At the limit of descriptors, a connection's end lets one more client in, and then
+                // the next accept fails. So a success in between is no reason to report again.
                 if reported.is_none_or(|at| at.elapsed() >= limits::REPORT_PAUSE) {
                     eprintln!("accept: {e}; trying again (failures so far: {failures})");
                     reported = Some(Instant::now());
@@ -49,7 +50,8 @@ fn accept_loop(listener: TcpListener, idle: Duration) {
     }
 }
 
-/// Sends `requests` in one write and expects these status codes, in order, and then the end.
+/// Sends `requests` in one write. Expects answers with these status codes, in order, and then the
+/// end.
 fn converse(listener: &str, requests: &str, codes: &[&str]) -> io::Result<()> {
     let mut stream = TcpStream::connect(listener)?;
     stream.write_all(requests.as_bytes())?;
@@ -81,7 +83,7 @@ fn self_test() -> io::Result<()> {
 
 #[go_main]
 fn main() -> io::Result<()> {
-    // Every connection is a descriptor; the usual soft limit of 1 024 is there for `select`.
+    // Every connection needs a descriptor. The usual soft limit of 1 024 is there for `select`.
     if let Err(e) = rlimit::increase_nofile_limit(u64::MAX) {
         eprintln!("the limit of open files stays as it is: {e}");
     }

@@ -29,20 +29,21 @@ pub(crate) enum Framing {
 /// A request's head, digested.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Head {
-    /// Bytes it took in the buffer.
+    /// The number of bytes that the head takes in the buffer.
     pub(crate) bytes: usize,
     pub(crate) action: Action,
     pub(crate) framing: Framing,
-    /// `HEAD`: the answer has no body.
+    /// Whether the method is `HEAD`, so that the answer has no body.
     pub(crate) head_only: bool,
-    /// The client knows HTTP/1.1.
+    /// Whether the client knows HTTP/1.1.
     pub(crate) modern: bool,
     pub(crate) keep_alive: bool,
-    /// `Expect: 100-continue`: the client waits for a go-ahead before it sends the body.
+    /// Whether there is an `Expect: 100-continue`: the client waits for a go-ahead before it sends
+    /// the body.
     pub(crate) expects_continue: bool,
 }
 
-/// Looks for a head at the start of `input`: `None` as long as it is incomplete.
+/// Parses the head at the start of `input`. `None`: the head is incomplete.
 pub(crate) fn parse(input: &[u8]) -> Result<Option<Head>, Status> {
     let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut []);
@@ -73,7 +74,8 @@ fn digest(
     for header in headers {
         let (name, value) = (header.name, header.value.trim_ascii());
         if name.eq_ignore_ascii_case("content-length") {
-            // Once only, even if the values agree: whoever sent two is not to be trusted.
+            // The header may stand there once only, even if two values agree: whoever sent two is
+            // not to be trusted.
             if length.replace(content_length(value)?).is_some() {
                 return Err(Status::BadRequest);
             }
@@ -122,7 +124,7 @@ fn digest(
     })
 }
 
-/// Digits and nothing else: no sign, no list, no empty value.
+/// A number of digits and nothing else: no sign, no list, no empty value.
 fn content_length(value: &[u8]) -> Result<u64, Status> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(Status::BadRequest);
@@ -159,7 +161,7 @@ fn route(method: &str, path: &str) -> Action {
 
 /// The size that a chunk's first line (without its line end) announces.
 pub(crate) fn chunk_size(line: &[u8]) -> Result<u64, Status> {
-    // A control byte in an extension may be a line end to somebody else.
+    // A control byte in an extension may be a line end to another party.
     if line.iter().any(|b| b.is_ascii_control() && *b != b'\t') {
         return Err(Status::BadRequest);
     }

@@ -42,10 +42,10 @@ impl Status {
     }
 }
 
-/// What follows on the connection.
+/// What follows on the connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum After {
-    /// The next request. To an HTTP/1.0 client this has to be said.
+    /// The next request. An HTTP/1.0 client has to be told so.
     KeepAlive {
         said: bool,
     },
@@ -58,13 +58,13 @@ pub(crate) struct Response<'a> {
     pub(crate) status: Status,
     pub(crate) content_type: &'a str,
     pub(crate) body: &'a [u8],
-    /// The request was a `HEAD`: all headers, no body.
+    /// Whether the request was a `HEAD`, so that the answer has all headers and no body.
     pub(crate) head_only: bool,
     pub(crate) after: After,
 }
 
 impl<'a> Response<'a> {
-    /// A refusal: its body repeats the status line.
+    /// A refusal. Its body repeats the status line.
     pub(crate) fn refusal(status: Status, head_only: bool, after: After) -> Self {
         let body = status.line().0.as_bytes();
         Self { status, content_type: "text/plain", body, head_only, after }
@@ -78,7 +78,8 @@ impl<'a> Response<'a> {
             After::KeepAlive { said: true } => "Connection: keep-alive\r\n",
             After::Close => "Connection: close\r\n",
         };
-        // Pieces, since formatting them would take longer than all the rest of a small answer.
+        // The answer is put together from pieces, since formatting would take longer than all the
+        // rest of a small answer.
         let before = ["HTTP/1.1 ", status, "\r\nDate: ", date, "\r\nContent-Type: "];
         let after = ["\r\n", extra, connection, "\r\n"];
         let push = |output: &mut Vec<u8>, text: &str| output.extend_from_slice(text.as_bytes());

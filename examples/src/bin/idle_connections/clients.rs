@@ -4,8 +4,8 @@ use crate::machine;
 use gocoro::net::TcpStream;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-/// Connections to one listener: fewer than the kernel has ephemeral ports (28 232 by default). The
-/// next listener has another loopback address, where all ports are free again.
+/// The most connections to one listener: fewer than the kernel has ephemeral ports (28 232 by
+/// default). Each listener has its own loopback address, where all ports are free again.
 pub(crate) const PER_LISTENER: usize = 20_000;
 
 fn ping(mut stream: &TcpStream) -> io::Result<()> {
@@ -15,7 +15,7 @@ fn ping(mut stream: &TcpStream) -> io::Result<()> {
     if answer == [42] { Ok(()) } else { Err(io::Error::other("wrong answer")) }
 }
 
-/// Does what it is told on the `control` connection, and ends when that is closed.
+/// Does what the `control` connection tells it, and ends when that connection is closed.
 pub(crate) fn run(count: usize, control: &str, servers: &[String]) -> io::Result<()> {
     machine::make_room(count);
     let control = TcpStream::connect(control)?;

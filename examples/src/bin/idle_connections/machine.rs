@@ -2,7 +2,7 @@
 
 use rlimit::Resource;
 
-/// Descriptors that are not connections: stdio, listeners, what the runtime polls with.
+/// Descriptors that are not connections: stdio, listeners, and what the runtime polls with.
 const SPARE_FDS: usize = 256;
 
 /// Memory of this process in KiB.
@@ -25,7 +25,7 @@ pub(crate) fn memory() -> Option<Memory> {
 pub(crate) fn make_room(wanted: usize) -> usize {
     let fds = (wanted + SPARE_FDS) as u64;
     let (soft, hard) = rlimit::getrlimit(Resource::NOFILE).unwrap_or((1_024, 1_024));
-    // Only a privileged process gets beyond the hard limit; up to it everyone does.
+    // Only a privileged process may go beyond the hard limit. Every process may go up to it.
     if rlimit::setrlimit(Resource::NOFILE, fds.max(soft), fds.max(hard)).is_ok() {
         return wanted;
     }

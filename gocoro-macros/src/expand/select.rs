@@ -115,8 +115,8 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
     }}
 }
 
-/// Whether the source may have temporaries at the end of a block, as in `if open { &r } else {
-/// &never() }`. Only a `let` keeps those.
+/// Whether the source may have temporaries at the end of a block, which only a `let` keeps: as in
+/// `if open { &r } else { &never() }`.
 fn ends_in_block(source: &Expr) -> bool {
     match source {
         Expr::Group(inner) => ends_in_block(&inner.expr),

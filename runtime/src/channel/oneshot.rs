@@ -93,8 +93,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// The sender is gone and has sent nothing, or the message was received before by
-    /// [`Receiver::try_recv`].
+    /// The sender is gone and has sent nothing, or the message was received before, by a method
+    /// that borrows the receiver.
     pub fn recv(self) -> Result<T, RecvError> {
         self.chan.receive(Limit::Never).map_err(|_| RecvError)
     }

@@ -224,8 +224,8 @@ impl<'a> Select<'a> {
     ///
     /// # Parks
     ///
-    /// Never for an operation. As every operation, it gives way when many have been done in a row, which
-    /// is a cancel point.
+    /// Never for an operation. As every operation, it gives way when many have been done in a row,
+    /// which is a cancel point.
     ///
     /// # Errors
     ///

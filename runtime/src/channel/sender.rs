@@ -84,8 +84,8 @@ impl<T> Sender<T> {
     ///
     /// # Parks
     ///
-    /// Never for room; as every operation, it gives way when many have been done in a row, which is a
-    /// cancel point.
+    /// Never for room. As every operation, it gives way when many have been done in a row, which is
+    /// a cancel point.
     ///
     /// # Errors
     ///

@@ -177,7 +177,7 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// The current value. Only [`Receiver::borrow_and_update`] also marks it seen.
+    /// The current value. [`Receiver::borrow_and_update`] also marks it seen.
     pub fn borrow(&self) -> Ref<T> {
         park::looked();
         Ref(self.shared.lock().value.clone())

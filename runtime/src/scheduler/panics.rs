@@ -56,8 +56,8 @@ impl Shared {
     }
 }
 
-/// Drops a panic that nobody was given, and does what the program wants done then. Told are the
-/// runtime that runs this, and the default one: that is `#[go_main]`'s, which knows what the program
+/// Drops a panic that nobody was given, and does what the program wants done then. The runtime that
+/// runs this is told, and so is the default one, `#[go_main]`'s: its options say what the program
 /// wants, whichever runtime the task belonged to.
 #[cold]
 pub(crate) fn lose(panic: Payload) {

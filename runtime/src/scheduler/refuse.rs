@@ -89,8 +89,8 @@ impl Worker {
         // this thread's.
         let header = unsafe { &*task };
         header.reason.set(Reason::Refused);
-        // `job` looks at the reason only of a cancelled task, so that the start of any other task costs
-        // no further question.
+        // `job` looks at the reason only of a cancelled task, so that the start of any other task
+        // costs no further question.
         header.set(Flags::CANCEL);
         self.core.ready.push(task);
     }

@@ -161,7 +161,7 @@ impl Shared {
     }
 
     /// Steals an unstarted task for the worker `thief`, from a worker that has at least `least`.
-    /// The neighbours are tried first, so that thieves don't all go to the same worker.
+    /// The thief's neighbour is tried first, so that thieves don't all go to the same worker.
     pub(crate) fn steal(&self, thief: usize, least: usize) -> Option<TaskRef> {
         self.others(thief).find_map(|seat| seat.steal(least))
     }

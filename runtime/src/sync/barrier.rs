@@ -27,7 +27,7 @@ use crate::waiters::Queue;
 /// ```
 pub struct Barrier {
     size: usize,
-    /// The number of those who have come counts up to `n`; the others wait in the queue.
+    /// Those who wait, and how many have come in this round.
     queue: Queue<(), usize>,
 }
 

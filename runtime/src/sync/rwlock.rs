@@ -139,8 +139,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     ///
-    /// [`TryLockError::WouldBlock`] if [`RwLock::read`] would wait, and [`TryLockError::Poisoned`] with
-    /// the guard if a writer panicked.
+    /// [`TryLockError::WouldBlock`] if [`RwLock::read`] would wait, and [`TryLockError::Poisoned`]
+    /// with the guard if a writer panicked.
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         park::spent();
         self.try_read_now()
@@ -188,8 +188,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     ///
-    /// [`TryLockError::WouldBlock`] if [`RwLock::write`] would wait, and [`TryLockError::Poisoned`] with
-    /// the guard if a writer panicked.
+    /// [`TryLockError::WouldBlock`] if [`RwLock::write`] would wait, and [`TryLockError::Poisoned`]
+    /// with the guard if a writer panicked.
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         park::spent();
         if self.raw.try_write() { Ok(self.write_guard()?) } else { Err(TryLockError::WouldBlock) }

@@ -139,8 +139,8 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// [`TryAcquireError::NoPermits`] if [`Semaphore::acquire`] would wait, [`TryAcquireError::Closed`]
-    /// if the semaphore is closed.
+    /// [`TryAcquireError::NoPermits`] if [`Semaphore::acquire`] would wait,
+    /// [`TryAcquireError::Closed`] if the semaphore is closed.
     pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }

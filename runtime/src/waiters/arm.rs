@@ -11,11 +11,11 @@ use super::Waiter;
 
 /// What `select!` can wait for with `wait(…)`.
 ///
-/// It is implemented for references: to receivers, to a `JoinHandle`, and to whatever else happens
-/// once or again.
+/// The trait is implemented for references: to receivers, to a `JoinHandle`, and to whatever else
+/// happens once or again.
 ///
-/// The trait is sealed: other crates cannot implement it. A type of theirs that contains something
-/// selectable lends that, as in `wait(self.stopped())`.
+/// The trait is sealed: other crates cannot implement it. A type of another crate that contains
+/// something selectable lends that, as in `wait(self.stopped())`.
 ///
 /// # Examples
 ///
@@ -50,8 +50,8 @@ pub trait Selectable: Sealed {
     fn arm(self) -> Self::Arm;
 }
 
-/// Keeps [`Selectable`] to the types of this crate, since nobody else can name it. Without it, a type
-/// could hand out the arm of another:
+/// Keeps [`Selectable`] to the types of this crate, since nobody else can name this trait.
+/// Otherwise a type could hand out the arm of another:
 ///
 /// ```compile_fail,E0277
 /// # use gocoro::{channel::Selectable, sync::Event};
@@ -65,7 +65,7 @@ pub trait Selectable: Sealed {
 #[expect(unnameable_types, reason = "this is what seals the trait")]
 pub trait Sealed {}
 
-/// A [`Selectable`] that messages are received from: what `recv(…)` in `select!` takes.
+/// A [`Selectable`] from which messages are received: what `recv(…)` in `select!` takes.
 ///
 /// The trait is sealed, as `Selectable` is: it stands for the receivers of this crate, and for
 /// references and pointers to them.

@@ -77,8 +77,8 @@ pub fn go_main(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Refuses to be the attribute of a program's entry, which is [`go_main`](macro@go_main).
 ///
-/// There is no `gocoro::test` like this: a crate that imports all of gocoro's names would lose its
-/// own `#[test]`.
+/// No attribute `test` does the same, since a crate that imports all of gocoro's names would lose
+/// its own `#[test]`.
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn main(_: TokenStream, item: TokenStream) -> TokenStream {

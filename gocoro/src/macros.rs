@@ -299,6 +299,7 @@ macro_rules! colorless {
 /// assert_eq!(lines, ["three\n", "lines\n", "at once\n"]);
 /// # std::io::Result::Ok(())
 /// ```
+///
 /// `read_line` waits for the rest of a line that has come in part, whatever the other arms do.
 /// Where that matters, or where the buffer cannot be asked, let a task of its own read, and `recv`
 /// from that task.

@@ -170,7 +170,7 @@ impl Worker {
     /// Runs a batch of tasks, then looks at inbox, timers and poll. If there is nothing to run,
     /// waits there as `wait` says. `true`: something was done, or has come.
     ///
-    /// Called on the worker's thread, after [`Worker::enter`].
+    /// Called on the worker's thread, while the answer of [`Worker::enter`] lives.
     pub(crate) fn turn(&self, wait: Wait) -> bool {
         let mut ran = false;
         super::check_not_forked();

@@ -84,6 +84,7 @@ impl Condvar {
     /// Unlocks the mutex and waits for a notification, then locks the mutex again.
     ///
     /// No notification that comes after the mutex was unlocked is lost.
+    ///
     /// # Parks
     ///
     /// Always. On a plain thread it blocks the thread. Waiting for the notification is a cancel

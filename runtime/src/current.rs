@@ -340,7 +340,8 @@ pub(crate) fn thread_locals<R>(f: impl FnOnce(&Locals) -> R) -> Option<R> {
 /// This thread's parker. Where thread-locals are being destroyed, one is made for this wait.
 pub(crate) fn parker() -> Arc<Parker> {
     if cfg!(all(test, loom)) {
-        // A model's threads share the thread-locals of the one thread that runs them.
+        // A model's threads share the thread-locals of the one thread that runs them, so each wait
+        // gets a parker of its own.
         return Arc::default();
     }
     PARKER.try_with(|kept| kept.borrow_mut().get_or_insert_default().clone()).unwrap_or_default()

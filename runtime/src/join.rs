@@ -146,8 +146,8 @@ impl<T> JoinHandle<T> {
     ///
     /// Unwinding from a wait, as timeouts do too, is as safe as any panic, and has a panic's
     /// effects on other libraries' types: a std lock that is held across the wait is poisoned, and
-    /// so is a std `LazyLock` or `Once` that is being initialised. gocoro's own are not. If a frame
-    /// of an `extern "C"` function lies above the wait, the process aborts.
+    /// so is a std `LazyLock` or `Once` that is being initialised. gocoro's own are not. An unwind
+    /// through a frame of an `extern "C"` function aborts the process.
     /// [`task::shield`](crate::cancel::shield) holds a cancel back. Under `panic = "abort"` nothing
     /// unwinds: a cancel is then only a flag for
     /// [`task::is_cancelled`](crate::cancel::is_cancelled).

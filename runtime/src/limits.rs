@@ -54,9 +54,9 @@ pub(crate) const OLDEST_EVERY: u32 = 61;
 /// follows the tree's depth, and grows only slowly with the time that the tree takes.
 pub(crate) const EARLY_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// How many waiting tasks lengthen [`EARLY_PAUSE`], which is 8 ms at most therefore. So oldest
-/// tasks start at a rate of at least a hundred a second, whatever earlier ones wait for. A tree
-/// that takes a second needs some hundred stacks more for this.
+/// How many waiting tasks lengthen [`EARLY_PAUSE`], so that it is 8 ms at most. So oldest tasks
+/// start at a rate of at least a hundred a second, whatever earlier ones wait for. A tree that
+/// takes a second needs some hundred stacks more for this.
 pub(crate) const EARLY_BRANCHES_MAX: usize = 4;
 
 /// How many times in a row the task that was just woken goes before the queue.
@@ -121,7 +121,7 @@ pub(crate) const BLOCKING_IDLE: std::time::Duration = std::time::Duration::from_
 pub(crate) const TASK_BYTES_KEPT: usize = 1 << 20;
 
 /// A worker hands new tasks over once it has more live tasks than twice those of the least loaded
-/// worker, and this many. A few tasks that talk to each other are better off together.
+/// worker plus this many. A few tasks that talk to each other are better off together.
 pub(crate) const PLACEMENT_SLACK: usize = 4;
 
 /// How long a thief leaves a worker its only unstarted task. A task that is about to be joined is

@@ -266,7 +266,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
         self.with(|cell| f(&cell.borrow()))
     }
 
-    /// Hands the value to `f`, borrowed mutably.
+    /// Hands the value to `f`, borrowed mutably. As [`std::thread::LocalKey::with_borrow_mut`].
     ///
     /// # Panics
     ///

@@ -163,7 +163,7 @@ mod tests {
         Alarm { task, boundary: std::ptr::null() }
     }
 
-    /// After as many timers as 32 bits count, a use of the slot looked like an old one.
+    /// When as many timers were set as 32 bits count, a key of the slot's old use must not match.
     #[test]
     fn a_key_is_old_for_ever() {
         let mut timers = Timers::new();

@@ -153,7 +153,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     ///
     /// # Parks
     ///
-    /// Until the last has ended. On a plain thread it blocks the thread.
+    /// Until the last task has ended. On a plain thread it blocks the thread.
     ///
     /// # Panics
     ///

@@ -28,7 +28,7 @@
 //! - *A group that is dropped by an unwinding*: the drop takes out all entries, and with them the
 //!   handles, which detaches the tasks. A task's end that is noted after that finds no entry, and
 //!   its result has been left to the drop of its handle. A task that itself drops its group takes
-//! its own entry out in the same way.
+//!   its own entry out in the same way.
 
 mod builder;
 mod end;

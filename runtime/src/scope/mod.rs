@@ -2,9 +2,9 @@
 //!
 //! A scope does not return, and does not unwind, before all of its children have ended, so what
 //! they borrow stays. The scope is its children's family, and so is told of each child's end. By
-//! then the child's closure is gone, and its value is gone too, or belongs to its handle (see
-//! `task/packet.rs`). The state through which the scope is told is shared with the children, for
-//! once it has been told, the scope may be gone.
+//! then the child's closure is gone, and its value is gone too, or belongs to its handle
+//! ([`crate::task`]'s page on packets). The state through which the scope is told is shared with
+//! the children, for once it has been told, the scope may be gone.
 
 pub(crate) mod child;
 pub(crate) mod children;

@@ -9,7 +9,7 @@ use crate::spawn::Builder;
 use crate::task::CauseKind;
 use crate::unwind::Unwinds;
 
-/// What one arm of a race runs.
+/// The closure of one arm of a race.
 type Arm<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
 
 /// What [`race`] takes: a tuple, an array or a `Vec` of closures that return a `T`.

@@ -84,8 +84,7 @@ impl Mailbox {
         FREE.lock().unwrap_or_else(PoisonError::into_inner).free.push(self);
     }
 
-    /// The mailbox with this id. A worker that has the id, or had it, is where the caller knows it
-    /// from.
+    /// The mailbox with this id, which the caller has from a mailbox or from a task's word.
     pub(crate) fn of(id: u16) -> &'static Mailbox {
         let mailbox = TABLE[usize::from(id)].load(Ordering::Acquire);
         // SAFETY: `id` is that of a mailbox, for the caller has it from one; `acquire` stored the

@@ -31,7 +31,7 @@ impl fmt::Display for Parent {
     }
 }
 
-/// What few tasks have. Each field says who may touch it where others could too.
+/// What few tasks have.
 #[derive(Default)]
 pub(crate) struct Meta {
     pub(crate) name: Option<Box<str>>,

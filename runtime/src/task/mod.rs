@@ -1,8 +1,10 @@
-//! A task: its memory, its state, and the rights to it. This page is the contract.
+//! A task: its memory, its state, and the rights to it. This page is the contract: it says who may
+//! touch what, and when.
 //!
-//! A task is one allocation: a [`Header`], and behind it what is of its closure's type. It is
-//! reached by counted references ([`TaskRef`]): one is held by whatever will run it (a queue, then
-//! its worker), one by the join handle, one by each [`Task`] and each [`Unparker`] that is stored.
+//! A task is one allocation: a [`Header`], and behind it the parts whose types depend on the task's
+//! closure. A task is reached by counted references ([`TaskRef`]). Whatever will run the task (a
+//! queue, then its worker) holds one, the join handle holds one, and so does each [`Task`] and each
+//! stored [`Unparker`].
 //!
 //! # The word
 //!
@@ -13,16 +15,17 @@
 //! | LINK | anyone but the owner | the task's link is on its way to the owner's inbox, or in it; on an unstarted task: it was asked something early |
 //! | WAKE | anyone but the owner | make the task runnable |
 //! | CANCEL | anyone; never cleared | unwind the task; on an unstarted task: its body never runs |
-//! | PERMIT | anyone but the owner | the public token was given |
-//! | HANDLE | creation; cleared by the join handle's end | somebody wants the result |
-//! | JOINER | the join handle's holder | the joiner slot holds a node |
+//! | PERMIT | anyone but the owner | give the task the public token |
+//! | HANDLE | creation; cleared by the drop of the join handle | somebody may want the result |
+//! | JOINER | the join handle's holder, who also clears it | the joiner slot holds the node of somebody who waits |
 //!
 //! # Who may touch what
 //!
 //! | field | who |
 //! |---|---|
-//! | `run`, `flags`, `reason`, `stack`, `waits`, `live` links, `timers` | the owner's thread; before the claim nobody |
-//! | `link` | whoever set LINK on a STARTED task, until the owner has drained it; then the owner |
+//! | `word`, `refs` | anyone: they are atomic, and change by their own operations only |
+//! | `run`, `flags`, `reason`, `stack`, `waits`, the `live` links | the owner's thread; before the claim nobody |
+//! | `link` | whoever has set LINK on a STARTED task, until the owner has drained the link; then the owner |
 //! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
 //! | `class`, `depth` | before the claim whoever holds the queue's reference; then the owner's thread |
 //! | the packet: the closure, later the end | whoever claimed the task, until DONE; then whoever has the right to the end: see [`packet`] |
@@ -34,31 +37,35 @@
 //! - **claim**, by whoever holds the queue's reference, so nobody else can be first: UNSTARTED →
 //!   STARTED, with the claimer as owner. The claimer is the worker that was given the task, or one
 //!   that stole it; a local task is claimed by its own worker only.
-//! - **unpark by the owner**: PARKED → QUEUED; RUNNING → the TOKEN flag; else nothing.
-//! - **unpark by another**: sets WAKE and LINK. If the task was STARTED and LINK was clear, it
-//!   pushes the link, and after that touches only the mailbox, which is never freed. Unstarted: the
-//!   claim finds WAKE and sets TOKEN.
-//! - **drain**, by the owner between tasks: reads the next link, clears the requests, then acts on
-//!   them as the owner. A drain of a DONE task drops the reference that the link held.
-//! - **park**: with TOKEN set, takes it and returns. Else PARKED, and the switch. The inbox is
-//!   drained only between tasks, on this same thread, so nothing can come between a waiter's being
-//!   published and the switch: a remote wake is in the inbox, and is drained after it.
+//! - **unpark by the owner**: PARKED → QUEUED; a RUNNING task gets the flag TOKEN; nothing
+//!   otherwise.
+//! - **unpark by another thread**: sets WAKE and LINK. If the task was STARTED and LINK was clear,
+//!   the waker pushes the link, and after that touches only the mailbox, which is never freed. If
+//!   the task was UNSTARTED, the claim finds WAKE and sets TOKEN.
+//! - **drain**, by the owner between tasks: reads the next link, clears the requests in the word,
+//!   then acts on them as the owner. A drain of a DONE task drops the reference that the link held.
+//! - **park**, by the task: if TOKEN is set, takes it and returns. Otherwise the task becomes
+//!   PARKED and switches. The owner drains its inbox only between tasks, on this same thread. So
+//!   nothing can come between the publication of a waiter and the switch: a wake by another thread
+//!   stays in the inbox until then.
 //! - **complete**, by the owner: the end is written, then DONE, then the family is told and the
-//!   joiner woken; [`packet`] has the steps. If LINK was set, the link still holds the worker's
-//!   reference, and the worker does not end before it has drained it.
+//!   joiner woken; [`packet`] has the steps. If LINK was set, the link now holds the worker's
+//!   reference, and the worker does not end before it has drained the link.
 //!
 //! # The awkward cases
 //!
-//! - *Expiry beside a remote wake*: both end in the owner's unpark, on the owner's thread; the
-//!   second finds QUEUED. What happened is read from the waiter's own node and the clock.
-//! - *Cancel of an unstarted task*: CANCEL stays in the word; the claim finds it, and the closure
-//!   is dropped on the task's stack, by its worker if it is local.
-//! - *A refused task*: its worker claims it as any other, to drop its closure in place of running
-//!   it, on a stack in reserve. Where there may be no worker, a thread of the blocking pool claims
-//!   it in nobody's name, and drops its closure.
-//! - *An unpark of a task that has no owner*: WAKE (and PERMIT) wait in the word for the claim.
-//! - *The inbox of a worker that ended*: it has no tasks, so no link can be on its way; see
-//!   [`mailbox`].
+//! - *Expiry beside a wake by another thread*: both end in the owner's unpark, on the owner's
+//!   thread, and the second finds QUEUED. The waiter reads from its own node and the clock what
+//!   happened.
+//! - *Cancel of an unstarted task*: CANCEL stays in the word. The worker that claims the task finds
+//!   it, and drops the closure on the task's stack. A local task is claimed by its own worker, so
+//!   its closure is dropped there.
+//! - *A refused task*: its worker claims it like any other task, and drops the closure in place of
+//!   running it, on a stack in reserve. Where there may be no worker, a thread of the blocking pool
+//!   claims the task in nobody's name, and drops the closure.
+//! - *An unpark of a task that has no owner*: WAKE or PERMIT waits in the word for the claim.
+//! - *The inbox of a worker that ended*: such a worker has no tasks, so no link can be on its way
+//!   to it; see [`mailbox`].
 
 mod allocation;
 mod cause;

@@ -20,8 +20,8 @@ const UNSTARTED: u32 = 0;
 const STARTED: u32 = 1;
 
 /// The task's end is written, or was dropped because nobody wants it. Only the holder of the join
-/// handle touches the end from here on. The claimer's writes happen before what follows on reading
-/// DONE with Acquire.
+/// handle, or whoever has just cleared HANDLE, touches the end from here on. Whoever reads DONE
+/// with Acquire sees what the claimer wrote before.
 const DONE: u32 = 2;
 
 /// The task's link is on its way to the owner's inbox, or in it. Every request sets LINK. Whoever

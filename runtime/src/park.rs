@@ -94,6 +94,7 @@ pub(crate) fn pause(reason: Reason, deadline: Option<Instant>) -> Woken {
     }
 }
 
+/// [`park`] of the running task.
 #[inline(always)]
 fn park_task(
     core: &Core,

@@ -22,7 +22,8 @@ pub(crate) struct Pool {
     /// The handle by which this worker's stacks suspend. The pool, and with it the hand, outlives
     /// the stacks.
     hand: Hand,
-    /// When stacks that were not used since may be freed; `None`: uses are not watched.
+    /// When stacks that nobody has used since [`Pool::watch_surplus`] may be freed; `None`: uses
+    /// are not watched.
     surplus_at: Option<Instant>,
     /// When a busy worker may take the next [`Pool::step`].
     step_at: Option<Instant>,

@@ -20,7 +20,7 @@ use crate::task::mailbox::{Mailbox, Notifier};
 use crate::task::word::Requests;
 use crate::task::{Flags, Header, Locals, ReadyQueue, TaskRef};
 use crate::timer::Timers;
-use crate::unwind::{Count, Unwinding};
+use crate::unwind::{self, Count, Unwinding};
 
 pub(crate) use pace::Pace;
 
@@ -251,9 +251,8 @@ pub(crate) fn is_inside(home: u32) -> bool {
 /// Runs `f`, which drops a closure that the runtime `home` refused, on a thread that is no worker.
 pub(crate) fn refusing<R>(home: u32, f: impl FnOnce() -> R) -> R {
     let before = REFUSING.replace(home);
-    let result = f();
-    REFUSING.set(before);
-    result
+    let _back = unwind::on_drop(|| REFUSING.set(before));
+    f()
 }
 
 /// Runs foreign code where the running task is between two states, as if there were no task: if

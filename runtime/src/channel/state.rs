@@ -273,7 +273,8 @@ fn claim<'a, T>(list: &mut List<Slot<T>>) -> Option<(&'a SlotNode<T>, Wake)> {
         if slot.role != Role::Watcher {
             return Some((node, wake));
         }
-        // The wake is given under the lock, since there may be many: giving it waits for nothing.
+        // Of a wake under the lock there may be one for each watcher, and a list of them would cost
+        // an allocation. Giving one waits for nothing, though it may be a system call.
         wake.give();
     }
 }

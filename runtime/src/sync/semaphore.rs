@@ -353,7 +353,7 @@ impl Semaphore {
         }
         let mut word = self.word.load(Relaxed);
         while word & WAITERS == 0 {
-            let next = word + self.more(word, n);
+            let Some(next) = with_more(word, n) else { too_many() };
             match self.word.compare_exchange_weak(word, next, Release, Relaxed) {
                 Ok(_) => return,
                 Err(seen) => word = seen,
@@ -368,10 +368,16 @@ impl Semaphore {
         // The last waiter may have left meanwhile. Then others change the word without the lock, so
         // a compare-exchange is needed.
         let mut word = self.word.load(Relaxed);
-        while let Err(seen) =
-            self.word.compare_exchange_weak(word, word + self.more(word, n), AcqRel, Relaxed)
-        {
-            word = seen;
+        loop {
+            let Some(next) = with_more(word, n) else {
+                // The panic hook is the program's code, which does not run under the lock.
+                drop(queue);
+                too_many();
+            };
+            match self.word.compare_exchange_weak(word, next, AcqRel, Relaxed) {
+                Ok(_) => break,
+                Err(seen) => word = seen,
+            }
         }
         let wakes = self.serve(&mut queue);
         drop(queue);
@@ -397,14 +403,16 @@ impl Semaphore {
         }
         wakes
     }
+}
 
-    fn more(&self, word: usize, n: usize) -> usize {
-        assert!(
-            n <= Semaphore::MAX_PERMITS - word / PERMIT,
-            "add_permits: more permits than a semaphore can have"
-        );
-        n * PERMIT
-    }
+/// The word with `n` more free permits; `None`: more than a semaphore can have.
+fn with_more(word: usize, n: usize) -> Option<usize> {
+    (n <= Semaphore::MAX_PERMITS - word / PERMIT).then(|| word + n * PERMIT)
+}
+
+#[cold]
+fn too_many() -> ! {
+    panic!("add_permits: more permits than a semaphore can have");
 }
 
 impl<'a> Queued<'a, Result<Permit<'a>, AcquireError>> for Semaphore {

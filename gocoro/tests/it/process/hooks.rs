@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use gocoro::channel::{Sender, bounded};
 use gocoro::go;
 use gocoro::runtime::LocalRuntime;
+use gocoro::sync::{Arc, Semaphore};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::{sleep, timeout};
 use tracing::span::{Attributes, Id};
@@ -19,6 +20,7 @@ use crate::support::{NEVER, SOON, WORKERS, on_drop, settle, with_workers};
 
 scenarios! {
     waiting_hook,
+    hook_of_a_semaphore,
     silent_hook,
     silent_hook_before,
     chained_hook,
@@ -74,6 +76,11 @@ fn a_hook_may_wait_while_others_panic() {
     run("waiting_hook").code(0).printed("ended").says(0, &["abort", "panicked"]);
 }
 
+#[test]
+fn a_hook_may_wait_for_what_a_semaphore_panicked_about() {
+    run("hook_of_a_semaphore").code(0).printed("ended");
+}
+
 fn panicking_task() {
     let mut runtime = LocalRuntime::new().unwrap();
     runtime.run(|| {
@@ -83,6 +90,26 @@ fn panicking_task() {
             }
         });
         assert!(task.join().unwrap_err().is_panic());
+    });
+    println!("ended");
+}
+
+/// A hook that waits for a panic of a semaphore's, which others want meanwhile.
+fn hook_of_a_semaphore() {
+    panic::set_hook(Box::new(|_| sleep(SOON)));
+    let mut runtime = LocalRuntime::new().unwrap();
+    runtime.run(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let waits = go!(local, clone(semaphore) => { drop(semaphore.acquire_many(5)) });
+        settle();
+        let fails = go!(local, clone(semaphore) => {
+            semaphore.add_permits(Semaphore::MAX_PERMITS);
+        });
+        let other = go!(local, clone(semaphore) => { drop(semaphore.acquire_many(2)) });
+        assert!(fails.join().unwrap_err().is_panic());
+        semaphore.add_permits(4);
+        waits.wait();
+        other.wait();
     });
     println!("ended");
 }

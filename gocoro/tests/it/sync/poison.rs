@@ -28,6 +28,29 @@ fn are_poisoned(locks: &Locks) -> (bool, bool) {
     (locks.0.is_poisoned(), locks.1.is_poisoned())
 }
 
+/// The mark of the cancel is not lost to a panic that a destructor meets and catches on the way.
+#[test]
+fn a_panic_that_a_destructor_catches_does_not_make_a_cancel_poison() {
+    on_one_worker(|| {
+        let catches: [fn(); 2] = [
+            || timeout(SOON, || panic!("expected")).unwrap(),
+            || task::scope(|_| panic!("expected")),
+        ];
+        for catch in catches {
+            let locks = locks();
+            let holder = go!(clone(locks) => {
+                let _guards = (locks.0.lock().unwrap(), locks.1.write().unwrap());
+                let _catches = on_drop(move || assert!(panic::catch_unwind(catch).is_err()));
+                task::park();
+            });
+            settle();
+            holder.cancel();
+            assert_cancelled(holder);
+            assert_eq!(are_poisoned(&locks), (false, false));
+        }
+    });
+}
+
 /// A task of this worker that unwinds, by a panic or a cancel, and waits meanwhile.
 struct Unwinder {
     task: JoinHandle<()>,

@@ -327,7 +327,8 @@ pub mod time {
 }
 
 pub mod net {
-    //! TCP sockets whose operations suspend the task; the shape of [`std::net`].
+    //! Sockets whose operations suspend the task; the shape of [`std::net`], and in [`unix`] of
+    //! [`std::os::unix::net`].
     //!
     //! A program moves over by changing its imports. Crates that are generic over
     //! [`Read`](std::io::Read) and [`Write`](std::io::Write) run on these sockets as they are.
@@ -373,12 +374,10 @@ pub mod net {
     //! - Sockets convert to std's and back, and to and from descriptors. A std socket in a task
     //!   blocks its worker.
     //! - [`select!`](crate::select) has arms `readable(…)` and `writable(…)`.
-    //!
-    //! UDP and Unix sockets are not here yet.
 
     pub use gocoro_runtime::export::net::{
         AddrParseError, Incoming, IntoIncoming, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr,
-        SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs,
+        SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs, UdpSocket, unix,
     };
 }
 

@@ -110,6 +110,13 @@ pub(crate) const ACCEPT_PAUSE_MIN: std::time::Duration = std::time::Duration::fr
 /// there are descriptors again, clients are noticed after a second at most.
 pub(crate) const ACCEPT_PAUSE_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// The first pause before another attempt at a Unix socket whose queue is full: the kernel has no
+/// event for that. About as long as a queue that is being emptied takes to have room.
+pub(crate) const FULL_PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(1);
+
+/// The longest of these pauses: as late as the room is noticed of a server that stood still.
+pub(crate) const FULL_PAUSE_MAX: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The most threads of the blocking pool. They wait for the kernel most of the time. A process that
 /// needs more at once has its calls served in turn.
 pub(crate) const BLOCKING_THREADS_MAX: usize = 256;

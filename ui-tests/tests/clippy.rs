@@ -24,6 +24,10 @@ macro_rules! existing {
 existing! {
     gocoro::net::TcpListener;
     gocoro::net::TcpStream;
+    gocoro::net::UdpSocket;
+    gocoro::net::unix::UnixDatagram;
+    gocoro::net::unix::UnixListener;
+    gocoro::net::unix::UnixStream;
     gocoro::sync::Barrier;
     gocoro::sync::Condvar;
     gocoro::sync::LazyLock;
@@ -43,6 +47,7 @@ existing! {
 /// Uses everything that the list disallows.
 const BLOCKING: &str = r#"#![allow(unused_imports)]
 use std::net::{TcpListener as _, TcpStream as _, UdpSocket as _};
+use std::os::unix::net::{UnixDatagram as _, UnixListener as _, UnixStream as _};
 use std::process::{Child, Command};
 use std::sync::{Barrier as _, Condvar as _, LazyLock as _, Mutex as _, Once as _, OnceLock as _};
 use std::sync::{RwLock as _, mpsc};

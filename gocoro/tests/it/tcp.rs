@@ -5,7 +5,7 @@ mod lines;
 mod listener;
 mod names;
 mod options;
-mod raw;
+pub(crate) mod raw;
 mod stream;
 mod waiting;
 
@@ -17,19 +17,22 @@ use gocoro::task;
 
 /// What runs a piece of a scenario: gocoro promises that nobody can tell the difference.
 #[derive(Clone, Copy, Debug)]
-enum Colour {
+pub(crate) enum Colour {
     Task,
     Thread,
 }
 
 /// The other side of a scenario.
-enum Peer<T> {
+pub(crate) enum Peer<T> {
     Task(task::JoinHandle<T>),
     Thread(thread::JoinHandle<T>),
 }
 
 impl Colour {
-    fn spawn<T: Send + 'static>(self, body: impl FnOnce() -> T + Send + 'static) -> Peer<T> {
+    pub(crate) fn spawn<T: Send + 'static>(
+        self,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> Peer<T> {
         match self {
             Colour::Task => Peer::Task(task::spawn(body)),
             Colour::Thread => Peer::Thread(thread::spawn(body)),
@@ -38,7 +41,7 @@ impl Colour {
 }
 
 impl<T> Peer<T> {
-    fn wait(self) -> T {
+    pub(crate) fn wait(self) -> T {
         match self {
             Peer::Task(task) => task.wait(),
             Peer::Thread(thread) => thread.join().expect("the peer panicked"),
@@ -47,7 +50,7 @@ impl<T> Peer<T> {
 }
 
 /// Runs `scenario` in a task and on a thread, with a peer of each colour.
-fn matrix(scenario: fn(Colour) -> io::Result<()>) {
+pub(crate) fn matrix(scenario: fn(Colour) -> io::Result<()>) {
     for own in [Colour::Task, Colour::Thread] {
         for peer in [Colour::Task, Colour::Thread] {
             println!("own side: {own:?}, peer: {peer:?}");
@@ -57,7 +60,7 @@ fn matrix(scenario: fn(Colour) -> io::Result<()>) {
 }
 
 /// Runs `scenario`, which has no peer, in a task and on a thread.
-fn both(scenario: fn() -> io::Result<()>) {
+pub(crate) fn both(scenario: fn() -> io::Result<()>) {
     for own in [Colour::Task, Colour::Thread] {
         println!("own side: {own:?}");
         own.spawn(scenario).wait().unwrap();
@@ -65,7 +68,7 @@ fn both(scenario: fn() -> io::Result<()>) {
 }
 
 /// Two ends of one connection.
-fn pair() -> io::Result<(TcpStream, TcpStream)> {
+pub(crate) fn pair() -> io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let client = TcpStream::connect(listener.local_addr()?)?;
     let (server, addr) = listener.accept()?;
@@ -74,6 +77,6 @@ fn pair() -> io::Result<(TcpStream, TcpStream)> {
 }
 
 /// The kind of error that `result` is.
-fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> io::ErrorKind {
+pub(crate) fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> io::ErrorKind {
     result.unwrap_err().kind()
 }

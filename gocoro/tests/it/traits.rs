@@ -149,6 +149,11 @@ fn sockets() {
         net::TcpStream = std::net::TcpStream,
         net::Incoming<'static> = std::net::Incoming<'static>,
         net::IntoIncoming = std::vec::IntoIter<u8>,
+        net::UdpSocket = std::net::UdpSocket,
+        net::unix::UnixStream = std::os::unix::net::UnixStream,
+        net::unix::UnixListener = std::os::unix::net::UnixListener,
+        net::unix::UnixDatagram = std::os::unix::net::UnixDatagram,
+        net::unix::Incoming<'static> = std::os::unix::net::Incoming<'static>,
     }
 }
 

@@ -4,6 +4,8 @@ use std::iter::Cloned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::{io, net, option, slice, vec};
 
+use socket2::SockAddr;
+
 use crate::blocking;
 
 /// A trait for objects which can be converted or resolved to one or more [`SocketAddr`] values.
@@ -166,6 +168,16 @@ pub(super) fn each<A: ToSocketAddrs, T>(
     Err(last.unwrap_or_else(|| {
         io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any addresses")
     }))
+}
+
+/// Takes an address of the internet's families.
+///
+/// # Errors
+///
+/// `InvalidInput` for one of another family, as in std.
+pub(super) fn inet(addr: SockAddr) -> io::Result<SocketAddr> {
+    addr.as_socket()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not an internet address"))
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! Opening connections and listeners.
 
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockAddr, Type};
 
-use super::io::Socket;
 use super::options::Options;
+use super::socket::{Pauses, Socket};
 use crate::park;
 use crate::reactor::Direction;
 
@@ -17,19 +15,26 @@ use crate::reactor::Direction;
 /// drops connections in a burst.
 const BACKLOG_MAX: i32 = 4096;
 
-/// Connects to one address, waiting no longer than until `deadline`.
-pub(super) fn connect(addr: SocketAddr, deadline: Option<Instant>) -> io::Result<Socket> {
+/// Connects a stream to one address, waiting no longer than until `deadline`.
+pub(super) fn connect(addr: &SockAddr, deadline: Option<Instant>) -> io::Result<Socket> {
     // On loopback it is refused at once.
     park::spent_io();
     let socket = nonblocking(addr)?;
-    let pending = match socket.connect(&addr.into()) {
-        Ok(()) => false,
-        Err(error) if goes_on(&error) => true,
-        Err(error) => return Err(error),
+    let mut pauses = Pauses::default();
+    let pending = loop {
+        match socket.connect(addr) {
+            Ok(()) => break false,
+            // The listener's queue is full. The kernel has no event that tells when it is not.
+            Err(error) if addr.is_unix() && error.kind() == io::ErrorKind::WouldBlock => {
+                pauses.pause(Direction::Write, deadline)?;
+            }
+            Err(error) if goes_on(&error) => break true,
+            Err(error) => return Err(error),
+        }
     };
-    let socket = Socket::new(OwnedFd::from(socket), Options::default());
+    let socket = Socket::new(socket, Options::default());
     if pending {
-        socket.wait_until(Direction::Write, || deadline)?;
+        socket.source().ready(Direction::Write, || deadline)?;
         if let Some(error) = socket.kernel().take_error()? {
             return Err(error);
         }
@@ -39,27 +44,44 @@ pub(super) fn connect(addr: SocketAddr, deadline: Option<Instant>) -> io::Result
     Ok(socket)
 }
 
-/// Binds to one address and listens. The descriptor is non-blocking.
-pub(super) fn listen(addr: SocketAddr) -> io::Result<Socket> {
+/// Binds a stream socket to one address and listens. The descriptor is non-blocking.
+pub(super) fn listen(addr: &SockAddr) -> io::Result<Socket> {
     park::looked();
     let socket = nonblocking(addr)?;
-    // As std: a server must be able to restart while connections of its predecessor linger.
-    socket.set_reuse_address(true)?;
-    socket.bind(&addr.into())?;
+    if !addr.is_unix() {
+        // As std: a server must be able to restart while connections of its predecessor linger.
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(addr)?;
     socket.listen(BACKLOG_MAX)?;
-    Ok(Socket::new(OwnedFd::from(socket), Options::default()))
+    Ok(Socket::new(socket, Options::default()))
 }
 
-/// A TCP socket of `addr`'s family, close-on-exec and non-blocking.
-fn nonblocking(addr: SocketAddr) -> io::Result<socket2::Socket> {
-    let domain = Domain::for_address(addr);
+/// Binds a datagram socket to one address.
+pub(super) fn bind(addr: &SockAddr) -> io::Result<Socket> {
+    let protocol = (!addr.is_unix()).then_some(Protocol::UDP);
+    let socket = datagram(addr.domain(), protocol)?;
+    socket.kernel().bind(addr)?;
+    Ok(socket)
+}
+
+/// A datagram socket, close-on-exec. Its descriptor is blocking, a mode that is the user's.
+pub(super) fn datagram(domain: Domain, protocol: Option<Protocol>) -> io::Result<Socket> {
+    park::looked();
+    let socket = socket2::Socket::new(domain, Type::DGRAM, protocol)?;
+    Ok(Socket::new(socket, Options::default()))
+}
+
+/// A stream socket of `addr`'s family, close-on-exec and non-blocking.
+fn nonblocking(addr: &SockAddr) -> io::Result<socket2::Socket> {
+    let protocol = (!addr.is_unix()).then_some(Protocol::TCP);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
-        socket2::Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
+        socket2::Socket::new(addr.domain(), Type::STREAM.nonblocking(), protocol)
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {
-        let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        let socket = socket2::Socket::new(addr.domain(), Type::STREAM, protocol)?;
         socket.set_nonblocking(true)?;
         Ok(socket)
     }

@@ -1,4 +1,4 @@
-//! TCP, shaped like [`std::net`].
+//! TCP, UDP and Unix sockets, shaped like [`std::net`] and [`std::os::unix::net`].
 //!
 //! Change `use std::net::TcpStream` to `use gocoro::net::TcpStream` and nothing else: names,
 //! signatures, trait implementations and errors are std's. Inside a task an operation that has to
@@ -49,12 +49,18 @@
 mod options;
 mod sys;
 
-mod io;
+mod socket;
 
+mod accept;
 mod addr;
 mod connect;
+mod transfer;
+
+mod shape;
 
 mod tcp;
+mod udp;
+pub mod unix;
 
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
@@ -62,3 +68,4 @@ pub use std::net::{
 
 pub use self::addr::ToSocketAddrs;
 pub use self::tcp::{Incoming, IntoIncoming, TcpListener, TcpStream};
+pub use self::udp::UdpSocket;

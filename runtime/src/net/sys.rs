@@ -5,13 +5,16 @@
 //! `errno` belongs to the thread.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::{c_int, ssize_t};
+use socket2::{SockAddr, SockRef};
 
 use super::tcp::{TcpListener, TcpStream};
+use super::udp::UdpSocket;
+use super::unix::{UnixDatagram, UnixListener, UnixStream};
 
 /// Buffers in one vectored call: the kernel refuses more (`UIO_MAXIOV`), and std stops there too.
 const BUFFERS_MAX: usize = 1024;
@@ -38,7 +41,7 @@ pub(super) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8], flags: c_int) -> io::Resu
     retry(|| {
         // SAFETY: `buf` is writable for `buf.len()` bytes until the call returns, and the kernel
         // stores nothing but initialised bytes in it.
-        unsafe { libc::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) }
+        counted(unsafe { libc::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) })
     })
 }
 
@@ -52,7 +55,7 @@ pub(super) fn recv_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> 
         // points to at least `msg_iovlen` of them.
         //
         // Each is writable for its length until the call returns: `bufs` is borrowed mutably.
-        unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) }
+        counted(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) })
     })
 }
 
@@ -60,7 +63,7 @@ pub(super) fn recv_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> 
 pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
     retry(|| {
         // SAFETY: `buf` is readable for `buf.len()` bytes until the call returns.
-        unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), SEND_FLAGS) }
+        counted(unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), SEND_FLAGS) })
     })
 }
 
@@ -75,8 +78,26 @@ pub(super) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Res
         // returns.
         //
         // `sendmsg` writes to neither the array nor the buffers, so the shared borrow is kept.
-        unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, SEND_FLAGS) }
+        counted(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, SEND_FLAGS) })
     })
+}
+
+/// Receives one datagram without waiting, and tells its sender; `flags` is 0 or [`PEEK`].
+pub(super) fn recv_from(
+    fd: BorrowedFd<'_>,
+    buf: &mut [u8],
+    flags: c_int,
+) -> io::Result<(usize, SockAddr)> {
+    let flags = flags | libc::MSG_DONTWAIT;
+    // SAFETY: an initialised byte is a valid `MaybeUninit` one, and socket2 promises to store
+    // nothing but initialised bytes in the buffer.
+    let buf = unsafe { &mut *(std::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) };
+    retry(|| SockRef::from(&fd).recv_from_with_flags(buf, flags))
+}
+
+/// Sends one datagram to an address without waiting.
+pub(super) fn send_to(fd: BorrowedFd<'_>, buf: &[u8], addr: &SockAddr) -> io::Result<usize> {
+    retry(|| SockRef::from(&fd).send_to_with_flags(buf, addr, SEND_FLAGS))
 }
 
 fn empty_message() -> libc::msghdr {
@@ -85,29 +106,32 @@ fn empty_message() -> libc::msghdr {
     unsafe { mem::zeroed() }
 }
 
-fn retry(mut call: impl FnMut() -> ssize_t) -> io::Result<usize> {
+/// The count that a call of C's returned, or its `errno`.
+fn counted(result: ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// Calls again as long as a signal interrupts the call.
+#[inline]
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        let Ok(count) = usize::try_from(call()) else {
-            let error = io::Error::last_os_error();
-            if error.kind() == io::ErrorKind::Interrupted {
-                continue;
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Takes descriptors over by their numbers.
+macro_rules! from_raw_fd {
+    ($($ty:ty)*) => {$(
+        impl FromRawFd for $ty {
+            unsafe fn from_raw_fd(fd: RawFd) -> Self {
+                // SAFETY: the caller hands over an open descriptor that nothing else owns.
+                unsafe { OwnedFd::from_raw_fd(fd) }.into()
             }
-            return Err(error);
-        };
-        return Ok(count);
-    }
+        }
+    )*};
 }
 
-impl FromRawFd for TcpStream {
-    unsafe fn from_raw_fd(fd: RawFd) -> Self {
-        // SAFETY: the caller hands over an open descriptor that nothing else owns.
-        unsafe { OwnedFd::from_raw_fd(fd) }.into()
-    }
-}
-
-impl FromRawFd for TcpListener {
-    unsafe fn from_raw_fd(fd: RawFd) -> Self {
-        // SAFETY: the caller hands over an open descriptor that nothing else owns.
-        unsafe { OwnedFd::from_raw_fd(fd) }.into()
-    }
-}
+from_raw_fd! { TcpStream TcpListener UdpSocket UnixStream UnixListener UnixDatagram }

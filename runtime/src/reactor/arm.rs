@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Instant;
 
 use super::source::timed_out;
@@ -14,7 +14,7 @@ use crate::{cancel, clock, current, park};
 /// A wait for readiness in `select!`.
 #[doc(hidden)]
 pub struct ReadyArm<'a> {
-    source: &'a Source,
+    source: &'a Source<dyn AsFd + 'a>,
     direction: Direction,
     node: ArmNode<Node<()>>,
     /// The driver's turn in which the source was found not ready.
@@ -24,7 +24,7 @@ pub struct ReadyArm<'a> {
 }
 
 impl<'a> ReadyArm<'a> {
-    pub(crate) fn new(source: &'a Source, direction: Direction) -> ReadyArm<'a> {
+    pub(crate) fn new<T: AsFd>(source: &'a Source<T>, direction: Direction) -> ReadyArm<'a> {
         let (looked, failed) = (Cell::new(0), Cell::new(None));
         ReadyArm { source, direction, node: ArmNode::new(), looked, failed }
     }
@@ -74,7 +74,8 @@ unsafe impl Choice for ReadyArm<'_> {
             return false;
         }
         let registered = match self.source.register(self.direction) {
-            Ok(registered) => registered,
+            Ok(Some(registered)) => registered,
+            Ok(None) => return true, // It is always ready.
             Err(error) => return self.fail(error),
         };
         // SAFETY: an arm that is to be linked is linked nowhere.

@@ -6,6 +6,7 @@
 //! they are, so an event queues them directly. Plain threads use `poll(2)`.
 
 mod arm;
+mod attempt;
 mod source;
 mod thread;
 
@@ -13,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::num::NonZeroU32;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -29,8 +30,10 @@ use crate::waiters::{List, Listed, Node};
 use crate::wake;
 
 pub use arm::{Readiness, ReadyArm};
+pub(crate) use attempt::pause;
 pub(crate) use source::{Direction, Source};
-pub(crate) use thread::is_ready;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use thread::is_shut;
 
 /// The driver's own event, which ends its sleep.
 const WAKER: Token = Token(usize::MAX);
@@ -240,8 +243,7 @@ impl Driver {
         self.turns.get()
     }
 
-    fn register(&self, fd: BorrowedFd<'_>) -> io::Result<(usize, Generation)> {
-        use std::os::fd::AsRawFd;
+    fn register(&self, fd: RawFd) -> io::Result<(usize, Generation)> {
         let generation = self.uses.get();
         let next = generation.get() % GENERATION_MAX + 1;
         self.uses.set(Generation::new(next).unwrap_or(Generation::MIN));
@@ -253,9 +255,8 @@ impl Driver {
         // descriptor is never taken for used up.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let interest = interest | Interest::PRIORITY;
-        let raw = fd.as_raw_fd();
         let poll = self.poll.borrow();
-        poll.registry().register(&mut SourceFd(&raw), pack(index, generation)?, interest)?;
+        poll.registry().register(&mut SourceFd(&fd), pack(index, generation)?, interest)?;
         entry.insert(Slot { generation, read: Side::default(), write: Side::default() });
         Ok((index, generation))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -21,6 +21,16 @@ pub(crate) enum Direction {
     Write,
 }
 
+impl Direction {
+    /// Why a task waits that waits for this.
+    pub(super) fn reason(self) -> Reason {
+        match self {
+            Direction::Read => Reason::Readable,
+            Direction::Write => Reason::Writable,
+        }
+    }
+}
+
 /// A descriptor's place in one worker's poll.
 #[derive(Debug)]
 struct Registration {
@@ -29,28 +39,53 @@ struct Registration {
     generation: Generation,
 }
 
-/// A descriptor and its registrations. Dropping it takes it out of every poll, then closes it.
-pub(crate) struct Source {
-    /// `None` only while it is being taken apart.
-    fd: Option<OwnedFd>,
+/// The registrations of one descriptor, which end when this is dropped.
+struct Registrations {
+    /// What the polls know the descriptor by.
+    fd: RawFd,
     /// The first worker that waited.
     first: OnceLock<Registration>,
     others: Lock<Vec<Registration>>,
 }
 
-impl Source {
-    pub(crate) fn new(fd: OwnedFd) -> Source {
-        Source { fd: Some(fd), first: OnceLock::new(), others: Lock::new(Vec::new()) }
+impl Drop for Registrations {
+    fn drop(&mut self) {
+        let others = std::mem::take(&mut *self.others.lock());
+        for place in self.first.take().into_iter().chain(others) {
+            place.remote.forget(self.fd, place.index, place.generation);
+        }
+    }
+}
+
+/// Whatever holds a descriptor, and the descriptor's registrations.
+///
+/// The holder keeps the same descriptor open for as long as it is in here.
+pub(crate) struct Source<T: ?Sized = OwnedFd> {
+    /// Declared before the holder, and so dropped before it: a descriptor is taken out of every
+    /// poll, then closed.
+    registrations: Registrations,
+    holder: T,
+}
+
+impl<T: AsFd> Source<T> {
+    pub(crate) fn new(holder: T) -> Source<T> {
+        let fd = holder.as_fd().as_raw_fd();
+        let (first, others) = (OnceLock::new(), Lock::new(Vec::new()));
+        Source { registrations: Registrations { fd, first, others }, holder }
     }
 
+    /// Gives the holder up, its descriptor taken out of every poll.
+    pub(crate) fn into_inner(self) -> T {
+        let Source { registrations, holder } = self;
+        drop(registrations);
+        holder
+    }
+}
+
+impl<T: AsFd + ?Sized> Source<T> {
+    #[inline]
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_ref().expect("there until it is taken apart").as_fd()
-    }
-
-    /// Gives the descriptor up, taken out of every poll.
-    pub(crate) fn into_fd(mut self) -> OwnedFd {
-        self.deregister();
-        self.fd.take().expect("there until it is taken apart")
+        self.holder.as_fd()
     }
 
     /// Waits until the descriptor may be ready. A return is a hint: the system call tells.
@@ -76,19 +111,20 @@ impl Source {
         if deadline.is_some_and(|at| clock::now() >= at) {
             return Err(timed_out());
         }
-        let place = self.register(direction)?;
+        let Some(place) = self.register(direction)? else {
+            // The descriptor is always ready. Whoever finds that its operation is not tries again,
+            // and must not keep the worker from other tasks.
+            park::spent_io();
+            return Ok(());
+        };
         let waiter = Waiter::solo();
         let node = Node::new(&waiter, 0, ());
         // SAFETY: node and waiter stay in this frame, which is not left before the node was claimed
         // or `stay` has unlinked it.
         place.side(|side| unsafe { side.link(&node) });
         let stay = Stay::new(place, &node);
-        let reason = match direction {
-            Direction::Read => Reason::Readable,
-            Direction::Write => Reason::Writable,
-        };
         while waiter.claimed().is_none() {
-            match waiter.park(reason, deadline, || stay.leave()) {
+            match waiter.park(direction.reason(), deadline, || stay.leave()) {
                 Woken::Perhaps => {}
                 Woken::TimedOut => return Err(timed_out()),
                 Woken::Refused => return Err(cancel::error()),
@@ -144,7 +180,7 @@ impl Source {
     pub(super) fn place(&self, direction: Direction) -> Option<Place> {
         current::task()?;
         let driver = driver()?;
-        let first = self.first.get()?;
+        let first = self.registrations.first.get()?;
         let index = if first.remote.id == driver.remote.id {
             first.index
         } else {
@@ -155,47 +191,87 @@ impl Source {
 
     #[cold]
     fn find_other(&self, driver: &Driver) -> Option<usize> {
-        let others = self.others.lock();
+        let others = self.registrations.others.lock();
         others.iter().find(|r| r.remote.id == driver.remote.id).map(|r| r.index)
     }
 
     /// As [`Source::place`], in a task; the source is registered at the first wait.
-    pub(super) fn register(&self, direction: Direction) -> io::Result<Place> {
+    ///
+    /// `None` is a descriptor that is always ready, as that of a regular file: the kernel's poll
+    /// refuses those.
+    pub(super) fn register(&self, direction: Direction) -> io::Result<Option<Place>> {
         if let Some(place) = self.place(direction) {
-            return Ok(place);
+            return Ok(Some(place));
         }
         let driver = driver().expect("a worker with tasks has a driver");
-        let (index, generation) = driver.register(self.fd())?;
+        let (index, generation) = match driver.register(self.registrations.fd) {
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => return Ok(None),
+            registered => registered?,
+        };
         let registration = Registration { remote: driver.remote.clone(), index, generation };
-        if let Err(registration) = self.first.set(registration) {
-            let mut others = self.others.lock();
+        if let Err(registration) = self.registrations.first.set(registration) {
+            let mut others = self.registrations.others.lock();
             others.retain(|other| !other.remote.has_ended());
             others.push(registration);
         }
-        Ok(Place { driver, index, direction })
-    }
-
-    fn deregister(&mut self) {
-        let Some(fd) = &self.fd else { return };
-        let others = std::mem::take(&mut *self.others.lock());
-        for place in self.first.take().into_iter().chain(others) {
-            place.remote.forget(fd.as_raw_fd(), place.index, place.generation);
-        }
+        Ok(Some(Place { driver, index, direction }))
     }
 }
 
-impl Drop for Source {
-    fn drop(&mut self) {
-        self.deregister();
-    }
-}
-
-impl fmt::Debug for Source {
+impl<T: ?Sized> fmt::Debug for Source<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("fd", &self.fd).finish_non_exhaustive()
+        f.debug_struct("Source").field("fd", &self.registrations.fd).finish_non_exhaustive()
     }
 }
 
 pub(super) fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the operation timed out")
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::env;
+    use std::fs::File;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::runtime::Builder;
+
+    /// The kernel's poll refuses it, as it refuses a directory.
+    #[test]
+    fn a_regular_file_is_always_ready() {
+        let file = File::open(env::current_exe().unwrap()).unwrap();
+        let source = Source::new(&file);
+        source.wait(Direction::Read, None).unwrap();
+        Builder::new().workers(1).build().unwrap().run(|| {
+            for direction in [Direction::Read, Direction::Write] {
+                source.wait(direction, None).unwrap();
+                assert!(source.register(direction).unwrap().is_none());
+                assert!(!source.is_used_up(direction));
+            }
+            // What has passed is still said.
+            let passed = source.wait(Direction::Read, Some(clock::now()));
+            assert_eq!(passed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        });
+    }
+
+    #[test]
+    fn any_holder_of_a_descriptor_is_waited_on_and_given_back() {
+        Builder::new().workers(1).build().unwrap().run(|| {
+            let (one, two) = UnixStream::pair().unwrap();
+            let source = Source::new(one);
+            let soon = clock::after(Duration::from_millis(1));
+            let error = source.wait(Direction::Read, soon).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert_eq!(driver().unwrap().len(), 1);
+            drop(two);
+            source.wait(Direction::Read, None).unwrap();
+            let one = source.into_inner();
+            assert_eq!(driver().unwrap().len(), 0);
+            // It is open, and may be waited on again.
+            Source::new(&one).wait(Direction::Read, None).unwrap();
+            assert!(one.local_addr().is_ok());
+        });
+    }
 }

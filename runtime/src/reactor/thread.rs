@@ -25,7 +25,7 @@ pub(super) fn wait(
                 i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
             }
         };
-        match poll(fd, direction, millis) {
+        match poll(fd, events(direction), millis) {
             Ok(true) => return Ok(true),
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -43,17 +43,27 @@ pub(super) fn events(direction: Direction) -> i16 {
 }
 
 /// Whether an operation in this direction would return at once, be it with an error.
-pub(crate) fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
+pub(super) fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
+    has_now(fd, events(direction))
+}
+
+/// Whether the receiving half of a socket is shut down.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn is_shut(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    has_now(fd, libc::POLLRDHUP)
+}
+
+fn has_now(fd: BorrowedFd<'_>, events: i16) -> io::Result<bool> {
     loop {
-        match poll(fd, direction, 0) {
+        match poll(fd, events, 0) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            ready => return ready,
+            has => return has,
         }
     }
 }
 
-fn poll(fd: BorrowedFd<'_>, direction: Direction, millis: i32) -> io::Result<bool> {
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: events(direction), revents: 0 };
+fn poll(fd: BorrowedFd<'_>, events: i16, millis: i32) -> io::Result<bool> {
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
     // SAFETY: one valid `pollfd`, and 1 is the count passed.
     match unsafe { libc::poll(&mut entry, 1, millis) } {
         count if count >= 0 => Ok(count > 0),

@@ -89,12 +89,12 @@ fn flags(fd: RawFd, command: libc::c_int) -> io::Result<libc::c_int> {
 }
 
 /// Whether the descriptor itself is non-blocking.
-pub(super) fn is_nonblocking(fd: impl AsFd) -> io::Result<bool> {
+pub(crate) fn is_nonblocking(fd: impl AsFd) -> io::Result<bool> {
     Ok(flags(fd.as_fd().as_raw_fd(), libc::F_GETFL)? & libc::O_NONBLOCK != 0)
 }
 
 /// Whether the descriptor is closed in a program that this one runs.
-pub(super) fn is_close_on_exec(fd: impl AsFd) -> io::Result<bool> {
+pub(crate) fn is_close_on_exec(fd: impl AsFd) -> io::Result<bool> {
     Ok(flags(fd.as_fd().as_raw_fd(), libc::F_GETFD)? & libc::FD_CLOEXEC != 0)
 }
 

@@ -1,20 +1,15 @@
-//! A server's socket. The iterators over its connections are in `incoming`.
+//! A server's socket. What it shares with the Unix listener is in `shape::listener`.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::panic::{RefUnwindSafe, UnwindSafe};
-
-use socket2::{SockAddr, SockRef};
+use std::os::fd::AsRawFd;
 
 use super::TcpStream;
-use super::stream::inet;
-use crate::net::addr::{self, ToSocketAddrs};
+use crate::net::addr::{self, ToSocketAddrs, inet};
 use crate::net::connect;
-use crate::net::io::Socket;
-use crate::park;
-use crate::reactor::Direction;
+use crate::net::shape::listener;
+use crate::net::socket::Socket;
 
 /// A TCP socket server, listening for connections.
 ///
@@ -61,7 +56,7 @@ use crate::reactor::Direction;
 /// # Ok::<(), io::Error>(())
 /// ```
 pub struct TcpListener {
-    pub(super) socket: Socket,
+    pub(in crate::net) socket: Socket,
 }
 
 impl TcpListener {
@@ -91,7 +86,7 @@ impl TcpListener {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
-        addr::each(addr, connect::listen).map(TcpListener::new)
+        addr::each(addr, |addr| connect::listen(&addr.into())).map(TcpListener::new)
     }
 
     /// Returns the local socket address of this listener.
@@ -111,112 +106,6 @@ impl TcpListener {
     /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.kernel().local_addr().and_then(inet)
-    }
-
-    /// Creates a new independently owned handle to the underlying socket.
-    ///
-    /// Both handles can accept connections, and share all options.
-    ///
-    /// # Errors
-    ///
-    /// Those of `dup`, for one that the process has no descriptors left.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::net::TcpListener;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let other = listener.try_clone()?;
-    /// assert_eq!(other.local_addr()?, listener.local_addr()?);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn try_clone(&self) -> io::Result<TcpListener> {
-        self.socket.try_clone().map(TcpListener::new)
-    }
-
-    /// Accepts a new incoming connection from this listener, and returns it with its peer's address.
-    ///
-    /// # Parks
-    ///
-    /// While no connection is pending. Blocks the thread outside a task.
-    ///
-    /// # Errors
-    ///
-    /// As in std, that of the connection (`ConnectionAborted`) or of the process, which may have no
-    /// descriptors left. The listener stays usable, and in the latter case the connection stays
-    /// pending: a server does well to pause before it accepts again, which
-    /// [`incoming`](Self::incoming) does by itself. `WouldBlock` in non-blocking mode.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::net::{TcpListener, TcpStream};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let client = TcpStream::connect(listener.local_addr()?)?;
-    /// let (stream, addr) = listener.accept()?;
-    /// assert_eq!(addr, client.local_addr()?);
-    /// assert_eq!(addr, stream.peer_addr()?);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let accepted = self.socket.io(Direction::Read, accept)?;
-        self.accepted(accepted)
-    }
-
-    /// Accepts a connection that is pending already, and never waits. Beyond std.
-    ///
-    /// # Parks
-    ///
-    /// In a loop, once in a while for a moment, which is a cancel point.
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock` if there is none, else as [`accept`](Self::accept).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::net::TcpListener;
-    /// use std::io::ErrorKind;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// assert_eq!(listener.try_accept().unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        park::spent_io();
-        self.accepted(accept(self.socket.fd())?)
-    }
-
-    /// Waits until a connection is pending. Beyond std.
-    ///
-    /// Another task may be faster, so the `accept` that follows can still find none.
-    ///
-    /// # Parks
-    ///
-    /// While no connection is pending, in non-blocking mode too. Blocks the thread outside a task.
-    ///
-    /// # Errors
-    ///
-    /// Those of waiting for a descriptor.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::net::{TcpListener, TcpStream};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let client = TcpStream::connect(listener.local_addr()?)?;
-    /// listener.wait_readable()?;
-    /// let (stream, addr) = listener.try_accept()?;
-    /// # drop(stream);
-    /// assert_eq!(addr, client.local_addr()?);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn wait_readable(&self) -> io::Result<()> {
-        self.socket.wait(Direction::Read)
     }
 
     /// Sets the value for the `IP_TTL` option on this socket: how many hops a packet may take.
@@ -257,60 +146,6 @@ impl TcpListener {
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.kernel().ttl_v4()
     }
-
-    /// Gets the value of the `SO_ERROR` option on this socket, and clears it.
-    ///
-    /// # Errors
-    ///
-    /// Those of `getsockopt`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::net::TcpListener;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// assert!(listener.take_error()?.is_none());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.kernel().take_error()
-    }
-
-    /// Moves this TCP listener into or out of non-blocking mode.
-    ///
-    /// In non-blocking mode [`accept`](Self::accept) fails with `WouldBlock` instead of waiting.
-    ///
-    /// # Errors
-    ///
-    /// None; the signature is std's.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::net::TcpListener;
-    /// use std::io::ErrorKind;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// listener.set_nonblocking(true)?;
-    /// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        // The descriptor is non-blocking as it is.
-        self.socket.options().set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    pub(super) fn new(socket: Socket) -> TcpListener {
-        TcpListener { socket }
-    }
-
-    /// Dresses what [`accept`] returned.
-    fn accepted(&self, (fd, addr): (OwnedFd, SockAddr)) -> io::Result<(TcpStream, SocketAddr)> {
-        let stream = TcpStream::new(Socket::new(fd, self.socket.options().inherited()));
-        Ok((stream, inet(addr)?))
-    }
 }
 
 /// As std's: the address if there is one, and the descriptor.
@@ -324,25 +159,14 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-// As std's type, whatever the reactor keeps for a descriptor: a panic elsewhere leaves a socket no
-// less usable.
-impl UnwindSafe for TcpListener {}
-impl RefUnwindSafe for TcpListener {}
-
-/// Accepts one connection if one is pending, close-on-exec and blocking, the mode that is the
-/// user's to change.
-fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SockAddr)> {
-    let listener = SockRef::from(&listener);
-    loop {
-        match listener.accept() {
-            Ok((socket, addr)) => {
-                // Only Linux does not pass the listener's mode on.
-                #[cfg(not(any(target_os = "linux", target_os = "android")))]
-                socket.set_nonblocking(false)?;
-                return Ok((socket.into(), addr));
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
+listener!(
+    TcpListener,
+    TcpStream,
+    SocketAddr,
+    inet,
+    std::net::TcpListener,
+    "use gocoro::net::{TcpListener, TcpStream};",
+    "let listener = TcpListener::bind(\"127.0.0.1:0\")?;",
+    "TcpStream::connect(listener.local_addr()?)",
+    ""
+);

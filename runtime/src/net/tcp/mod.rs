@@ -1,16 +1,11 @@
-//! TCP: the two types, what sets them up, and how they turn into others.
+//! TCP: the two types and what only they have.
 
-mod select;
+mod settings;
 mod stream;
-mod transfer;
 
 mod incoming;
 mod listener;
 
-mod settings;
-
-mod convert;
-
-pub use self::incoming::{Incoming, IntoIncoming};
-pub use self::listener::TcpListener;
+pub use self::incoming::IntoIncoming;
+pub use self::listener::{Incoming, TcpListener};
 pub use self::stream::TcpStream;

@@ -1,19 +1,17 @@
-//! A connection, from its opening to its end. Reading and writing are in `transfer`.
+//! A connection and its addresses. What it shares with a Unix stream is in `shape::stream`.
 
 use std::fmt;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-use socket2::SockAddr;
-
 use crate::clock;
-use crate::net::addr::{self, ToSocketAddrs};
+use crate::net::addr::{self, ToSocketAddrs, inet};
 use crate::net::connect;
-use crate::net::io::Socket;
 use crate::net::options::zero_timeout;
+use crate::net::shape::stream;
+use crate::net::socket::Socket;
 
 /// A TCP stream between a local and a remote socket.
 ///
@@ -46,7 +44,7 @@ use crate::net::options::zero_timeout;
 /// # Ok::<(), io::Error>(())
 /// ```
 pub struct TcpStream {
-    pub(super) socket: Socket,
+    pub(in crate::net) socket: Socket,
 }
 
 impl TcpStream {
@@ -80,7 +78,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
-        addr::each(addr, |addr| connect::connect(addr, None)).map(TcpStream::new)
+        addr::each(addr, |addr| connect::connect(&addr.into(), None)).map(TcpStream::new)
     }
 
     /// Opens a TCP connection to a remote host, waiting no longer than `timeout`.
@@ -111,7 +109,7 @@ impl TcpStream {
         if timeout.is_zero() {
             return Err(zero_timeout());
         }
-        connect::connect(*addr, clock::after(timeout)).map(TcpStream::new)
+        connect::connect(&(*addr).into(), clock::after(timeout)).map(TcpStream::new)
     }
 
     /// Returns the socket address of the remote peer of this TCP connection.
@@ -153,69 +151,6 @@ impl TcpStream {
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.kernel().local_addr().and_then(inet)
     }
-
-    /// Shuts down the read, write, or both halves of this connection.
-    ///
-    /// All pending and future I/O on those halves returns at once, in every task and thread that
-    /// waits for it: reads with `Ok(0)`, writes with `BrokenPipe`.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` once the connection is gone.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::net::{Shutdown, TcpListener, TcpStream};
-    /// use std::io::prelude::*;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let stream = TcpStream::connect(listener.local_addr()?)?;
-    /// let (mut peer, _) = listener.accept()?;
-    ///
-    /// stream.shutdown(Shutdown::Write)?;
-    /// assert_eq!(peer.read(&mut [0; 8])?, 0); // the end of the file
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.kernel().shutdown(how)
-    }
-
-    /// Creates a new independently owned handle to the underlying socket.
-    ///
-    /// Both handles read and write the same stream of data and share all options.
-    ///
-    /// # Errors
-    ///
-    /// Those of `dup`, for one that the process has no descriptors left.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::net::{TcpListener, TcpStream};
-    /// use std::io::prelude::*;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut reader = TcpStream::connect(listener.local_addr()?)?;
-    /// let (mut echo, _) = listener.accept()?;
-    ///
-    /// let mut writer = reader.try_clone()?;
-    /// writer.write_all(b"ping")?;
-    ///
-    /// let mut buf = [0; 4];
-    /// echo.read_exact(&mut buf)?;
-    /// echo.write_all(&buf)?;
-    /// reader.read_exact(&mut buf)?;
-    /// assert_eq!(&buf, b"ping");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn try_clone(&self) -> io::Result<TcpStream> {
-        self.socket.try_clone().map(TcpStream::new)
-    }
-
-    pub(super) fn new(socket: Socket) -> TcpStream {
-        TcpStream { socket }
-    }
 }
 
 /// As std's: the addresses while there are any, and the descriptor.
@@ -232,17 +167,12 @@ impl fmt::Debug for TcpStream {
     }
 }
 
-// As std's type, whatever the reactor keeps for a descriptor: a panic elsewhere leaves a socket no
-// less usable.
-impl UnwindSafe for TcpStream {}
-impl RefUnwindSafe for TcpStream {}
-
-/// Takes an address of the internet's families.
-///
-/// # Errors
-///
-/// `InvalidInput` for one of another family, as in std.
-pub(super) fn inet(addr: SockAddr) -> io::Result<SocketAddr> {
-    addr.as_socket()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not an internet address"))
-}
+stream!(
+    TcpStream,
+    std::net::TcpStream,
+    Empty,
+    "use gocoro::net::{TcpListener, TcpStream};\nuse std::io::prelude::*;",
+    "let listener = TcpListener::bind(\"127.0.0.1:0\")?;
+let stream = TcpStream::connect(listener.local_addr()?)?;
+let (peer, _) = listener.accept()?;"
+);

@@ -1,0 +1,121 @@
+//! Each socket operation that may have to wait is cut short in every way, and leaves no descriptor
+//! open. The operations are one list.
+
+mod list;
+
+use std::io::{self, ErrorKind};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use gocoro::task::{self, Cancelled};
+use gocoro::time::{io_deadline, timeout};
+
+use crate::support::{SOON, on_drop, on_workers, scenario, settle, this_program};
+use crate::tcp::{Colour, kind};
+pub(crate) use list::limit_backlog;
+use list::{Op, WAITS};
+
+/// Runs `check` with each operation of the list in a task and on a thread.
+fn each(check: fn(Op) -> io::Result<()>) {
+    for (name, make) in WAITS {
+        for colour in [Colour::Task, Colour::Thread] {
+            println!("{name}, {colour:?}");
+            colour.spawn(move || check(make()?)).wait().unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_io_deadline_ends_each() {
+    each(|mut op| {
+        let result = io_deadline(Instant::now() + SOON, &mut op);
+        assert_eq!(kind(result), ErrorKind::TimedOut);
+        // One that has passed lets nothing wait.
+        assert_eq!(kind(io_deadline(Instant::now(), &mut op)), ErrorKind::TimedOut);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_timeout_ends_each() {
+    each(|mut op| {
+        assert!(timeout(SOON, &mut op).is_err());
+        // The socket is as good as before: it waits again.
+        assert!(timeout(SOON, &mut op).is_err());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancel_ends_each() {
+    on_workers(|_| {
+        for (name, make) in WAITS {
+            println!("{name}");
+            let task = task::spawn(make().unwrap());
+            settle();
+            task.cancel();
+            assert!(task.join().unwrap_err().is_cancelled());
+        }
+    });
+}
+
+#[test]
+fn in_destructors_of_a_cancelled_task_each_fails() {
+    on_workers(|_| {
+        for (name, make) in WAITS {
+            println!("{name}");
+            let mut op = make().unwrap();
+            let (tell, told) = mpsc::channel();
+            let task = task::spawn(move || {
+                let _guard = on_drop(move || tell.send(op()).unwrap());
+                task::current().cancel();
+                task::park();
+            });
+            assert!(task.join().unwrap_err().is_cancelled());
+            let error = told.recv().unwrap().unwrap_err();
+            assert!(error.get_ref().unwrap().is::<Cancelled>(), "{error}");
+        }
+    });
+}
+
+const LEAKS: &str = "sockets::leaks";
+
+/// In a process of its own, where no other test opens descriptors.
+#[test]
+fn no_descriptor_is_left_open() {
+    if scenario().is_some() {
+        return;
+    }
+    let test = "sockets::descriptors_of_cut_operations";
+    let child = this_program(&[test, "--exact"], LEAKS).output().unwrap();
+    let text = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{text}\n{}", String::from_utf8_lossy(&child.stderr));
+    assert!(text.contains("1 passed; 0 failed"), "{text}");
+}
+
+#[test]
+fn descriptors_of_cut_operations() {
+    if scenario().as_deref() != Some(LEAKS) {
+        return;
+    }
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    // The runtime and its workers have descriptors of their own.
+    let mut before = 0;
+    for round in 0..4 {
+        if round == 1 {
+            before = open();
+        }
+        for (_, make) in WAITS {
+            for colour in [Colour::Task, Colour::Thread] {
+                let cut = colour.spawn(move || timeout(SOON, make()?).map_err(io::Error::other));
+                assert!(cut.wait().is_err());
+            }
+            let task = task::spawn(make().unwrap());
+            std::thread::yield_now();
+            task.cancel();
+            let _ = task.join();
+        }
+    }
+    // A descriptor of a task's socket is closed before the task has ended.
+    assert_eq!(open(), before);
+}

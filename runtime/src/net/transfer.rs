@@ -1,0 +1,166 @@
+//! What a socket transfers: streams of bytes, and datagrams.
+
+use std::io::{self, IoSlice, IoSliceMut};
+
+use socket2::SockAddr;
+
+use super::socket::{Socket, would_block};
+use super::sys;
+use crate::park;
+use crate::reactor::{self, Direction};
+
+/// What a read from a stream proves that got fewer bytes than it asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShortRead {
+    /// The queue is empty: the next read waits without a system call.
+    Empty,
+    /// Nothing: a Unix stream's read stops short behind bytes that descriptors came with, though
+    /// more bytes are there, and no further event tells of them.
+    Nothing,
+}
+
+/// Transfers of a byte stream.
+impl Socket {
+    #[inline]
+    pub(super) fn read(&self, buf: &mut [u8], short: ShortRead) -> io::Result<usize> {
+        let wanted = buf.len();
+        let count = self.io(Direction::Read, |fd| sys::recv(fd, buf, 0))?;
+        Ok(self.received(count, wanted, short))
+    }
+
+    pub(super) fn read_vectored(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+        short: ShortRead,
+    ) -> io::Result<usize> {
+        let wanted = sys::taken(bufs);
+        let count = self.io(Direction::Read, |fd| sys::recv_vectored(fd, bufs))?;
+        Ok(self.received(count, wanted, short))
+    }
+
+    #[inline]
+    pub(super) fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        let count = self.io(Direction::Write, |fd| sys::send(fd, buf))?;
+        Ok(self.transferred(Direction::Write, count, buf.len()))
+    }
+
+    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let wanted = sys::taken(bufs);
+        let count = self.io(Direction::Write, |fd| sys::send_vectored(fd, bufs))?;
+        Ok(self.transferred(Direction::Write, count, wanted))
+    }
+
+    pub(super) fn try_read(&self, buf: &mut [u8], short: ShortRead) -> io::Result<usize> {
+        park::spent_io();
+        let count = sys::recv(self.fd(), buf, 0)?;
+        Ok(self.received(count, buf.len(), short))
+    }
+
+    pub(super) fn try_read_vectored(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+        short: ShortRead,
+    ) -> io::Result<usize> {
+        park::spent_io();
+        let count = sys::recv_vectored(self.fd(), bufs)?;
+        Ok(self.received(count, sys::taken(bufs), short))
+    }
+
+    pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        park::spent_io();
+        let count = sys::send(self.fd(), buf)?;
+        Ok(self.transferred(Direction::Write, count, buf.len()))
+    }
+
+    pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        park::spent_io();
+        let count = sys::send_vectored(self.fd(), bufs)?;
+        Ok(self.transferred(Direction::Write, count, sys::taken(bufs)))
+    }
+
+    #[inline]
+    fn received(&self, count: usize, wanted: usize, short: ShortRead) -> usize {
+        match short {
+            ShortRead::Empty => self.transferred(Direction::Read, count, wanted),
+            ShortRead::Nothing => count,
+        }
+    }
+
+    /// An end of file is no short transfer: it is there for the next reader too.
+    #[inline]
+    fn transferred(&self, direction: Direction, count: usize, wanted: usize) -> usize {
+        if 0 < count && count < wanted {
+            self.source().used_up(direction);
+        }
+        count
+    }
+}
+
+/// Transfers of datagrams. Each is whole or not at all, so that its length proves nothing of the
+/// next one: only `WouldBlock` does.
+impl Socket {
+    #[inline]
+    pub(super) fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io(Direction::Read, |fd| sys::recv(fd, buf, 0))
+    }
+
+    /// Of streams too: what was peeked at is still there, and nothing is used up.
+    pub(super) fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io(Direction::Read, |fd| sys::recv(fd, buf, sys::PEEK))
+    }
+
+    pub(super) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
+        self.io(Direction::Read, |fd| sys::recv_from(fd, buf, 0))
+    }
+
+    pub(super) fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
+        self.io(Direction::Read, |fd| sys::recv_from(fd, buf, sys::PEEK))
+    }
+
+    #[inline]
+    pub(super) fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.io(Direction::Write, |fd| sys::send(fd, buf))
+    }
+
+    pub(super) fn send_to(&self, buf: &[u8], addr: &SockAddr) -> io::Result<usize> {
+        self.io(Direction::Write, |fd| sys::send_to(fd, buf, addr))
+    }
+}
+
+/// Transfers of a Unix datagram socket, which unlike a UDP socket can be shut down.
+impl Socket {
+    pub(super) fn recv_unix(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io(Direction::Read, |fd| self.or_end(sys::recv(fd, buf, 0), || 0))
+    }
+
+    pub(super) fn peek_unix(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io(Direction::Read, |fd| self.or_end(sys::recv(fd, buf, sys::PEEK), || 0))
+    }
+
+    /// `None` is the end of a socket that is shut down.
+    pub(super) fn recv_from_unix(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SockAddr)>> {
+        self.io(Direction::Read, |fd| self.or_end(sys::recv_from(fd, buf, 0).map(Some), || None))
+    }
+
+    /// As [`recv_from_unix`](Self::recv_from_unix).
+    pub(super) fn peek_from_unix(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SockAddr)>> {
+        self.io(Direction::Read, |fd| {
+            self.or_end(sys::recv_from(fd, buf, sys::PEEK).map(Some), || None)
+        })
+    }
+
+    /// Sends to a socket whose queue may be full.
+    pub(super) fn send_to_unix(&self, buf: &[u8], addr: &SockAddr) -> io::Result<usize> {
+        self.io_at_another(Direction::Write, |fd| sys::send_to(fd, buf, addr))
+    }
+
+    /// What receiving a datagram gave, or the end if the socket is shut down: there a call that may
+    /// wait returns nothing, and one that may not says `WouldBlock` for ever, with no event to come.
+    fn or_end<T>(&self, received: io::Result<T>, end: impl FnOnce() -> T) -> io::Result<T> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if would_block(&received) && !self.options().nonblocking() && reactor::is_shut(self.fd())? {
+            return Ok(end());
+        }
+        received
+    }
+}

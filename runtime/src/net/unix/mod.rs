@@ -1,0 +1,45 @@
+//! Unix sockets, shaped like [`std::os::unix::net`].
+//!
+//! Change `use std::os::unix::net::UnixStream` to `use gocoro::net::unix::UnixStream` and nothing
+//! else. [`SocketAddr`] is std's own, so abstract names are made and read by std's extension
+//! (`std::os::linux::net::SocketAddrExt`). What the page of [`net`](super) says of timeouts, modes
+//! and signals holds here.
+//!
+//! # How it differs from std
+//!
+//! - Connecting to a listener whose queue is full, and sending to the queue of another datagram
+//!   socket that is full, wait by trying again with pauses of up to 50 ms: the kernel has no event
+//!   for either.
+//! - `peek` and `peek_from`, which std has not stabilised, are there.
+//!
+//! # Examples
+//!
+//! ```
+//! use gocoro::net::unix::UnixStream;
+//! use std::io::{self, prelude::*};
+//!
+//! let (mut stream, mut peer) = UnixStream::pair()?;
+//! let echo = gocoro::task::spawn(move || io::copy(&mut peer.try_clone()?, &mut peer));
+//!
+//! stream.write_all(b"ping")?;
+//! let mut answer = [0; 4];
+//! stream.read_exact(&mut answer)?;
+//! assert_eq!(&answer, b"ping");
+//!
+//! drop(stream);
+//! assert_eq!(echo.wait()?, 4);
+//! # Ok::<(), io::Error>(())
+//! ```
+
+mod addr;
+
+mod stream;
+
+mod datagram;
+mod listener;
+
+pub use std::os::unix::net::SocketAddr;
+
+pub use self::datagram::UnixDatagram;
+pub use self::listener::{Incoming, UnixListener};
+pub use self::stream::UnixStream;

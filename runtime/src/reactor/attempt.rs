@@ -1,0 +1,93 @@
+//! The one I/O loop: try, wait for readiness, try again.
+//!
+//! The system call comes first, so an operation that can be done at once is done whatever deadline
+//! has passed and whatever cancel is pending; only where it would wait does [`Source::wait`] decide.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use super::source::timed_out;
+use super::{Direction, Source, thread};
+use crate::{cancel, clock, current, park};
+
+impl<T: AsFd + ?Sized> Source<T> {
+    /// Does `attempt`, and waits for `direction` while it says `WouldBlock`.
+    ///
+    /// The clock is read, by `deadline`, only for an operation that has to wait.
+    ///
+    /// The budget is spent *before* the attempt: giving way is a cancel point, and a transfer that
+    /// has been made must reach the caller.
+    #[inline]
+    pub(crate) fn io<R>(
+        &self,
+        direction: Direction,
+        deadline: impl FnOnce() -> Option<Instant>,
+        mut attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> io::Result<R> {
+        park::spent_io();
+        if !self.is_used_up(direction) {
+            match attempt(self.fd()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+        let deadline = deadline();
+        loop {
+            let waited = self.wait(direction, deadline);
+            // After a failed wait too: the first attempt may have been skipped, and what can be
+            // done at once is done.
+            match attempt(self.fd()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => waited?,
+                result => return result,
+            }
+        }
+    }
+
+    /// Waits until an operation in `direction` would return at once, be it with an error.
+    ///
+    /// The kernel is asked, since an edge may be long gone while data is still there.
+    pub(crate) fn ready(
+        &self,
+        direction: Direction,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> io::Result<()> {
+        self.io(direction, deadline, |fd| match thread::is_ready(fd, direction)? {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        })
+    }
+
+    /// Whether an operation in `direction` would return at once, be it with an error.
+    pub(crate) fn is_ready(&self, direction: Direction) -> io::Result<bool> {
+        thread::is_ready(self.fd(), direction)
+    }
+}
+
+/// Waits until `at` as an operation in `direction` waits for readiness: for what no event announces.
+///
+/// # Errors
+///
+/// Those of [`Source::wait`].
+pub(crate) fn pause(
+    direction: Direction,
+    at: Instant,
+    deadline: Option<Instant>,
+) -> io::Result<()> {
+    let deadline = deadline.into_iter().chain(current::waits().io_deadline()).min();
+    let end = deadline.map_or(at, |deadline| deadline.min(at));
+    // What is woken for nothing waits again; a task that unwinds and is cancelled does not.
+    loop {
+        let now = clock::now();
+        if now >= at {
+            return Ok(());
+        }
+        if park::refuses_io() {
+            return Err(cancel::error());
+        }
+        if now >= end {
+            return Err(timed_out());
+        }
+        let _ = park::pause(direction.reason(), Some(end));
+    }
+}

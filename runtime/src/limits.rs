@@ -110,6 +110,10 @@ pub(crate) const ACCEPT_PAUSE_MIN: std::time::Duration = std::time::Duration::fr
 /// there are descriptors again, clients are noticed after a second at most.
 pub(crate) const ACCEPT_PAUSE_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How long a connection attempt is alone before the next address is tried beside it: RFC 8305's
+/// "Connection Attempt Delay".
+pub(crate) const CONNECT_STAGGER: std::time::Duration = std::time::Duration::from_millis(250);
+
 /// The first pause before another attempt at a Unix socket whose queue is full: the kernel has no
 /// event for that. About as long as a queue that is being emptied takes to have room.
 pub(crate) const FULL_PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(1);

@@ -6,7 +6,7 @@ mod listener;
 mod names;
 mod options;
 pub(crate) mod raw;
-mod stream;
+pub(crate) mod stream;
 mod waiting;
 
 use std::io;

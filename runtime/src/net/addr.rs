@@ -165,9 +165,12 @@ pub(super) fn each<A: ToSocketAddrs, T>(
             Err(error) => last = Some(error),
         }
     }
-    Err(last.unwrap_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any addresses")
-    }))
+    Err(last.unwrap_or_else(no_address))
+}
+
+/// The error that std gives where there is no address at all.
+pub(super) fn no_address() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any addresses")
 }
 
 /// Takes an address of the internet's families.

@@ -15,8 +15,26 @@ use crate::reactor::Direction;
 /// drops connections in a burst.
 const BACKLOG_MAX: i32 = 4096;
 
+/// A connection that is made, or being made.
+pub(super) enum Attempt {
+    Done(Socket),
+    /// The socket becomes writable when it is decided how the attempt ends, which [`finish`] tells.
+    Pending(Socket),
+}
+
 /// Connects a stream to one address, waiting no longer than until `deadline`.
 pub(super) fn connect(addr: &SockAddr, deadline: Option<Instant>) -> io::Result<Socket> {
+    match begin(addr, deadline)? {
+        Attempt::Done(socket) => Ok(socket),
+        Attempt::Pending(socket) => {
+            socket.source().ready(Direction::Write, || deadline)?;
+            finish(socket)
+        }
+    }
+}
+
+/// Begins to connect a stream. Only a Unix listener whose queue is full makes this wait.
+pub(super) fn begin(addr: &SockAddr, deadline: Option<Instant>) -> io::Result<Attempt> {
     // On loopback it is refused at once.
     park::spent_io();
     let socket = nonblocking(addr)?;
@@ -33,13 +51,19 @@ pub(super) fn connect(addr: &SockAddr, deadline: Option<Instant>) -> io::Result<
         }
     };
     let socket = Socket::new(socket, Options::default());
-    if pending {
-        socket.source().ready(Direction::Write, || deadline)?;
-        if let Some(error) = socket.kernel().take_error()? {
-            return Err(error);
-        }
+    if pending { Ok(Attempt::Pending(socket)) } else { blocking(socket).map(Attempt::Done) }
+}
+
+/// Tells how a pending attempt ended.
+pub(super) fn finish(socket: Socket) -> io::Result<Socket> {
+    match socket.kernel().take_error()? {
+        None => blocking(socket),
+        Some(error) => Err(error),
     }
-    // From here on `O_NONBLOCK` is the user's.
+}
+
+/// From here on `O_NONBLOCK` is the user's.
+fn blocking(socket: Socket) -> io::Result<Socket> {
     socket.kernel().set_nonblocking(false)?;
     Ok(socket)
 }

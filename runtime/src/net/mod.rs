@@ -56,6 +56,8 @@ mod addr;
 mod connect;
 mod transfer;
 
+mod eyeballs;
+
 mod shape;
 
 mod tcp;

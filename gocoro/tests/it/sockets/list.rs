@@ -30,6 +30,11 @@ macro_rules! op {
 }
 
 pub(super) const WAITS: &[(&str, Make)] = &[
+    ("TcpStream::connect", op!(tcp::stream::silenced(), |addr| TcpStream::connect(addr))),
+    (
+        "TcpStream::connect, several",
+        op!(tcp::stream::silenced(), |addr| { TcpStream::connect(&[*addr, *addr][..]) }),
+    ),
     ("TcpStream::read", op!(tcp::pair(), |s| (&*s).read(&mut [0; 8]))),
     ("TcpStream::peek", op!(tcp::pair(), |s| s.peek(&mut [0; 8]))),
     ("TcpStream::write", op!(tcp::pair(), |s| (&*s).write(&[0; 4096]))),

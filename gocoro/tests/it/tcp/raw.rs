@@ -76,7 +76,7 @@ pub(super) fn refusing() -> io::Result<(OwnedFd, SocketAddr)> {
 }
 
 /// An address that stops answering after the first few connections.
-pub(super) fn silent() -> io::Result<(OwnedFd, SocketAddr)> {
+pub(crate) fn silent() -> io::Result<(OwnedFd, SocketAddr)> {
     let (fd, addr) = bound()?;
     // SAFETY: no pointers.
     check(unsafe { libc::listen(fd.as_raw_fd(), 0) })?;

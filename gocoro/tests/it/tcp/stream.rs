@@ -1,6 +1,7 @@
 //! Connections open, transfer and end as std's do.
 
 use std::io::{self, BufReader, ErrorKind, IoSlice, IoSliceMut, prelude::*};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
@@ -167,6 +168,35 @@ fn each_address_is_tried() {
             ErrorKind::ConnectionRefused
         );
         assert_eq!(kind(TcpStream::connect(&[][..])), ErrorKind::InvalidInput);
+        Ok(())
+    });
+}
+
+/// Fills an address that then answers nobody.
+pub(crate) fn silenced() -> io::Result<(SocketAddr, impl Send)> {
+    let (socket, addr) = raw::silent()?;
+    let mut kept = Vec::new();
+    // The first connections find room in the backlog.
+    while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(100)) {
+        kept.push(stream);
+    }
+    Ok((addr, (socket, kept)))
+}
+
+#[test]
+fn an_address_that_does_not_answer_keeps_nobody_from_the_next() {
+    both(|| {
+        let (silent, _kept) = silenced()?;
+        let (_socket, refusing) = raw::refusing()?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let addr = listener.local_addr()?;
+        for addrs in [&[silent, addr][..], &[silent, refusing, silent, addr]] {
+            let mut stream = TcpStream::connect(addrs)?;
+            assert_eq!(stream.peer_addr()?, addr);
+            assert!(!raw::is_nonblocking(&stream)?);
+            stream.write_all(b"x")?;
+            listener.accept()?.0.read_exact(&mut [0])?;
+        }
         Ok(())
     });
 }

@@ -7,8 +7,9 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use crate::clock;
-use crate::net::addr::{self, ToSocketAddrs, inet};
+use crate::net::addr::{ToSocketAddrs, inet};
 use crate::net::connect;
+use crate::net::eyeballs;
 use crate::net::options::zero_timeout;
 use crate::net::shape::stream;
 use crate::net::socket::Socket;
@@ -50,7 +51,9 @@ pub struct TcpStream {
 impl TcpStream {
     /// Opens a TCP connection to a remote host.
     ///
-    /// If `addr` yields several addresses, each is tried in turn until one connects.
+    /// If `addr` yields several addresses, the first connection that is made wins. The families of
+    /// addresses take turns; each attempt begins 250 ms after the one before, or at once if that has
+    /// failed (RFC 8305).
     ///
     /// # Parks
     ///
@@ -59,8 +62,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// That of the last address tried, that of the name's resolution, or `InvalidInput` if there
-    /// was no address at all.
+    /// That of the attempt that failed last, that of the name's resolution, or `InvalidInput` if
+    /// there was no address at all.
     ///
     /// # Examples
     ///
@@ -78,7 +81,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
-        addr::each(addr, |addr| connect::connect(&addr.into(), None)).map(TcpStream::new)
+        eyeballs::connect(addr.to_socket_addrs()?).map(TcpStream::new)
     }
 
     /// Opens a TCP connection to a remote host, waiting no longer than `timeout`.

@@ -377,8 +377,9 @@ pub mod net {
     //! - [`select!`](crate::select) has arms `readable(…)` and `writable(…)`.
 
     pub use gocoro_runtime::export::net::{
-        AddrParseError, Incoming, IntoIncoming, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr,
-        SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs, UdpSocket, unix,
+        AddrParseError, Incoming, IntoIncoming, IpAddr, Ipv4Addr, Ipv6Addr, ListenerBuilder,
+        Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs,
+        UdpSocket, unix,
     };
 }
 

@@ -149,6 +149,7 @@ fn sockets() {
         net::TcpStream = std::net::TcpStream,
         net::Incoming<'static> = std::net::Incoming<'static>,
         net::IntoIncoming = std::vec::IntoIter<u8>,
+        net::ListenerBuilder = std::thread::Builder,
         net::UdpSocket = std::net::UdpSocket,
         net::unix::UnixStream = std::os::unix::net::UnixStream,
         net::unix::UnixListener = std::os::unix::net::UnixListener,

@@ -68,16 +68,34 @@ fn blocking(socket: Socket) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// How a listener is set up.
+#[derive(Clone, Debug)]
+pub(super) struct Listening {
+    pub(super) backlog: i32,
+    pub(super) reuse_address: bool,
+    pub(super) reuse_port: bool,
+}
+
+impl Listening {
+    pub(super) const UNIX: Listening =
+        Listening { backlog: BACKLOG_MAX, reuse_address: false, reuse_port: false };
+
+    /// As std: a server must be able to restart while connections of its predecessor linger.
+    pub(super) const TCP: Listening = Listening { reuse_address: true, ..Listening::UNIX };
+}
+
 /// Binds a stream socket to one address and listens. The descriptor is non-blocking.
-pub(super) fn listen(addr: &SockAddr) -> io::Result<Socket> {
+pub(super) fn listen(addr: &SockAddr, listening: &Listening) -> io::Result<Socket> {
     park::looked();
     let socket = nonblocking(addr)?;
-    if !addr.is_unix() {
-        // As std: a server must be able to restart while connections of its predecessor linger.
+    if listening.reuse_address {
         socket.set_reuse_address(true)?;
     }
+    if listening.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
     socket.bind(addr)?;
-    socket.listen(BACKLOG_MAX)?;
+    socket.listen(listening.backlog)?;
     Ok(Socket::new(socket, Options::default()))
 }
 

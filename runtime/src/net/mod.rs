@@ -16,7 +16,8 @@
 //!   means what it does in std, and a listener that is converted gets its mode back.
 //! - An operation interrupted by a signal is taken up again, where std returns
 //!   [`ErrorKind::Interrupted`](std::io::ErrorKind::Interrupted).
-//! - Streams and listeners have `wait_readable`, `try_read` and the like beyond std's methods.
+//! - Streams and listeners have `wait_readable`, `try_read` and the like beyond std's methods, and
+//!   [`TcpListener::builder`] options.
 //!
 //! # Examples
 //!
@@ -69,5 +70,5 @@ pub use std::net::{
 };
 
 pub use self::addr::ToSocketAddrs;
-pub use self::tcp::{Incoming, IntoIncoming, TcpListener, TcpStream};
+pub use self::tcp::{Incoming, IntoIncoming, ListenerBuilder, TcpListener, TcpStream};
 pub use self::udp::UdpSocket;

@@ -49,6 +49,48 @@ fn a_restarted_server_need_not_wait_for_lingering_connections() {
 }
 
 #[test]
+fn listeners_that_share_a_port_share_its_connections() {
+    both(|| {
+        let builder = TcpListener::builder().reuse_port(true);
+        let one = builder.bind("127.0.0.1:0")?;
+        let addr = one.local_addr()?;
+        let two = builder.bind(addr)?;
+        // Only with those that say so too.
+        assert_eq!(kind(TcpListener::bind(addr)), ErrorKind::AddrInUse);
+
+        let clients = (0..64).map(|_| TcpStream::connect(addr));
+        let clients = clients.collect::<io::Result<Vec<_>>>()?;
+        let mut accepted = Vec::new();
+        while accepted.len() < clients.len() {
+            accepted.extend([&one, &two].into_iter().flat_map(TcpListener::try_accept));
+            task::yield_now();
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_listener_s_options() {
+    both(|| {
+        let listener = TcpListener::builder().reuse_address(false).bind("127.0.0.1:0")?;
+        assert!(!raw::reuses_address(&listener)?);
+        let listener = TcpListener::builder().backlog(u32::MAX).bind("127.0.0.1:0")?;
+        assert!(raw::reuses_address(&listener)?);
+        let _client = TcpStream::connect(listener.local_addr()?)?;
+        listener.accept()?;
+
+        // One connection finds room, and the next one none.
+        let listener = TcpListener::builder().backlog(0).bind("127.0.0.1:0")?;
+        let addr = listener.local_addr()?;
+        let _client = TcpStream::connect(addr)?;
+        let patience = Duration::from_millis(50);
+        assert_eq!(kind(TcpStream::connect_timeout(&addr, patience)), ErrorKind::TimedOut);
+        listener.accept()?;
+        Ok(())
+    });
+}
+
+#[test]
 fn the_sixth_version_of_the_protocol() {
     if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
         println!("skipped: no IPv6 here");

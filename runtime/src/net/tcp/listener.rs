@@ -6,8 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
 use super::TcpStream;
-use crate::net::addr::{self, ToSocketAddrs, inet};
-use crate::net::connect;
+use crate::net::addr::{ToSocketAddrs, inet};
 use crate::net::shape::listener;
 use crate::net::socket::Socket;
 
@@ -64,7 +63,7 @@ impl TcpListener {
     ///
     /// Port 0 asks the system for a free port; [`local_addr`](Self::local_addr) tells which. If
     /// `addr` yields several addresses, each is tried in turn until one can be bound. As in std,
-    /// `SO_REUSEADDR` is set.
+    /// `SO_REUSEADDR` is set; [`builder`](Self::builder) has options.
     ///
     /// # Parks
     ///
@@ -86,7 +85,7 @@ impl TcpListener {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
-        addr::each(addr, |addr| connect::listen(&addr.into())).map(TcpListener::new)
+        TcpListener::builder().bind(addr)
     }
 
     /// Returns the local socket address of this listener.

@@ -23,6 +23,9 @@ use crate::net::socket::Socket;
 ///
 /// Writing to a stream whose peer is gone is an error and never raises `SIGPIPE`.
 ///
+/// Options that std does not have, such as keep-alive and the sizes of buffers, are set through the
+/// crate `socket2`, whose `SockRef::from(&stream)` takes any socket of gocoro's as it is.
+///
 /// # Parks
 ///
 /// Reads and writes wait while there is nothing to read or no room to write. In a task that

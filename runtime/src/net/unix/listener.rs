@@ -7,7 +7,7 @@ use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
 use super::{UnixStream, addr};
-use crate::net::connect;
+use crate::net::connect::{self, Listening};
 use crate::net::shape::listener;
 use crate::net::socket::Socket;
 
@@ -64,7 +64,7 @@ impl UnixListener {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
-        connect::listen(&addr::of_path(path)?).map(UnixListener::new)
+        connect::listen(&addr::of_path(path)?, &Listening::UNIX).map(UnixListener::new)
     }
 
     /// Creates a new `UnixListener` bound to an address, which may be an abstract name.
@@ -87,7 +87,7 @@ impl UnixListener {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixListener> {
-        connect::listen(&addr::to_kernel(socket_addr)?).map(UnixListener::new)
+        connect::listen(&addr::to_kernel(socket_addr)?, &Listening::UNIX).map(UnixListener::new)
     }
 
     /// Returns the local socket address of this listener.

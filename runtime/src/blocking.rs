@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::clock;
 use crate::current;
 use crate::limits::{BLOCKING_IDLE, BLOCKING_THREADS_MAX};
 use crate::lock::Lock;
@@ -107,15 +108,23 @@ pub(crate) fn run(job: Box<dyn FnOnce() + Send>) {
     POOL.run(job);
 }
 
-/// Runs `f` on the blocking pool, and suspends the task until `f` has returned. On a plain thread
-/// `f` runs right here.
+/// Runs `f` on the blocking pool and waits until it has returned, as I/O waits: `None` says that an
+/// enclosing `io_deadline` has passed, or that the task unwinds and is cancelled. The pool finishes
+/// `f` all the same.
+///
+/// On a plain thread without an `io_deadline` `f` runs right here.
 ///
 /// # Panics
 ///
 /// With the panic of `f`.
-pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
-    if current::task().is_none() {
-        return f();
+pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let deadline = current::waits().io_deadline();
+    if current::task().is_none() && deadline.is_none() {
+        return Some(f());
+    }
+    let is_over = || park::refuses_io() || deadline.is_some_and(|at| clock::now() >= at);
+    if is_over() {
+        return None;
     }
     let returned = Arc::new(Lock::new(None));
     let unparker = park::unparker();
@@ -129,8 +138,39 @@ pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static)
     loop {
         let result = returned.lock().take();
         if let Some(result) = result {
-            return result.unwrap_or_else(|payload| std::panic::resume_unwind(payload));
+            return Some(result.unwrap_or_else(|payload| std::panic::resume_unwind(payload)));
         }
-        let _ = park::pause(Reason::Blocking, None);
+        if is_over() {
+            return None;
+        }
+        // In a destructor of a thread-local this may be another parker than the one above, so that
+        // the wait lasts until the deadline, which such a thread has.
+        let _ = park::pause(Reason::Blocking, deadline);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::boundary::Boundary;
+    use crate::runtime::Builder;
+
+    #[test]
+    fn an_io_deadline_ends_the_wait_for_a_call_that_blocks() {
+        fn cut_short() {
+            let (end, ended) = mpsc::channel::<()>();
+            let soon = clock::after(Duration::from_millis(2)).unwrap();
+            let result = current::waits()
+                .within(&Boundary::io_deadline(soon), || unblock(move || ended.recv()));
+            assert!(result.is_none());
+            // Until here it has blocked its thread.
+            drop(end);
+            assert_eq!(unblock(|| 7), Some(7));
+        }
+        cut_short();
+        Builder::new().workers(1).build().unwrap().run(cut_short);
     }
 }

@@ -6,7 +6,7 @@ use std::{io, net, option, slice, vec};
 
 use socket2::SockAddr;
 
-use crate::blocking;
+use crate::{blocking, cancel, park, reactor};
 
 /// A trait for objects which can be converted or resolved to one or more [`SocketAddr`] values.
 ///
@@ -49,7 +49,8 @@ pub trait ToSocketAddrs {
     /// # Errors
     ///
     /// Those of std: `InvalidInput` for a string that is no address, the resolver's error for a
-    /// name that it cannot resolve.
+    /// name that it cannot resolve. `TimedOut` once an enclosing
+    /// [`io_deadline`](crate::time::io_deadline) has passed.
     ///
     /// # Examples
     ///
@@ -146,7 +147,8 @@ fn resolve<N>(name: N) -> io::Result<vec::IntoIter<SocketAddr>>
 where
     N: net::ToSocketAddrs<Iter = vec::IntoIter<SocketAddr>> + Send + 'static,
 {
-    blocking::unblock(move || name.to_socket_addrs())
+    let refusal = || if park::refuses_io() { cancel::error() } else { reactor::timed_out() };
+    blocking::unblock(move || name.to_socket_addrs()).unwrap_or_else(|| Err(refusal()))
 }
 
 /// Tries `f` on each address of `addr` until one succeeds.

@@ -31,7 +31,7 @@ use crate::wake;
 
 pub use arm::{Readiness, ReadyArm};
 pub(crate) use attempt::pause;
-pub(crate) use source::{Direction, Source};
+pub(crate) use source::{Direction, Source, timed_out};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use thread::is_shut;
 

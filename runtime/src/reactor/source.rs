@@ -224,7 +224,8 @@ impl<T: ?Sized> fmt::Debug for Source<T> {
     }
 }
 
-pub(super) fn timed_out() -> io::Error {
+/// What an operation says whose time is up.
+pub(crate) fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the operation timed out")
 }
 

@@ -2,12 +2,16 @@
 
 use std::io::{self, ErrorKind};
 use std::iter;
+use std::time::{Duration, Instant};
 
 use gocoro::net::{
     IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, ToSocketAddrs,
 };
+use gocoro::time::io_deadline;
 
+use super::stream::silenced;
 use super::{both, kind};
+use crate::support::SOON;
 
 const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
@@ -44,6 +48,37 @@ fn a_name_is_resolved() {
         let addrs: Vec<_> = "localhost:80".to_socket_addrs()?.collect();
         assert!(addrs.contains(&SocketAddr::from((LOCAL, 80))), "{addrs:?}");
         assert!(addrs.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 80));
+        Ok(())
+    });
+}
+
+#[test]
+fn no_name_is_looked_up_after_an_io_deadline() {
+    both(|| {
+        let passed = Instant::now();
+        let lookup = || "localhost:80".to_socket_addrs().map(Iterator::count);
+        assert_eq!(kind(io_deadline(passed, lookup)), ErrorKind::TimedOut);
+        // What is no name needs no lookup.
+        let digits = || "127.0.0.1:80".to_socket_addrs().map(Iterator::count);
+        assert_eq!(io_deadline(passed, digits)?, 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_timeout_bounds_the_connection_to_a_name() {
+    both(|| {
+        let listener = TcpListener::bind((LOCAL, 0))?;
+        let name = ("localhost", listener.local_addr()?.port());
+        let client = TcpStream::connect_within(name, Duration::from_secs(600))?;
+        assert_eq!(listener.accept()?.1, client.local_addr()?);
+        TcpStream::connect_within(name, Duration::MAX)?;
+
+        let (silent, _kept) = silenced()?;
+        let name = ("localhost", silent.port());
+        assert_eq!(kind(TcpStream::connect_within(name, SOON)), ErrorKind::TimedOut);
+        let zero = TcpStream::connect_within(name, Duration::ZERO);
+        assert_eq!(kind(zero), ErrorKind::InvalidInput);
         Ok(())
     });
 }

@@ -13,6 +13,7 @@ use crate::net::eyeballs;
 use crate::net::options::zero_timeout;
 use crate::net::shape::stream;
 use crate::net::socket::Socket;
+use crate::time;
 
 /// A TCP stream between a local and a remote socket.
 ///
@@ -89,7 +90,7 @@ impl TcpStream {
 
     /// Opens a TCP connection to a remote host, waiting no longer than `timeout`.
     ///
-    /// It takes a single address, as a timeout belongs to one attempt.
+    /// It takes a single address, as in std; [`connect_within`](Self::connect_within) takes names.
     ///
     /// # Parks
     ///
@@ -116,6 +117,39 @@ impl TcpStream {
             return Err(zero_timeout());
         }
         connect::connect(&(*addr).into(), clock::after(timeout)).map(TcpStream::new)
+    }
+
+    /// Opens a TCP connection to a remote host, waiting no longer than `timeout` for all of it: for
+    /// its name to be looked up, and for whichever of its addresses answers first. Beyond std.
+    ///
+    /// # Parks
+    ///
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` when the time is up, `InvalidInput` if `timeout` is zero, and those of
+    /// [`connect`](Self::connect).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let port = listener.local_addr()?.port();
+    /// assert!(TcpStream::connect_within(("localhost", port), Duration::from_secs(10)).is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn connect_within<A: ToSocketAddrs>(addr: A, timeout: Duration) -> io::Result<TcpStream> {
+        if timeout.is_zero() {
+            return Err(zero_timeout());
+        }
+        match clock::after(timeout) {
+            Some(deadline) => time::io_deadline(deadline, || TcpStream::connect(addr)),
+            None => TcpStream::connect(addr),
+        }
     }
 
     /// Returns the socket address of the remote peer of this TCP connection.

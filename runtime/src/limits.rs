@@ -121,6 +121,10 @@ pub(crate) const FULL_PAUSE_MIN: std::time::Duration = std::time::Duration::from
 /// The longest of these pauses: as late as the room is noticed of a server that stood still.
 pub(crate) const FULL_PAUSE_MAX: std::time::Duration = std::time::Duration::from_millis(50);
 
+/// How often a Unix socket that waits for room looks whether its sending half has been shut down,
+/// which the kernel announces by no event: as late as that is noticed.
+pub(crate) const SHUT_LOOK: std::time::Duration = std::time::Duration::from_millis(250);
+
 /// The most threads of the blocking pool. They wait for the kernel most of the time. A process that
 /// needs more at once has its calls served in turn.
 pub(crate) const BLOCKING_THREADS_MAX: usize = 256;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use super::options::Options;
-use crate::limits::{FULL_PAUSE_MAX, FULL_PAUSE_MIN};
+use crate::limits::{FULL_PAUSE_MAX, FULL_PAUSE_MIN, SHUT_LOOK};
 use crate::reactor::{self, Direction, Source};
 use crate::{clock, park};
 
@@ -73,6 +73,39 @@ impl Socket {
             return attempt(self.fd());
         }
         self.source.io(direction, || self.deadline(direction), attempt)
+    }
+
+    /// As [`io`](Self::io) for an operation that may be over without an event: a Unix socket that
+    /// waits for room is not woken when its sending half is shut down, by a handle of its own or by
+    /// the peer's end of receiving. So a long wait looks again now and then.
+    #[inline]
+    pub(super) fn io_looking_again<T>(
+        &self,
+        direction: Direction,
+        mut attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut deadline = None;
+        loop {
+            let mut look = None;
+            let until = || {
+                let deadline = *deadline.get_or_insert_with(|| self.deadline(direction));
+                let at = clock::now() + SHUT_LOOK;
+                look = Some(at);
+                Some(deadline.map_or(at, |deadline| deadline.min(at)))
+            };
+            let result = match self.options.nonblocking() {
+                true => return self.io(direction, attempt),
+                false => self.source.io(direction, until, &mut attempt),
+            };
+            let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| clock::now() >= at);
+            match result {
+                Err(error)
+                    if error.kind() == io::ErrorKind::TimedOut
+                        && is_over(look)
+                        && !is_over(deadline.flatten()) => {}
+                result => return result,
+            }
+        }
     }
 
     /// As [`io`](Self::io) for an operation that may have to wait for another socket: that one's

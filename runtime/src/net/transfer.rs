@@ -1,6 +1,7 @@
 //! What a socket transfers: streams of bytes, and datagrams.
 
 use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::BorrowedFd;
 
 use socket2::SockAddr;
 
@@ -9,61 +10,62 @@ use super::sys;
 use crate::park;
 use crate::reactor::{self, Direction};
 
-/// What a read from a stream proves that got fewer bytes than it asked for.
+/// What a stream is, which decides what its transfers prove.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum ShortRead {
-    /// The queue is empty: the next read waits without a system call.
-    Empty,
-    /// Nothing: a Unix stream's read stops short behind bytes that descriptors came with, though
-    /// more bytes are there, and no further event tells of them.
-    Nothing,
+pub(super) enum Stream {
+    /// A read that gets fewer bytes than it asked for has emptied the queue: the next one waits
+    /// without a system call.
+    Tcp,
+    /// A short read proves nothing: it ends behind bytes that descriptors came with, though more
+    /// bytes are there, and no further event tells of them.
+    Unix,
 }
 
 /// Transfers of a byte stream.
 impl Socket {
     #[inline]
-    pub(super) fn read(&self, buf: &mut [u8], short: ShortRead) -> io::Result<usize> {
+    pub(super) fn read(&self, buf: &mut [u8], stream: Stream) -> io::Result<usize> {
         let wanted = buf.len();
         let count = self.io(Direction::Read, |fd| sys::recv(fd, buf, 0))?;
-        Ok(self.received(count, wanted, short))
+        Ok(self.received(count, wanted, stream))
     }
 
     pub(super) fn read_vectored(
         &self,
         bufs: &mut [IoSliceMut<'_>],
-        short: ShortRead,
+        stream: Stream,
     ) -> io::Result<usize> {
         let wanted = sys::taken(bufs);
         let count = self.io(Direction::Read, |fd| sys::recv_vectored(fd, bufs))?;
-        Ok(self.received(count, wanted, short))
+        Ok(self.received(count, wanted, stream))
     }
 
     #[inline]
-    pub(super) fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        let count = self.io(Direction::Write, |fd| sys::send(fd, buf))?;
+    pub(super) fn write(&self, buf: &[u8], stream: Stream) -> io::Result<usize> {
+        let count = self.io_write(stream, |fd| sys::send(fd, buf))?;
         Ok(self.transferred(Direction::Write, count, buf.len()))
     }
 
-    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>], stream: Stream) -> io::Result<usize> {
         let wanted = sys::taken(bufs);
-        let count = self.io(Direction::Write, |fd| sys::send_vectored(fd, bufs))?;
+        let count = self.io_write(stream, |fd| sys::send_vectored(fd, bufs))?;
         Ok(self.transferred(Direction::Write, count, wanted))
     }
 
-    pub(super) fn try_read(&self, buf: &mut [u8], short: ShortRead) -> io::Result<usize> {
+    pub(super) fn try_read(&self, buf: &mut [u8], stream: Stream) -> io::Result<usize> {
         park::spent_io();
         let count = sys::recv(self.fd(), buf, 0)?;
-        Ok(self.received(count, buf.len(), short))
+        Ok(self.received(count, buf.len(), stream))
     }
 
     pub(super) fn try_read_vectored(
         &self,
         bufs: &mut [IoSliceMut<'_>],
-        short: ShortRead,
+        stream: Stream,
     ) -> io::Result<usize> {
         park::spent_io();
         let count = sys::recv_vectored(self.fd(), bufs)?;
-        Ok(self.received(count, sys::taken(bufs), short))
+        Ok(self.received(count, sys::taken(bufs), stream))
     }
 
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
@@ -79,10 +81,22 @@ impl Socket {
     }
 
     #[inline]
-    fn received(&self, count: usize, wanted: usize, short: ShortRead) -> usize {
-        match short {
-            ShortRead::Empty => self.transferred(Direction::Read, count, wanted),
-            ShortRead::Nothing => count,
+    fn io_write(
+        &self,
+        stream: Stream,
+        attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        match stream {
+            Stream::Tcp => self.io(Direction::Write, attempt),
+            Stream::Unix => self.io_looking_again(Direction::Write, attempt),
+        }
+    }
+
+    #[inline]
+    fn received(&self, count: usize, wanted: usize, stream: Stream) -> usize {
+        match stream {
+            Stream::Tcp => self.transferred(Direction::Read, count, wanted),
+            Stream::Unix => count,
         }
     }
 
@@ -129,6 +143,10 @@ impl Socket {
 
 /// Transfers of a Unix datagram socket, which unlike a UDP socket can be shut down.
 impl Socket {
+    pub(super) fn send_unix(&self, buf: &[u8]) -> io::Result<usize> {
+        self.io_looking_again(Direction::Write, |fd| sys::send(fd, buf))
+    }
+
     pub(super) fn recv_unix(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io(Direction::Read, |fd| self.or_end(sys::recv(fd, buf, 0), || 0))
     }

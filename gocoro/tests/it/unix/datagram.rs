@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use gocoro::channel::never;
@@ -218,6 +219,30 @@ fn shutdown_wakes_a_receiver() {
         clone.shutdown(Shutdown::Both)?;
         assert_eq!(receiver.wait()?, 0);
         assert_eq!(kind(clone.send(b"x")), ErrorKind::BrokenPipe);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_sender_without_room_learns_that_its_half_is_shut_down() {
+    matrix(|peer| {
+        let (one, _two) = UnixDatagram::pair()?;
+        let clone = one.try_clone()?;
+        let (full, is_full) = mpsc::channel();
+        let sender = peer.spawn(move || -> io::Result<()> {
+            one.set_nonblocking(true)?;
+            while one.send(&[0; 4096]).is_ok() {}
+            one.set_nonblocking(false)?;
+            full.send(()).expect("the other side waits for this");
+            loop {
+                one.send(&[0; 4096])?;
+            }
+        });
+        while is_full.try_recv().is_err() {
+            gocoro::task::yield_now();
+        }
+        clone.shutdown(Shutdown::Write)?;
+        assert_eq!(kind(sender.wait()), ErrorKind::BrokenPipe);
         Ok(())
     });
 }

@@ -282,6 +282,31 @@ fn shutdown_wakes_readers_and_writers() {
     });
 }
 
+/// The kernel has no event for a sending half that is shut down while there is no room.
+#[test]
+fn a_writer_without_room_learns_that_its_half_is_shut_down() {
+    matrix(|peer| {
+        for (by_peer, how) in [(false, Shutdown::Write), (true, Shutdown::Read)] {
+            let (one, two) = UnixStream::pair()?;
+            let clone = one.try_clone()?;
+            let (full, is_full) = mpsc::channel();
+            let writer = peer.spawn(move || -> io::Result<()> {
+                while one.try_write(&[0; 4096]).is_ok() {}
+                full.send(()).expect("the other side waits for this");
+                loop {
+                    (&one).write_all(&[0; 4096])?;
+                }
+            });
+            while is_full.try_recv().is_err() {
+                gocoro::task::yield_now();
+            }
+            if by_peer { &two } else { &clone }.shutdown(how)?;
+            assert_eq!(kind(writer.wait()), ErrorKind::BrokenPipe);
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn timeouts_and_the_mode() {
     both(|| {

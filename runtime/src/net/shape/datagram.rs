@@ -1,9 +1,9 @@
 //! Sending and receiving datagrams on a connected socket.
 
-/// Implements a socket of datagrams, which receives by `$recv` and `$peek`. The examples' setup makes
+/// Implements a socket of datagrams, which transfers by `$send`, `$recv` and `$peek`. The examples' setup makes
 /// `socket` and its `peer`, which are connected to each other.
 macro_rules! datagram {
-    ($ty:ident, $std:ty, $recv:ident, $peek:ident, $imports:literal, $setup:literal) => {
+    ($ty:ident, $std:ty, $send:ident, $recv:ident, $peek:ident, $imports:literal, $setup:literal) => {
         $crate::net::shape::socket!($ty, $std, $imports, $setup, "socket", "");
         $crate::net::shape::handover!($ty);
         $crate::net::shape::timeouts!($ty, $imports, $setup, "socket", "socket.recv", "peer.send");
@@ -37,7 +37,7 @@ macro_rules! datagram {
             /// ```
             #[inline]
             pub fn send(&self, buf: &[u8]) -> std::io::Result<usize> {
-                self.socket.send(buf)
+                self.socket.$send(buf)
             }
 
             /// Receives one datagram, and returns how many bytes of it are in the buffer.

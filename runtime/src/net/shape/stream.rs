@@ -2,9 +2,9 @@
 //! methods that never wait.
 
 /// Implements a connected stream of bytes. The examples' setup makes `stream` and its `peer`, and
-/// the imports have `std::io::prelude`. `$short` is what a short read proves.
+/// the imports have `std::io::prelude`. `$stream` is the `Stream` that it is.
 macro_rules! stream {
-    ($ty:ident, $std:ty, $short:ident, $imports:literal, $setup:literal) => {
+    ($ty:ident, $std:ty, $stream:ident, $imports:literal, $setup:literal) => {
         $crate::net::shape::socket!($ty, $std, $imports, $setup, "stream", "");
         $crate::net::shape::handover!($ty);
         $crate::net::shape::timeouts!(
@@ -96,7 +96,7 @@ macro_rules! stream {
             /// # Ok::<(), std::io::Error>(())
             /// ```
             pub fn try_read(&self, buf: &mut [u8]) -> std::io::Result<usize> {
-                self.socket.try_read(buf, $crate::net::transfer::ShortRead::$short)
+                self.socket.try_read(buf, $crate::net::transfer::Stream::$stream)
             }
 
             /// Reads what is there into several buffers, and never waits. Beyond std.
@@ -124,7 +124,7 @@ macro_rules! stream {
                 &self,
                 bufs: &mut [std::io::IoSliceMut<'_>],
             ) -> std::io::Result<usize> {
-                self.socket.try_read_vectored(bufs, $crate::net::transfer::ShortRead::$short)
+                self.socket.try_read_vectored(bufs, $crate::net::transfer::Stream::$stream)
             }
 
             /// Writes as much as there is room for, and never waits. Beyond std.
@@ -179,14 +179,14 @@ macro_rules! stream {
         impl std::io::Read for &$ty {
             #[inline]
             fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-                self.socket.read(buf, $crate::net::transfer::ShortRead::$short)
+                self.socket.read(buf, $crate::net::transfer::Stream::$stream)
             }
 
             fn read_vectored(
                 &mut self,
                 bufs: &mut [std::io::IoSliceMut<'_>],
             ) -> std::io::Result<usize> {
-                self.socket.read_vectored(bufs, $crate::net::transfer::ShortRead::$short)
+                self.socket.read_vectored(bufs, $crate::net::transfer::Stream::$stream)
             }
         }
 
@@ -207,11 +207,11 @@ macro_rules! stream {
         impl std::io::Write for &$ty {
             #[inline]
             fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-                self.socket.write(buf)
+                self.socket.write(buf, $crate::net::transfer::Stream::$stream)
             }
 
             fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
-                self.socket.write_vectored(bufs)
+                self.socket.write_vectored(bufs, $crate::net::transfer::Stream::$stream)
             }
 
             fn flush(&mut self) -> std::io::Result<()> {

@@ -210,7 +210,7 @@ impl fmt::Debug for TcpStream {
 stream!(
     TcpStream,
     std::net::TcpStream,
-    Empty,
+    Tcp,
     "use gocoro::net::{TcpListener, TcpStream};\nuse std::io::prelude::*;",
     "let listener = TcpListener::bind(\"127.0.0.1:0\")?;
 let stream = TcpStream::connect(listener.local_addr()?)?;

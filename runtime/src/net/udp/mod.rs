@@ -261,6 +261,7 @@ impl fmt::Debug for UdpSocket {
 datagram!(
     UdpSocket,
     std::net::UdpSocket,
+    send,
     recv,
     peek,
     "use gocoro::net::UdpSocket;",

@@ -379,6 +379,7 @@ impl fmt::Debug for UnixDatagram {
 datagram!(
     UnixDatagram,
     std::os::unix::net::UnixDatagram,
+    send_unix,
     recv_unix,
     peek_unix,
     "use gocoro::net::unix::UnixDatagram;",

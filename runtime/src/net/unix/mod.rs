@@ -2,14 +2,15 @@
 //!
 //! Change `use std::os::unix::net::UnixStream` to `use gocoro::net::unix::UnixStream` and nothing
 //! else. [`SocketAddr`] is std's own, so abstract names are made and read by std's extension
-//! (`std::os::linux::net::SocketAddrExt`). What the page of [`net`](super) says of timeouts, modes
+//! (`std::os::linux::net::SocketAddrExt`). What the page of `gocoro::net` says of timeouts, modes
 //! and signals holds here.
 //!
 //! # How it differs from std
 //!
 //! - Connecting to a listener whose queue is full, and sending to the queue of another datagram
 //!   socket that is full, wait by trying again with pauses of up to 50 ms: the kernel has no event
-//!   for either.
+//!   for either. Nor has it one for a sending half that is shut down while there is no room in it:
+//!   whoever waits there is told up to 250 ms late.
 //! - `peek` and `peek_from`, which std has not stabilised, are there.
 //!
 //! # Examples

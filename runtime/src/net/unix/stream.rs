@@ -187,7 +187,7 @@ impl fmt::Debug for UnixStream {
 stream!(
     UnixStream,
     std::os::unix::net::UnixStream,
-    Nothing,
+    Unix,
     "use gocoro::net::unix::UnixStream;\nuse std::io::prelude::*;",
     "let (stream, peer) = UnixStream::pair()?;"
 );

@@ -3,7 +3,6 @@
 use std::thread;
 
 use super::refuse;
-use super::worker::worker_of;
 use crate::current;
 use crate::join;
 use crate::stack::Fault;
@@ -22,7 +21,6 @@ pub(super) fn job() -> bool {
         current::off_task(|| trace::enter(span));
     }
     let abort = AbortIfPanic("ending a task");
-    let worker = worker_of(core);
     let cancelled = task.has(Flags::CANCEL);
     let refused = cancelled && task.reason.get() == Reason::Refused;
     let wanted = if refused {
@@ -32,9 +30,6 @@ pub(super) fn job() -> bool {
         // SAFETY: this worker claimed the task, and the task's stack runs `job` once for it.
         unsafe { task.execute(cancelled) }
     };
-    if task.has(Flags::PANICKED) {
-        worker.shared.count_panic();
-    }
     // A subscriber's code may take its time, so it runs before DONE: after that a joiner may have
     // to wait for this thread, and cannot leave.
     let leave_spans = || {

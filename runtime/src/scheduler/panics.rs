@@ -1,7 +1,7 @@
 //! What a task's panic leads to, besides its report and its joiner's error.
 
 use std::io::{self, Write};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Once};
 
 use super::default_runtime::default_if_any;
@@ -21,11 +21,6 @@ pub(crate) enum OnPanic {
 }
 
 impl Shared {
-    #[cold]
-    pub(super) fn count_panic(&self) {
-        self.panics.fetch_add(1, Relaxed);
-    }
-
     /// Does what the program wants done when a panic is lost.
     fn panic_lost(self: &Arc<Self>) {
         match self.on_panic {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, fence};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
@@ -26,8 +26,6 @@ pub(crate) struct Shared {
     pub(super) quiet: Quiet,
     /// How many closures of refused tasks the blocking pool has still to drop.
     pub(super) refusing: AtomicUsize,
-    /// How many tasks of this runtime have panicked.
-    pub(crate) panics: AtomicU64,
     /// What the program does when a panic is lost.
     pub(super) on_panic: OnPanic,
     /// Whether a lost panic has ended the program.
@@ -77,7 +75,6 @@ impl Shared {
             closed: AtomicBool::new(false),
             quiet: Quiet::new(),
             refusing: AtomicUsize::new(0),
-            panics: AtomicU64::new(0),
             on_panic,
             failed: AtomicBool::new(false),
         };

@@ -51,8 +51,6 @@ impl Flags {
     /// The panic hook has reported a panic of the task, so the task's end adds the task's name. The
     /// end clears REPORTED.
     pub(crate) const REPORTED: u8 = 1 << 4;
-    /// The task ended by a panic, not by a cancel.
-    pub(crate) const PANICKED: u8 = 1 << 5;
 
     /// The flags that take a park, or a return from it, off its fast path.
     pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED;

@@ -65,7 +65,7 @@ use super::meta::{Cold, Meta};
 use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::Word;
-use super::{Flags, Header, Kind, Run, allocation};
+use super::{Header, Kind, Run, allocation};
 use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::SizeClass;
@@ -391,7 +391,6 @@ fn root<T>(header: &Header, payload: Payload) -> End<T> {
     match panic_of(header, payload) {
         Err(_) => End::Cancelled,
         Ok(payload) => {
-            header.set(Flags::PANICKED);
             super::report_panic(header, &*payload);
             End::Panicked(payload)
         }

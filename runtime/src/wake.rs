@@ -5,7 +5,6 @@
 //! link in its owner's inbox. A plain thread is given its parker's token.
 
 use crate::current::{self, Core};
-use crate::task::mailbox::{Mailbox, Message};
 use crate::task::{self, Flags, Header, Reason, Run, TaskRef, Unparker, Wake};
 
 impl Unparker {
@@ -99,30 +98,17 @@ pub(crate) fn interrupt(core: &Core, task: &Header) {
     }
 }
 
-/// Tells a task of any worker that one of its scopes has failed. If the task waits inside that
-/// scope, it is unwound. `owner` is the mailbox of the task's worker.
-pub(crate) fn interrupt_scope(task: &TaskRef, owner: u16) {
+/// Notes that a boundary of a task of this worker has expired, or that a scope of the task has
+/// failed. If the task waits inside, it is unwound.
+pub(crate) fn expire(core: &Core, task: &Header) {
+    task.set(Flags::EXPIRED);
+    interrupt(core, task);
+}
+
+/// Tells a task of any worker that one of its scopes has failed.
+pub(crate) fn fail_scope(task: &TaskRef) {
     match current::core() {
-        Some(core) if core.mailbox.id() == owner => scope_failed(core, task),
-        _ => Mailbox::of(owner).send(Box::new(ScopeFailed(task.clone()))),
-    }
-}
-
-/// The message of [`interrupt_scope`] to another worker.
-struct ScopeFailed(TaskRef);
-
-impl Message for ScopeFailed {
-    fn deliver(self: Box<Self>) {
-        if let Some(core) = current::core() {
-            scope_failed(core, &self.0);
-        }
-    }
-}
-
-fn scope_failed(core: &Core, task: &Header) {
-    // The task may have ended since the message was sent.
-    if task.word.is_owned_by(core.mailbox.id()) {
-        task.set(Flags::EXPIRED);
-        interrupt(core, task);
+        Some(core) if task.word.is_owned_by(core.mailbox.id()) => expire(core, task),
+        _ => task::push_if_asked(task, task.word.ask_expiry()),
     }
 }

@@ -318,6 +318,9 @@ impl Worker {
                 header.set(Flags::CANCEL);
                 wake::interrupt(&self.core, header);
             }
+            if requests.expired() {
+                wake::expire(&self.core, header);
+            }
             let permitted = requests.permit() && header.reason.get() == Reason::Park;
             if requests.wake() || permitted {
                 wake::queue_last(&self.core, header);
@@ -371,8 +374,7 @@ impl Worker {
                 None => wake::queue_last(&self.core, task),
                 Some(boundary) => {
                     boundary.expire();
-                    task.set(Flags::EXPIRED);
-                    wake::interrupt(&self.core, task);
+                    wake::expire(&self.core, task);
                 }
             }
         }

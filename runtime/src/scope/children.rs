@@ -31,9 +31,9 @@ pub(crate) struct Children {
     state: Lock<State>,
 }
 
-/// Who runs the scope's closure: a task, with its worker's mailbox, or a plain thread.
+/// Who runs the scope's closure: a task or a plain thread.
 enum Owner {
-    Task(TaskRef, u16),
+    Task(TaskRef),
     Thread(Arc<Parker>, Thread),
 }
 
@@ -62,9 +62,9 @@ pub(crate) struct Ended {
 
 impl Children {
     pub(crate) fn new(kind: CauseKind, at: &'static Location<'static>) -> Children {
-        let owner = match (current::here(), spawn::running()) {
-            (Some(worker), Some(task)) => Owner::Task(task.inner, worker),
-            _ => Owner::Thread(current::parker(), thread::current()),
+        let owner = match spawn::running() {
+            Some(task) => Owner::Task(task.inner),
+            None => Owner::Thread(current::parker(), thread::current()),
         };
         Children {
             kind,
@@ -166,7 +166,7 @@ impl Children {
         self.failed.store(true, Ordering::Release);
         self.cancel_children();
         match &self.owner {
-            Owner::Task(task, worker) => wake::interrupt_scope(task, *worker),
+            Owner::Task(task) => wake::fail_scope(task),
             Owner::Thread(parker, thread) => {
                 parker.unpark();
                 thread.unpark();

@@ -16,6 +16,7 @@
 //! | WAKE | anyone but the owner | make the task runnable |
 //! | CANCEL | anyone; never cleared | unwind the task; on an unstarted task: its body never runs |
 //! | PERMIT | anyone but the owner | give the task the public token |
+//! | EXPIRED | anyone but the owner | look whether a scope that failed ends the task's wait |
 //! | HANDLE | creation; cleared by the drop of the join handle | somebody may want the result |
 //! | JOINER | the join handle's holder, who also clears it | the joiner slot holds the node of somebody who waits |
 //!

@@ -38,6 +38,11 @@ const CANCEL: u32 = 1 << 3;
 /// `task::park` waits. The owner clears PERMIT when it drains the link, or when it claims the task.
 const PERMIT: u32 = 1 << 4;
 
+/// A scope of the task has failed: the owner is to look whether that ends the task's wait. Like
+/// PERMIT, EXPIRED is cleared by a drain. A task that is UNSTARTED has no scope, so no claim finds
+/// EXPIRED.
+const EXPIRED: u32 = 1 << 5;
+
 /// The join handle lives, so somebody may want the result. HANDLE is set from the start, and
 /// cleared once, when the handle goes. Both that and DONE change this word, so exactly one side
 /// sees the other's change: that side drops a result that nobody wants.
@@ -53,7 +58,7 @@ const JOINER: u32 = 1 << 7;
 const WAKE: u32 = 1 << 8;
 
 /// What a drain takes out of the word. CANCEL is not among it, for it stays set.
-const REQUESTS: u32 = LINK | WAKE | PERMIT;
+const REQUESTS: u32 = LINK | WAKE | PERMIT | EXPIRED;
 
 /// The upper half of the word is the owner: the mailbox of the worker that claimed the task. It is
 /// zero before the claim, and never changes after it.
@@ -94,6 +99,11 @@ impl Requests {
     /// Whether `Task::unpark` was called.
     pub(crate) fn permit(self) -> bool {
         self.0 & PERMIT != 0
+    }
+
+    /// Whether a scope of the task has failed.
+    pub(crate) fn expired(self) -> bool {
+        self.0 & EXPIRED != 0
     }
 
     /// Whether the task had ended when the requests were taken.
@@ -212,6 +222,11 @@ impl Word {
     /// Asks the owner to unwind the task.
     pub(crate) fn ask_cancel(&self) -> Asked {
         self.ask(CANCEL)
+    }
+
+    /// Asks the owner to look whether a scope that has failed ends the task's wait.
+    pub(crate) fn ask_expiry(&self) -> Asked {
+        self.ask(EXPIRED)
     }
 
     /// Marks a task of this thread's own worker as cancelled. No link is needed, for the caller is

@@ -42,6 +42,7 @@ struct Owner {
     wakes: bool,
     permits: bool,
     cancelled: bool,
+    expired: bool,
     links_due: usize,
 }
 
@@ -50,6 +51,7 @@ impl Owner {
         self.wakes |= requests.wake();
         self.permits |= requests.permit();
         self.cancelled |= requests.cancel();
+        self.expired |= requests.expired();
     }
 }
 
@@ -158,8 +160,13 @@ fn loom_requests_share_one_link_and_none_is_lost() {
             model.carry_out(model.task.word.ask_wake());
             model.carry_out(model.task.word.ask_permit());
         });
-        let canceller = spawn(&model, |model| model.carry_out(model.task.word.ask_cancel()));
-        model.turn_until(1, &mut owner, |owner| owner.wakes && owner.permits && owner.cancelled);
+        let canceller = spawn(&model, |model| {
+            model.carry_out(model.task.word.ask_cancel());
+            model.carry_out(model.task.word.ask_expiry());
+        });
+        model.turn_until(1, &mut owner, |owner| {
+            owner.wakes && owner.permits && owner.cancelled && owner.expired
+        });
         model.complete_and_end(1, owner);
         waker.join().unwrap();
         canceller.join().unwrap();

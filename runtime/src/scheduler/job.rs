@@ -7,7 +7,7 @@ use crate::current;
 use crate::join;
 use crate::stack::Fault;
 use crate::task::word::Completed;
-use crate::task::{Flags, Reason, Run, TaskRef};
+use crate::task::{Flags, Run, TaskRef};
 use crate::trace;
 use crate::unwind::AbortIfPanic;
 
@@ -21,14 +21,12 @@ pub(super) fn job() -> bool {
         current::off_task(|| trace::enter(span));
     }
     let abort = AbortIfPanic("ending a task");
-    let cancelled = task.has(Flags::CANCEL);
-    let refused = cancelled && task.reason.get() == Reason::Refused;
-    let wanted = if refused {
+    let wanted = if task.has(Flags::REFUSED) {
         // SAFETY: this worker claimed the task, and the task's stack runs `job` once for it.
         unsafe { refuse::drop_on_own_stack(task) }
     } else {
         // SAFETY: this worker claimed the task, and the task's stack runs `job` once for it.
-        unsafe { task.execute(cancelled) }
+        unsafe { task.execute(task.has(Flags::CANCEL)) }
     };
     // A subscriber's code may take its time, so it runs before DONE: after that a joiner may have
     // to wait for this thread, and cannot leave.
@@ -60,11 +58,6 @@ pub(super) fn job() -> bool {
         // it.
         std::mem::forget(unsafe { TaskRef::retain(task) });
         core.links_due.set(core.links_due.get() + 1);
-    }
-    if refused {
-        // The worker tells by this reason whose stack it gets back. Destructors that waited have
-        // set others.
-        task.reason.set(Reason::Refused);
     }
     task.run.set(Run::Done);
     std::mem::forget(abort);

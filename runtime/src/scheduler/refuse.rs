@@ -34,7 +34,7 @@ use super::Shared;
 use super::worker::Worker;
 use crate::stack::Stack;
 use crate::task::word::Completed;
-use crate::task::{Flags, Header, Reason, TaskRef};
+use crate::task::{Flags, Header, TaskRef};
 use crate::{blocking, current, join, trace};
 
 /// The tasks that a worker has refused, and the stack that is reserved for them.
@@ -88,10 +88,7 @@ impl Worker {
         // SAFETY: this worker has just claimed the task, so it is alive and its owner's fields are
         // this thread's.
         let header = unsafe { &*task };
-        header.reason.set(Reason::Refused);
-        // `job` looks at the reason only of a cancelled task, so that the start of any other task
-        // costs no further question.
-        header.set(Flags::CANCEL);
+        header.set(Flags::REFUSED);
         self.core.ready.push(task);
     }
 
@@ -116,8 +113,8 @@ impl Worker {
 /// The caller is the worker that claimed `task`, and calls this on the task's stack, once, in place
 /// of [`Header::execute`].
 pub(super) unsafe fn drop_on_own_stack(task: &Header) -> bool {
-    // The destructors' waits are shielded: the task counts as cancelled, but they shall end as
-    // those of any destructor.
+    // The destructors' waits are shielded: the closing of the runtime may have cancelled the task,
+    // but they shall end as those of any destructor.
     // SAFETY: the worker claimed the task, and calls this in place of `execute`, as the caller
     // promises.
     task.waits.shielded(|| unsafe { task.refuse() })

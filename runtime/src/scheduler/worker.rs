@@ -284,9 +284,10 @@ impl Worker {
         // SAFETY: `task` is this worker's, and its stack is idle: the job loop has suspended after
         // the end.
         let stack = unsafe { task.take_stack() }.expect("a started task has a stack");
-        match task.reason.get() {
-            Reason::Refused => self.put_stack_of_refused(stack),
-            _ => self.put_stack(stack, task.class.get()),
+        if task.has(Flags::REFUSED) {
+            self.put_stack_of_refused(stack);
+        } else {
+            self.put_stack(stack, task.class.get());
         }
         if !task.kind.daemon {
             self.shared.count_ended(self.seat());

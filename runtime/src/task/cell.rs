@@ -51,6 +51,8 @@ impl Flags {
     /// The panic hook has reported a panic of the task, so the task's end adds the task's name. The
     /// end clears REPORTED.
     pub(crate) const REPORTED: u8 = 1 << 4;
+    /// The task is refused: it never got a stack of its own, and runs only to drop its closure.
+    pub(crate) const REFUSED: u8 = 1 << 5;
 
     /// The flags that take a park, or a return from it, off its fast path.
     pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED;

@@ -24,9 +24,6 @@ pub(crate) enum Reason {
     WaitGroup,
     Event,
     Promise,
-    /// Stands for no wait: the task never got a stack of its own, and runs on a reserve stack, only
-    /// to drop its closure.
-    Refused,
     /// The wait of a scope for its children, which must not be cut short: nothing is thrown out of
     /// it.
     Children,

@@ -7,7 +7,7 @@ use crate::current;
 use crate::join;
 use crate::stack::Fault;
 use crate::task::word::Completed;
-use crate::task::{Flags, Run, TaskRef};
+use crate::task::{Flags, How, Run, TaskRef};
 use crate::trace;
 use crate::unwind::AbortIfPanic;
 
@@ -25,8 +25,9 @@ pub(super) fn job() -> bool {
         // SAFETY: this worker claimed the task, and the task's stack runs `job` once for it.
         unsafe { refuse::drop_on_own_stack(task) }
     } else {
+        let how = if task.has(Flags::CANCEL) { How::Cancel } else { How::Run };
         // SAFETY: this worker claimed the task, and the task's stack runs `job` once for it.
-        unsafe { task.execute(task.has(Flags::CANCEL)) }
+        unsafe { task.execute(how) }
     };
     // A subscriber's code may take its time, so it runs before DONE: after that a joiner may have
     // to wait for this thread, and cannot leave.

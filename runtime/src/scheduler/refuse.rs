@@ -34,7 +34,7 @@ use super::Shared;
 use super::worker::Worker;
 use crate::stack::Stack;
 use crate::task::word::Completed;
-use crate::task::{Flags, Header, TaskRef};
+use crate::task::{Flags, Header, How, TaskRef};
 use crate::{blocking, current, join, trace};
 
 /// The tasks that a worker has refused, and the stack that is reserved for them.
@@ -111,13 +111,12 @@ impl Worker {
 /// # Safety
 ///
 /// The caller is the worker that claimed `task`, and calls this on the task's stack, once, in place
-/// of [`Header::execute`].
+/// of [`Header::execute`] with another [`How`].
 pub(super) unsafe fn drop_on_own_stack(task: &Header) -> bool {
     // The destructors' waits are shielded: the closing of the runtime may have cancelled the task,
     // but they shall end as those of any destructor.
-    // SAFETY: the worker claimed the task, and calls this in place of `execute`, as the caller
-    // promises.
-    task.waits.shielded(|| unsafe { task.refuse() })
+    // SAFETY: the worker claimed the task, and executes it here only, as the caller promises.
+    task.waits.shielded(|| unsafe { task.execute(How::Refuse) })
 }
 
 impl Shared {
@@ -160,7 +159,7 @@ fn drop_on_pool(task: &TaskRef) {
     trace::close(task.take_span());
     // SAFETY: this thread has just claimed the task, so closure and result are its own, and the
     // task is completed once.
-    let completed = unsafe { task.complete(task.refuse(), || ()) };
+    let completed = unsafe { task.complete(task.execute(How::Refuse), || ()) };
     if let Completed::Done { joiner: true, .. } = completed {
         // SAFETY: the task is DONE with JOINER, which only the one call of `complete` reports.
         unsafe { join::wake_joiner(task) };

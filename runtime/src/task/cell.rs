@@ -58,6 +58,17 @@ impl Flags {
     pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED;
 }
 
+/// What is done with the closure of a task that was claimed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum How {
+    /// It is run.
+    Run,
+    /// It is dropped, for the task was cancelled before its start.
+    Cancel,
+    /// It is dropped, for the task cannot be run.
+    Refuse,
+}
+
 /// How a task is started and waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Kind {
@@ -184,30 +195,17 @@ impl Header {
         unsafe { (*self.stack.get()).take() }
     }
 
-    /// Runs the task's closure on the running stack, or drops it if the task is cancelled, and
-    /// leaves the end in the packet. The answer is for [`Header::complete`].
+    /// Runs the task's closure on the running stack, or drops it, and leaves the end in the packet.
+    /// The answer is for [`Header::complete`].
     ///
     /// # Safety
     ///
-    /// The caller claimed the task, and calls this once, and not [`Header::refuse`].
+    /// The caller claimed the task, and calls this once.
     #[must_use]
-    pub(crate) unsafe fn execute(&self, cancelled: bool) -> bool {
+    pub(crate) unsafe fn execute(&self, how: How) -> bool {
         // SAFETY: the vtable is that of the task's types; the caller claimed the task, so the
         // packet is its own, and calls this once.
-        unsafe { (self.vtable.execute)(self, cancelled) }
-    }
-
-    /// Drops the closure of a task that cannot be run, and leaves "refused" as the end in the
-    /// packet. The answer is for [`Header::complete`].
-    ///
-    /// # Safety
-    ///
-    /// The caller claimed the task, and calls this once, and not [`Header::execute`].
-    #[must_use]
-    pub(crate) unsafe fn refuse(&self) -> bool {
-        // SAFETY: the vtable is that of the task's types; the caller claimed the task, so the
-        // packet is its own, and calls this once.
-        unsafe { (self.vtable.refuse)(self) }
+        unsafe { (self.vtable.execute)(self, how) }
     }
 
     /// Makes the task DONE, and tells its family. Before that `last` runs, when none of the user's
@@ -216,8 +214,8 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// The caller claimed the task and calls this once, and `wanted` is what [`Header::execute`] or
-    /// [`Header::refuse`] returned for it.
+    /// The caller claimed the task and calls this once, and `wanted` is what [`Header::execute`]
+    /// returned for it.
     #[inline(always)]
     pub(crate) unsafe fn complete(&self, mut wanted: bool, mut last: impl FnMut()) -> Completed {
         loop {

@@ -84,7 +84,7 @@ mod unparker;
 pub(crate) mod word;
 
 pub(crate) use cause::{Cause, CauseKind};
-pub(crate) use cell::{Flags, Header, Kind, Run};
+pub(crate) use cell::{Flags, Header, How, Kind, Run};
 pub(crate) use handle::{Naming, report_panic};
 pub use handle::{Task, TaskId};
 pub(crate) use locals::{Locals, Lookup};

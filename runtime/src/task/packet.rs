@@ -65,7 +65,7 @@ use super::meta::{Cold, Meta};
 use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::Word;
-use super::{Header, Kind, Run, allocation};
+use super::{Header, How, Kind, Run, allocation};
 use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::SizeClass;
@@ -130,9 +130,7 @@ const _: () = assert!(size_of::<TaskCell<[usize; 2], (), ()>>() <= 128);
 /// A task's operations that depend on the types of its closure, its value and its family.
 pub(super) struct VTable {
     /// Runs the closure, or drops it, and writes the end. See [`Header::execute`].
-    pub(super) execute: unsafe fn(*const Header, bool) -> bool,
-    /// Drops the closure, and writes the end. See [`Header::refuse`].
-    pub(super) refuse: unsafe fn(*const Header) -> bool,
+    pub(super) execute: unsafe fn(*const Header, How) -> bool,
     /// Takes the end out of the packet, and gives it to [`Family::unclaimed`].
     pub(super) disclaim: unsafe fn(*const Header),
     /// Calls [`Family::ended`]. `None`: the family is not told.
@@ -194,7 +192,6 @@ where
             const {
                 &VTable {
                     execute: execute::<F, T, M>,
-                    refuse: refuse::<F, T, M>,
                     disclaim: disclaim::<F, T, M>,
                     tell: if M::IS_TOLD { Some(tell::<F, T, M>) } else { None },
                     free: free::<F, T, M>,
@@ -304,14 +301,12 @@ unsafe fn family<'a, F, T, M>(task: *const Header) -> &'a M {
     unsafe { &(*task.cast::<TaskCell<F, T, M>>()).family }
 }
 
-/// Runs the closure, or drops it if the task is cancelled, and writes the end. Whether the end is
-/// wanted.
+/// Runs the closure, or drops it, and writes the end. Whether the end is wanted.
 ///
 /// # Safety
 ///
-/// `task` was made by [`create`] with these types, the caller claimed it, and calls this once, and
-/// not [`refuse`].
-unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, cancelled: bool) -> bool {
+/// `task` was made by [`create`] with these types, the caller claimed it, and calls this once.
+unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, how: How) -> bool {
     // SAFETY: the task has these types and is not DONE, so its packet belongs to the claimer, which
     // is the caller.
     let content: *mut Content<F, T> = unsafe { content::<F, T, M>(task) };
@@ -322,28 +317,29 @@ unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, cancelled
     };
     // SAFETY: whoever has claimed the task holds a reference to it meanwhile.
     let header = unsafe { &*task };
-    if cancelled {
-        let end = never_run(header, closure);
-        // SAFETY: `content` still points to the claimer's packet, which is empty, so nothing is
-        // overwritten.
-        unsafe { content.write(Content::Ended(end)) };
-    } else {
-        // The value is written to where it stays right away. Moving it there through other frames
-        // costs a stall.
-        let ended = unwind::catch(|| {
-            unwind::__rust_begin_short_backtrace(|| {
-                let value = closure();
-                // SAFETY: `content` still points to the claimer's packet, which is empty, so
-                // nothing is overwritten.
-                unsafe { content.write(Content::Ended(End::Returned(value))) };
+    let end = match how {
+        How::Run => {
+            // The value is written to where it stays right away. Moving it there through other
+            // frames costs a stall.
+            let ended = unwind::catch(|| {
+                unwind::__rust_begin_short_backtrace(|| {
+                    let value = closure();
+                    // SAFETY: `content` still points to the claimer's packet, which is empty, so
+                    // nothing is overwritten.
+                    unsafe { content.write(Content::Ended(End::Returned(value))) };
+                });
             });
-        });
-        if let Err(payload) = ended {
-            let end = root(header, payload);
-            // SAFETY: `content` still points to the claimer's packet, which is empty, since nothing
-            // was written if `closure` has unwound.
-            unsafe { content.write(Content::Ended(end)) };
+            ended.err().map(|payload| root(header, payload))
         }
+        How::Cancel => Some(never_run(header, closure)),
+        // SAFETY: the task has these types, and whoever has claimed it holds a reference to it
+        // meanwhile.
+        How::Refuse => Some(refuse(header, unsafe { family::<F, T, M>(task) }, closure)),
+    };
+    if let Some(end) = end {
+        // SAFETY: `content` still points to the claimer's packet, which is empty, since a closure
+        // that has unwound wrote nothing.
+        unsafe { content.write(Content::Ended(end)) };
     }
     // SAFETY: the caller claimed the task, which is not DONE, and its end is written.
     unsafe { finish::<F, T, M>(task) }
@@ -397,27 +393,10 @@ fn root<T>(header: &Header, payload: Payload) -> End<T> {
     }
 }
 
-/// Drops the closure without running it, and writes the end that the family says. Whether the end
-/// is wanted.
-///
-/// # Safety
-///
-/// `task` was made by [`create`] with these types, the caller claimed it, and calls this once, and
-/// not [`execute`].
-unsafe fn refuse<F: FnOnce() -> T, T, M: Family>(task: *const Header) -> bool {
-    // SAFETY: the task has these types and is not DONE, so its packet belongs to the claimer, which
-    // is the caller.
-    let closure = std::mem::replace(unsafe { content::<F, T, M>(task) }, Content::Empty);
-    let dropped = unwind::catch(|| drop(closure));
-    // SAFETY: the task has these types, and whoever has claimed it holds a reference to it
-    // meanwhile.
-    let (header, family) = unsafe { (&*task, family::<F, T, M>(task)) };
-    let end = family.refused(header, dropped);
-    // SAFETY: the task has these types and is not DONE, so its packet belongs to the claimer, which
-    // is the caller.
-    *unsafe { content::<F, T, M>(task) } = Content::Ended(end);
-    // SAFETY: the caller claimed the task, which is not DONE, and its end is written.
-    unsafe { finish::<F, T, M>(task) }
+/// Drops the closure of a refused task. The end is what the family says.
+#[cold]
+fn refuse<F, T, M: Family>(header: &Header, family: &M, closure: F) -> End<T> {
+    family.refused(header, unwind::catch(|| drop(closure)))
 }
 
 /// Step 1 of an end, once the end is written: drops an end that nobody wants, and the task-locals.

@@ -14,7 +14,7 @@ use crate::join::{self, JoinHandle};
 use crate::scheduler::NoFamily;
 use crate::stack::SizeClass;
 use crate::task::word::Completed;
-use crate::task::{self, Created, Family, Kind, TaskRef};
+use crate::task::{self, Created, Family, How, Kind, TaskRef};
 
 /// A result that tells when it is dropped, and by whom it was touched.
 pub(super) struct Tracked {
@@ -69,15 +69,16 @@ pub(super) fn run(task: &TaskRef, cancelled: bool) {
     if cancelled {
         task.word.mark_cancelled();
     }
+    let how = if cancelled { How::Cancel } else { How::Run };
     // SAFETY: claimed just now.
-    complete(task, unsafe { task.execute(cancelled) });
+    complete(task, unsafe { task.execute(how) });
 }
 
 /// As who ends a task that nobody will start.
 pub(super) fn refuse(task: &TaskRef) {
     task.word.claim_to_refuse();
     // SAFETY: claimed just now.
-    complete(task, unsafe { task.refuse() });
+    complete(task, unsafe { task.execute(How::Refuse) });
 }
 
 fn complete(task: &TaskRef, wanted: bool) {

@@ -6,7 +6,6 @@ use super::refuse;
 use crate::current;
 use crate::join;
 use crate::stack::Fault;
-use crate::task::word::Completed;
 use crate::task::{Flags, How, Run, TaskRef};
 use crate::trace;
 use crate::unwind::AbortIfPanic;
@@ -43,8 +42,7 @@ pub(super) fn job() -> bool {
     // SAFETY: this worker claimed the task, and `wanted` is what `execute` or `drop_on_own_stack`
     // returned.
     let completed = unsafe { task.complete(wanted, leave_spans) };
-    let Completed::Done { joiner, link } = completed else { unreachable!("that ends a task") };
-    if joiner {
+    if completed.joiner {
         // SAFETY: the task is DONE with JOINER, which only the one call of `complete` reports.
         unsafe { join::wake_joiner(task) };
     }
@@ -53,7 +51,7 @@ pub(super) fn job() -> bool {
         // unwinding.
         drop(panics.take());
     }
-    if link {
+    if completed.link {
         // SAFETY: the worker holds a reference to the task until this stack has suspended. The new
         // reference belongs to the link, which is on its way to the inbox, until `drain` has taken
         // it.

@@ -33,7 +33,6 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use super::Shared;
 use super::worker::Worker;
 use crate::stack::Stack;
-use crate::task::word::Completed;
 use crate::task::{Flags, Header, How, TaskRef};
 use crate::{blocking, current, join, trace};
 
@@ -160,7 +159,7 @@ fn drop_on_pool(task: &TaskRef) {
     // SAFETY: this thread has just claimed the task, so closure and result are its own, and the
     // task is completed once.
     let completed = unsafe { task.complete(task.execute(How::Refuse), || ()) };
-    if let Completed::Done { joiner: true, .. } = completed {
+    if completed.joiner {
         // SAFETY: the task is DONE with JOINER, which only the one call of `complete` reports.
         unsafe { join::wake_joiner(task) };
     }

@@ -220,23 +220,19 @@ impl Header {
     pub(crate) unsafe fn complete(&self, mut wanted: bool, mut last: impl FnMut()) -> Completed {
         loop {
             last();
-            match self.word.complete(wanted) {
-                Completed::Unwanted => {
-                    wanted = false;
-                    // SAFETY: the task is not DONE, so its packet still belongs to the claimer,
-                    // which is the caller.
-                    unsafe { (self.vtable.disclaim)(self) };
-                    self.cold.drop_locals();
+            if let Some(completed) = self.word.complete(wanted) {
+                if let Some(tell) = self.vtable.tell {
+                    // SAFETY: the vtable is that of the task's types, and `self` keeps the task
+                    // alive.
+                    unsafe { tell(self) };
                 }
-                done => {
-                    if let Some(tell) = self.vtable.tell {
-                        // SAFETY: the vtable is that of the task's types, and `self` keeps the task
-                        // alive.
-                        unsafe { tell(self) };
-                    }
-                    return done;
-                }
+                return completed;
             }
+            wanted = false;
+            // SAFETY: the task is not DONE, so its packet still belongs to the claimer, which is
+            // the caller.
+            unsafe { (self.vtable.disclaim)(self) };
+            self.cold.drop_locals();
         }
     }
 }

@@ -123,19 +123,14 @@ pub(crate) enum Asked {
     Nothing,
 }
 
-/// How a task was completed.
+/// What is left to do once a task is DONE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
-pub(crate) enum Completed {
-    /// The task is not DONE, for its join handle has gone: drop the result, then complete again.
-    Unwanted,
-    Done {
-        /// The joiner slot holds a node, whose waiter is to be woken.
-        joiner: bool,
-        /// The task's link is on its way to the owner's inbox, or in it, so the drain is still to
-        /// come.
-        link: bool,
-    },
+pub(crate) struct Completed {
+    /// The joiner slot holds a node, whose waiter is to be woken.
+    pub(crate) joiner: bool,
+    /// The task's link is on its way to the owner's inbox, or in it, so the drain is still to come.
+    pub(crate) link: bool,
 }
 
 impl Word {
@@ -248,22 +243,22 @@ impl Word {
     }
 
     /// STARTED → DONE, by whoever claimed the task. With `wanted`, the result lies in the packet,
-    /// and the task does not become DONE if the join handle has gone meanwhile. Without, the result
-    /// was dropped.
+    /// and the task does not become DONE if the join handle has gone meanwhile: `None`, and the
+    /// caller has to drop the result, then complete again. Without, the result was dropped.
     #[inline]
-    pub(crate) fn complete(&self, wanted: bool) -> Completed {
+    pub(crate) fn complete(&self, wanted: bool) -> Option<Completed> {
         let mut now = self.0.load(Relaxed);
         loop {
             if wanted && now & HANDLE == 0 {
-                return Completed::Unwanted;
+                return None;
             }
             let next = (now & !PHASE) | DONE;
             match self.0.compare_exchange_weak(now, next, AcqRel, Relaxed) {
                 Ok(_) => {
-                    return Completed::Done {
+                    return Some(Completed {
                         joiner: now & JOINER != 0,
                         link: now & LINK != 0 && now & PHASE == STARTED,
-                    };
+                    });
                 }
                 Err(seen) => now = seen,
             }

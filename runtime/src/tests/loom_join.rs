@@ -13,7 +13,6 @@ use super::Probe;
 use crate::join::{self, JoinHandle};
 use crate::scheduler::NoFamily;
 use crate::stack::SizeClass;
-use crate::task::word::Completed;
 use crate::task::{self, Created, Family, How, Kind, TaskRef};
 
 /// A result that tells when it is dropped, and by whom it was touched.
@@ -83,11 +82,9 @@ pub(super) fn refuse(task: &TaskRef) {
 
 fn complete(task: &TaskRef, wanted: bool) {
     // SAFETY: as the worker that claimed and executed it.
-    match unsafe { task.complete(wanted, || ()) } {
+    if unsafe { task.complete(wanted, || ()) }.joiner {
         // SAFETY: DONE with JOINER, once.
-        Completed::Done { joiner: true, .. } => unsafe { join::wake_joiner(task) },
-        Completed::Done { .. } => {}
-        Completed::Unwanted => panic!("the runtime completes again"),
+        unsafe { join::wake_joiner(task) };
     }
 }
 

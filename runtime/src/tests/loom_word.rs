@@ -7,7 +7,7 @@ use loom::thread;
 use super::{Poll, Probe};
 use crate::loom::AtomicPtr;
 use crate::task::inbox::{Inbox, Linked, Notify};
-use crate::task::word::{Asked, Completed, Requests, Word};
+use crate::task::word::{Asked, Requests, Word};
 
 const OWNERS: usize = 2;
 
@@ -111,10 +111,8 @@ impl Model {
 
     /// As the end of a task, and then of its worker.
     fn complete_and_end(&self, id: u16, mut owner: Owner) {
-        match self.task.word.complete(true) {
-            Completed::Done { link, .. } => owner.links_due += usize::from(link),
-            Completed::Unwanted => unreachable!("the handle is there"),
-        }
+        let completed = self.task.word.complete(true).expect("the handle is there");
+        owner.links_due += usize::from(completed.link);
         self.turn_until(id, &mut owner, |owner| owner.links_due == 0);
         let worker = &self.workers[usize::from(id)];
         assert!(worker.inbox.is_empty());
@@ -199,10 +197,7 @@ fn loom_a_refused_task_is_pushed_by_nobody() {
         });
         model.task.word.claim_to_refuse();
         assert!((0..OWNERS).all(|id| !model.task.word.is_owned_by(id as u16)));
-        let Completed::Done { joiner, .. } = model.task.word.complete(true) else {
-            panic!("the handle is there");
-        };
-        assert!(!joiner);
+        assert!(!model.task.word.complete(true).expect("the handle is there").joiner);
         canceller.join().unwrap();
         model.check();
     });

@@ -31,9 +31,8 @@ pub(crate) enum Run {
 
 /// What the owner's thread knows of a task: one byte, which each park and each return from one
 /// tests once. Others cannot reach these flags. They set bits of the task's word, which the owner
-/// turns into flags when it drains its inbox.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Flags(pub(crate) u8);
+/// turns into flags when it drains its inbox. This type has no values: it names the bits.
+pub(crate) enum Flags {}
 
 impl Flags {
     /// A wake came while the task was running. The next park takes the token and returns at once,

@@ -100,11 +100,10 @@ impl Worker {
     /// asked, or waits here if there is none. Always `None`: nothing has started.
     #[cold]
     pub(super) fn start_later(&self, task: TaskRef) -> Option<*const Header> {
-        // While a task has no stack, its `depth` is free. Its bits are the workers that had no
-        // stack for it. If there are more workers than bits, some are not asked.
+        // If there are more workers than bits, some are not asked.
         let bit = |worker: usize| 1 << (worker % u32::BITS as usize);
-        let asked = task.depth.get() | bit(self.index);
-        task.depth.set(asked);
+        let asked = task.without_stack().get() | bit(self.index);
+        task.without_stack().set(asked);
         let workers = self.shared.seats.len();
         let others = (1..workers).map(|step| (self.index + step) % workers);
         match others.into_iter().find(|&worker| asked & bit(worker) == 0) {

@@ -96,7 +96,7 @@ pub(crate) struct Header {
     /// Stack size class: requested before the start, actual after.
     pub(crate) class: Cell<SizeClass>,
     /// How far below its stack's record the task suspended last: only a hint, of what to prefetch.
-    /// Before the task has a stack: a bit for each worker that had none for it.
+    /// Before the task has a stack, this is [`Header::without_stack`].
     pub(crate) depth: Cell<u32>,
     pub(super) stack: UnsafeCell<Option<Stack>>,
     pub(super) vtable: &'static VTable,
@@ -155,6 +155,12 @@ impl Header {
     #[inline(always)]
     pub(crate) fn prefetch(task: *const Header) {
         stack::prefetch(task.addr() + SWITCHED);
+    }
+
+    /// The workers that had no stack for the task: a set, with a bit for each. It lies in `depth`,
+    /// which is free while the task has no stack.
+    pub(crate) fn without_stack(&self) -> &Cell<u32> {
+        &self.depth
     }
 
     /// The task's stack, if it has one.

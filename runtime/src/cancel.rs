@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use crate::current;
 use crate::park;
-use crate::task::{Cause, CauseKind, Flags, Task, push_if_asked};
+use crate::task::{Cause, CauseKind, Task, push_if_asked};
 use crate::wake;
 
 /// Why an I/O operation failed that a cancelled task tried while it was unwinding and that would
@@ -59,34 +59,10 @@ impl Task {
         }
         let by = current::task().map_or(0, |(_, task)| task.id);
         task.set_cause(Cause { kind, at, by });
-        match current::core() {
-            Some(core) if task.word.is_owned_by(core.mailbox.id()) => {
-                task.word.mark_cancelled();
-                task.set(Flags::CANCEL);
-                wake::interrupt(core, task);
-            }
-            _ => push_if_asked(task, task.word.ask_cancel()),
+        match wake::local(task) {
+            Some(core) => wake::cancel(core, task),
+            None => push_if_asked(task, task.word.ask_cancel()),
         }
-    }
-
-    /// Gives the task the token that `task::park` waits for.
-    ///
-    /// As with [`std::thread::Thread::unpark`], there is one token, however often it is given.
-    #[inline]
-    pub fn unpark(&self) {
-        match current::core() {
-            Some(core) if self.inner.word.is_owned_by(core.mailbox.id()) => {
-                wake::permit(core, &self.inner);
-            }
-            _ => self.unpark_elsewhere(),
-        }
-    }
-
-    /// [`Task::unpark`] of a task of another worker. Apart from it, so that the usual path is
-    /// inlined.
-    #[inline(never)]
-    fn unpark_elsewhere(&self) {
-        push_if_asked(&self.inner, self.inner.word.ask_permit());
     }
 }
 

@@ -4,13 +4,12 @@ mod options;
 mod own;
 mod unchecked;
 
-use std::fmt;
 use std::io;
 use std::panic::Location;
 
 use crate::join::JoinHandle;
 use crate::scheduler;
-use crate::task::{self, Family, Task};
+use crate::task::Family;
 
 pub(crate) use options::Options;
 pub(crate) use own::running;
@@ -233,11 +232,5 @@ impl Builder {
     {
         // SAFETY: the closure and its value borrow nothing, and stay on this worker.
         unsafe { spawn_unchecked(f, self.options, Placement::Local, at, alone) }
-    }
-}
-
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        task::Naming(&self.inner).fmt(f)
     }
 }

@@ -5,7 +5,7 @@
 //! link in its owner's inbox. A plain thread is given its parker's token.
 
 use crate::current::{self, Core};
-use crate::task::{self, Flags, Header, Reason, Run, TaskRef, Unparker, Wake};
+use crate::task::{Flags, Header, Reason, Run, Task, TaskRef, Unparker, Wake, push_if_asked};
 
 impl Unparker {
     /// Makes the waiter runnable. If it does not wait yet, its next wait ends at once.
@@ -44,12 +44,19 @@ impl Wake {
     }
 }
 
+/// The core of this thread's worker, if that owns the task. `None`: the task's owner, if it has
+/// one, is to be asked by the task's word.
+#[inline(always)]
+pub(crate) fn local(task: &Header) -> Option<&'static Core> {
+    current::core().filter(|core| task.word.is_owned_by(core.mailbox.id()))
+}
+
 /// Wakes a task of any worker, from any thread.
 #[inline]
 fn unpark(task: &TaskRef) {
-    match current::core() {
-        Some(core) if task.word.is_owned_by(core.mailbox.id()) => queue_next(core, task),
-        _ => task::push_if_asked(task, task.word.ask_wake()),
+    match local(task) {
+        Some(core) => queue_next(core, task),
+        None => push_if_asked(task, task.word.ask_wake()),
     }
 }
 
@@ -81,9 +88,29 @@ pub(crate) fn queue_last(core: &Core, task: &Header) {
     }
 }
 
+impl Task {
+    /// Gives the task the token that `task::park` waits for.
+    ///
+    /// As with [`std::thread::Thread::unpark`], there is one token, however often it is given.
+    #[inline]
+    pub fn unpark(&self) {
+        match local(&self.inner) {
+            Some(core) => permit(core, &self.inner),
+            None => self.unpark_elsewhere(),
+        }
+    }
+
+    /// [`Task::unpark`] of a task of another worker. Apart from it, so that the usual path is
+    /// inlined.
+    #[inline(never)]
+    fn unpark_elsewhere(&self) {
+        push_if_asked(&self.inner, self.inner.word.ask_permit());
+    }
+}
+
 /// Gives a task of this worker the public token, and wakes the task if it waits for that.
 #[inline(always)]
-pub(crate) fn permit(core: &Core, task: &Header) {
+fn permit(core: &Core, task: &Header) {
     task.set(Flags::PERMIT);
     if task.run.get() == Run::Parked && task.reason.get() == Reason::Park {
         queue_next(core, task);
@@ -98,6 +125,13 @@ pub(crate) fn interrupt(core: &Core, task: &Header) {
     }
 }
 
+/// Cancels a task of this worker. If the task waits, it is unwound.
+pub(crate) fn cancel(core: &Core, task: &Header) {
+    task.word.mark_cancelled();
+    task.set(Flags::CANCEL);
+    interrupt(core, task);
+}
+
 /// Notes that a boundary of a task of this worker has expired, or that a scope of the task has
 /// failed. If the task waits inside, it is unwound.
 pub(crate) fn expire(core: &Core, task: &Header) {
@@ -107,8 +141,8 @@ pub(crate) fn expire(core: &Core, task: &Header) {
 
 /// Tells a task of any worker that one of its scopes has failed.
 pub(crate) fn fail_scope(task: &TaskRef) {
-    match current::core() {
-        Some(core) if task.word.is_owned_by(core.mailbox.id()) => expire(core, task),
-        _ => task::push_if_asked(task, task.word.ask_expiry()),
+    match local(task) {
+        Some(core) => expire(core, task),
+        None => push_if_asked(task, task.word.ask_expiry()),
     }
 }

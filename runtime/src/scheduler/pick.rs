@@ -5,7 +5,8 @@ use std::cell::Cell;
 use super::worker::Worker;
 use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
 use crate::stack::{SizeClass, Stack};
-use crate::task::{Flags, Header, TaskRef};
+use crate::task::{Header, TaskRef};
+use crate::wake;
 
 /// How many switches ahead a task's header is fetched (`FAR`), and its stack (`NEAR`). The stack's
 /// address is in the header, so the header must have arrived by then.
@@ -182,8 +183,7 @@ impl Worker {
         // this thread's.
         let header = unsafe { &*raw };
         if self.cancelling.get() {
-            header.word.mark_cancelled();
-            header.set(Flags::CANCEL);
+            wake::cancel(&self.core, header);
         }
         // SAFETY: this worker has just claimed the task, which therefore has no stack yet.
         unsafe { header.give_stack(stack) };

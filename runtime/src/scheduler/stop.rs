@@ -5,7 +5,6 @@ use std::io::Write;
 use super::worker::{Wait, Worker};
 use crate::current::{self, Core};
 use crate::park;
-use crate::task::Flags;
 use crate::wake;
 
 impl Worker {
@@ -17,10 +16,7 @@ impl Worker {
         let live: Vec<_> = self.core.live().map(std::ptr::from_ref).collect();
         for task in live {
             // SAFETY: the tasks in `live` are alive, since this loop neither starts nor ends any.
-            let task = unsafe { &*task };
-            task.word.mark_cancelled();
-            task.set(Flags::CANCEL);
-            wake::interrupt(&self.core, task);
+            wake::cancel(&self.core, unsafe { &*task });
         }
     }
 

@@ -9,8 +9,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Header;
 use super::inbox::{Drained, Inbox, Notify};
+use super::word::Asked;
+use super::{Header, TaskRef};
 use crate::limits::WORKERS_MAX;
 use crate::lock::Lock;
 
@@ -153,6 +154,15 @@ impl Mailbox {
     /// Takes the messages. By the owner.
     pub(crate) fn take_messages(&self) -> Vec<Box<dyn Message>> {
         std::mem::take(&mut *self.messages.lock())
+    }
+}
+
+/// Pushes a task's link to its owner's inbox, if the request that was made of the task says so.
+pub(crate) fn push_if_asked(task: &TaskRef, asked: Asked) {
+    if let Asked::Push(owner) = asked {
+        // SAFETY: a transition of this task's word returned `Asked::Push(owner)`, which is consumed
+        // here.
+        unsafe { Mailbox::of(owner).push(task.as_ptr()) };
     }
 }
 

@@ -85,12 +85,13 @@ pub(crate) mod word;
 
 pub(crate) use cause::{Cause, CauseKind};
 pub(crate) use cell::{Flags, Header, How, Kind, Run};
-pub(crate) use handle::{Naming, report_panic};
+pub(crate) use handle::Naming;
 pub use handle::{Task, TaskId};
 pub(crate) use locals::{Locals, Lookup};
+pub(crate) use mailbox::push_if_asked;
 pub(crate) use meta::{Meta, Parent};
 pub(crate) use packet::{Created, End, Family, Spawned, create, panic_of};
 pub(crate) use queue::ReadyQueue;
 pub(crate) use reason::Reason;
 pub(crate) use reference::TaskRef;
-pub(crate) use unparker::{Target, Unparker, Wake, push_if_asked};
+pub(crate) use unparker::{Target, Unparker, Wake};

@@ -53,6 +53,7 @@
 //! Freeing a task therefore never drops a value. It drops a closure only if nobody has claimed the
 //! task, which then has not ended.
 
+use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -60,12 +61,12 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-use super::handle::Task;
+use super::handle::{Naming, Task};
 use super::meta::{Cold, Meta};
 use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::Word;
-use super::{Header, How, Kind, Run, allocation};
+use super::{Flags, Header, How, Kind, Run, allocation};
 use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::SizeClass;
@@ -387,9 +388,30 @@ fn root<T>(header: &Header, payload: Payload) -> End<T> {
     match panic_of(header, payload) {
         Err(_) => End::Cancelled,
         Ok(payload) => {
-            super::report_panic(header, &*payload);
+            report_panic(header, &*payload);
             End::Panicked(payload)
         }
+    }
+}
+
+/// Says once, on stderr, that a task ended by a panic, if the panic hook has reported that panic.
+///
+/// Where the program has set a panic hook of its own, that hook decides what is said, and this adds
+/// nothing. The line goes through `eprint!`, so a test harness captures it with the panic's own
+/// message.
+fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
+    if !task.has(Flags::REPORTED) {
+        return;
+    }
+    task.clear(Flags::REPORTED);
+    let parent = task.meta().and_then(|meta| meta.parent.as_ref());
+    let parent = parent.map_or_else(String::new, |parent| format!(", a child of {parent},"));
+    let message = unwind::message(payload);
+    let report = format!("gocoro: {}{parent} panicked: {message}\n", Naming(task));
+    // Written in one piece, for other threads write to stderr too. `eprint!` panics when stderr is
+    // broken, which is ignored: the panic of the task is what counts.
+    if let Err(payload) = unwind::catch(|| eprint!("{report}")) {
+        unwind::drop_quietly(payload);
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use super::mailbox::Mailbox;
-use super::word::Asked;
 use super::{Header, TaskRef};
 use crate::parker::Parker;
 
@@ -66,14 +64,5 @@ impl Target {
         }
         // SAFETY: the waiter still waits until this call returns.
         Wake::Other(unsafe { self.unparker() })
-    }
-}
-
-/// Pushes a task's link to its owner's inbox, if the request that was made of the task says so.
-pub(crate) fn push_if_asked(task: &TaskRef, asked: Asked) {
-    if let Asked::Push(owner) = asked {
-        // SAFETY: a transition of this task's word returned `Asked::Push(owner)`, which is consumed
-        // here.
-        unsafe { Mailbox::of(owner).push(task.as_ptr()) };
     }
 }

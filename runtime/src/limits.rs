@@ -46,18 +46,18 @@ pub(crate) const LOOK_EVERY_MAX: u32 = 2 * BATCH_TASKS;
 
 /// At every so many picks the oldest unstarted task goes first, so that neither running tasks nor
 /// newer ones can keep it from starting. Oldest tasks that were started before can delay it: see
-/// [`EARLY_PAUSE`].
+/// [`OLDEST_PAUSE`].
 pub(crate) const OLDEST_EVERY: u32 = 61;
 
 /// Pause before another oldest task is started while an earlier one still waits for its children.
 /// It doubles with each earlier task that still waits, so that the memory of a tree of tasks
 /// follows the tree's depth, and grows only slowly with the time that the tree takes.
-pub(crate) const EARLY_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
+pub(crate) const OLDEST_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// How many waiting tasks lengthen [`EARLY_PAUSE`], so that it is 8 ms at most. So oldest tasks
+/// How many waiting tasks lengthen [`OLDEST_PAUSE`], so that it is 8 ms at most. So oldest tasks
 /// start at a rate of at least a hundred a second, whatever earlier ones wait for. A tree that
 /// takes a second needs some hundred stacks more for this.
-pub(crate) const EARLY_BRANCHES_MAX: usize = 4;
+pub(crate) const OLDEST_BRANCHES_MAX: usize = 4;
 
 /// How many times in a row the task that was just woken goes before the queue.
 pub(crate) const NEXT_STREAK_MAX: u32 = 16;

@@ -10,14 +10,14 @@ use std::time::Instant;
 
 use super::worker::Worker;
 use crate::clock;
-use crate::limits::{EARLY_BRANCHES_MAX, EARLY_PAUSE};
+use crate::limits::{OLDEST_BRANCHES_MAX, OLDEST_PAUSE};
 use crate::task::{Header, Run, TaskRef};
 
 /// The tasks that a worker has started before newer ones.
 #[derive(Debug)]
 pub(super) struct OldestFirst {
     /// The started old tasks that may still hold the next one up, the newest last. If they are more
-    /// than [`EARLY_BRANCHES_MAX`], the oldest are forgotten.
+    /// than [`OLDEST_BRANCHES_MAX`], the oldest are forgotten.
     branches: RefCell<Vec<TaskRef>>,
     /// When the start of the next old task was first asked for.
     since: Cell<Option<Instant>>,
@@ -26,7 +26,7 @@ pub(super) struct OldestFirst {
 impl OldestFirst {
     pub(super) fn new() -> OldestFirst {
         OldestFirst {
-            branches: RefCell::new(Vec::with_capacity(EARLY_BRANCHES_MAX)),
+            branches: RefCell::new(Vec::with_capacity(OLDEST_BRANCHES_MAX)),
             since: Cell::new(None),
         }
     }
@@ -43,14 +43,14 @@ impl OldestFirst {
         let now = clock::now();
         let since = self.since.get().unwrap_or(now);
         self.since.set(Some(since));
-        now - since >= EARLY_PAUSE * (1 << (count - 1))
+        now - since >= OLDEST_PAUSE * (1 << (count - 1))
     }
 
     /// Notes that `task` is started before newer ones.
     pub(super) fn start(&self, task: &TaskRef) {
         self.since.set(None);
         let mut branches = self.branches.take();
-        if branches.len() == EARLY_BRANCHES_MAX {
+        if branches.len() == OLDEST_BRANCHES_MAX {
             drop(branches.remove(0));
         }
         branches.push(task.clone());

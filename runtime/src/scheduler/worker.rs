@@ -69,11 +69,8 @@ pub(super) fn worker_of(core: &Core) -> &Worker {
 
 /// The worker of this thread.
 #[inline(always)]
-pub(crate) fn current() -> Option<&'static Worker> {
-    let core = current::core()?;
-    // SAFETY: `Worker::new` stored the worker's address in the core. The core is current, so its
-    // worker runs, and lives until it is left.
-    Some(unsafe { &*core.worker.get().cast::<Worker>() })
+pub(crate) fn current_worker() -> Option<&'static Worker> {
+    current::core().map(worker_of)
 }
 
 impl Worker {

@@ -14,12 +14,13 @@
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use super::budget;
 use super::guard::{self, page_bytes};
 use super::{Bare, LINE_BYTES, RECORD_OFFSETS, SizeClass, Stack};
 use crate::limits::STACK_BYTES_MIN;
+use crate::lock::Lock;
 
 /// How many words at the bottom of a stack are kept and put back.
 const PAINT_WORDS: usize = 64;
@@ -125,13 +126,13 @@ fn test() -> Result<Paint, &'static str> {
 /// Tests the layout of one stack.
 fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
     let record = Arc::new(AtomicUsize::new(0));
-    let inside = Arc::new(Mutex::new(None));
+    let inside = Arc::new(Lock::new(None));
     let (its_record, its_lines) = (record.clone(), inside.clone());
     let mut bare = Bare::of(guard::bytes_with_guard(class), move |mut own| {
         let record = its_record.load(Ordering::Relaxed);
         if record != 0 {
             let lines = lines_of(record);
-            *its_lines.lock().unwrap_or_else(PoisonError::into_inner) = Some(lines);
+            *its_lines.lock() = Some(lines);
         }
         super::suspend_by(&mut own);
     });
@@ -150,7 +151,7 @@ fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
     if !lies_well {
         return Err("a coroutine's record does not lie in its stack's top page");
     }
-    let running = inside.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(before);
+    let running = inside.lock().take().unwrap_or(before);
     if (0..RECORD_OFFSETS.len())
         .any(|line| before[line] == running[line] && before[line] == suspended[line])
     {

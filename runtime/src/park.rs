@@ -4,7 +4,7 @@
 //! return from [`park`] is a hint: the caller looks at its own record, and parks again if nothing
 //! has happened. Cancels and timeouts are thrown here, and nowhere else, and never into a task that
 //! unwinds. `thread::panicking()` says whether the running task unwinds, since the count of panics
-//! leaves the thread with a task that waits while it unwinds (`away`).
+//! leaves the thread with a task that waits while it unwinds (`unwinding`).
 
 use std::ptr::NonNull;
 use std::thread;
@@ -19,8 +19,8 @@ use crate::timer::{Alarm, TimerKey};
 use crate::trace;
 use crate::unwind::Throw;
 
-mod away;
 mod spend;
+mod unwinding;
 
 pub(crate) use spend::{checkpoint, looked, spent, spent_io};
 
@@ -328,7 +328,7 @@ fn switch_with_spans(task: &Header) {
 #[inline(always)]
 fn switch_with_unwinding(core: &Core, task: &Header, unwinding: bool) {
     if unwinding {
-        away::switch(core, task);
+        unwinding::switch(core, task);
     } else {
         switch(task);
     }

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::budget::{self, Budget, MAPPINGS_EACH};
+use super::admission::{self, Admission, MAPPINGS_EACH};
 use super::{SizeClass, Stack, layout};
 use crate::limits::GUARD_PAGES;
 
@@ -97,8 +97,8 @@ pub(super) fn bytes_with_guard(class: SizeClass) -> usize {
     class.bytes() + guard_bytes() - page_bytes()
 }
 
-/// Puts the guard below a new stack, and spends the stack's budget.
-pub(super) fn install(stack: &Stack, class: SizeClass, mut budget: Budget) -> io::Result<()> {
+/// Puts the guard below a new stack, and spends the stack's admission.
+pub(super) fn install(stack: &Stack, class: SizeClass, mut admission: Admission) -> io::Result<()> {
     let kind = kind();
     let guard = stack.guard(class);
     match kind {
@@ -106,16 +106,16 @@ pub(super) fn install(stack: &Stack, class: SizeClass, mut budget: Budget) -> io
         Kind::Marked if mark(&guard) => {}
         Kind::Marked | Kind::Protected => {
             if kind == Kind::Marked {
-                budget.take(MAPPINGS_EACH)?;
+                admission.take(MAPPINGS_EACH)?;
             }
             protect(&guard)?;
             if !is_one_mapping(&guard) {
-                budget.take(1)?;
+                admission.take(1)?;
             }
         }
     }
     let usual = if kind == Kind::Marked { 0 } else { MAPPINGS_EACH };
-    let mappings = budget.spend();
+    let mappings = admission.spend();
     if mappings != usual {
         exceptions().insert(guard.start, mappings);
     }
@@ -198,7 +198,7 @@ pub(super) fn take_away(guard: &Range<usize>, kind: Kind) -> io::Result<()> {
 /// stack.
 pub(super) fn remove(stack: &Stack, class: SizeClass) {
     let guard = stack.guard(class);
-    let exception = match budget::any_mappings() {
+    let exception = match admission::any_mappings() {
         true => exceptions().remove(&guard.start),
         false => None,
     };
@@ -214,7 +214,7 @@ pub(super) fn remove(stack: &Stack, class: SizeClass) {
         }
         layout::restore(&guard);
     }
-    budget::give_back(mappings);
+    admission::give_back(mappings);
 }
 
 /// Gives unused pages of a stack back to the kernel. They read as zeroes when they are touched

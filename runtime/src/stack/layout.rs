@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::budget;
+use super::admission;
 use super::guard::{self, page_bytes};
 use super::{Bare, LINE_BYTES, RECORD_OFFSETS, SizeClass, Stack};
 use crate::limits::STACK_BYTES_MIN;
@@ -45,7 +45,7 @@ pub(super) fn detect() -> io::Result<()> {
         return Ok(());
     }
     for class in tested() {
-        budget::ask(guard::bytes_with_guard(class))?;
+        admission::ask(guard::bytes_with_guard(class))?;
     }
     // The test runs even if its result is not used, since it also prepares the process: see
     // `test_one`.

@@ -8,14 +8,14 @@
 //! This module does not use `generator`'s cancellation, its `done!`, or its ways to pass data
 //! (`para`, `ret`). All data goes through the task.
 
-mod budget;
+mod admission;
 mod guard;
-mod hand;
 mod layout;
 mod overflow;
 mod pool;
 #[cfg(gocoro_asan)]
 mod sanitizer;
+mod suspend;
 
 use std::cell::Cell;
 use std::io;
@@ -31,9 +31,9 @@ use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
 pub(crate) use guard::kind as guard_kind;
-use hand::{Hand, Own, copy, suspend_by};
 pub(crate) use overflow::{AltStack, Fault, set_main};
 pub(crate) use pool::Pool;
+use suspend::{Own, Suspender, copy, suspend_by};
 
 /// A size class. Stacks of one class are interchangeable. The value is the binary logarithm of the
 /// usable bytes.
@@ -74,7 +74,7 @@ pub(crate) fn main_class() -> SizeClass {
     let mut bytes = STACK_BYTES_MAIN;
     loop {
         let class = SizeClass::holding(bytes).expect("in bounds");
-        if bytes <= STACK_BYTES_MIN || budget::check(class).is_ok() {
+        if bytes <= STACK_BYTES_MIN || admission::check(class).is_ok() {
             return class;
         }
         bytes /= 2;
@@ -83,7 +83,7 @@ pub(crate) fn main_class() -> SizeClass {
 
 /// Whether a stack of this class can be had now. The error says why not.
 pub(crate) fn check(class: SizeClass) -> io::Result<()> {
-    budget::check(class)
+    admission::check(class)
 }
 
 /// How many size classes there are.
@@ -132,14 +132,14 @@ pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result
 }
 
 impl Stack {
-    /// Makes a stack. An error if the kernel has no memory for it, or if the budget of mappings for
-    /// guards is used up.
+    /// Makes a stack. An error if the kernel has no memory for it, or if the guards have used up
+    /// their mappings.
     ///
     /// # Safety
     ///
     /// The handle at `by` lasts at least as long as the stack, and only the stack's thread uses it.
     unsafe fn new(class: SizeClass, by: NonNull<Own<'static>>) -> io::Result<Stack> {
-        let budget = budget::admit(class)?;
+        let admission = admission::admit(class)?;
         let words = guard::bytes_with_guard(class) / size_of::<usize>();
         let colour = next_colour();
         // `generator` wants a body that is `Send`, so the pointer goes along as a number. The
@@ -154,7 +154,7 @@ impl Stack {
         };
         let stack = Stack::from_made(made, class);
         let guarded = match stack.is_laid_out(class) {
-            true => guard::install(&stack, class, budget),
+            true => guard::install(&stack, class, admission),
             false => Err(io::Error::other(
                 "`generator` laid this stack out differently from the first one",
             )),

@@ -8,7 +8,7 @@
 use std::io;
 use std::time::Instant;
 
-use super::{CLASSES, Hand, SizeClass, Stack};
+use super::{CLASSES, SizeClass, Stack, Suspender};
 use crate::limits::{POOL_LINGER, POOL_STEP, POOLED_STACKS_KEPT};
 
 /// How many bytes at its top a stack keeps when its deep pages are given back: enough for the next
@@ -19,9 +19,9 @@ const KEEP_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Pool {
     classes: [Class; CLASSES],
-    /// The handle by which this worker's stacks suspend. The pool, and with it the hand, outlives
-    /// the stacks.
-    hand: Hand,
+    /// The handle by which this worker's stacks suspend. The pool, and with it the suspender,
+    /// outlives the stacks.
+    suspender: Suspender,
     /// When stacks that nobody has used since [`Pool::watch_surplus`] may be freed; `None`: uses
     /// are not watched.
     surplus_at: Option<Instant>,
@@ -54,11 +54,11 @@ impl Class {
 
 impl Pool {
     /// A pool without stacks, for this thread's worker. An error if the kernel has no memory for
-    /// the coroutine to whom the [`Hand`] belongs.
+    /// the coroutine to whom the [`Suspender`] belongs.
     pub(crate) fn new() -> io::Result<Pool> {
         Ok(Pool {
             classes: Default::default(),
-            hand: Hand::new()?,
+            suspender: Suspender::new()?,
             surplus_at: None,
             step_at: None,
         })
@@ -76,9 +76,9 @@ impl Pool {
     /// A new stack of this class.
     #[cold]
     pub(crate) fn make(&mut self, class: SizeClass) -> io::Result<Stack> {
-        // SAFETY: a worker, which stays on one thread, drops its pool, and with it the hand, after
-        // all of its stacks.
-        unsafe { Stack::new(class, self.hand.pointer()) }
+        // SAFETY: a worker, which stays on one thread, drops its pool, and with it the suspender,
+        // after all of its stacks.
+        unsafe { Stack::new(class, self.suspender.pointer()) }
     }
 
     /// Takes an idle stack back.

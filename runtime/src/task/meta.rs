@@ -53,13 +53,13 @@ impl Meta {
 }
 
 /// A task's pointer to its [`Meta`]: null until that is made.
-pub(super) struct Cold(AtomicPtr<Meta>);
+pub(super) struct MetaPtr(AtomicPtr<Meta>);
 
-impl Cold {
+impl MetaPtr {
     /// A pointer to what the spawn knows of the task, or null.
     #[inline(always)]
-    pub(super) fn new(meta: Option<Box<Meta>>) -> Cold {
-        Cold(AtomicPtr::new(meta.map_or(std::ptr::null_mut(), Box::into_raw)))
+    pub(super) fn new(meta: Option<Box<Meta>>) -> MetaPtr {
+        MetaPtr(AtomicPtr::new(meta.map_or(std::ptr::null_mut(), Box::into_raw)))
     }
 
     #[inline(always)]
@@ -102,7 +102,7 @@ impl Cold {
 impl Header {
     #[inline(always)]
     pub(crate) fn meta(&self) -> Option<&Meta> {
-        self.cold.get()
+        self.meta.get()
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -117,7 +117,7 @@ impl Header {
 
     /// Notes why the task was cancelled. The first cause stays.
     pub(crate) fn set_cause(&self, cause: Cause) {
-        let _ = self.cold.content().cause.set(cause);
+        let _ = self.meta.content().cause.set(cause);
     }
 
     pub(crate) fn cause(&self) -> Option<Cause> {
@@ -126,7 +126,7 @@ impl Header {
 
     /// The task's values of task-locals. By the task itself.
     pub(crate) fn locals(&self) -> &Locals {
-        &self.cold.content().locals
+        &self.meta.content().locals
     }
 }
 
@@ -136,7 +136,7 @@ impl fmt::Debug for Meta {
     }
 }
 
-impl Drop for Cold {
+impl Drop for MetaPtr {
     #[inline(always)]
     fn drop(&mut self) {
         let meta = *self.0.get_mut();

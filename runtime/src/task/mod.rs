@@ -30,7 +30,7 @@
 //! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
 //! | `class`, `depth` | before the claim whoever holds the queue's reference; then the owner's thread |
 //! | the packet: the closure, later the end | whoever claimed the task, until DONE; then whoever has the right to the end: see [`packet`] |
-//! | `cold` | the cause: whoever cancels the task first; the span: whoever claimed the task; the task-locals: the task itself |
+//! | `meta` | the cause: whoever cancels the task first; the span: whoever claimed the task; the task-locals: the task itself |
 //! | all else | immutable |
 //!
 //! # Transitions
@@ -70,28 +70,28 @@
 
 mod allocation;
 mod cause;
-mod cell;
 mod handle;
+mod header;
 pub(crate) mod inbox;
 mod locals;
 pub(crate) mod mailbox;
 mod meta;
 mod packet;
-mod queue;
+mod ready;
 mod reason;
 mod reference;
 mod unparker;
 pub(crate) mod word;
 
 pub(crate) use cause::{Cause, CauseKind};
-pub(crate) use cell::{Flags, Header, How, Kind, Run};
 pub(crate) use handle::Naming;
 pub use handle::{Task, TaskId};
+pub(crate) use header::{Flags, Header, How, Kind, Run};
 pub(crate) use locals::{Locals, Lookup};
 pub(crate) use mailbox::push_if_asked;
 pub(crate) use meta::{Meta, Parent};
 pub(crate) use packet::{Created, End, Family, Spawned, create, panic_of};
-pub(crate) use queue::ReadyQueue;
+pub(crate) use ready::ReadyQueue;
 pub(crate) use reason::Reason;
 pub(crate) use reference::TaskRef;
 pub(crate) use unparker::{Target, Unparker, Wake};

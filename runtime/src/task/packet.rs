@@ -62,7 +62,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
 use super::handle::{Naming, Task};
-use super::meta::{Cold, Meta};
+use super::meta::{Meta, MetaPtr};
 use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::Word;
@@ -212,7 +212,7 @@ where
         (&raw mut (*header).joiner).write(Cell::new(std::ptr::null()));
         (&raw mut (*header).id).write(created.id);
         (&raw mut (*header).spawned_at).write(created.spawned_at);
-        (&raw mut (*header).cold).write(Cold::new(created.meta));
+        (&raw mut (*header).meta).write(MetaPtr::new(created.meta));
         (&raw mut (*raw).content).write(UnsafeCell::new(Content::Closure(closure)));
     }
     let task = raw.cast::<Header>().cast_const();
@@ -437,7 +437,7 @@ unsafe fn finish<F, T, M: Family>(task: *const Header) -> bool {
         // SAFETY: the task has these types and is not DONE, and the caller claimed it.
         unsafe { disclaim::<F, T, M>(task) };
     }
-    header.cold.drop_locals();
+    header.meta.drop_locals();
     wanted
 }
 

@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::sync::atomic::AtomicU32;
 
 use super::inbox::Linked;
-use super::meta::Cold;
+use super::meta::MetaPtr;
 use super::packet::VTable;
 use super::reason::Reason;
 use super::word::{Completed, Word};
@@ -112,7 +112,7 @@ pub(crate) struct Header {
     pub(crate) id: u64,
     pub(crate) spawned_at: &'static Location<'static>,
     /// What few tasks have, such as a name.
-    pub(super) cold: Cold,
+    pub(super) meta: MetaPtr,
 }
 
 /// Offset of the 16 bytes of a header that a switch touches.
@@ -237,7 +237,7 @@ impl Header {
             // SAFETY: the task is not DONE, so its packet still belongs to the claimer, which is
             // the caller.
             unsafe { (self.vtable.disclaim)(self) };
-            self.cold.drop_locals();
+            self.meta.drop_locals();
         }
     }
 }

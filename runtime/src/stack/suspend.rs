@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 #[cfg(gocoro_asan)]
 use super::sanitizer;
-use super::{Bare, SizeClass, Stack, budget};
+use super::{Bare, SizeClass, Stack, admission};
 use crate::limits::STACK_BYTES_MIN;
 use crate::unwind;
 
@@ -17,22 +17,22 @@ pub(super) type Own<'scope> = generator::Scope<'scope, 'static, (), ()>;
 /// The handle by which all stacks of a worker suspend. It was made for a coroutine that has ended
 /// and is kept with it: each suspension writes the value that it yields, which is `()`, to that
 /// coroutine's record.
-pub(super) struct Hand {
-    /// The handle, in a leaked box: the stacks have its address, and the hand itself may move.
+pub(super) struct Suspender {
+    /// The handle, in a leaked box: the stacks have its address, and the suspender itself may move.
     by: NonNull<MaybeUninit<Own<'static>>>,
     _made_for: Bare,
 }
 
-impl Hand {
-    pub(super) fn new() -> io::Result<Hand> {
-        budget::ask(STACK_BYTES_MIN)?;
+impl Suspender {
+    pub(super) fn new() -> io::Result<Suspender> {
+        admission::ask(STACK_BYTES_MIN)?;
         let by = NonNull::from(Box::leak(Box::new(MaybeUninit::uninit())));
         let place = by.as_ptr().expose_provenance();
         let body = move |own: Own<'_>| {
             let place = std::ptr::with_exposed_provenance_mut::<MaybeUninit<Own<'static>>>(place);
             // SAFETY: this runs inside `new`, which has just leaked the box that `place` points to.
             // The transmute changes a lifetime only: the handle refers to the coroutine's record,
-            // which the hand keeps as long as the handle.
+            // which the suspender keeps as long as the handle.
             unsafe { (*place).write(std::mem::transmute::<Own<'_>, Own<'static>>(own)) };
         };
         // The kernel may still refuse, if memory has gone elsewhere since `ask`. Then `generator`
@@ -44,26 +44,26 @@ impl Hand {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
         };
         made_for.resume();
-        Ok(Hand { by, _made_for: made_for })
+        Ok(Suspender { by, _made_for: made_for })
     }
 
-    /// The address of the handle, which is valid as long as the hand.
+    /// The address of the handle, which is valid as long as the suspender.
     pub(super) fn pointer(&self) -> NonNull<Own<'static>> {
         self.by.cast()
     }
 }
 
-impl Drop for Hand {
+impl Drop for Suspender {
     fn drop(&mut self) {
         // SAFETY: `by` came from `Box::leak` in `new`. The stacks that have its address are those
-        // of the pool to which this hand belongs, and they are gone before the pool.
+        // of the pool to which this suspender belongs, and they are gone before the pool.
         drop(unsafe { Box::from_raw(self.by.as_ptr()) });
     }
 }
 
-impl std::fmt::Debug for Hand {
+impl std::fmt::Debug for Suspender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hand").finish_non_exhaustive()
+        f.debug_struct("Suspender").finish_non_exhaustive()
     }
 }
 
@@ -99,11 +99,12 @@ impl Stack {
 ///
 /// # Safety
 ///
-/// `own` came from [`Hand::pointer`], and that hand is alive until the copy is no longer used.
+/// `own` came from [`Suspender::pointer`], and that suspender is alive until the copy is no longer
+/// used.
 #[inline(always)]
 pub(super) unsafe fn copy(own: *const Own<'static>) -> ManuallyDrop<Own<'static>> {
-    // SAFETY: `own` points to a live hand's handle, which is initialised, and the copy is never
-    // dropped.
+    // SAFETY: `own` points to a live suspender's handle, which is initialised, and the copy is
+    // never dropped.
     ManuallyDrop::new(unsafe { own.read() })
 }
 

@@ -88,13 +88,13 @@ fn address_space() -> Option<usize> {
 /// The right to make one more stack. The mappings that were taken for it are given back when it is
 /// dropped, unless it was spent.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct Admission {
     mappings: usize,
     /// Keeps other stacks from being made meanwhile.
     _alone: MutexGuard<'static, Credit>,
 }
 
-impl Budget {
+impl Admission {
     /// Takes `mappings` more mappings for the stack. An error if there are not as many left.
     pub(super) fn take(&mut self, mappings: usize) -> io::Result<()> {
         let max = limits().mappings;
@@ -116,7 +116,7 @@ impl Budget {
     }
 }
 
-impl Drop for Budget {
+impl Drop for Admission {
     fn drop(&mut self) {
         give_back(self.mappings);
     }
@@ -133,7 +133,7 @@ pub(super) fn any_mappings() -> bool {
 }
 
 /// Asks for one more stack of this class.
-pub(super) fn admit(class: SizeClass) -> io::Result<Budget> {
+pub(super) fn admit(class: SizeClass) -> io::Result<Admission> {
     static MAKING: Mutex<Credit> = Mutex::new(Credit { stacks: 0, bytes: 0, until: None });
     let mut credit = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let bytes = guard::bytes_with_guard(class);
@@ -154,11 +154,11 @@ pub(super) fn admit(class: SizeClass) -> io::Result<Budget> {
             ask(bytes)?;
         }
     }
-    let mut budget = Budget { mappings: 0, _alone: credit };
+    let mut admission = Admission { mappings: 0, _alone: credit };
     if guard::kind() != Kind::Marked {
-        budget.take(MAPPINGS_EACH)?;
+        admission.take(MAPPINGS_EACH)?;
     }
-    Ok(budget)
+    Ok(admission)
 }
 
 /// Whether a stack of this class can be had now.

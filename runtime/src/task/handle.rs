@@ -1,10 +1,12 @@
-//! Users' handle to a task, and how reports name a task.
+//! Users' handle to a task, how reports name a task, and the report of a task that panicked.
 
+use std::any::Any;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::panic::Location;
 
-use super::{Header, TaskRef};
+use super::{Flags, Header, TaskRef};
+use crate::unwind;
 
 /// Identifies a task among all tasks of the process's life.
 ///
@@ -110,5 +112,26 @@ impl fmt::Display for Naming<'_> {
             None => write!(f, "task {}", self.0.id)?,
         }
         write!(f, " (spawned at {})", self.0.spawned_at)
+    }
+}
+
+/// Says once, on stderr, that a task ended by a panic, if the panic hook has reported that panic.
+///
+/// Where the program has set a panic hook of its own, that hook decides what is said, and this adds
+/// nothing. The line goes through `eprint!`, so a test harness captures it with the panic's own
+/// message.
+pub(super) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
+    if !task.has(Flags::REPORTED) {
+        return;
+    }
+    task.clear(Flags::REPORTED);
+    let parent = task.meta().and_then(|meta| meta.parent.as_ref());
+    let parent = parent.map_or_else(String::new, |parent| format!(", a child of {parent},"));
+    let message = unwind::message(payload);
+    let report = format!("gocoro: {}{parent} panicked: {message}\n", Naming(task));
+    // Written in one piece, for other threads write to stderr too. `eprint!` panics when stderr is
+    // broken, which is ignored: the panic of the task is what counts.
+    if let Err(payload) = unwind::catch(|| eprint!("{report}")) {
+        unwind::drop_quietly(payload);
     }
 }

@@ -53,7 +53,6 @@
 //! Freeing a task therefore never drops a value. It drops a closure only if nobody has claimed the
 //! task, which then has not ended.
 
-use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -61,12 +60,12 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-use super::handle::{Naming, Task};
+use super::handle::{Task, report_panic};
 use super::meta::{Meta, MetaPtr};
 use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::Word;
-use super::{Flags, Header, How, Kind, Run, allocation};
+use super::{Header, How, Kind, Run, allocation};
 use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::SizeClass;
@@ -318,29 +317,29 @@ unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, how: How)
     };
     // SAFETY: whoever has claimed the task holds a reference to it meanwhile.
     let header = unsafe { &*task };
-    let end = match how {
-        How::Run => {
-            // The value is written to where it stays right away. Moving it there through other
-            // frames costs a stall.
-            let ended = unwind::catch(|| {
-                unwind::__rust_begin_short_backtrace(|| {
-                    let value = closure();
-                    // SAFETY: `content` still points to the claimer's packet, which is empty, so
-                    // nothing is overwritten.
-                    unsafe { content.write(Content::Ended(End::Returned(value))) };
-                });
+    if how == How::Run {
+        // The value is written to where it stays right away. Moving it there through other frames
+        // costs a stall.
+        let ended = unwind::catch(|| {
+            unwind::__rust_begin_short_backtrace(|| {
+                let value = closure();
+                // SAFETY: `content` still points to the claimer's packet, which is empty, so
+                // nothing is overwritten.
+                unsafe { content.write(Content::Ended(End::Returned(value))) };
             });
-            ended.err().map(|payload| root(header, payload))
+        });
+        if let Err(payload) = ended {
+            let end = root(header, payload);
+            // SAFETY: `content` still points to the claimer's packet, which is empty, since nothing
+            // was written if `closure` has unwound.
+            unsafe { content.write(Content::Ended(end)) };
         }
-        How::Cancel => Some(never_run(header, closure)),
+    } else {
         // SAFETY: the task has these types, and whoever has claimed it holds a reference to it
         // meanwhile.
-        How::Refuse => Some(refuse(header, unsafe { family::<F, T, M>(task) }, closure)),
-    };
-    if let Some(end) = end {
-        // SAFETY: `content` still points to the claimer's packet, which is empty, since a closure
-        // that has unwound wrote nothing.
-        unsafe { content.write(Content::Ended(end)) };
+        let family = unsafe { family::<F, T, M>(task) };
+        // SAFETY: `content` still points to the claimer's packet, which is empty.
+        drop_closure(header, family, closure, how, unsafe { &mut *content });
     }
     // SAFETY: the caller claimed the task, which is not DONE, and its end is written.
     unsafe { finish::<F, T, M>(task) }
@@ -394,31 +393,21 @@ fn root<T>(header: &Header, payload: Payload) -> End<T> {
     }
 }
 
-/// Says once, on stderr, that a task ended by a panic, if the panic hook has reported that panic.
-///
-/// Where the program has set a panic hook of its own, that hook decides what is said, and this adds
-/// nothing. The line goes through `eprint!`, so a test harness captures it with the panic's own
-/// message.
-fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
-    if !task.has(Flags::REPORTED) {
-        return;
-    }
-    task.clear(Flags::REPORTED);
-    let parent = task.meta().and_then(|meta| meta.parent.as_ref());
-    let parent = parent.map_or_else(String::new, |parent| format!(", a child of {parent},"));
-    let message = unwind::message(payload);
-    let report = format!("gocoro: {}{parent} panicked: {message}\n", Naming(task));
-    // Written in one piece, for other threads write to stderr too. `eprint!` panics when stderr is
-    // broken, which is ignored: the panic of the task is what counts.
-    if let Err(payload) = unwind::catch(|| eprint!("{report}")) {
-        unwind::drop_quietly(payload);
-    }
-}
-
-/// Drops the closure of a refused task. The end is what the family says.
+/// Drops the closure of a task that is not run, and writes the end. Apart from [`execute`], in
+/// whose frame the moves of large closures and values would take room for as long as a task runs.
 #[cold]
-fn refuse<F, T, M: Family>(header: &Header, family: &M, closure: F) -> End<T> {
-    family.refused(header, unwind::catch(|| drop(closure)))
+#[inline(never)]
+fn drop_closure<F, T, M: Family>(
+    header: &Header,
+    family: &M,
+    closure: F,
+    how: How,
+    content: &mut Content<F, T>,
+) {
+    *content = Content::Ended(match how {
+        How::Refuse => family.refused(header, unwind::catch(|| drop(closure))),
+        _ => never_run(header, closure),
+    });
 }
 
 /// Step 1 of an end, once the end is written: drops an end that nobody wants, and the task-locals.

@@ -228,7 +228,7 @@ impl Announced<'_> {
     /// whoever completed it has let go of the node.
     fn leave(&self) -> Left {
         if !self.withdrawn.get() {
-            self.withdrawn.set(withdraw(self.task, self.node));
+            self.withdrawn.set(self.node.withdraw(self.task));
         }
         Left::if_withdrawn(self.withdrawn.get())
     }
@@ -238,16 +238,6 @@ impl Drop for Announced<'_> {
     fn drop(&mut self) {
         let _ = self.leave();
     }
-}
-
-/// Takes a joiner's announcement back. After this nobody touches the node. `false`: the task was
-/// completed before, and has woken the joiner.
-fn withdraw(task: &Header, node: &JoinNode) -> bool {
-    let withdrawn = !node.is_released() && task.word.withdraw_joiner();
-    if !withdrawn {
-        node.await_release();
-    }
-    withdrawn
 }
 
 /// Waits for the end of a task. Inlined, for each frame that a switch comes back through costs a
@@ -276,8 +266,7 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
     run_next(task);
     let waiter = Waiter::solo();
     let node = JoinNode::new(&waiter, 0);
-    task.joiner.set((&raw const node).cast());
-    if !task.word.announce_joiner() {
+    if !node.announce(task) {
         return true;
     }
     let announced = Announced { task, node: &node, withdrawn: Cell::new(false) };

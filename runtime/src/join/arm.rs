@@ -3,8 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use super::{JoinError, JoinHandle, joins_itself, outcome};
-use crate::current;
+use super::{JoinError, JoinHandle, outcome, refuse_own};
 use crate::task::TaskRef;
 use crate::waiters::{Arm, ArmNode, Choice, JoinNode, Place, Selectable};
 
@@ -55,10 +54,7 @@ impl<T> JoinArm<'_, T> {
 // the task has let go of it.
 unsafe impl<T> Choice for JoinArm<'_, T> {
     fn attempt(&self) -> bool {
-        let task = self.joined();
-        if current::task().is_some_and(|(_, running)| std::ptr::eq(running, &**task)) {
-            joins_itself(task);
-        }
+        refuse_own(self.joined());
         self.is_ready()
     }
 
@@ -67,22 +63,15 @@ unsafe impl<T> Choice for JoinArm<'_, T> {
     }
 
     fn link(&self, place: Place<'_>) -> bool {
-        let task = self.joined();
         // SAFETY: this arm is not announced now, so nobody refers to the node that it had before.
         let node = unsafe { self.node.make(JoinNode::new(place.waiter, place.arm)) };
-        // The joiner slot may be written: it belongs to the handle while nobody is announced, and
-        // this arm has the handle for itself.
-        task.joiner.set(std::ptr::from_ref(node).cast());
-        self.announced.set(task.word.announce_joiner());
+        self.announced.set(node.announce(self.joined()));
         !self.announced.get()
     }
 
     fn unlink(&self) {
-        if self.announced.replace(false)
-            && !self.node().is_released()
-            && !self.joined().word.withdraw_joiner()
-        {
-            self.node().await_release();
+        if self.announced.replace(false) {
+            self.node().withdraw(self.joined());
         }
     }
 

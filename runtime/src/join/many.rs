@@ -1,6 +1,6 @@
 //! Waiting for many tasks.
 
-use super::{JoinError, JoinHandle, refuse_own, withdraw};
+use super::{JoinError, JoinHandle, refuse_own};
 use crate::park::{self, Left};
 use crate::task::Reason;
 use crate::waiters::{JoinNode, Waiter};
@@ -85,9 +85,7 @@ fn first_ended<T>(tasks: &[JoinHandle<T>]) -> usize {
     let nodes: Vec<_> = (0..tasks.len() as u32).map(|arm| JoinNode::new(&waiter, arm)).collect();
     let mut announced = Announced { tasks, nodes: &nodes, count: 0 };
     for (at, (handle, node)) in tasks.iter().zip(&nodes).enumerate() {
-        let task = &handle.task().inner;
-        task.joiner.set(std::ptr::from_ref(node).cast());
-        if !task.word.announce_joiner() {
+        if !node.announce(&handle.task().inner) {
             return at;
         }
         announced.count += 1;
@@ -112,7 +110,7 @@ struct Announced<'a, T> {
 impl<T> Drop for Announced<'_, T> {
     fn drop(&mut self) {
         for (handle, node) in self.tasks.iter().zip(self.nodes).take(self.count) {
-            withdraw(&handle.task().inner, node);
+            node.withdraw(&handle.task().inner);
         }
     }
 }

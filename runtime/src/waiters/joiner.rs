@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use super::Waiter;
 use crate::loom::AtomicU32;
-use crate::task::Wake;
+use crate::task::{Header, Wake};
 
 /// The place of a joiner in a task's joiner slot. The node lies on the joiner's stack, beside its
 /// waiter.
@@ -19,6 +19,28 @@ pub(crate) struct JoinNode {
 impl JoinNode {
     pub(crate) fn new(waiter: &Waiter, arm: u32) -> JoinNode {
         JoinNode { waiter, arm, released: AtomicU32::new(0) }
+    }
+
+    /// Puts the node into the task's joiner slot. `false`: the task has ended, and nobody finds the
+    /// node.
+    ///
+    /// The slot may be written: it belongs to the task's handle while nobody is announced, and the
+    /// joiner has the handle for itself. After a `true` the node stays where it is until it is
+    /// [withdrawn](JoinNode::withdraw) or released.
+    #[inline(always)]
+    pub(crate) fn announce(&self, task: &Header) -> bool {
+        task.joiner.set(std::ptr::from_ref(self).cast());
+        task.word.announce_joiner()
+    }
+
+    /// Takes the announcement back. After this nobody touches the node. `false`: the task was
+    /// completed before, and has woken the joiner.
+    pub(crate) fn withdraw(&self, task: &Header) -> bool {
+        let withdrawn = !self.is_released() && task.word.withdraw_joiner();
+        if !withdrawn {
+            self.await_release();
+        }
+        withdrawn
     }
 
     /// Ends the joiner's wait, and returns the wake if this node ended it. The joiner may then

@@ -1,9 +1,8 @@
 //! Waiting for many tasks.
 
-use super::{JoinError, JoinHandle, refuse_own};
-use crate::park::{self, Left};
-use crate::task::Reason;
-use crate::waiters::{JoinNode, Waiter};
+use super::{JoinError, JoinHandle};
+use crate::park;
+use crate::waiters::{Aim, Limit, Selectable, choose};
 
 /// Waits for all of these tasks, and returns their results in the order of the handles.
 ///
@@ -69,48 +68,21 @@ pub fn wait_any<T>(
         park::looked();
         return None;
     }
-    let at = first_ended(&tasks);
+    let at = match tasks.iter().position(JoinHandle::has_ended) {
+        Some(at) => {
+            park::spent();
+            at
+        }
+        None => first_to_end(&mut tasks),
+    };
     let ended = tasks.remove(at);
     Some((at, ended.take(), tasks))
 }
 
 /// Waits until a task has ended, and returns the index of its handle.
-fn first_ended<T>(tasks: &[JoinHandle<T>]) -> usize {
-    park::spent();
-    if let Some(at) = tasks.iter().position(JoinHandle::has_ended) {
-        return at;
-    }
-    tasks.iter().for_each(|handle| refuse_own(&handle.task().inner));
-    let waiter = Waiter::many();
-    let nodes: Vec<_> = (0..tasks.len() as u32).map(|arm| JoinNode::new(&waiter, arm)).collect();
-    let mut announced = Announced { tasks, nodes: &nodes, count: 0 };
-    for (at, (handle, node)) in tasks.iter().zip(&nodes).enumerate() {
-        if !node.announce(&handle.task().inner) {
-            return at;
-        }
-        announced.count += 1;
-    }
-    loop {
-        let _ = waiter.park(Reason::Join, None, || Left::if_withdrawn(waiter.claimed().is_none()));
-        if let Some(arm) = waiter.claimed() {
-            return arm as usize;
-        }
-    }
-}
-
-/// The nodes that are announced in the tasks' slots. Dropping this takes the announcements back,
-/// and waits until whoever completes a task right now has let go of its node.
-struct Announced<'a, T> {
-    tasks: &'a [JoinHandle<T>],
-    nodes: &'a [JoinNode],
-    /// How many of the nodes are announced: the first ones.
-    count: usize,
-}
-
-impl<T> Drop for Announced<'_, T> {
-    fn drop(&mut self) {
-        for (handle, node) in self.tasks.iter().zip(self.nodes).take(self.count) {
-            node.withdraw(&handle.task().inner);
-        }
-    }
+fn first_to_end<T>(tasks: &mut [JoinHandle<T>]) -> usize {
+    let mut order: Vec<_> = (0..tasks.len()).collect();
+    let arms: Vec<_> = tasks.iter_mut().map(Selectable::arm).collect();
+    choose(&|arm| &arms[arm], &mut order, false, Limit::Never, Aim::Take)
+        .expect("the wait has no deadline")
 }

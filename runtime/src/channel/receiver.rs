@@ -347,9 +347,9 @@ impl<T> Receive for &Receiver<T> {}
 
 /// A receive as an arm of `select!`.
 #[doc(hidden)]
-pub struct ReceiverArm<'a, T>(FlavorArm<'a, T>);
+pub struct ReceiverArm<'a, T>(pub(super) FlavorArm<'a, T>);
 
-enum FlavorArm<'a, T> {
+pub(super) enum FlavorArm<'a, T> {
     Chan(RecvArm<'a, T>),
     Timed(TimedArm<'a, T>),
     Never,

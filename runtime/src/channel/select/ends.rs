@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use super::super::arm::{RecvArm, SendArm};
+use super::super::arm::SendArm;
 use super::super::chan::Right;
-use super::super::receiver::{Flavor, Receiver};
+use super::super::receiver::{Flavor, FlavorArm, Receiver, ReceiverArm};
 use super::super::sender::Sender;
-use super::super::timed::TimedArm;
-use crate::waiters::{Choice, Place};
+use crate::waiters::{Choice, Selectable};
 
 /// Either end of a channel.
 pub(super) trait End {
@@ -63,11 +62,7 @@ impl<T> Held for SendArm<'_, T> {
 
 impl<T> End for Receiver<T> {
     fn arm<'a>(&'a self) -> Box<dyn Held + 'a> {
-        match self.flavor() {
-            Flavor::Chan(chan) => Box::new(RecvArm::new(chan)),
-            Flavor::Timed(timed) => Box::new(TimedArm::new(timed)),
-            Flavor::Never => Box::new(NeverArm),
-        }
+        Box::new(Selectable::arm(self))
     }
 
     fn undo(&self, chosen: Token) {
@@ -79,44 +74,12 @@ impl<T> End for Receiver<T> {
     }
 }
 
-impl<T> Held for RecvArm<'_, T> {
+impl<T> Held for ReceiverArm<'_, T> {
     fn hold(&self) -> Token {
-        RecvArm::hold(self).map_or(Token::Closed, Token::Message)
-    }
-}
-
-impl<T> Held for TimedArm<'_, T> {
-    fn hold(&self) -> Token {
-        self.received().map_or(Token::Closed, Token::Time)
-    }
-}
-
-/// A receive from a channel that never has a message.
-struct NeverArm;
-
-// SAFETY: the arm links nothing, so nobody ever reaches it, and its `link` does not unwind.
-unsafe impl Choice for NeverArm {
-    fn attempt(&self) -> bool {
-        false
-    }
-
-    fn is_ready(&self) -> bool {
-        false
-    }
-
-    fn link(&self, _: Place<'_>) -> bool {
-        false
-    }
-
-    fn unlink(&self) {}
-
-    fn settle(&self) -> bool {
-        false
-    }
-}
-
-impl Held for NeverArm {
-    fn hold(&self) -> Token {
-        Token::Closed
+        match &self.0 {
+            FlavorArm::Chan(arm) => arm.hold().map_or(Token::Closed, Token::Message),
+            FlavorArm::Timed(arm) => arm.received().map_or(Token::Closed, Token::Time),
+            FlavorArm::Never => Token::Closed,
+        }
     }
 }

@@ -226,7 +226,7 @@ impl<P> List<P> {
                 (node, &*node.waiter)
             };
             // SAFETY: payloads are touched only under the lock, which the caller holds.
-            if waiter.claimed().is_none() && !such(unsafe { &*node.payload.get() }) {
+            if !such(unsafe { &*node.payload.get() }) && waiter.claimed().is_none() {
                 return None;
             }
             // SAFETY: the node is linked to this list, as its first.

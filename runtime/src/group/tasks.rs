@@ -139,7 +139,7 @@ impl<T> Tasks<T> {
             *free -= 1;
         } else {
             // The place is handed over to this wait, so that no later spawn gets it first.
-            places.free.wait(free, Grant::Had, Reason::Join, None);
+            places.free.wait(free, Grant::Granted, Reason::Join, None);
         }
         Room(Some(places))
     }
@@ -191,7 +191,7 @@ impl<T> Tasks<T> {
             Next::NotYet => {}
             found => return found,
         }
-        match self.results.wait(locked, Grant::Had, reason, deadline) {
+        match self.results.wait(locked, Grant::Granted, reason, deadline) {
             Some(Grant::Closed) => Next::NoneLeft,
             Some(_) => self.take_granted(),
             None => Next::NotYet,
@@ -326,7 +326,7 @@ impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Tasks<T> {
     fn granted(&'a self, grant: Grant) -> Option<Result<T, JoinError>> {
         match grant {
             Grant::Closed => None,
-            Grant::Had | Grant::Many(_) => match self.take_granted() {
+            Grant::Granted | Grant::Many(_) => match self.take_granted() {
                 Next::Ended(_, result) => Some(result),
                 Next::NotYet | Next::NoneLeft => None,
             },

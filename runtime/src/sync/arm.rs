@@ -9,7 +9,7 @@ use crate::waiters::{Arm, ArmNode, Choice, Locked, Node, Place, Queue};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Grant {
     /// The one thing that the wait was for.
-    Had,
+    Granted,
     /// As many permits as the wait was for.
     Many(usize),
     /// Nothing, and nothing will ever come: the semaphore was closed, or the group's last task has
@@ -21,7 +21,7 @@ impl Grant {
     /// How many permits this is.
     pub(super) fn count(self) -> usize {
         match self {
-            Grant::Had => 1,
+            Grant::Granted => 1,
             Grant::Many(count) => count,
             Grant::Closed => 0,
         }
@@ -84,7 +84,7 @@ unsafe impl<T, S> Choice for QueueArm<'_, T, S> {
         if !self.source.announce(&queue) {
             return true;
         }
-        self.source.queue().link(queue, &self.node, place, Grant::Had);
+        self.source.queue().link(queue, &self.node, place, Grant::Granted);
         false
     }
 

@@ -204,19 +204,7 @@ impl Event {
                 return true;
             }
         };
-        self.queue.wait(queue, Grant::Had, Reason::Event, deadline).is_some()
-    }
-
-    /// Notes, with the queue locked, that somebody is going to wait. `false`: the event is set.
-    fn announce(&self, _queue: &Locked<'_, Grant>) -> bool {
-        let mut word = self.word.load(Relaxed);
-        while word & SET == 0 {
-            match self.word.compare_exchange_weak(word, WAITERS, AcqRel, Relaxed) {
-                Ok(_) => return true,
-                Err(seen) => word = seen,
-            }
-        }
-        false
+        self.queue.wait(queue, Grant::Granted, Reason::Event, deadline).is_some()
     }
 }
 
@@ -233,8 +221,15 @@ impl<'a> Queued<'a, ()> for Event {
         self.lets_through()
     }
 
-    fn announce(&self, queue: &Locked<'_, Grant>) -> bool {
-        Event::announce(self, queue)
+    fn announce(&self, _queue: &Locked<'_, Grant>) -> bool {
+        let mut word = self.word.load(Relaxed);
+        while word & SET == 0 {
+            match self.word.compare_exchange_weak(word, WAITERS, AcqRel, Relaxed) {
+                Ok(_) => return true,
+                Err(seen) => word = seen,
+            }
+        }
+        false
     }
 
     fn granted(&'a self, _: Grant) {}

@@ -131,7 +131,7 @@ impl<T> Promised<T> {
     fn wait(&self) {
         let queue = self.queue.lock();
         if self.state.load(Acquire) == PENDING {
-            self.queue.wait(queue, Grant::Had, Reason::Promise, None);
+            self.queue.wait(queue, Grant::Granted, Reason::Promise, None);
         }
     }
 }

@@ -322,7 +322,7 @@ impl Semaphore {
                 Err(TryAcquireError::NoPermits) => {}
             }
         };
-        let asked = if n == 1 { Grant::Had } else { Grant::Many(n) };
+        let asked = if n == 1 { Grant::Granted } else { Grant::Many(n) };
         // Permits that were saved for a waiter who leaves may be enough for those behind it.
         let leave = |mut queue: Locked<'_, Grant>| {
             let wakes = self.serve(&mut queue);
@@ -422,7 +422,7 @@ impl<'a> Queued<'a, Result<Permit<'a>, AcquireError>> for Semaphore {
 
     fn attempt(&'a self) -> Option<Result<Permit<'a>, AcquireError>> {
         match self.try_take(1) {
-            Ok(()) => Some(self.granted(Grant::Had)),
+            Ok(()) => Some(self.granted(Grant::Granted)),
             Err(TryAcquireError::Closed) => Some(Err(AcquireError)),
             Err(TryAcquireError::NoPermits) => None,
         }

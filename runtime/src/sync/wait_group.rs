@@ -120,7 +120,7 @@ impl WaitGroup {
     fn wait_slow(&self) {
         let queue = self.queue.lock();
         if self.announce(&queue) {
-            self.queue.wait(queue, Grant::Had, Reason::WaitGroup, None);
+            self.queue.wait(queue, Grant::Granted, Reason::WaitGroup, None);
         }
     }
 }

@@ -14,7 +14,6 @@
 //! means.
 
 use std::cell::Cell;
-use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::rc::Rc;
@@ -23,7 +22,7 @@ use std::sync::Arc;
 use crate::group::TaskGroup;
 use crate::join::JoinHandle;
 use crate::scope::{Scope, ScopedJoinHandle};
-use crate::spawn::Builder;
+use crate::spawn::{Builder, spawned};
 
 /// Stands for the value of a spawned task, of type `T`.
 #[derive(Debug)]
@@ -76,14 +75,6 @@ impl<F: Send> NotAFuture for F {}
 /// Does not compile if the closure uses the [`Value`] of a future.
 #[inline(always)]
 pub fn not_a_future<F: NotAFuture>(_: F) {}
-
-#[track_caller]
-fn spawned<H>(handle: io::Result<H>) -> H {
-    match handle {
-        Ok(handle) => handle,
-        Err(error) => panic!("{error}"),
-    }
-}
 
 /// Spawns for `go!` with a header, as [`Builder::spawn`] does. Panics if the header cannot be met.
 #[track_caller]

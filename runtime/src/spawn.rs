@@ -41,10 +41,7 @@ where
     T: Send,    // not `Send`? `go!(local => ..)` keeps the task on this worker
     T: 'static, // borrows? return an owned value, or use `task::scope`
 {
-    match Builder::new().spawn_at(f, Location::caller()) {
-        Ok(handle) => handle,
-        Err(error) => panic!("{error}"),
-    }
+    spawned(Builder::new().spawn_at(f, Location::caller()))
 }
 
 /// Spawns a task that stays on this worker, so that neither the closure nor its result has to be
@@ -78,10 +75,7 @@ where
     F: 'static, // borrows? `Scope::spawn_local` lets local tasks borrow
     T: 'static, // borrows? return an owned value, or use `task::scope`
 {
-    match Builder::new().spawn_local_at(f, Location::caller()) {
-        Ok(handle) => handle,
-        Err(error) => panic!("{error}"),
-    }
+    spawned(Builder::new().spawn_local_at(f, Location::caller()))
 }
 
 /// The options of a task that is to be spawned, as [`std::thread::Builder`].
@@ -232,5 +226,14 @@ impl Builder {
     {
         // SAFETY: the closure and its value borrow nothing, and stay on this worker.
         unsafe { spawn_unchecked(f, self.options, Placement::Local, at, alone) }
+    }
+}
+
+/// What was spawned, for those spawns that panic with the error.
+#[track_caller]
+pub(crate) fn spawned<H>(spawned: io::Result<H>) -> H {
+    match spawned {
+        Ok(handle) => handle,
+        Err(error) => panic!("{error}"),
     }
 }

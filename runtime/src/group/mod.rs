@@ -43,7 +43,7 @@ use std::sync::Arc;
 
 use crate::join::JoinError;
 use crate::park;
-use crate::spawn::Builder;
+use crate::spawn::{Builder, spawned};
 use crate::sync::QueueArm;
 use crate::task::{CauseKind, Reason};
 use crate::waiters::Selectable;
@@ -204,9 +204,7 @@ impl<T: Send + 'static> TaskGroup<T> {
         F: Send,    // not `Send`? `task::scope` has `spawn_local`
         F: 'static, // borrows? `task::scope` lets tasks borrow; or move it in
     {
-        if let Err(error) = self.spawn_as(Builder::new(), f, Location::caller()) {
-            panic!("{error}");
-        }
+        spawned(self.spawn_as(Builder::new(), f, Location::caller()));
     }
 
     /// Settings for a task that is about to be spawned into the group: its name and its stack size.

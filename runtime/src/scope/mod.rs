@@ -20,7 +20,7 @@ use crate::current;
 use crate::join::JoinHandle;
 use crate::park;
 use crate::scheduler;
-use crate::spawn::{Builder, Placement, spawn_unchecked};
+use crate::spawn::{Builder, Placement, spawn_unchecked, spawned};
 use crate::task::CauseKind;
 use crate::unwind;
 
@@ -171,7 +171,7 @@ impl<'scope> Scope<'scope, '_> {
         T: Send,   // not `Send`? `Scope::spawn_local` keeps the task on this worker
         T: 'scope, // borrows? only from what lives outside of `task::scope`
     {
-        self.spawned(self.spawn_inner(Builder::new(), f, false, Location::caller()))
+        spawned(self.spawn_inner(Builder::new(), f, false, Location::caller()))
     }
 
     /// Spawns a task in the scope that stays on this worker, so that neither the closure nor its
@@ -213,18 +213,7 @@ impl<'scope> Scope<'scope, '_> {
         F: 'scope, // does not live long enough? only what lives outside of `task::scope` can be borrowed
         T: 'scope, // borrows? only from what lives outside of `task::scope`
     {
-        self.spawned(self.spawn_inner(Builder::new(), f, true, Location::caller()))
-    }
-
-    #[track_caller]
-    fn spawned<T>(
-        &'scope self,
-        spawned: io::Result<ScopedJoinHandle<'scope, T>>,
-    ) -> ScopedJoinHandle<'scope, T> {
-        match spawned {
-            Ok(handle) => handle,
-            Err(error) => panic!("{error}"),
-        }
+        spawned(self.spawn_inner(Builder::new(), f, true, Location::caller()))
     }
 
     /// Spawns a child. All spawns into a scope end here.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::run;
 use crate::park;
-use crate::spawn::Builder;
+use crate::spawn::{Builder, spawned};
 use crate::task::CauseKind;
 use crate::unwind::Unwinds;
 
@@ -136,7 +136,7 @@ pub fn race<T: Send>(arms: impl Racers<T>) -> Option<T> {
                     finish(arm);
                     s.cancel_children();
                 };
-                s.spawned(s.spawn_inner(Builder::new(), arm, false, at));
+                spawned(s.spawn_inner(Builder::new(), arm, false, at));
             }
         },
         CauseKind::Race,

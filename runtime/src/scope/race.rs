@@ -1,9 +1,9 @@
 //! Races: the first of several closures to return wins.
 
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
 
 use super::run;
+use crate::lock::Lock;
 use crate::park;
 use crate::spawn::{Builder, spawned};
 use crate::task::CauseKind;
@@ -119,10 +119,10 @@ pub fn race<T: Send>(arms: impl Racers<T>) -> Option<T> {
         return None;
     }
     let at = Location::caller();
-    let winner = Mutex::new(None);
+    let winner = Lock::new(None);
     let winner_of = |arm: Arm<'_, T>| {
         let value = arm();
-        let mut winner = winner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut winner = winner.lock();
         let late = if winner.is_none() { winner.replace(value) } else { Some(value) };
         // `late` is dropped after the lock is released, for its destructor may wait.
         drop(winner);
@@ -142,5 +142,5 @@ pub fn race<T: Send>(arms: impl Racers<T>) -> Option<T> {
         CauseKind::Race,
         at,
     );
-    winner.into_inner().unwrap_or_else(PoisonError::into_inner)
+    winner.lock().take()
 }

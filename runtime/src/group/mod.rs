@@ -235,8 +235,8 @@ impl<T: Send + 'static> TaskGroup<T> {
     where
         F: FnOnce() -> T + Send + 'static,
     {
-        let place = self.tasks.place();
-        let enter = |handle| (self.tasks.enter(handle, place), ());
+        let room = self.tasks.room();
+        let enter = |handle| (self.tasks.enter(handle, room), ());
         // `Builder::spawn` returns an error if the runtime is closed. A group's task is refused
         // instead, and its result says so.
         builder.spawn_into(f, at, enter)

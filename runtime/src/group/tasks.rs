@@ -58,7 +58,7 @@ struct Places {
     free: Queue<Grant, usize>,
 }
 
-/// A place in the group, for one more task. Dropping it gives the place back. Once the task has
+/// Room in the group for one more task: one of its places. Dropping it gives the place back. Once the task has
 /// entered, the task's end does.
 pub(crate) struct Room<'a>(Option<&'a Places>);
 
@@ -111,8 +111,8 @@ impl<T> Tasks<T> {
         Tasks { results: Queue::with(state), places }
     }
 
-    /// Takes a place for one more task. Waits at the limit until there is one.
-    pub(crate) fn place(&self) -> Room<'_> {
+    /// Takes room for one more task. Waits at the limit until there is one.
+    pub(crate) fn room(&self) -> Room<'_> {
         let Some(places) = &self.places else { return Room(None) };
         let mut free = places.free.lock();
         if *free > 0 {
@@ -120,11 +120,11 @@ impl<T> Tasks<T> {
             return Room(Some(places));
         }
         drop(free);
-        self.wait_for_place(places)
+        self.wait_for_room(places)
     }
 
     #[cold]
-    fn wait_for_place<'a>(&self, places: &'a Places) -> Room<'a> {
+    fn wait_for_room<'a>(&self, places: &'a Places) -> Room<'a> {
         if places.limit.get() == 1
             && let Some((_, running)) = current::task()
             && self.has_own()
@@ -145,7 +145,7 @@ impl<T> Tasks<T> {
     }
 
     /// Takes a task into the group that is not queued yet.
-    pub(crate) fn enter(self: &Arc<Self>, handle: JoinHandle<T>, place: Room<'_>) -> Member<T> {
+    pub(crate) fn enter(self: &Arc<Self>, handle: JoinHandle<T>, room: Room<'_>) -> Member<T> {
         let mut state = self.results.lock();
         if state.running.is_empty() && state.ended.len() == 0 {
             (state.spawned, state.taken) = (0, 0);
@@ -155,7 +155,7 @@ impl<T> Tasks<T> {
         let number = state.running.insert(Running { spawn, handle });
         drop(state);
         // The task's end gives the place back.
-        std::mem::forget(place);
+        std::mem::forget(room);
         Member { group: self.clone(), number }
     }
 

@@ -20,9 +20,9 @@ type Group = Arc<Tasks<Tracked>>;
 
 /// Takes a new task in; the task, to be run, and the count of its result's drops.
 fn spawn(group: &Group) -> (TaskRef, Arc<AtomicUsize>) {
-    let place = group.place();
+    let room = group.room();
     let (body, drops) = tracked();
-    let (task, ()) = task_of(body, |handle| (group.enter(handle, place), ()));
+    let (task, ()) = task_of(body, |handle| (group.enter(handle, room), ()));
     (task, drops)
 }
 
@@ -161,7 +161,7 @@ fn loom_a_place_is_handed_over() {
         other.join().unwrap();
         worker.join().unwrap();
         assert!(next(&group) && next(&group) && next(&group) && !next(&group));
-        drop(group.place());
+        drop(group.room());
     });
 }
 

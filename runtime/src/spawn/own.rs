@@ -109,20 +109,7 @@ pub fn yield_now() {
 /// ```
 #[inline(always)]
 pub fn park() {
-    let Some((_, task)) = current::task() else {
-        return park_std(None);
-    };
-    if task.has(Flags::PERMIT) {
-        park::spent();
-    } else {
-        loop {
-            let _ = park::pause(Reason::Park, None);
-            if task.has(Flags::PERMIT) {
-                break;
-            }
-        }
-    }
-    task.clear(Flags::PERMIT);
+    take_token(None);
 }
 
 /// Waits until the task's token is there, and takes it, but not longer than `timeout`.
@@ -139,24 +126,32 @@ pub fn park() {
 /// gocoro::go!({ gocoro::task::park_timeout(Duration::from_millis(1)) }).wait();
 /// ```
 pub fn park_timeout(timeout: Duration) {
+    take_token(clock::after(timeout));
+}
+
+/// Waits until the task's token is there, at most until the deadline, and takes it. Inlined, so
+/// that a wait without a deadline has no clock in it.
+#[inline(always)]
+fn take_token(deadline: Option<Instant>) {
     let Some((_, task)) = current::task() else {
-        return park_std(clock::after(timeout));
+        return park_std(deadline);
     };
-    let deadline = clock::after(timeout);
     let mut waited = false;
-    loop {
+    let found = loop {
         if task.has(Flags::PERMIT) {
-            park::spent();
-            return task.clear(Flags::PERMIT);
+            break true;
         }
         if deadline.is_some_and(|at| clock::now() >= at) {
-            if !waited {
-                park::spent();
-            }
-            return;
+            break false;
         }
         waited = true;
         let _ = park::pause(Reason::Park, deadline);
+    };
+    if !waited {
+        park::spent();
+    }
+    if found {
+        task.clear(Flags::PERMIT);
     }
 }
 

@@ -65,7 +65,7 @@ impl<T> JoinHandle<T> {
     /// ```
     #[inline]
     pub fn join(self) -> Result<T, JoinError> {
-        wait_for_end(&self.task().inner);
+        wait_for_end_as(&self.task().inner, None, Reason::Join);
         self.take()
     }
 
@@ -240,13 +240,6 @@ impl Drop for Announced<'_> {
     }
 }
 
-/// Waits for the end of a task. Inlined, for each frame that a switch comes back through costs a
-/// mispredicted return.
-#[inline(always)]
-fn wait_for_end(task: &TaskRef) {
-    wait_for_end_as(task, None, Reason::Join);
-}
-
 /// Waits for the end of a task, at most until the deadline. `false`: the deadline came first.
 #[inline(never)]
 fn wait_for_end_until(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
@@ -254,6 +247,7 @@ fn wait_for_end_until(task: &TaskRef, deadline: Option<Instant>, reason: Reason)
 }
 
 /// Waits for the end of a task, at most until the deadline. `false`: the deadline came first.
+/// Inlined, for each frame that a switch comes back through costs a mispredicted return.
 #[inline(always)]
 fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
     if task.word.is_done() {

@@ -1,5 +1,7 @@
 //! Runtimes: making them, running in them, ending them.
 
+pub(crate) mod entry;
+
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
@@ -147,24 +149,9 @@ impl Runtime {
     /// ```
     #[track_caller]
     pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
-        let mut result = None;
-        let body = || result = Some(f());
-        let (options, place, at) =
-            (Options::default(), Placement::On(&self.shared), Location::caller());
-        let abort = AbortIfPanic("waiting for a runtime's task");
-        // SAFETY: neither a cancel nor an expiry cuts `join_uncut` short, an unwinding before it
-        // aborts, and a task that is done has dropped its closure. So the closure does not outlive
-        // what it borrows. The closure is `Send`, as `f` and its result are, and the task's own
-        // value is `()`.
-        let spawned = unsafe { spawn_unchecked(body, options, place, at, alone) };
-        let handle = spawned.expect("default options are good");
-        let ended = handle.join_uncut();
-        std::mem::forget(abort);
-        match ended {
-            Ok(()) => result.expect("a task that returned has left its result"),
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(error) => panic!("{error}"),
-        }
+        let place = Placement::On(&self.shared);
+        // SAFETY: the closure and its value are `Send`.
+        unsafe { run_to_end(f, Options::default(), place, |_| ()) }
     }
 
     /// Spawns a task on this runtime, from any task or thread.
@@ -282,6 +269,38 @@ impl Runtime {
     }
 }
 
+/// Runs `f` as a task, and returns its value when it has ended. `drive` runs before the join: it
+/// may run the task, or leave that to others. `f` may borrow from the caller.
+///
+/// # Safety
+///
+/// `f` and its value are `Send`, or stay on the thread of the caller, whose worker `place` names.
+#[track_caller]
+unsafe fn run_to_end<T>(
+    f: impl FnOnce() -> T,
+    options: Options,
+    place: Placement<'_>,
+    drive: impl FnOnce(&JoinHandle<()>),
+) -> T {
+    let mut result = None;
+    let body = || result = Some(f());
+    let abort = AbortIfPanic("running a runtime's task");
+    // SAFETY: neither a cancel nor an expiry cuts `join_uncut` short, an unwinding before it
+    // aborts, and a task that is done has dropped its closure. So the closure does not outlive what
+    // it borrows. The caller sees to it that the closure may be where `place` runs it. The task's
+    // own value is `()`.
+    let spawned = unsafe { spawn_unchecked(body, options, place, Location::caller(), alone) };
+    let handle = spawned.expect("the options of a runtime's task are good");
+    drive(&handle);
+    let ended = handle.join_uncut();
+    std::mem::forget(abort);
+    match ended {
+        Ok(()) => result.expect("a task that returned has left its result"),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.shared.close();
@@ -361,29 +380,16 @@ impl LocalRuntime {
     /// ```
     #[track_caller]
     pub fn run<T>(&mut self, f: impl FnOnce() -> T) -> T {
-        let mut result = None;
-        let body = || result = Some(f());
         let (options, place) =
             (Options::of_main(stack::main_class()), Placement::Worker(&self.worker));
-        let abort = AbortIfPanic("running a runtime");
-        // SAFETY: the loop below ends when the task is done, which has then dropped its closure,
-        // and an unwinding before that aborts. The closure and the task's value stay on this
-        // worker.
-        let spawned = unsafe { spawn_unchecked(body, options, place, Location::caller(), alone) };
-        let handle = spawned.expect("main's options are good");
-        {
+        let drive = |task: &JoinHandle<()>| {
             let _inside = self.worker.enter();
-            while !handle.is_finished() {
+            while !task.is_finished() {
                 self.worker.turn(Wait::Yes);
             }
-        }
-        let ended = handle.join_uncut();
-        std::mem::forget(abort);
-        match ended {
-            Ok(()) => result.expect("a task that returned has left its result"),
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(error) => panic!("{error}"),
-        }
+        };
+        // SAFETY: the closure and its value stay on this worker.
+        unsafe { run_to_end(f, options, place, drive) }
     }
 
     /// Spawns a task, which runs when this runtime is next told to run.
@@ -482,5 +488,3 @@ impl fmt::Debug for LocalRuntime {
         f.debug_struct("LocalRuntime").field("worker", &self.worker).finish_non_exhaustive()
     }
 }
-
-pub(crate) mod entry;

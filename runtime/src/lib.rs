@@ -39,7 +39,7 @@ mod blocking;
 mod scheduler;
 #[allow(unsafe_code)]
 mod spawn;
-mod local;
+mod task_local;
 #[allow(unsafe_code)]
 mod scope;
 #[allow(unsafe_code)]
@@ -65,13 +65,13 @@ pub mod export {
         pub use crate::cancel::{Cancelled, checkpoint, is_cancelled, shield};
         pub use crate::group::{GroupBuilder, TaskGroup};
         pub use crate::join::{JoinError, JoinHandle, wait_all, wait_any};
-        pub use crate::local::{AccessError, LocalKey};
         pub use crate::scope::{Racers, Scope, ScopedJoinHandle, race, scope};
         pub use crate::spawn::{
             Builder, current, park, park_timeout, remaining_stack, spawn, spawn_local, try_current,
             yield_now,
         };
         pub use crate::task::{Task, TaskId};
+        pub use crate::task_local::{AccessError, LocalKey};
     }
 
     /// The items of `gocoro::channel`.

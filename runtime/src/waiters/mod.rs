@@ -22,17 +22,17 @@
 //! [`crate::blocking`] does.
 
 mod arm;
+mod choose;
 mod claim;
 mod joiner;
 mod list;
 mod poll;
 mod queue;
-mod select;
 
 pub use arm::{Arm, Choice, Place, Receive, Selectable};
 pub(crate) use arm::{ArmNode, Sealed};
+pub(crate) use choose::{Aim, Limit, choose};
 pub(crate) use claim::Waiter;
 pub(crate) use joiner::JoinNode;
 pub(crate) use list::{List, Listed, Node, Stay};
 pub(crate) use queue::{Locked, Queue, Wakes};
-pub(crate) use select::{Aim, Limit, choose};

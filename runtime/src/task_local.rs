@@ -1,5 +1,5 @@
-//! Task-locals. They stand where a thread would use `thread_local!`, whose values all tasks of a
-//! worker share.
+//! Task-locals: variables of which each task has its own. They stand where a thread would use
+//! `thread_local!`, whose values all tasks of a worker share.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

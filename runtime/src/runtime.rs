@@ -15,7 +15,7 @@ use crate::current;
 use crate::join::JoinHandle;
 use crate::park::{self, Left, Woken};
 use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, check_not_forked, leave};
-use crate::spawn::{Options, Placement, alone, spawn_unchecked};
+use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
 use crate::stack;
 use crate::task::Reason;
 use crate::unwind::AbortIfPanic;
@@ -178,7 +178,7 @@ impl Runtime {
     {
         let (options, place) = (Options::default(), Placement::On(&self.shared));
         // SAFETY: the closure and its value are `Send`, and borrow nothing.
-        let spawned = unsafe { spawn_unchecked(f, options, place, Location::caller(), alone) };
+        let spawned = unsafe { spawn_unchecked(f, options, place, Location::caller(), no_family) };
         spawned.expect("default options are good")
     }
 
@@ -289,7 +289,7 @@ unsafe fn run_to_end<T>(
     // aborts, and a task that is done has dropped its closure. So the closure does not outlive what
     // it borrows. The caller sees to it that the closure may be where `place` runs it. The task's
     // own value is `()`.
-    let spawned = unsafe { spawn_unchecked(body, options, place, Location::caller(), alone) };
+    let spawned = unsafe { spawn_unchecked(body, options, place, Location::caller(), no_family) };
     let handle = spawned.expect("the options of a runtime's task are good");
     drive(&handle);
     let ended = handle.join_uncut();
@@ -407,7 +407,7 @@ impl LocalRuntime {
     {
         let (options, place) = (Options::default(), Placement::Worker(&self.worker));
         // SAFETY: the closure and its value borrow nothing, and stay on this worker.
-        let spawned = unsafe { spawn_unchecked(f, options, place, Location::caller(), alone) };
+        let spawned = unsafe { spawn_unchecked(f, options, place, Location::caller(), no_family) };
         spawned.expect("default options are good")
     }
 

@@ -14,7 +14,7 @@ use crate::task::Family;
 pub(crate) use options::Options;
 pub(crate) use own::running;
 pub use own::{current, park, park_timeout, remaining_stack, try_current, yield_now};
-pub(crate) use unchecked::{Placement, alone, spawn_unchecked};
+pub(crate) use unchecked::{Placement, no_family, spawn_unchecked};
 
 /// Spawns a task and returns the right to its result. This is the function form of `go!`.
 ///
@@ -191,7 +191,7 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_into(f, at, alone)
+        self.spawn_into(f, at, no_family)
     }
 
     /// Spawns as [`Builder::spawn_at`] does, into the family that `enter` makes the task a member
@@ -225,7 +225,7 @@ impl Builder {
         T: 'static,
     {
         // SAFETY: the closure and its value borrow nothing, and stay on this worker.
-        unsafe { spawn_unchecked(f, self.options, Placement::Local, at, alone) }
+        unsafe { spawn_unchecked(f, self.options, Placement::Local, at, no_family) }
     }
 }
 

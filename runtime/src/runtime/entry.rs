@@ -11,7 +11,7 @@ use super::{Builder, Runtime};
 use crate::clock;
 use crate::limits::GRACE;
 use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, env_number, set_default};
-use crate::spawn::{Options, Placement, alone, spawn_unchecked};
+use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
 use crate::stack::{self, SizeClass};
 use crate::unwind::AbortIfPanic;
 
@@ -163,7 +163,7 @@ impl Program {
         let (task, place) = (Options::of_main(self.class), Placement::Worker(&self.worker));
         // SAFETY: the closure captures two functions and borrows nothing. The closure and the
         // task's value stay on this worker.
-        let spawned = unsafe { spawn_unchecked(body, task, place, at, alone) };
+        let spawned = unsafe { spawn_unchecked(body, task, place, at, no_family) };
         let handle = spawned.expect("main's options are good");
         stack::set_main(handle.id().get());
         while !handle.is_finished() {
@@ -291,7 +291,7 @@ pub fn run_test<T: Send + 'static>(options: TestOptions, name: &'static str, bod
     let place = Placement::On(&runtime.shared);
     // SAFETY: the closure is a function, which borrows nothing. Its value is `Send` and borrows
     // nothing.
-    let spawned = unsafe { spawn_unchecked(body, task, place, Location::caller(), alone) };
+    let spawned = unsafe { spawn_unchecked(body, task, place, Location::caller(), no_family) };
     let handle = spawned.expect("main's options are good");
     let ended = match options.timeout {
         None => handle.join(),

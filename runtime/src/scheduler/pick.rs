@@ -217,7 +217,7 @@ mod tests {
 
     use super::*;
     use crate::scheduler::{Plan, Wait};
-    use crate::spawn::{self, Placement, alone};
+    use crate::spawn::{self, Placement, no_family};
 
     /// A streak of picks is counted only as far as it matters. A count without a limit overflowed
     /// when two tasks alone woke each other for long enough.
@@ -240,9 +240,10 @@ mod tests {
         };
         let (options, at) = (spawn::Options::default(), Location::caller());
         // SAFETY: the closure and its value borrow nothing, and stay on this worker.
-        let task =
-            unsafe { spawn::spawn_unchecked(body, options, Placement::Worker(&worker), at, alone) }
-                .unwrap();
+        let task = unsafe {
+            spawn::spawn_unchecked(body, options, Placement::Worker(&worker), at, no_family)
+        }
+        .unwrap();
         let _inside = worker.enter();
         let mut longest = 0;
         while !task.is_finished() {

@@ -27,7 +27,7 @@ const NO_WORKER: &str = "spawn_local outside a runtime: this thread has no worke
      could stay on; run it in a task, or make a runtime::LocalRuntime";
 
 /// The family of a task that is spawned by itself, for [`spawn_unchecked`].
-pub(crate) fn alone<T>(handle: JoinHandle<T>) -> (NoFamily, JoinHandle<T>) {
+pub(crate) fn no_family<T>(handle: JoinHandle<T>) -> (NoFamily, JoinHandle<T>) {
     (NoFamily, handle)
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Direction;
 use crate::clock;
+use crate::waiters;
 
 /// Waits until the descriptor may be ready; `false`: the deadline came first.
 pub(super) fn wait(
@@ -21,8 +22,7 @@ pub(super) fn wait(
                 if left.is_zero() {
                     return Ok(false);
                 }
-                // Rounded up: rounded down it would spin for the last millisecond.
-                i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+                waiters::millis(left)
             }
         };
         match poll(fd, events(direction), millis) {
@@ -63,10 +63,6 @@ fn has_now(fd: BorrowedFd<'_>, events: i16) -> io::Result<bool> {
 }
 
 fn poll(fd: BorrowedFd<'_>, events: i16, millis: i32) -> io::Result<bool> {
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
-    // SAFETY: one valid `pollfd`, and 1 is the count passed.
-    match unsafe { libc::poll(&mut entry, 1, millis) } {
-        count if count >= 0 => Ok(count > 0),
-        _ => Err(io::Error::last_os_error()),
-    }
+    let entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+    waiters::poll(&mut [entry], millis)
 }

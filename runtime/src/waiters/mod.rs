@@ -35,4 +35,5 @@ pub(crate) use choose::{Aim, Limit, choose};
 pub(crate) use claim::Waiter;
 pub(crate) use joiner::JoinNode;
 pub(crate) use list::{List, Listed, Node, Stay};
+pub(crate) use poll::{millis, poll};
 pub(crate) use queue::{Locked, Queue, Wakes};

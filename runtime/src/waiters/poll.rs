@@ -71,12 +71,12 @@ fn nap(left: Option<Duration>) -> bool {
 
 /// A timeout for `poll(2)`. Rounded up, because rounded down the wait would spin for the last
 /// millisecond.
-fn millis(left: Duration) -> i32 {
+pub(crate) fn millis(left: Duration) -> i32 {
     i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
 }
 
 /// Calls `poll(2)`; `true`: a descriptor has an event.
-fn poll(polled: &mut [libc::pollfd], millis: i32) -> io::Result<bool> {
+pub(crate) fn poll(polled: &mut [libc::pollfd], millis: i32) -> io::Result<bool> {
     let count = polled.len() as libc::nfds_t;
     // SAFETY: `polled` has `count` valid entries, and is borrowed exclusively during the call.
     match unsafe { libc::poll(polled.as_mut_ptr(), count, millis) } {

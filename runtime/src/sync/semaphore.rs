@@ -272,8 +272,7 @@ impl Semaphore {
         self.word.load(Acquire) & CLOSED != 0
     }
 
-    /// How many permits are free now, those included that are being saved for somebody who waits
-    /// for many.
+    /// How many permits are free now, with those being saved for somebody who waits for many.
     pub fn available_permits(&self) -> usize {
         park::looked();
         self.word.load(Acquire) / PERMIT

@@ -6,7 +6,7 @@ use std::time::Instant;
 use socket2::{Domain, Protocol, SockAddr, Type};
 
 use super::options::Options;
-use super::socket::{Pauses, Socket};
+use super::socket::{Socket, keep_trying};
 use crate::park;
 use crate::reactor::Direction;
 
@@ -38,17 +38,15 @@ pub(super) fn begin(addr: &SockAddr, deadline: Option<Instant>) -> io::Result<At
     // On loopback it is refused at once.
     park::spent_io();
     let socket = nonblocking(addr)?;
-    let mut pauses = Pauses::default();
-    let pending = loop {
-        match socket.connect(addr) {
-            Ok(()) => break false,
-            // The listener's queue is full. The kernel has no event that tells when it is not.
-            Err(error) if addr.is_unix() && error.kind() == io::ErrorKind::WouldBlock => {
-                pauses.pause(Direction::Write, deadline)?;
-            }
-            Err(error) if goes_on(&error) => break true,
-            Err(error) => return Err(error),
-        }
+    let attempt = || match socket.connect(addr) {
+        Ok(()) => Ok(false),
+        Err(error) if goes_on(&error) => Ok(true),
+        Err(error) => Err(error),
+    };
+    // A Unix listener's queue may be full. The kernel has no event that tells when it is not.
+    let pending = match addr.is_unix() {
+        true => keep_trying(Direction::Write, || deadline, attempt)?,
+        false => attempt()?,
     };
     let socket = Socket::new(socket, Options::default());
     if pending { Ok(Attempt::Pending(socket)) } else { blocking(socket).map(Attempt::Done) }

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use socket2::SockRef;
 
@@ -109,31 +109,17 @@ impl Socket {
     }
 
     /// As [`io`](Self::io) for an operation that may have to wait for another socket: that one's
-    /// queue is full, and no event on this one tells when there is room. It is tried again and
-    /// again, with growing pauses.
+    /// queue is full, and no event on this one tells when there is room.
     pub(super) fn io_at_another<T>(
         &self,
         direction: Direction,
         mut attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
         park::spent_io();
-        let result = attempt(self.fd());
-        if self.options.nonblocking() || !would_block(&result) {
-            return result;
+        if self.options.nonblocking() {
+            return attempt(self.fd());
         }
-        let deadline = self.deadline(direction);
-        let mut pauses = Pauses::default();
-        loop {
-            // Of itself this socket may be full too, and that has an event.
-            match self.source.is_ready(direction)? {
-                true => pauses.pause(direction, deadline)?,
-                false => self.source.ready(direction, || deadline)?,
-            }
-            let result = attempt(self.fd());
-            if !would_block(&result) {
-                return result;
-            }
-        }
+        keep_trying(direction, || self.deadline(direction), || attempt(self.fd()))
     }
 
     /// Waits until an operation in `direction` would return at once.
@@ -161,29 +147,60 @@ impl AsFd for Socket {
     }
 }
 
-/// The pauses between attempts at what no event announces: each twice as long as the one before.
-#[derive(Default)]
-pub(super) struct Pauses {
-    last: Duration,
-}
-
-impl Pauses {
-    /// Makes the next pause.
-    ///
-    /// # Errors
-    ///
-    /// As a wait for readiness: `TimedOut` at the deadline or an enclosing `io_deadline`, `Other` in
-    /// a task that unwinds and is cancelled.
-    pub(super) fn pause(
-        &mut self,
-        direction: Direction,
-        deadline: Option<Instant>,
-    ) -> io::Result<()> {
-        self.last = (2 * self.last).clamp(FULL_PAUSE_MIN, FULL_PAUSE_MAX);
-        reactor::pause(direction, clock::now() + self.last, deadline)
+/// Does `attempt` as long as it says `WouldBlock`, for what no event announces. The pauses between
+/// the attempts grow.
+///
+/// # Errors
+///
+/// Those of `attempt`, and those of a wait for readiness: `TimedOut` at the deadline or an enclosing
+/// `io_deadline`, `Other` in a task that unwinds and is cancelled.
+pub(super) fn keep_trying<T>(
+    direction: Direction,
+    deadline: impl FnOnce() -> Option<Instant>,
+    mut attempt: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    let result = attempt();
+    if !would_block(&result) {
+        return result;
+    }
+    let deadline = deadline();
+    let mut pause = FULL_PAUSE_MIN;
+    loop {
+        let paused = reactor::pause(direction, clock::now() + pause, deadline);
+        // After a pause that was cut short too: what can be done at once is done.
+        let result = attempt();
+        if !would_block(&result) {
+            return result;
+        }
+        paused?;
+        pause = (2 * pause).min(FULL_PAUSE_MAX);
     }
 }
 
 pub(super) fn would_block<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::time::io_deadline;
+
+    /// What came during the pause that the deadline cut short is not missed.
+    #[test]
+    fn a_last_attempt_follows_the_deadline() {
+        let mut results = [Err(io::ErrorKind::WouldBlock.into()), Ok(())].into_iter();
+        let deadline = Some(clock::now());
+        let attempt = || results.next().expect("two attempts are enough");
+        keep_trying(Direction::Write, || deadline, attempt).unwrap();
+
+        let mut attempts = 0;
+        let never = || {
+            attempts += 1;
+            io::Result::<()>::Err(io::ErrorKind::WouldBlock.into())
+        };
+        let result = io_deadline(clock::now(), || keep_trying(Direction::Write, || None, never));
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(attempts, 2);
+    }
 }

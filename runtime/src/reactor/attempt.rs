@@ -57,11 +57,6 @@ impl<T: AsFd + ?Sized> Source<T> {
             false => Err(io::ErrorKind::WouldBlock.into()),
         })
     }
-
-    /// Whether an operation in `direction` would return at once, be it with an error.
-    pub(crate) fn is_ready(&self, direction: Direction) -> io::Result<bool> {
-        thread::is_ready(self.fd(), direction)
-    }
 }
 
 /// Waits until `at` as an operation in `direction` waits for readiness: for what no event announces.

@@ -13,7 +13,7 @@ use gocoro::net::unix::{SocketAddr, UnixDatagram};
 use gocoro::select;
 
 use super::TempPath;
-use crate::support::SOON;
+use crate::support::{SOON, settle};
 use crate::tcp::{both, kind, matrix, raw};
 
 /// Whole seconds, since the kernel rounds to its ticks.
@@ -84,6 +84,29 @@ fn a_full_queue_of_another_s_socket() {
         receive_many(&receiver)?;
         sender.wait()?;
         Ok(())
+    });
+}
+
+/// The events of a sender that is connected are those of its peer's queue, whoever it sends to.
+#[test]
+fn a_full_queue_of_another_s_socket_than_the_peer_s() {
+    matrix(|peer| {
+        let any = SocketAddr::from_pathname("")?;
+        let (full, other) = (UnixDatagram::bind_addr(&any)?, UnixDatagram::bind_addr(&any)?);
+        let (full_addr, other_addr) = (full.local_addr()?, other.local_addr()?);
+        let filler = UnixDatagram::unbound()?;
+        filler.set_nonblocking(true)?;
+        while filler.send_to_addr(b"x", &full_addr).is_ok() {}
+        let sender = peer.spawn(move || -> io::Result<()> {
+            let socket = UnixDatagram::unbound()?;
+            socket.connect_addr(&full_addr)?;
+            for number in 0..MANY {
+                socket.send_to_addr(&number.to_ne_bytes(), &other_addr)?;
+            }
+            Ok(())
+        });
+        receive_many(&other)?;
+        sender.wait()
     });
 }
 
@@ -241,6 +264,25 @@ fn a_sender_without_room_learns_that_its_half_is_shut_down() {
         while is_full.try_recv().is_err() {
             gocoro::task::yield_now();
         }
+        clone.shutdown(Shutdown::Write)?;
+        assert_eq!(kind(sender.wait()), ErrorKind::BrokenPipe);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_sender_to_another_without_room_learns_that_its_half_is_shut_down() {
+    matrix(|peer| {
+        let receiver = UnixDatagram::bind_addr(&SocketAddr::from_pathname("")?)?;
+        let addr = receiver.local_addr()?;
+        let one = UnixDatagram::unbound()?;
+        let clone = one.try_clone()?;
+        one.set_nonblocking(true)?;
+        // These fill the sender's own buffer before the queue of the receiver.
+        while one.send_to_addr(&[0; 1 << 15], &addr).is_ok() {}
+        one.set_nonblocking(false)?;
+        let sender = peer.spawn(move || one.send_to_addr(&[0; 1 << 15], &addr));
+        settle();
         clone.shutdown(Shutdown::Write)?;
         assert_eq!(kind(sender.wait()), ErrorKind::BrokenPipe);
         Ok(())

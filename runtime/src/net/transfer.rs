@@ -22,6 +22,9 @@ pub(super) enum Stream {
 }
 
 /// Transfers of a byte stream.
+///
+/// std's vectored calls (`readv`, `writev`) return at once when nothing is asked of them, whatever
+/// the state of the stream. Those of messages, which these are, would wait or fail.
 impl Socket {
     #[inline]
     pub(super) fn read(&self, buf: &mut [u8], stream: Stream) -> io::Result<usize> {
@@ -36,6 +39,9 @@ impl Socket {
         stream: Stream,
     ) -> io::Result<usize> {
         let wanted = sys::taken(bufs);
+        if wanted == 0 {
+            return Ok(0);
+        }
         let count = self.io(Direction::Read, |fd| sys::recv_vectored(fd, bufs))?;
         Ok(self.received(count, wanted, stream))
     }
@@ -48,6 +54,9 @@ impl Socket {
 
     pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>], stream: Stream) -> io::Result<usize> {
         let wanted = sys::taken(bufs);
+        if wanted == 0 {
+            return Ok(0);
+        }
         let count = self.io_write(stream, |fd| sys::send_vectored(fd, bufs))?;
         Ok(self.transferred(Direction::Write, count, wanted))
     }
@@ -64,8 +73,12 @@ impl Socket {
         stream: Stream,
     ) -> io::Result<usize> {
         park::spent_io();
+        let wanted = sys::taken(bufs);
+        if wanted == 0 {
+            return Ok(0);
+        }
         let count = sys::recv_vectored(self.fd(), bufs)?;
-        Ok(self.received(count, sys::taken(bufs), stream))
+        Ok(self.received(count, wanted, stream))
     }
 
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
@@ -76,8 +89,12 @@ impl Socket {
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         park::spent_io();
+        let wanted = sys::taken(bufs);
+        if wanted == 0 {
+            return Ok(0);
+        }
         let count = sys::send_vectored(self.fd(), bufs)?;
-        Ok(self.transferred(Direction::Write, count, sys::taken(bufs)))
+        Ok(self.transferred(Direction::Write, count, wanted))
     }
 
     #[inline]

@@ -202,7 +202,8 @@ fn attempts_never_wait() {
     both(|| {
         let (mut client, server) = pair()?;
         assert_eq!(kind(server.try_read(&mut [0; 8])), ErrorKind::WouldBlock);
-        let mut bufs = [io::IoSliceMut::new(&mut [])];
+        let mut buf = [0; 8];
+        let mut bufs = [io::IoSliceMut::new(&mut buf)];
         assert_eq!(kind(server.try_read_vectored(&mut bufs)), ErrorKind::WouldBlock);
 
         client.write_all(b"abc")?;

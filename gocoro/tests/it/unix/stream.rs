@@ -128,6 +128,24 @@ fn several_buffers_peeking_and_attempts() {
     });
 }
 
+#[test]
+fn vectored_transfers_of_nothing_return_at_once() {
+    both(|| {
+        let (mut unix, _peer) = UnixStream::pair()?;
+        let (mut tcp, _other) = crate::tcp::pair()?;
+        unix.shutdown(Shutdown::Write)?;
+        tcp.shutdown(Shutdown::Write)?;
+        assert_eq!((unix.read_vectored(&mut [])?, tcp.read_vectored(&mut [])?), (0, 0));
+        let empty = &mut [IoSliceMut::new(&mut [])];
+        assert_eq!((unix.read_vectored(empty)?, tcp.read_vectored(empty)?), (0, 0));
+        assert_eq!((unix.try_read_vectored(empty)?, tcp.try_read_vectored(empty)?), (0, 0));
+        let empty = &[IoSlice::new(&[])];
+        assert_eq!((unix.write_vectored(empty)?, tcp.write_vectored(empty)?), (0, 0));
+        assert_eq!((unix.try_write_vectored(empty)?, tcp.try_write_vectored(empty)?), (0, 0));
+        Ok(())
+    });
+}
+
 /// Sends bytes with a descriptor beside them.
 fn send_with_descriptor(stream: impl AsFd, bytes: &[u8], beside: BorrowedFd<'_>) -> io::Result<()> {
     let mut iov = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };

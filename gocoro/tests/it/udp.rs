@@ -313,6 +313,29 @@ fn options() {
     });
 }
 
+/// Neither std nor gocoro shuts a UDP socket down, but whoever has the descriptor can.
+#[test]
+fn a_receiver_learns_that_its_half_is_shut_down() {
+    matrix(|peer| {
+        let socket = bound()?;
+        let clone = socket.try_clone()?;
+        let receiver = peer.spawn(move || -> io::Result<UdpSocket> {
+            assert_eq!(socket.recv(&mut [0; 8])?, 0);
+            assert_eq!((socket.recv(&mut [0; 8])?, socket.peek(&mut [0; 8])?), (0, 0));
+            Ok(socket)
+        });
+        raw::shut_receiving(&clone);
+        let socket = receiver.wait()?;
+        // There is no sender whose address could be told.
+        assert_eq!(kind(socket.recv_from(&mut [0; 8])), ErrorKind::InvalidInput);
+        assert_eq!(kind(socket.peek_from(&mut [0; 8])), ErrorKind::InvalidInput);
+        let std = net::UdpSocket::from(socket);
+        assert_eq!(std.recv(&mut [0; 8])?, 0);
+        assert_eq!(kind(std.recv_from(&mut [0; 8])), ErrorKind::InvalidInput);
+        Ok(())
+    });
+}
+
 #[test]
 fn a_choice() {
     matrix(|peer| {

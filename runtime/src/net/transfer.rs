@@ -132,20 +132,20 @@ impl Socket {
 impl Socket {
     #[inline]
     pub(super) fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io(Direction::Read, |fd| sys::recv(fd, buf, 0))
+        self.io(Direction::Read, |fd| self.until_shut(|| Ok(0), || sys::recv(fd, buf, 0)))
     }
 
     /// Of streams too: what was peeked at is still there, and nothing is used up.
     pub(super) fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io(Direction::Read, |fd| sys::recv(fd, buf, sys::PEEK))
+        self.io(Direction::Read, |fd| self.until_shut(|| Ok(0), || sys::recv(fd, buf, sys::PEEK)))
     }
 
     pub(super) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
-        self.io(Direction::Read, |fd| sys::recv_from(fd, buf, 0))
+        self.io(Direction::Read, |fd| self.until_shut(end, || sys::recv_from(fd, buf, 0)))
     }
 
     pub(super) fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
-        self.io(Direction::Read, |fd| sys::recv_from(fd, buf, sys::PEEK))
+        self.io(Direction::Read, |fd| self.until_shut(end, || sys::recv_from(fd, buf, sys::PEEK)))
     }
 
     #[inline]
@@ -158,44 +158,40 @@ impl Socket {
     }
 }
 
-/// Transfers of a Unix datagram socket, which unlike a UDP socket can be shut down.
+/// Sending from a Unix datagram socket, whose sending half can be shut down without an event.
 impl Socket {
     pub(super) fn send_unix(&self, buf: &[u8]) -> io::Result<usize> {
         self.io_looking_again(Direction::Write, |fd| sys::send(fd, buf))
-    }
-
-    pub(super) fn recv_unix(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io(Direction::Read, |fd| self.or_end(sys::recv(fd, buf, 0), || 0))
-    }
-
-    pub(super) fn peek_unix(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io(Direction::Read, |fd| self.or_end(sys::recv(fd, buf, sys::PEEK), || 0))
-    }
-
-    /// `None` is the end of a socket that is shut down.
-    pub(super) fn recv_from_unix(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SockAddr)>> {
-        self.io(Direction::Read, |fd| self.or_end(sys::recv_from(fd, buf, 0).map(Some), || None))
-    }
-
-    /// As [`recv_from_unix`](Self::recv_from_unix).
-    pub(super) fn peek_from_unix(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SockAddr)>> {
-        self.io(Direction::Read, |fd| {
-            self.or_end(sys::recv_from(fd, buf, sys::PEEK).map(Some), || None)
-        })
     }
 
     /// Sends to a socket whose queue may be full.
     pub(super) fn send_to_unix(&self, buf: &[u8], addr: &SockAddr) -> io::Result<usize> {
         self.io_at_another(Direction::Write, |fd| sys::send_to(fd, buf, addr))
     }
+}
 
-    /// What receiving a datagram gave, or the end if the socket is shut down: there a call that may
-    /// wait returns nothing, and one that may not says `WouldBlock` for ever, with no event to come.
-    fn or_end<T>(&self, received: io::Result<T>, end: impl FnOnce() -> T) -> io::Result<T> {
+/// What `recv_from` gives at the end of a socket that is shut down. The kernel names no sender
+/// there: for Unix sockets that is one without a name, and for UDP an error, as in std.
+fn end() -> io::Result<(usize, SockAddr)> {
+    Ok((0, SockAddr::unix("")?))
+}
+
+impl Socket {
+    /// Does `attempt`, or gives the `end` if the receiving half is shut down and nothing is left in
+    /// its queue: there a call that may wait returns, and one that may not says `WouldBlock` for
+    /// ever, with no event to come.
+    pub(super) fn until_shut<T>(
+        &self,
+        end: impl FnOnce() -> io::Result<T>,
+        mut attempt: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let result = attempt();
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if would_block(&received) && !self.options().nonblocking() && reactor::is_shut(self.fd())? {
-            return Ok(end());
+        if would_block(&result) && !self.options().nonblocking() && reactor::is_shut(self.fd())? {
+            // What came between the attempt and the shutdown is still there.
+            let result = attempt();
+            return if would_block(&result) { end() } else { result };
         }
-        received
+        result
     }
 }

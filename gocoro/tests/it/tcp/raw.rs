@@ -43,6 +43,13 @@ pub(super) fn reuses_address(socket: impl AsFd) -> io::Result<bool> {
     Ok(value != 0)
 }
 
+/// Shuts the receiving half of a socket down, whatever the kernel says: of one that is not
+/// connected it does what is asked and reports an error all the same.
+pub(crate) fn shut_receiving(socket: impl AsFd) {
+    // SAFETY: no pointers.
+    unsafe { libc::shutdown(socket.as_fd().as_raw_fd(), libc::SHUT_RD) };
+}
+
 /// Sends one byte as urgent data.
 pub(super) fn send_urgent(stream: impl AsFd, byte: u8) -> io::Result<()> {
     let fd = stream.as_fd().as_raw_fd();

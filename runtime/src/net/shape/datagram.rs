@@ -1,9 +1,9 @@
 //! Sending and receiving datagrams on a connected socket.
 
-/// Implements a socket of datagrams, which transfers by `$send`, `$recv` and `$peek`. The examples' setup makes
-/// `socket` and its `peer`, which are connected to each other.
+/// Implements a socket of datagrams, which sends by `$send`. The examples' setup makes `socket` and
+/// its `peer`, which are connected to each other.
 macro_rules! datagram {
-    ($ty:ident, $std:ty, $send:ident, $recv:ident, $peek:ident, $imports:literal, $setup:literal) => {
+    ($ty:ident, $std:ty, $send:ident, $imports:literal, $setup:literal) => {
         $crate::net::shape::socket!($ty, $std, $imports, $setup, "socket", "");
         $crate::net::shape::handover!($ty);
         $crate::net::shape::timeouts!($ty, $imports, $setup, "socket", "socket.recv", "peer.send");
@@ -73,7 +73,7 @@ macro_rules! datagram {
             /// ```
             #[inline]
             pub fn recv(&self, buf: &mut [u8]) -> std::io::Result<usize> {
-                self.socket.$recv(buf)
+                self.socket.recv(buf)
             }
 
             /// Receives one datagram without removing it from the queue, and returns how many bytes
@@ -103,7 +103,7 @@ macro_rules! datagram {
             /// # Ok::<(), std::io::Error>(())
             /// ```
             pub fn peek(&self, buf: &mut [u8]) -> std::io::Result<usize> {
-                self.socket.$peek(buf)
+                self.socket.peek(buf)
             }
         }
     };

@@ -262,8 +262,6 @@ datagram!(
     UdpSocket,
     std::net::UdpSocket,
     send,
-    recv,
-    peek,
     "use gocoro::net::UdpSocket;",
     "let (socket, peer) = (UdpSocket::bind(\"127.0.0.1:0\")?, UdpSocket::bind(\"127.0.0.1:0\")?);
 socket.connect(peer.local_addr()?)?;

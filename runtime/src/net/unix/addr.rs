@@ -55,11 +55,6 @@ pub(super) fn from_kernel(addr: SockAddr) -> io::Result<SocketAddr> {
     if let Some(name) = addr.as_abstract_namespace() {
         return SocketAddr::from_abstract_name(name);
     }
-    unnamed()
-}
-
-/// The address of a socket without a name.
-pub(super) fn unnamed() -> io::Result<SocketAddr> {
     SocketAddr::from_pathname(UNNAMED)
 }
 

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
-use socket2::{SockAddr, Type};
+use socket2::Type;
 
 use super::addr;
 use super::stream::pair;
@@ -259,7 +259,8 @@ impl UnixDatagram {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket.recv_from_unix(buf).and_then(from_kernel)
+        let (count, addr) = self.socket.recv_from(buf)?;
+        Ok((count, addr::from_kernel(addr)?))
     }
 
     /// Receives one datagram without removing it from the queue, and returns how many bytes of it
@@ -287,7 +288,8 @@ impl UnixDatagram {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket.peek_from_unix(buf).and_then(from_kernel)
+        let (count, addr) = self.socket.peek_from(buf)?;
+        Ok((count, addr::from_kernel(addr)?))
     }
 
     /// Returns the address of this socket.
@@ -353,14 +355,6 @@ impl UnixDatagram {
     }
 }
 
-/// A datagram and its sender; of the end of a socket that is shut down there is no sender's name.
-fn from_kernel(received: Option<(usize, SockAddr)>) -> io::Result<(usize, SocketAddr)> {
-    match received {
-        Some((count, addr)) => Ok((count, addr::from_kernel(addr)?)),
-        None => Ok((0, addr::unnamed()?)),
-    }
-}
-
 /// As std's: the descriptor, and the addresses while there are any.
 impl fmt::Debug for UnixDatagram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -380,8 +374,6 @@ datagram!(
     UnixDatagram,
     std::os::unix::net::UnixDatagram,
     send_unix,
-    recv_unix,
-    peek_unix,
     "use gocoro::net::unix::UnixDatagram;",
     "let (socket, peer) = UnixDatagram::pair()?;"
 );

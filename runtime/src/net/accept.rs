@@ -29,6 +29,19 @@ pub(super) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SockAddr)
     }
 }
 
+impl Socket {
+    /// Accepts one connection, and waits while none is pending.
+    ///
+    /// # Errors
+    ///
+    /// Those of the kernel. `InvalidInput` for a listener that is shut down: of a Unix one the kernel
+    /// tells this only to a call that may wait.
+    pub(super) fn accept(&self) -> io::Result<(OwnedFd, SockAddr)> {
+        let shut = || Err(io::Error::from_raw_os_error(libc::EINVAL));
+        self.io(Direction::Read, |fd| self.until_shut(shut, || accept(fd)))
+    }
+}
+
 /// When an iterator may ask the listener again.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {

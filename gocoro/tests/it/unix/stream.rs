@@ -232,6 +232,31 @@ fn a_full_listener_is_waited_for() {
     });
 }
 
+/// Neither std nor gocoro shuts a listener down, but whoever has the descriptor can.
+#[test]
+fn accepting_from_a_listener_that_is_shut_down() {
+    matrix(|peer| {
+        let listener = UnixListener::bind_addr(&SocketAddr::from_pathname("")?)?;
+        let clone = listener.try_clone()?;
+        let _client = UnixStream::connect_addr(&listener.local_addr()?)?;
+        let acceptor = peer.spawn(move || -> io::Result<UnixListener> {
+            // What was pending before is still accepted.
+            listener.accept()?;
+            assert_eq!(kind(listener.accept()), ErrorKind::InvalidInput);
+            Ok(listener)
+        });
+        settle();
+        raw::shut_receiving(&clone);
+        let listener = acceptor.wait()?;
+        listener.set_nonblocking(true)?;
+        assert_eq!(kind(listener.accept()), ErrorKind::WouldBlock);
+        listener.set_nonblocking(false)?;
+        drop(clone);
+        assert_eq!(kind(net::UnixListener::from(listener).accept()), ErrorKind::InvalidInput);
+        Ok(())
+    });
+}
+
 #[test]
 fn paths_that_are_wrong() {
     both(|| {

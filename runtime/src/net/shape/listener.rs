@@ -37,9 +37,7 @@ macro_rules! listener {
             /// # Ok::<(), std::io::Error>(())
             /// ```
             pub fn accept(&self) -> std::io::Result<($stream, $addr)> {
-                let accepted =
-                    self.socket.io($crate::reactor::Direction::Read, $crate::net::accept::accept)?;
-                self.accepted(accepted)
+                self.accepted(self.socket.accept()?)
             }
 
             /// Accepts a connection that is pending already, and never waits. Beyond std.

@@ -388,6 +388,25 @@ fn timeouts_and_the_mode() {
 }
 
 #[test]
+fn a_connection_has_no_timeouts_of_its_listener() {
+    both(|| {
+        let listener = net::UnixListener::bind_addr(&SocketAddr::from_pathname("")?)?;
+        let addr = listener.local_addr()?;
+        // As a socket of another type, for the timeouts that std's listener does not have.
+        let socket = net::UnixStream::from(OwnedFd::from(listener));
+        socket.set_read_timeout(READ)?;
+        socket.set_write_timeout(WRITE)?;
+        let listener = UnixListener::from(OwnedFd::from(socket));
+        let _client = UnixStream::connect_addr(&addr)?;
+        let server = listener.accept()?.0;
+        assert_eq!((server.read_timeout()?, server.write_timeout()?), (None, None));
+        let server = net::UnixStream::from(server);
+        assert_eq!((server.read_timeout()?, server.write_timeout()?), (None, None));
+        Ok(())
+    });
+}
+
+#[test]
 fn to_std_and_back() {
     both(|| {
         let (one, two) = UnixStream::pair()?;

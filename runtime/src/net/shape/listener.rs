@@ -1,10 +1,11 @@
 //! A server's socket: accepting, the iterator over its connections, the mode.
 
 /// Implements a listener of `$stream`s. The examples' setup makes `listener`; `$connect` connects to
-/// it, `$end` ends the example. `$to_addr` takes the address of a peer.
+/// it, `$end` ends the example. `$to_addr` takes the address of a peer, `$options` gives the options of a
+/// connection from those of its listener.
 macro_rules! listener {
     (
-        $ty:ident, $stream:ident, $addr:ty, $to_addr:path, $std:ty,
+        $ty:ident, $stream:ident, $addr:ty, $to_addr:path, $options:path, $std:ty,
         $imports:literal, $setup:literal, $connect:literal, $end:literal
     ) => {
         $crate::net::shape::socket!($ty, $std, $imports, $setup, "listener", $end);
@@ -167,7 +168,7 @@ macro_rules! listener {
                 &self,
                 (fd, addr): (std::os::fd::OwnedFd, socket2::SockAddr),
             ) -> std::io::Result<($stream, $addr)> {
-                let options = self.socket.options().inherited();
+                let options = $options(self.socket.options());
                 let stream = $stream::new($crate::net::socket::Socket::new(fd, options));
                 Ok((stream, $to_addr(addr)?))
             }

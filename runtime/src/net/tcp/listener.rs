@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 
 use super::TcpStream;
 use crate::net::addr::{ToSocketAddrs, inet};
+use crate::net::options::Options;
 use crate::net::shape::listener;
 use crate::net::socket::Socket;
 
@@ -163,6 +164,7 @@ listener!(
     TcpStream,
     SocketAddr,
     inet,
+    Options::inherited,
     std::net::TcpListener,
     "use gocoro::net::{TcpListener, TcpStream};",
     "let listener = TcpListener::bind(\"127.0.0.1:0\")?;",

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::{UnixStream, addr};
 use crate::net::connect::{self, Listening};
+use crate::net::options::Options;
 use crate::net::shape::listener;
 use crate::net::socket::Socket;
 
@@ -133,11 +134,17 @@ impl fmt::Debug for UnixListener {
     }
 }
 
+/// A Unix connection has the options of a new socket, whatever its listener's are.
+fn no_options(_: &Options) -> Options {
+    Options::default()
+}
+
 listener!(
     UnixListener,
     UnixStream,
     SocketAddr,
     addr::from_kernel,
+    no_options,
     std::os::unix::net::UnixListener,
     "use gocoro::net::unix::{UnixListener, UnixStream};
 # let name = format!(\"gocoro-{}-{:?}\", std::process::id(), std::thread::current().id());

@@ -1,6 +1,7 @@
 //! Unix sockets do what std documents, in tasks and on plain threads.
 
 mod datagram;
+mod long_path;
 mod stream;
 
 use std::path::PathBuf;

@@ -5,9 +5,10 @@
 //! `errno` belongs to the thread.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::{self, MaybeUninit};
+use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net;
 
 use libc::{c_int, ssize_t};
 use socket2::{SockAddr, SockRef};
@@ -98,6 +99,15 @@ pub(super) fn recv_from(
 /// Sends one datagram to an address without waiting.
 pub(super) fn send_to(fd: BorrowedFd<'_>, buf: &[u8], addr: &SockAddr) -> io::Result<usize> {
     retry(|| SockRef::from(&fd).send_to_with_flags(buf, addr, SEND_FLAGS))
+}
+
+/// Lends a Unix socket to std, of whatever type it is, to be asked for an address: std's type holds
+/// each address that the kernel gives, but no constructor makes a path that fills all its room.
+pub(super) fn with_std<R>(fd: BorrowedFd<'_>, ask: impl FnOnce(&net::UnixStream) -> R) -> R {
+    // SAFETY: the descriptor is open until this returns, for it is borrowed, and `ManuallyDrop`
+    // leaves it to its owner to close it.
+    let socket = ManuallyDrop::new(unsafe { net::UnixStream::from_raw_fd(fd.as_raw_fd()) });
+    ask(&socket)
 }
 
 fn empty_message() -> libc::msghdr {

@@ -1,8 +1,8 @@
 //! A server's socket: accepting, the iterator over its connections, the mode.
 
 /// Implements a listener of `$stream`s. The examples' setup makes `listener`; `$connect` connects to
-/// it, `$end` ends the example. `$to_addr` takes the address of a peer, `$options` gives the options of a
-/// connection from those of its listener.
+/// it, `$end` ends the example. `$to_addr` takes the address of a peer, `$options` gives the options
+/// of a connection from those of its listener.
 macro_rules! listener {
     (
         $ty:ident, $stream:ident, $addr:ty, $to_addr:path, $options:path, $std:ty,
@@ -170,7 +170,9 @@ macro_rules! listener {
             ) -> std::io::Result<($stream, $addr)> {
                 let options = $options(self.socket.options());
                 let stream = $stream::new($crate::net::socket::Socket::new(fd, options));
-                Ok((stream, $to_addr(addr)?))
+                // What only std makes an address of, it asks for again.
+                let addr = $to_addr(addr).or_else(|_| stream.peer_addr())?;
+                Ok((stream, addr))
             }
         }
 

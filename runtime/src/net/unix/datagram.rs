@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::SocketAddr;
+use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
 use socket2::Type;
@@ -14,6 +14,7 @@ use super::stream::pair;
 use crate::net::connect;
 use crate::net::shape::datagram;
 use crate::net::socket::Socket;
+use crate::net::sys;
 
 /// A Unix datagram socket.
 ///
@@ -260,7 +261,7 @@ impl UnixDatagram {
     /// ```
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (count, addr) = self.socket.recv_from(buf)?;
-        Ok((count, addr::from_kernel(addr)?))
+        Ok((count, addr::of_sender(addr)?))
     }
 
     /// Receives one datagram without removing it from the queue, and returns how many bytes of it
@@ -289,7 +290,7 @@ impl UnixDatagram {
     /// ```
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (count, addr) = self.socket.peek_from(buf)?;
-        Ok((count, addr::from_kernel(addr)?))
+        Ok((count, addr::of_sender(addr)?))
     }
 
     /// Returns the address of this socket.
@@ -307,7 +308,7 @@ impl UnixDatagram {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.kernel().local_addr().and_then(addr::from_kernel)
+        sys::with_std(self.socket.fd(), net::UnixStream::local_addr)
     }
 
     /// Returns the address that this socket is connected to.
@@ -327,7 +328,7 @@ impl UnixDatagram {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.kernel().peer_addr().and_then(addr::from_kernel)
+        sys::with_std(self.socket.fd(), net::UnixStream::peer_addr)
     }
 
     /// Shuts down the receiving, the sending, or both halves of this socket.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::SocketAddr;
+use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
 use super::{UnixStream, addr};
@@ -11,6 +11,7 @@ use crate::net::connect::{self, Listening};
 use crate::net::options::Options;
 use crate::net::shape::listener;
 use crate::net::socket::Socket;
+use crate::net::sys;
 
 /// A Unix socket server, listening for connections.
 ///
@@ -109,7 +110,7 @@ impl UnixListener {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.kernel().local_addr().and_then(addr::from_kernel)
+        sys::with_std(self.socket.fd(), net::UnixStream::local_addr)
     }
 }
 

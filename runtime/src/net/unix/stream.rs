@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::SocketAddr;
+use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
 use socket2::{Domain, SockAddr, Type};
@@ -13,6 +13,7 @@ use crate::net::connect;
 use crate::net::options::Options;
 use crate::net::shape::stream;
 use crate::net::socket::Socket;
+use crate::net::sys;
 
 /// A Unix stream socket.
 ///
@@ -135,7 +136,7 @@ impl UnixStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.kernel().local_addr().and_then(addr::from_kernel)
+        sys::with_std(self.socket.fd(), net::UnixStream::local_addr)
     }
 
     /// Returns the socket address of the remote half of this connection.
@@ -154,7 +155,7 @@ impl UnixStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.kernel().peer_addr().and_then(addr::from_kernel)
+        sys::with_std(self.socket.fd(), net::UnixStream::peer_addr)
     }
 
     fn connect_to(addr: &SockAddr) -> io::Result<UnixStream> {

@@ -82,6 +82,18 @@ impl Socket {
     pub(super) fn io_looking_again<T>(
         &self,
         direction: Direction,
+        attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if self.options.nonblocking() {
+            return self.io(direction, attempt);
+        }
+        self.looking_again(direction, attempt)
+    }
+
+    /// As [`io_looking_again`](Self::io_looking_again), in non-blocking mode too.
+    pub(super) fn looking_again<T>(
+        &self,
+        direction: Direction,
         mut attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut deadline = None;
@@ -93,10 +105,7 @@ impl Socket {
                 look = Some(at);
                 Some(deadline.map_or(at, |deadline| deadline.min(at)))
             };
-            let result = match self.options.nonblocking() {
-                true => return self.io(direction, attempt),
-                false => self.source.io(direction, until, &mut attempt),
-            };
+            let result = self.source.io(direction, until, &mut attempt);
             let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| clock::now() >= at);
             match result {
                 Err(error)

@@ -177,6 +177,20 @@ fn end() -> io::Result<(usize, SockAddr)> {
 }
 
 impl Socket {
+    /// Waits until an operation that sends would return at once, be it with an error.
+    pub(super) fn wait_writable(&self, stream: Option<Stream>) -> io::Result<()> {
+        if stream != Some(Stream::Unix) {
+            return self.wait(Direction::Write);
+        }
+        self.looking_again(Direction::Write, |fd| {
+            // No bytes send nothing on a stream, and a half that is shut down refuses even those.
+            match reactor::is_writable(fd)? || sys::send(fd, &[]).is_err() {
+                true => Ok(()),
+                false => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        })
+    }
+
     /// Does `attempt`, or gives the `end` if the receiving half is shut down and nothing is left in
     /// its queue: there a call that may wait returns, and one that may not says `WouldBlock` for
     /// ever, with no event to come.

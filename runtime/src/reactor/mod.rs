@@ -34,6 +34,7 @@ pub(crate) use attempt::pause;
 pub(crate) use source::{Direction, Source, timed_out};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use thread::is_shut;
+pub(crate) use thread::is_writable;
 
 /// The driver's own event, which ends its sleep.
 const WAKER: Token = Token(usize::MAX);

@@ -47,6 +47,11 @@ pub(super) fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<b
     has_now(fd, events(direction))
 }
 
+/// Whether an operation that sends would return at once, be it with an error.
+pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    is_ready(fd, Direction::Write)
+}
+
 /// Whether the receiving half of a socket is shut down.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn is_shut(fd: BorrowedFd<'_>) -> io::Result<bool> {

@@ -351,6 +351,26 @@ fn a_writer_without_room_learns_that_its_half_is_shut_down() {
 }
 
 #[test]
+fn waiting_for_room_ends_when_the_half_is_shut_down() {
+    matrix(|peer| {
+        for nonblocking in [false, true] {
+            let (one, _two) = UnixStream::pair()?;
+            while one.try_write(&[0; 4096]).is_ok() {}
+            one.set_nonblocking(nonblocking)?;
+            let clone = one.try_clone()?;
+            let waiter = peer.spawn(move || one.wait_writable().map(|()| one));
+            settle();
+            clone.shutdown(Shutdown::Write)?;
+            let one = waiter.wait()?;
+            // Nor does it wait when that has happened before.
+            one.wait_writable()?;
+            assert_eq!(kind((&one).write(b"x")), ErrorKind::BrokenPipe);
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn timeouts_and_the_mode() {
     both(|| {
         let (mut one, mut two) = UnixStream::pair()?;

@@ -6,7 +6,15 @@ macro_rules! datagram {
     ($ty:ident, $std:ty, $send:ident, $imports:literal, $setup:literal) => {
         $crate::net::shape::socket!($ty, $std, $imports, $setup, "socket", "");
         $crate::net::shape::handover!($ty);
-        $crate::net::shape::timeouts!($ty, $imports, $setup, "socket", "socket.recv", "peer.send");
+        $crate::net::shape::timeouts!(
+            $ty,
+            $imports,
+            $setup,
+            "socket",
+            "socket.recv",
+            "peer.send",
+            None
+        );
 
         impl $ty {
             /// Sends one datagram to the address that this socket is connected to, and returns how

@@ -13,7 +13,8 @@ macro_rules! stream {
             $setup,
             "stream",
             "(&stream).read",
-            "(&peer).write"
+            "(&peer).write",
+            Some($crate::net::transfer::Stream::$stream)
         );
 
         impl $ty {

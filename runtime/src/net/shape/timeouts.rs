@@ -1,10 +1,12 @@
 //! How long operations may wait: timeouts and the mode, which gocoro keeps beside the descriptor.
 
 /// Implements the timeouts and the mode of a socket that transfers data, and waits without a
-/// transfer. `$receive` receives into a buffer, `$send` sends one.
+/// transfer. `$receive` receives into a buffer, `$send` sends one; `$stream` is the `Stream` that it
+/// is, if it is one.
 macro_rules! timeouts {
     (
-        $ty:ident, $imports:literal, $setup:literal, $name:literal, $receive:literal, $send:literal
+        $ty:ident, $imports:literal, $setup:literal, $name:literal, $receive:literal, $send:literal,
+        $stream:expr
     ) => {
         impl $ty {
             /// Sets how long an operation that receives may wait; `None` means for ever.
@@ -182,6 +184,10 @@ macro_rules! timeouts {
             /// Another sender may be faster, so the operation that follows can still find no room.
             /// Beyond std.
             ///
+            /// The kernel has no event for a Unix socket whose sending half is shut down while there
+            /// is no room in it. On a Unix stream this call learns of that up to 250 ms late. On a
+            /// Unix datagram socket it does not, nor does a `select!` with `writable` on either.
+            ///
             /// # Parks
             ///
             /// While there is no room, in non-blocking mode too. Blocks the thread outside a task.
@@ -200,7 +206,7 @@ macro_rules! timeouts {
             /// # Ok::<(), std::io::Error>(())
             /// ```
             pub fn wait_writable(&self) -> std::io::Result<()> {
-                self.socket.wait($crate::reactor::Direction::Write)
+                self.socket.wait_writable($stream)
             }
         }
     };

@@ -10,7 +10,8 @@
 //! - Connecting to a listener whose queue is full, and sending to the queue of another datagram
 //!   socket that is full, wait by trying again with pauses of up to 50 ms: the kernel has no event
 //!   for either. Nor has it one for a sending half that is shut down while there is no room in it:
-//!   whoever waits there is told up to 250 ms late.
+//!   whoever sends there, or waits in [`UnixStream::wait_writable`], is told up to 250 ms late. A
+//!   `select!` with `writable` and [`UnixDatagram::wait_writable`] are not told.
 //! - `peek` and `peek_from`, which std has not stabilised, are there.
 //!
 //! # Examples

@@ -21,11 +21,13 @@ macro_rules! stream {
             /// Shuts down the read, write, or both halves of this connection.
             ///
             /// All pending and future I/O on those halves returns at once, in every task and thread
-            /// that waits for it: reads with `Ok(0)`, writes with `BrokenPipe`.
+            /// that waits for it: reads with `Ok(0)`, writes with `BrokenPipe`. A writer that waits
+            /// for room in a Unix stream is told up to 250 ms late.
             ///
             /// # Errors
             ///
-            /// `NotConnected` once the connection is gone.
+            /// `NotConnected` once a TCP connection is gone; a Unix stream's end may be shut down
+            /// even then.
             ///
             /// # Examples
             ///

@@ -334,11 +334,12 @@ impl UnixDatagram {
     /// Shuts down the receiving, the sending, or both halves of this socket.
     ///
     /// All pending and future I/O on those halves returns at once, in every task and thread that
-    /// waits for it.
+    /// waits for it: a receiver with `Ok(0)` once the queue is empty, a sender with `BrokenPipe`. A
+    /// sender that waits for room is told up to 250 ms late.
     ///
     /// # Errors
     ///
-    /// `NotConnected` if the socket is not connected.
+    /// Those of `shutdown`. On Linux a socket need not be connected for it.
     ///
     /// # Examples
     ///

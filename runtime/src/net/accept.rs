@@ -34,8 +34,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// Those of the kernel. `InvalidInput` for a listener that is shut down: of a Unix one the kernel
-    /// tells this only to a call that may wait.
+    /// Those of the kernel. `InvalidInput` for a listener that is shut down: of a Unix one the
+    /// kernel tells this only to a call that may wait.
     pub(super) fn accept(&self) -> io::Result<(OwnedFd, SockAddr)> {
         let shut = || Err(io::Error::from_raw_os_error(libc::EINVAL));
         self.io(Direction::Read, |fd| self.until_shut(shut, || accept(fd)))

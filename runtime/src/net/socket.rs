@@ -161,8 +161,8 @@ impl AsFd for Socket {
 ///
 /// # Errors
 ///
-/// Those of `attempt`, and those of a wait for readiness: `TimedOut` at the deadline or an enclosing
-/// `io_deadline`, `Other` in a task that unwinds and is cancelled.
+/// Those of `attempt`, and those of a wait for readiness: `TimedOut` at the deadline or an
+/// enclosing `io_deadline`, `Other` in a task that unwinds and is cancelled.
 pub(super) fn keep_trying<T>(
     direction: Direction,
     deadline: impl FnOnce() -> Option<Instant>,

@@ -209,3 +209,24 @@ impl Socket {
         result
     }
 }
+
+#[cfg(all(test, not(loom), any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+    use crate::net::options::Options;
+
+    /// A datagram may come between the attempt and the shutdown that the kernel is asked for.
+    #[test]
+    fn what_comes_before_the_end_is_received_before_it() {
+        let (one, _two) = UnixDatagram::pair().unwrap();
+        one.shutdown(std::net::Shutdown::Read).unwrap();
+        let socket = Socket::new(one, Options::default());
+        let mut results = [Err(io::ErrorKind::WouldBlock.into()), Ok(1)].into_iter();
+        let attempt = || results.next().expect("two attempts are enough");
+        assert_eq!(socket.until_shut(|| Ok(0), attempt).unwrap(), 1);
+        let never = || Err(io::ErrorKind::WouldBlock.into());
+        assert_eq!(socket.until_shut(|| Ok(0), never).unwrap(), 0);
+    }
+}

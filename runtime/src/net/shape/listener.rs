@@ -1,8 +1,8 @@
 //! A server's socket: accepting, the iterator over its connections, the mode.
 
 /// Implements a listener of `$stream`s. The examples' setup makes `listener`; `$connect` connects to
-/// it, `$end` ends the example. `$to_addr` takes the address of a peer, `$options` gives the options
-/// of a connection from those of its listener.
+/// it, `$end` ends the example. `$to_addr` takes the address of a peer, `$options` gives a
+/// connection's options from those of its listener.
 macro_rules! listener {
     (
         $ty:ident, $stream:ident, $addr:ty, $to_addr:path, $options:path, $std:ty,

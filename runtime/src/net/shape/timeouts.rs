@@ -1,8 +1,8 @@
 //! How long operations may wait: timeouts and the mode, which gocoro keeps beside the descriptor.
 
 /// Implements the timeouts and the mode of a socket that transfers data, and waits without a
-/// transfer. `$receive` receives into a buffer, `$send` sends one; `$stream` is the `Stream` that it
-/// is, if it is one.
+/// transfer. `$receive` receives into a buffer, `$send` sends one; `$stream` is the `Stream` that
+/// it is, if it is one.
 macro_rules! timeouts {
     (
         $ty:ident, $imports:literal, $setup:literal, $name:literal, $receive:literal, $send:literal,
@@ -184,9 +184,9 @@ macro_rules! timeouts {
             /// Another sender may be faster, so the operation that follows can still find no room.
             /// Beyond std.
             ///
-            /// The kernel has no event for a Unix socket whose sending half is shut down while there
-            /// is no room in it. On a Unix stream this call learns of that up to 250 ms late. On a
-            /// Unix datagram socket it does not, nor does a `select!` with `writable` on either.
+            /// The kernel has no event for a Unix socket whose sending half is shut down while it
+            /// has no room. On a Unix stream this call learns of that up to 250 ms late. On a Unix
+            /// datagram socket it does not, nor does a `select!` with `writable` on either.
             ///
             /// # Parks
             ///

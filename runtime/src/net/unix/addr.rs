@@ -42,8 +42,8 @@ pub(super) fn to_kernel(addr: &SocketAddr) -> io::Result<SockAddr> {
 ///
 /// # Errors
 ///
-/// `InvalidInput` for one of another family, as in std, and for a path that fills all the room of an
-/// address: std has such addresses, but makes them of none.
+/// `InvalidInput` for one of another family, as in std, and for a path that fills all the room of
+/// an address: std has such addresses from the kernel alone.
 pub(super) fn from_kernel(addr: SockAddr) -> io::Result<SocketAddr> {
     // The kernel gives no address at all, not even a family, for a sender without a name.
     if addr.len() > 0 && !addr.is_unix() {
@@ -59,8 +59,8 @@ pub(super) fn from_kernel(addr: SockAddr) -> io::Result<SocketAddr> {
     SocketAddr::from_pathname(UNNAMED)
 }
 
-/// The address of whoever sent a datagram, which is not lost for a path that std does not take: that
-/// sender has no name.
+/// The address of whoever sent a datagram. One from a path that fills all the room is not lost for
+/// that: its sender has no name.
 pub(super) fn of_sender(addr: SockAddr) -> io::Result<SocketAddr> {
     match addr.is_unix() {
         true => from_kernel(addr).or_else(|_| SocketAddr::from_pathname(UNNAMED)),

@@ -34,9 +34,18 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// Those of the kernel. `InvalidInput` for a listener that is shut down: of a Unix one the
-    /// kernel tells this only to a call that may wait.
+    /// Those of the kernel.
     pub(super) fn accept(&self) -> io::Result<(OwnedFd, SockAddr)> {
+        self.io(Direction::Read, accept)
+    }
+
+    /// As [`Socket::accept`], of a Unix listener: that one is shut down the kernel tells only to a
+    /// call that may wait, so this costs a question before each wait.
+    ///
+    /// # Errors
+    ///
+    /// Those of the kernel. `InvalidInput` for a listener that is shut down.
+    pub(super) fn accept_unix(&self) -> io::Result<(OwnedFd, SockAddr)> {
         let shut = || Err(io::Error::from_raw_os_error(libc::EINVAL));
         self.io(Direction::Read, |fd| self.until_shut(shut, || accept(fd)))
     }

@@ -2,10 +2,10 @@
 
 /// Implements a listener of `$stream`s. The examples' setup makes `listener`; `$connect` connects to
 /// it, `$end` ends the example. `$to_addr` takes the address of a peer, `$options` gives a
-/// connection's options from those of its listener.
+/// connection's options from those of its listener, `$accept` is the socket's method that accepts.
 macro_rules! listener {
     (
-        $ty:ident, $stream:ident, $addr:ty, $to_addr:path, $options:path, $std:ty,
+        $ty:ident, $stream:ident, $addr:ty, $to_addr:path, $options:path, $accept:ident, $std:ty,
         $imports:literal, $setup:literal, $connect:literal, $end:literal
     ) => {
         $crate::net::shape::socket!($ty, $std, $imports, $setup, "listener", $end);
@@ -38,7 +38,7 @@ macro_rules! listener {
             /// # Ok::<(), std::io::Error>(())
             /// ```
             pub fn accept(&self) -> std::io::Result<($stream, $addr)> {
-                self.accepted(self.socket.accept()?)
+                self.accepted(self.socket.$accept()?)
             }
 
             /// Accepts a connection that is pending already, and never waits. Beyond std.

@@ -165,6 +165,7 @@ listener!(
     SocketAddr,
     inet,
     Options::inherited,
+    accept,
     std::net::TcpListener,
     "use gocoro::net::{TcpListener, TcpStream};",
     "let listener = TcpListener::bind(\"127.0.0.1:0\")?;",

@@ -146,6 +146,7 @@ listener!(
     SocketAddr,
     addr::from_kernel,
     no_options,
+    accept_unix,
     std::os::unix::net::UnixListener,
     "use gocoro::net::unix::{UnixListener, UnixStream};
 # let name = format!(\"gocoro-{}-{:?}\", std::process::id(), std::thread::current().id());

@@ -73,6 +73,11 @@ fn a_task_may_wait_inside_a_generator_of_its_own() {
 
 #[test]
 fn a_wait_inside_a_generator_ends_like_any_other() {
+    // The sanitizer knows the stacks of threads and tasks. On another it does not see an unwinding,
+    // and takes what the frames have left there for theirs when the memory is a stack's again.
+    if std::env::var_os("GOCORO_SANITIZER").is_some() {
+        return println!("skipped: a sanitizer is not told of a generator's own stack");
+    }
     on_workers(|_| {
         let (told, dropped) = channel::unbounded();
         let waiter = |told: Sender<&'static str>| {

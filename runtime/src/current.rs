@@ -293,6 +293,8 @@ pub(crate) unsafe fn enter(core: &Core) -> Entered {
     core.outer.set(before);
     // If this thread unwinds, none of the worker's tasks does: take the unwinding off the thread.
     let unwinding = thread::panicking().then(|| Unwinding::take(core.panics));
+    // Nor is what the thread itself was thrown before, and has kept.
+    unwind::not_thrown();
     Entered { before, unwinding }
 }
 

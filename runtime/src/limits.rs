@@ -1,4 +1,5 @@
-//! Every bound in the runtime, with its reason.
+//! The bounds that users or several files meet, each with its reason. A bound that one file has for
+//! itself stands there.
 
 /// Workers alive at once in the process: a task's word has room for this many owners.
 pub(crate) const WORKERS_MAX: usize = 4096;

@@ -1,7 +1,7 @@
 //! Who runs what, where, and when: workers, their queues, stealing, placement, sleep.
 //!
-//! The scheduler does not know what tasks wait for. How workers fall asleep and are woken is in
-//! `SLEEP.md`, with the argument that no wake is lost.
+//! The scheduler knows of what tasks wait for only whether others can bring it. How workers fall
+//! asleep and are woken is in `SLEEP.md`, with the argument that no wake is lost.
 
 mod alone;
 mod default_runtime;

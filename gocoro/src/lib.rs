@@ -371,7 +371,7 @@ pub mod net {
     //! - A read timeout gives `ErrorKind::TimedOut`. One for all I/O of a piece of code is
     //!   [`time::io_deadline`](crate::time::io_deadline).
     //! - Names are looked up on threads beside the workers, since the system's call for it blocks.
-    //!   Of several addresses the first that answers is connected to.
+    //!   A connect by a name with several addresses takes the address that answers first.
     //! - Sockets convert to std's and back, and to and from descriptors. A std socket in a task
     //!   blocks its worker.
     //! - [`select!`](crate::select) has arms `readable(…)` and `writable(…)`.

@@ -129,7 +129,7 @@ fn destructors_of_a_cancelled_task_may_send_and_receive() {
     });
 }
 
-/// Those who gave up waiting for an item take none.
+/// Receivers that a cancel has taken out of the queue are passed over: items go to those behind them.
 #[test]
 fn a_queue_skips_those_who_gave_up() {
     Colour::Task.run(1, || {

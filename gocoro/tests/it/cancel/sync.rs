@@ -212,7 +212,7 @@ fn whoever_leaves_a_barrier_is_not_counted() {
             let leaver = go!(clone(barrier, begun) => {
                 begun.store(true, SeqCst);
                 if catch_unwind(AssertUnwindSafe(|| barrier.wait())).is_err() {
-                    // It comes again, for the other one.
+                    // The leaver waits at the barrier again, so that the other task can leave it.
                     task::shield(|| barrier.wait());
                 }
             });

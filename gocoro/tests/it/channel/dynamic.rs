@@ -339,7 +339,7 @@ fn a_set_goes_to_another_task() {
     });
 }
 
-/// It panics where it would wait for ever, also if that is said by a duration.
+/// A choice without arms panics where it would wait for ever, also with an endless timeout.
 #[test]
 fn a_choice_among_nothing_never_hangs() {
     support::bounded(|| {

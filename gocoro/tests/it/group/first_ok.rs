@@ -24,7 +24,8 @@ fn first_ok(
     group.first_ok()
 }
 
-/// Those that lose never end: on a slow machine a longer time may be the first to pass.
+/// Tasks that are to lose never end by themselves: on a slow machine a longer sleep may be over before
+/// a shorter one.
 #[test]
 fn the_first_success_is_the_result() {
     on_workers(|_| {

@@ -150,7 +150,8 @@ fn fork_and_poll() {
     });
 }
 
-/// It has not the threads to wait for, and its parent's tasks are not its to run.
+/// A forked child has none of its parent's threads to wait for, and must not run its parent's tasks
+/// a second time.
 #[test]
 fn a_forked_child_that_uses_its_parents_runtime_aborts() {
     for (name, times) in [("fork_and_run", 2), ("fork_and_drop", 3), ("fork_and_poll", 1)] {

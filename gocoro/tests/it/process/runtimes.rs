@@ -54,7 +54,7 @@ fn started_at_the_second_try() {
     });
 }
 
-/// Those that were made ahead until there was no memory for more.
+/// A runtime that is to warm more stacks than there is memory for frees those it has made.
 #[test]
 fn a_runtime_that_cannot_start_gives_its_stacks_back() {
     if env::var_os("GOCORO_SANITIZER").is_some() {

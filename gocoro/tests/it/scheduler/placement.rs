@@ -109,7 +109,7 @@ fn long_lived_tasks_spread_over_the_workers() {
             });
             let here = |wanted| threads.iter().filter(|&&thread| thread == wanted).count();
             let most = threads.iter().map(|&thread| here(thread)).max().unwrap();
-            // It hands over until another has half as many.
+            // A worker hands tasks over until another worker has half as many.
             assert!(most < 1_600, "{most} of 2000 live on one of {workers} workers");
         });
     }
@@ -146,7 +146,7 @@ fn connections_do_not_pile_up_where_they_are_accepted() {
         let mut here = 0;
         for _ in 0..CONNECTIONS {
             let mut client = std::net::TcpStream::connect(address).unwrap();
-            // Its task has started: so it counts.
+            // A byte comes from the connection's task, which so has started and counts as live.
             client.read_exact(&mut [0]).unwrap();
             clients.push(client);
             here += usize::from(threads.recv().unwrap() == accepting);

@@ -357,18 +357,9 @@ impl UnixDatagram {
     }
 }
 
-/// As std's: the descriptor, and the addresses while there are any.
 impl fmt::Debug for UnixDatagram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fields = f.debug_struct("UnixDatagram");
-        fields.field("fd", &self.socket.fd().as_raw_fd());
-        if let Ok(addr) = self.local_addr() {
-            fields.field("local", &addr);
-        }
-        if let Ok(addr) = self.peer_addr() {
-            fields.field("peer", &addr);
-        }
-        fields.finish()
+        super::describe(f, "UnixDatagram", self.as_raw_fd(), self.local_addr(), self.peer_addr())
     }
 }
 

@@ -40,8 +40,30 @@ mod stream;
 mod datagram;
 mod listener;
 
+use std::fmt;
+use std::io;
+use std::os::fd::RawFd;
 pub use std::os::unix::net::SocketAddr;
 
 pub use self::datagram::UnixDatagram;
 pub use self::listener::{Incoming, UnixListener};
 pub use self::stream::UnixStream;
+
+/// What the `Debug` of a socket shows, as std's: the descriptor, and the addresses that there are.
+fn describe(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    fd: RawFd,
+    local: io::Result<SocketAddr>,
+    peer: io::Result<SocketAddr>,
+) -> fmt::Result {
+    let mut fields = f.debug_struct(name);
+    fields.field("fd", &fd);
+    if let Ok(local) = local {
+        fields.field("local", &local);
+    }
+    if let Ok(peer) = peer {
+        fields.field("peer", &peer);
+    }
+    fields.finish()
+}

@@ -170,18 +170,9 @@ pub(super) fn pair<T>(ty: Type, new: impl Fn(Socket) -> T) -> io::Result<(T, T)>
     Ok((new(one), new(two)))
 }
 
-/// As std's: the descriptor, and the addresses while there are any.
 impl fmt::Debug for UnixStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fields = f.debug_struct("UnixStream");
-        fields.field("fd", &self.socket.fd().as_raw_fd());
-        if let Ok(addr) = self.local_addr() {
-            fields.field("local", &addr);
-        }
-        if let Ok(addr) = self.peer_addr() {
-            fields.field("peer", &addr);
-        }
-        fields.finish()
+        super::describe(f, "UnixStream", self.as_raw_fd(), self.local_addr(), self.peer_addr())
     }
 }
 

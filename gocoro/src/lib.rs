@@ -326,6 +326,14 @@ pub mod time {
     pub use std::time::{Duration, Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
 }
 
+pub mod io {
+    //! [`std::io`] with what waits suspended: an import of `gocoro::io` takes the place of one of
+    //! `std::io`.
+
+    #[doc(no_inline)]
+    pub use std::io::*;
+}
+
 pub mod net {
     //! Sockets whose operations suspend the task; the shape of [`std::net`], and in [`unix`] of
     //! [`std::os::unix::net`].

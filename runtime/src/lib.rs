@@ -51,6 +51,7 @@ mod time;
 mod group;
 #[allow(unsafe_code)]
 mod net;
+mod io;
 mod go;
 #[allow(unsafe_code)]
 mod runtime;
@@ -83,6 +84,11 @@ pub mod export {
             broadcast, never, oneshot, tick, unbounded, watch,
         };
         pub use crate::waiters::{Receive, Selectable};
+    }
+
+    /// The items of `gocoro::io`.
+    pub mod io {
+        pub use crate::io::*;
     }
 
     /// The items of `gocoro::net`.

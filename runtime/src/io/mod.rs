@@ -1,0 +1,1 @@
+//! What of `std::io` waits, suspended.

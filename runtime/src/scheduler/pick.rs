@@ -27,9 +27,9 @@ const MANY: usize = 4096;
 /// The number of tasks that are fetched as a group.
 const GROUP: usize = 8;
 
-/// Cache lines fetched of each stack in a group. Only one: how many lines the memory brings at a
-/// time is what limits a group.
-const FRAME_LINES_MANY: usize = 1;
+/// Cache lines fetched of each stack in a group. Fewer than of one stack at a time: how many lines
+/// the memory brings at a time is what limits a group.
+const FRAME_LINES_MANY: usize = 2;
 
 /// What a worker remembers of the tasks it picked last.
 #[derive(Debug, Default)]

@@ -124,9 +124,7 @@ pub mod export {
 
     /// The items that other macros expand to, and sealed or unnameable parts of public types.
     pub mod private {
-        pub use crate::channel::broadcast::RecvArm as BroadcastArm;
-        pub use crate::channel::watch::ChangedArm;
-        pub use crate::channel::{Chosen, ReceiverArm, RecvArm, SendArm};
+        pub use crate::channel::{Chosen, NewsArm, ReceiverArm, RecvArm, SendArm};
         pub use crate::go::{
             NotAFuture, ScopeForLocal, ScopeOrGroup, Used, Value, not_a_future, place,
             spawn_local_with, spawn_with, used, value_of,

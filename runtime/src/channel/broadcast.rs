@@ -19,18 +19,17 @@
 
 mod error;
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::SendError;
-use super::news::{self, News, NewsNode};
+use super::news::{self, Listener, News, NewsArm};
 use crate::clock;
 use crate::park;
 use crate::unwind;
-use crate::waiters::{Arm, Choice, Place, Queue, Receive, Selectable};
+use crate::waiters::{Arm, Queue, Receive, Selectable};
 
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError};
 
@@ -78,7 +77,7 @@ pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender { shared: shared.clone() }, Receiver { shared, number: 0 })
 }
 
-struct State<T> {
+pub(super) struct State<T> {
     capacity: usize,
     /// The newest messages, as far as some receiver has not received them.
     kept: VecDeque<Kept<T>>,
@@ -269,7 +268,7 @@ impl<T: Clone> Receiver<T> {
     /// ```
     pub fn recv(&self) -> Result<T, RecvError> {
         park::spent();
-        self.receive(None).unwrap_or(Err(RecvError::Closed))
+        news::receive(self, None).unwrap_or(Err(RecvError::Closed)).map(own)
     }
 
     /// Receives the next message if it is there.
@@ -299,25 +298,8 @@ impl<T: Clone> Receiver<T> {
     /// [`RecvTimeoutError::Timeout`], or the errors of [`Receiver::recv`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         park::spent();
-        Ok(self.receive(clock::after(timeout)).ok_or(RecvTimeoutError::Timeout)??)
-    }
-
-    /// Receives the next message. `None`: the deadline came first.
-    fn receive(&self, deadline: Option<Instant>) -> Option<Result<T, RecvError>> {
-        let mut late = false;
-        loop {
-            let mut state = self.shared.lock();
-            let found = state.receive(self.number);
-            let Some(found) = found else {
-                if late {
-                    return None;
-                }
-                late = !news::wait(&self.shared, state, deadline);
-                continue;
-            };
-            drop(state);
-            return Some(found.map(own));
-        }
+        let found = news::receive(self, clock::after(timeout));
+        Ok(own(found.ok_or(RecvTimeoutError::Timeout)??))
     }
 }
 
@@ -418,69 +400,36 @@ impl<T: Clone> crate::waiters::Sealed for &Receiver<T> {}
 
 impl<'a, T: Clone> Selectable for &'a Receiver<T> {
     type Output = Result<T, RecvError>;
-    type Arm = RecvArm<'a, T>;
+    type Arm = NewsArm<'a, Receiver<T>, Result<Arc<T>, RecvError>>;
 
-    fn arm(self) -> RecvArm<'a, T> {
-        RecvArm { receiver: self, node: NewsNode::new(), received: Cell::new(None) }
+    fn arm(self) -> Self::Arm {
+        NewsArm::new(self)
     }
 }
 
 impl<T: Clone> Receive for &Receiver<T> {}
 
-/// A receive as an arm of `select!`.
-#[doc(hidden)]
-pub struct RecvArm<'a, T> {
-    receiver: &'a Receiver<T>,
-    node: NewsNode,
-    received: Cell<Option<Result<Arc<T>, RecvError>>>,
-}
+impl<T> Listener for Receiver<T> {
+    type State = State<T>;
+    type Received = Result<Arc<T>, RecvError>;
 
-// SAFETY: after `NewsNode::unlink` nobody reaches the node or its wait, and linking it does not
-// unwind.
-unsafe impl<T> Choice for RecvArm<'_, T> {
-    fn attempt(&self) -> bool {
-        let received = self.receiver.shared.lock().receive(self.receiver.number);
-        let chosen = received.is_some();
-        self.received.set(received);
-        chosen
+    fn queue(&self) -> &Queue<u64, State<T>> {
+        &self.shared
     }
 
-    fn is_ready(&self) -> bool {
-        self.receiver.unread() > 0 || self.receiver.shared.lock().senders == 0
+    fn try_receive(&self, state: &mut State<T>) -> Option<Result<Arc<T>, RecvError>> {
+        state.receive(self.number)
     }
 
-    fn link(&self, place: Place<'_>) -> bool {
-        let mut state = self.receiver.shared.lock();
-        let next = state.next;
-        let ready = state.senders == 0 || *state.position(self.receiver.number) < next;
-        self.node.link(&self.receiver.shared, state, place);
-        ready
-    }
-
-    fn unlink(&self) {
-        self.node.unlink(&self.receiver.shared);
-    }
-
-    fn settle(&self) -> bool {
-        self.unlink();
-        self.attempt()
-    }
-
-    fn has_turned(&self) -> bool {
-        self.node.has_news(&self.receiver.shared)
+    fn is_told(&self, state: &mut State<T>) -> bool {
+        state.senders == 0 || *state.position(self.number) < state.next
     }
 }
 
-impl<T: Clone> Arm for RecvArm<'_, T> {
+impl<T: Clone> Arm for NewsArm<'_, Receiver<T>, Result<Arc<T>, RecvError>> {
     type Output = Result<T, RecvError>;
 
     fn take(self) -> Result<T, RecvError> {
-        self.received.take().expect("the arm was chosen").map(own)
-    }
-}
-
-impl<T> fmt::Debug for RecvArm<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RecvArm").field(self.receiver).finish()
+        self.received().expect("the arm was chosen").map(own)
     }
 }

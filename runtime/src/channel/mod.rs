@@ -34,6 +34,7 @@ pub use self::error::{
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
 pub use self::iter::{IntoIter, Iter, TryIter};
+pub use self::news::NewsArm;
 pub use self::oneshot::oneshot;
 pub use self::receiver::{Receiver, ReceiverArm};
 pub use self::select::{Select, SelectedOperation};

@@ -9,6 +9,7 @@ use super::arm::RecvArm;
 use super::chan::{Chan, Failure};
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::iter::{IntoIter, Iter, TryIter};
+use super::news::Listener;
 use super::timed::{Timed, TimedArm};
 use crate::park;
 use crate::task::Reason;

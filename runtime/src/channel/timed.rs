@@ -3,18 +3,17 @@
 //! only of a message that was taken and given back: they may be waiting for a later one by now, or
 //! for none.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::chan::Failure;
 use super::error::RecvError;
-use super::news::{self, News, NewsNode};
+use super::news::{self, Listener, News, NewsArm};
 use crate::clock;
 use crate::park;
-use crate::waiters::{Arm, Choice, Limit, Place, Queue};
+use crate::waiters::{Arm, Limit, Queue};
 
-struct Schedule {
+pub(super) struct Schedule {
     /// When the next message is due. `None`: there are no more messages.
     next: Option<Instant>,
     /// The time between two messages. `None`: there is one message.
@@ -65,18 +64,8 @@ impl Timed<Instant> {
 }
 
 impl<T> Timed<T> {
-    /// When the next message is due. `None`: never.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.schedule.lock().next
-    }
-
     pub(super) fn is_due(&self) -> bool {
         self.due().is_some_and(|due| clock::now() >= due)
-    }
-
-    fn take(&self) -> Option<Instant> {
-        let now = clock::now();
-        self.schedule.lock().take(now, now)
     }
 
     pub(super) fn receive(&self, limit: Limit) -> Result<T, Failure> {
@@ -122,68 +111,36 @@ impl<T> Clone for Timed<T> {
     }
 }
 
-/// A receive from a timed channel as an arm of a choice.
-pub(super) struct TimedArm<'a, T> {
-    timed: &'a Timed<T>,
-    node: NewsNode,
-    received: Cell<Option<Instant>>,
-}
+impl<T> Listener for Timed<T> {
+    type State = Schedule;
+    type Received = Instant;
 
-impl<'a, T> TimedArm<'a, T> {
-    pub(super) fn new(timed: &'a Timed<T>) -> TimedArm<'a, T> {
-        TimedArm { timed, node: NewsNode::new(), received: Cell::new(None) }
+    fn queue(&self) -> &Queue<u64, Schedule> {
+        &self.schedule
     }
 
-    /// The message that the choice took.
-    pub(super) fn received(&self) -> Option<Instant> {
-        self.received.take()
-    }
-}
-
-// SAFETY: after `NewsNode::unlink` nobody reaches the node or its wait, and linking it does not
-// unwind.
-unsafe impl<T> Choice for TimedArm<'_, T> {
-    fn attempt(&self) -> bool {
-        let received = self.timed.take();
-        let chosen = received.is_some();
-        self.received.set(received);
-        chosen
+    fn try_receive(&self, schedule: &mut Schedule) -> Option<Instant> {
+        let now = clock::now();
+        schedule.take(now, now)
     }
 
-    fn is_ready(&self) -> bool {
-        self.timed.is_due()
-    }
-
-    /// The link looks at nothing: a message that is due shows in the deadline, which is asked next.
-    fn link(&self, place: Place<'_>) -> bool {
-        self.node.link(&self.timed.schedule, self.timed.schedule.lock(), place);
+    /// Always `false`: the news is that a message was given back, which the clock shows as due.
+    fn is_told(&self, _: &mut Schedule) -> bool {
         false
     }
 
-    fn unlink(&self) {
-        self.node.unlink(&self.timed.schedule);
-    }
-
-    fn settle(&self) -> bool {
-        self.unlink();
-        self.attempt()
-    }
-
-    /// Only messages that were given back count: a message that has become due shows in the
-    /// deadline.
-    fn has_turned(&self) -> bool {
-        self.node.has_news(&self.timed.schedule)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.timed.due()
+    fn due(&self) -> Option<Instant> {
+        self.schedule.lock().next
     }
 }
+
+/// A receive from a timed channel as an arm of a choice.
+pub(super) type TimedArm<'a, T> = NewsArm<'a, Timed<T>, Instant>;
 
 impl<T> Arm for TimedArm<'_, T> {
     type Output = Result<T, RecvError>;
 
     fn take(self) -> Result<T, RecvError> {
-        self.received.take().map(|at| self.timed.message(at)).ok_or(RecvError)
+        self.received().map(|at| self.listener().message(at)).ok_or(RecvError)
     }
 }

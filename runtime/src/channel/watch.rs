@@ -18,19 +18,18 @@
 //!
 //! A receiver that comes late misses what was overwritten, and nothing else. Sending never waits.
 
-use std::cell::Cell;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::{RecvError, RecvTimeoutError, SendError};
-use super::news::{self, News, NewsNode};
+use super::news::{self, Listener, News, NewsArm};
 use crate::clock;
 use crate::park;
-use crate::waiters::{Arm, Choice, Locked, Place, Queue, Selectable};
+use crate::waiters::{Arm, Locked, Queue, Selectable};
 
 /// Makes a channel of one value, of which receivers see the latest.
 ///
@@ -53,7 +52,7 @@ pub fn watch<T>(initial: T) -> (Sender<T>, Receiver<T>) {
     (Sender { shared: shared.clone() }, Receiver { shared, seen: AtomicU64::new(0) })
 }
 
-struct State<T> {
+pub(super) struct State<T> {
     value: Arc<T>,
     version: u64,
     senders: usize,
@@ -225,7 +224,7 @@ impl<T> Receiver<T> {
     /// ```
     pub fn changed(&self) -> Result<(), RecvError> {
         park::spent();
-        self.wait(None).unwrap_or(Err(RecvError))
+        news::receive(self, None).unwrap_or(Err(RecvError))
     }
 
     /// Waits for a new value as [`Receiver::changed`] does, but no longer than `timeout`.
@@ -239,7 +238,7 @@ impl<T> Receiver<T> {
     /// The time was up, or there is no new value and no sender is left.
     pub fn changed_timeout(&self, timeout: Duration) -> Result<(), RecvTimeoutError> {
         park::spent();
-        Ok(self.wait(clock::after(timeout)).ok_or(RecvTimeoutError::Timeout)??)
+        Ok(news::receive(self, clock::after(timeout)).ok_or(RecvTimeoutError::Timeout)??)
     }
 
     /// Waits until `such` accepts the value, which it may do at once.
@@ -285,30 +284,6 @@ impl<T> Receiver<T> {
         match state.senders {
             0 => Err(RecvError),
             _ => Ok(state.version > self.seen.load(Relaxed)),
-        }
-    }
-
-    /// Marks the current value seen, if it is new. `None`: it is not, and senders are left.
-    fn look(&self, state: &State<T>) -> Option<Result<(), RecvError>> {
-        if state.version > self.seen.load(Relaxed) {
-            self.seen.store(state.version, Relaxed);
-            return Some(Ok(()));
-        }
-        (state.senders == 0).then_some(Err(RecvError))
-    }
-
-    /// Waits for a new value, and marks it seen. `None`: the deadline came first.
-    fn wait(&self, deadline: Option<Instant>) -> Option<Result<(), RecvError>> {
-        let mut late = false;
-        loop {
-            let state = self.shared.lock();
-            if let Some(found) = self.look(&state) {
-                return Some(found);
-            }
-            if late {
-                return None;
-            }
-            late = !news::wait(&self.shared, state, deadline);
         }
     }
 
@@ -370,65 +345,39 @@ impl<T> crate::waiters::Sealed for &Receiver<T> {}
 
 impl<'a, T> Selectable for &'a Receiver<T> {
     type Output = Result<(), RecvError>;
-    type Arm = ChangedArm<'a, T>;
+    type Arm = NewsArm<'a, Receiver<T>, Result<(), RecvError>>;
 
-    fn arm(self) -> ChangedArm<'a, T> {
-        ChangedArm { receiver: self, node: NewsNode::new(), found: Cell::new(None) }
+    fn arm(self) -> Self::Arm {
+        NewsArm::new(self)
     }
 }
 
-/// A wait for a new value as an arm of `select!`.
-#[doc(hidden)]
-pub struct ChangedArm<'a, T> {
-    receiver: &'a Receiver<T>,
-    node: NewsNode,
-    found: Cell<Option<Result<(), RecvError>>>,
-}
+impl<T> Listener for Receiver<T> {
+    type State = State<T>;
+    type Received = Result<(), RecvError>;
 
-// SAFETY: after `NewsNode::unlink` nobody reaches the node or its wait, and linking it does not
-// unwind.
-unsafe impl<T> Choice for ChangedArm<'_, T> {
-    fn attempt(&self) -> bool {
-        let found = self.receiver.look(&self.receiver.shared.lock());
-        self.found.set(found);
-        found.is_some()
+    fn queue(&self) -> &Queue<u64, State<T>> {
+        &self.shared
     }
 
-    fn is_ready(&self) -> bool {
-        self.receiver.changes() != Ok(false)
+    /// Marks the current value seen, if it is new.
+    fn try_receive(&self, state: &mut State<T>) -> Option<Result<(), RecvError>> {
+        if state.version > self.seen.load(Relaxed) {
+            self.seen.store(state.version, Relaxed);
+            return Some(Ok(()));
+        }
+        (state.senders == 0).then_some(Err(RecvError))
     }
 
-    fn link(&self, place: Place<'_>) -> bool {
-        let state = self.receiver.shared.lock();
-        let ready = state.senders == 0 || self.receiver.seen.load(Relaxed) < state.version;
-        self.node.link(&self.receiver.shared, state, place);
-        ready
-    }
-
-    fn unlink(&self) {
-        self.node.unlink(&self.receiver.shared);
-    }
-
-    fn settle(&self) -> bool {
-        self.unlink();
-        self.attempt()
-    }
-
-    fn has_turned(&self) -> bool {
-        self.node.has_news(&self.receiver.shared)
+    fn is_told(&self, state: &mut State<T>) -> bool {
+        state.senders == 0 || state.version > self.seen.load(Relaxed)
     }
 }
 
-impl<T> Arm for ChangedArm<'_, T> {
+impl<T> Arm for NewsArm<'_, Receiver<T>, Result<(), RecvError>> {
     type Output = Result<(), RecvError>;
 
     fn take(self) -> Result<(), RecvError> {
-        self.found.take().expect("the arm was chosen")
-    }
-}
-
-impl<T> fmt::Debug for ChangedArm<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChangedArm").finish_non_exhaustive()
+        self.received().expect("the arm was chosen")
     }
 }

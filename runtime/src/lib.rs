@@ -133,7 +133,6 @@ pub mod export {
         pub use crate::join::{Join, JoinArm};
         pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};
-        pub use crate::sync::mpsc::RecvArm as MpscArm;
         pub use crate::waiters::{Arm, Choice, Place};
     }
 }

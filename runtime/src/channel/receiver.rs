@@ -1,6 +1,7 @@
 //! The receiving side of a channel.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -336,19 +337,15 @@ impl<'a, T> Selectable for &'a Receiver<T> {
     type Arm = ReceiverArm<'a, T>;
 
     fn arm(self) -> ReceiverArm<'a, T> {
-        ReceiverArm(match &self.flavor {
-            Flavor::Chan(chan) => FlavorArm::Chan(RecvArm::new(chan)),
-            Flavor::Timed(timed) => FlavorArm::Timed(TimedArm::new(timed)),
-            Flavor::Never => FlavorArm::Never,
-        })
+        ReceiverArm::new(self)
     }
 }
 
 impl<T> Receive for &Receiver<T> {}
 
-/// A receive as an arm of `select!`.
+/// A receive as an arm of `select!`, which fails by `E`.
 #[doc(hidden)]
-pub struct ReceiverArm<'a, T>(pub(super) FlavorArm<'a, T>);
+pub struct ReceiverArm<'a, T, E = RecvError>(pub(super) FlavorArm<'a, T>, PhantomData<fn() -> E>);
 
 pub(super) enum FlavorArm<'a, T> {
     Chan(RecvArm<'a, T>),
@@ -356,8 +353,28 @@ pub(super) enum FlavorArm<'a, T> {
     Never,
 }
 
+impl<'a, T, E> ReceiverArm<'a, T, E> {
+    pub(crate) fn new(receiver: &'a Receiver<T>) -> Self {
+        let arm = match &receiver.flavor {
+            Flavor::Chan(chan) => FlavorArm::Chan(RecvArm::new(chan)),
+            Flavor::Timed(timed) => FlavorArm::Timed(TimedArm::new(timed)),
+            Flavor::Never => FlavorArm::Never,
+        };
+        ReceiverArm(arm, PhantomData)
+    }
+
+    /// What the choice received.
+    pub(crate) fn received(self) -> Result<T, RecvError> {
+        match self.0 {
+            FlavorArm::Chan(arm) => arm.take(),
+            FlavorArm::Timed(arm) => arm.take(),
+            FlavorArm::Never => Err(RecvError),
+        }
+    }
+}
+
 // SAFETY: each call goes to the arm inside, which keeps the promises of `Choice` itself.
-unsafe impl<T> Choice for ReceiverArm<'_, T> {
+unsafe impl<T, E> Choice for ReceiverArm<'_, T, E> {
     fn attempt(&self) -> bool {
         match &self.0 {
             FlavorArm::Chan(arm) => arm.attempt(),
@@ -418,15 +435,11 @@ impl<T> Arm for ReceiverArm<'_, T> {
     type Output = Result<T, RecvError>;
 
     fn take(self) -> Result<T, RecvError> {
-        match self.0 {
-            FlavorArm::Chan(arm) => arm.take(),
-            FlavorArm::Timed(arm) => arm.take(),
-            FlavorArm::Never => Err(RecvError),
-        }
+        self.received()
     }
 }
 
-impl<T> fmt::Debug for ReceiverArm<'_, T> {
+impl<T, E> fmt::Debug for ReceiverArm<'_, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceiverArm").finish_non_exhaustive()
     }

@@ -24,7 +24,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use crate::channel::{self, ReceiverArm};
-use crate::waiters::{Arm, Choice, Place, Receive, Selectable};
+use crate::waiters::{Arm, Receive, Selectable};
 
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 
@@ -320,51 +320,19 @@ impl<T> crate::waiters::Sealed for &Receiver<T> {}
 
 impl<'a, T> Selectable for &'a Receiver<T> {
     type Output = Result<T, RecvError>;
-    type Arm = RecvArm<'a, T>;
+    type Arm = ReceiverArm<'a, T, RecvError>;
 
-    fn arm(self) -> RecvArm<'a, T> {
-        RecvArm(self.inner.arm())
+    fn arm(self) -> Self::Arm {
+        ReceiverArm::new(&self.inner)
     }
 }
 
 impl<T> Receive for &Receiver<T> {}
 
-/// A receive as an arm of `select!`.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct RecvArm<'a, T>(ReceiverArm<'a, T>);
-
-// SAFETY: each call goes to the arm inside, which keeps the promises of `Choice` itself.
-unsafe impl<T> Choice for RecvArm<'_, T> {
-    fn attempt(&self) -> bool {
-        self.0.attempt()
-    }
-
-    fn is_ready(&self) -> bool {
-        self.0.is_ready()
-    }
-
-    fn link(&self, place: Place<'_>) -> bool {
-        self.0.link(place)
-    }
-
-    fn unlink(&self) {
-        self.0.unlink();
-    }
-
-    fn settle(&self) -> bool {
-        self.0.settle()
-    }
-
-    fn has_turned(&self) -> bool {
-        self.0.has_turned()
-    }
-}
-
-impl<T> Arm for RecvArm<'_, T> {
+impl<T> Arm for ReceiverArm<'_, T, RecvError> {
     type Output = Result<T, RecvError>;
 
     fn take(self) -> Result<T, RecvError> {
-        self.0.take().map_err(|_| RecvError)
+        self.received().map_err(|_| RecvError)
     }
 }

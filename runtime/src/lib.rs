@@ -99,7 +99,7 @@ pub mod export {
     /// The items that `select!` expands to.
     pub mod select {
         pub use crate::select::{
-            Order, Taken, Time, join, outcome, readable, recv, run, send, take, unique, wait,
+            Limit, Order, Taken, join, outcome, readable, recv, run, send, take, unique, wait,
             writable,
         };
     }

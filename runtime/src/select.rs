@@ -1,11 +1,11 @@
 //! What `select!` expands to.
 
-use std::time::Duration;
-
 use crate::channel::{SendArm, Sender};
 use crate::join::Join;
 use crate::reactor::{Readiness, ReadyArm};
-use crate::waiters::{Aim, Arm, Choice, Limit, Receive, Selectable, choose};
+use crate::waiters::{Aim, Arm, Choice, Receive, Selectable, choose};
+
+pub use crate::waiters::Limit;
 
 /// Identity on `&mut T`: reborrows an arm's source for the choice, after which it is the user's
 /// again.
@@ -52,29 +52,13 @@ pub enum Order {
     Listed,
 }
 
-/// How long a `select!` may take.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Time(Limit);
-
-impl Time {
-    /// The time of a `select!` without `default`.
-    pub const ENDLESS: Time = Time(Limit::Never);
-    /// The time of a `select!` with `default`: none.
-    pub const NONE: Time = Time(Limit::Now);
-
-    /// The time of a `select!` with `default(timeout)`.
-    pub fn within(timeout: Duration) -> Time {
-        Time(Limit::within(timeout))
-    }
-}
-
 /// Chooses one of the arms and returns its number. The number after the last stands for the
-/// default.
+/// default: the limit came first.
 #[inline]
-pub fn run<const N: usize>(arms: [&dyn Choice; N], order: Order, time: Time) -> usize {
+pub fn run<const N: usize>(arms: [&dyn Choice; N], order: Order, limit: Limit) -> usize {
     let mut numbers: [usize; N] = std::array::from_fn(|number| number);
     let arm = |number: usize| arms[number];
-    choose(&arm, &mut numbers, order == Order::Fair, time.0, Aim::Take).unwrap_or(N)
+    choose(&arm, &mut numbers, order == Order::Fair, limit, Aim::Take).unwrap_or(N)
 }
 
 pub use std::mem::ManuallyDrop as Taken;

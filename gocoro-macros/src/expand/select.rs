@@ -68,13 +68,13 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         variants.push(variant);
         sources.push((bound, place, source));
     }
-    let time = Ident::new("time", site);
-    let limit = match &default {
-        None => quote_spanned!(site=> #select::Time::ENDLESS),
-        Some(Default { timeout: None, .. }) => quote_spanned!(site=> #select::Time::NONE),
+    let limit = Ident::new("limit", site);
+    let value_of_limit = match &default {
+        None => quote_spanned!(site=> #select::Limit::Never),
+        Some(Default { timeout: None, .. }) => quote_spanned!(site=> #select::Limit::Now),
         Some(Default { timeout: Some(timeout), .. }) => {
             let place = Span::mixed_site().located_at(timeout.span());
-            quote_spanned!(place=> #select::Time::within(#timeout))
+            quote_spanned!(place=> #select::Limit::within(#timeout))
         }
     };
     let order = match biased {
@@ -87,10 +87,10 @@ pub(crate) fn select(choice: Choice) -> TokenStream {
         bodies.extend(quote_spanned!(site=> #selected::Default => #body,));
     }
     let chosen = quote_spanned! {site=> {
-        let #time = #limit;
+        let #limit = #value_of_limit;
         match {
             #arms
-            let selected = match #select::run([#references], #order, #time) { #outcomes };
+            let selected = match #select::run([#references], #order, #limit) { #outcomes };
             selected
         } {
             #bodies

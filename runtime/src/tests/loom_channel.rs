@@ -4,20 +4,20 @@
 use loom::thread::{self, JoinHandle};
 
 use crate::channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
-use crate::select::{self, Order, Time};
+use crate::select::{self, Limit, Order};
 
 /// `select! { send(sender, message) }`, or one whose message is never made.
 fn choose_to_send(sender: &Sender<u32>, message: Option<u32>) -> bool {
     let arm = select::send(sender);
-    select::run([&arm], Order::Listed, Time::ENDLESS);
+    select::run([&arm], Order::Listed, Limit::Never);
     let right = select::outcome(select::take(arm));
     message.is_some_and(|message| right.send(message).is_ok())
 }
 
 /// `select! { recv(one), recv(other) }`
-fn choose_to_receive(one: &Receiver<u32>, other: &Receiver<u32>, time: Time) -> Option<u32> {
+fn choose_to_receive(one: &Receiver<u32>, other: &Receiver<u32>, limit: Limit) -> Option<u32> {
     let arms = (select::recv(one), select::recv(other));
-    let received = match select::run([&arms.0, &arms.1], Order::Listed, time) {
+    let received = match select::run([&arms.0, &arms.1], Order::Listed, limit) {
         0 => select::outcome(select::take(arms.0)),
         1 => select::outcome(select::take(arms.1)),
         _ => return None,
@@ -86,7 +86,7 @@ fn loom_a_choice_takes_one_of_two() {
         let ((to, one), (too, other)) = (bounded(0), bounded(0));
         let senders =
             [(to, 1), (too, 2)].map(|(sender, message)| spawn(move || sender.send(message)));
-        let first = choose_to_receive(&one, &other, Time::ENDLESS).unwrap();
+        let first = choose_to_receive(&one, &other, Limit::Never).unwrap();
         let rest = if first == 1 { other.recv() } else { one.recv() };
         assert_eq!(rest, Ok(3 - first));
         for sender in senders {
@@ -100,7 +100,7 @@ fn loom_two_choices_meet() {
     loom::model(|| {
         let ((sender, one), (_other, silent)) = (bounded(0), bounded(0));
         let sending = spawn(move || choose_to_send(&sender, Some(1)));
-        assert_eq!(choose_to_receive(&one, &silent, Time::ENDLESS), Some(1));
+        assert_eq!(choose_to_receive(&one, &silent, Limit::Never), Some(1));
         assert!(sending.join().unwrap());
     });
 }
@@ -110,7 +110,7 @@ fn loom_a_choice_that_does_not_wait_takes_one_or_nothing() {
     loom::model(|| {
         let ((sender, one), (_other, silent)) = (bounded(0), bounded(0));
         let sending = spawn(move || choose_to_send(&sender, Some(1)));
-        let got = choose_to_receive(&silent, &one, Time::NONE);
+        let got = choose_to_receive(&silent, &one, Limit::Now);
         drop(one);
         assert_eq!(sending.join().unwrap(), got.is_some());
     });
@@ -163,7 +163,7 @@ fn loom_a_place_that_is_given_up_after_the_last_receiver_is_nobodys() {
     loom::model(|| {
         let (sender, receiver) = bounded(1);
         let arm = select::send(&sender);
-        select::run([&arm], Order::Listed, Time::ENDLESS);
+        select::run([&arm], Order::Listed, Limit::Never);
         let right = select::outcome(select::take(arm));
         let other = sender.clone();
         let sending = spawn(move || other.send(1));
@@ -188,7 +188,7 @@ fn loom_a_choice_receives_in_the_order_of_sending() {
             sender.send(2).unwrap();
         });
         for expected in [1, 2] {
-            assert_eq!(choose_to_receive(&one, &other, Time::ENDLESS), Some(expected));
+            assert_eq!(choose_to_receive(&one, &other, Limit::Never), Some(expected));
         }
         sending.join().unwrap();
     });
@@ -207,7 +207,7 @@ fn loom_a_choice_that_does_not_wait_finds_a_message_that_moves() {
         to.send(1).unwrap();
         let theirs = one.clone();
         let moving = spawn(move || move_over(&too, &theirs));
-        assert!(choose_to_receive(&other, &one, Time::NONE).is_some());
+        assert!(choose_to_receive(&other, &one, Limit::Now).is_some());
         moving.join().unwrap();
     });
 }
@@ -226,7 +226,7 @@ fn loom_a_choice_that_does_not_wait_sees_an_end_before_what_came_after_it() {
             }
         });
         let (ends, message) = (select::recv(&one), select::recv(&other));
-        assert!(select::run([&ends, &message], Order::Listed, Time::NONE) < 2);
+        assert!(select::run([&ends, &message], Order::Listed, Limit::Now) < 2);
         drop((ends, message));
         dropping.join().unwrap();
         taking.join().unwrap();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use loom::thread::{self, JoinHandle};
 
 use crate::channel::{RecvTimeoutError, Select, at, broadcast, watch};
-use crate::select::{self, Order, Time};
+use crate::select::{self, Limit, Order};
 
 fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
     thread::spawn(body)
@@ -65,7 +65,7 @@ fn loom_a_choice_of_news_sees_each_once() {
         let mut seen = [false; 2];
         for _ in 0..2 {
             let arms = (select::wait(&first), select::wait(&second));
-            let chosen = select::run([&arms.0, &arms.1], Order::Listed, Time::ENDLESS);
+            let chosen = select::run([&arms.0, &arms.1], Order::Listed, Limit::Never);
             assert!(!std::mem::replace(&mut seen[chosen], true));
         }
         for sender in senders {
@@ -110,7 +110,7 @@ fn loom_an_instant_that_is_given_back_goes_to_a_choice() {
         let other = timer.clone();
         let waiting = spawn(move || {
             let arm = select::recv(&other);
-            select::run([&arm], Order::Listed, Time::ENDLESS);
+            select::run([&arm], Order::Listed, Limit::Never);
             select::outcome(select::take(arm)).is_ok()
         });
         let mut set = Select::new();

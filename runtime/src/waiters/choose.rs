@@ -58,16 +58,20 @@ use crate::task::Reason;
 use crate::unwind::AbortIfPanic;
 
 /// How long a choice or an operation may wait.
+#[doc(hidden)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Limit {
+pub enum Limit {
     /// Not at all.
     Now,
+    /// Until this time.
     Until(Instant),
+    /// Without a limit.
     Never,
 }
 
 impl Limit {
-    pub(crate) fn within(timeout: Duration) -> Limit {
+    /// For so long from now on.
+    pub fn within(timeout: Duration) -> Limit {
         clock::after(timeout).map_or(Limit::Never, Limit::Until)
     }
 

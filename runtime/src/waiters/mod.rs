@@ -31,7 +31,8 @@ mod queue;
 
 pub use arm::{Arm, Choice, Place, Receive, Selectable};
 pub(crate) use arm::{ArmNode, Sealed};
-pub(crate) use choose::{Aim, Limit, choose};
+pub use choose::Limit;
+pub(crate) use choose::{Aim, choose};
 pub(crate) use claim::Waiter;
 pub(crate) use joiner::JoinNode;
 pub(crate) use list::{List, Listed, Node, Stay};

@@ -174,7 +174,7 @@ unsafe impl<T> Choice for SendArm<'_, T> {
                 _ => return false,
             }
         } else if state.reserve() {
-            Right::Place
+            Right::Reserved
         } else {
             return false;
         };
@@ -210,7 +210,7 @@ unsafe impl<T> Choice for SendArm<'_, T> {
     fn settle(&self) -> bool {
         let slot = self.node.settled(self.chan);
         let right = match slot.stage() {
-            Stage::Reserved => Right::Place,
+            Stage::Reserved => Right::Reserved,
             Stage::Paired => Right::Partner(slot.partner()),
             Stage::Closed => Right::Closed,
             stage => unreachable!("a chosen sender's slot is {stage:?}"),

@@ -24,8 +24,8 @@ pub(super) enum Failure {
 
 /// The right to send one message, which a chosen arm of a choice has.
 pub(super) enum Right<T> {
-    /// The right to a place in the buffer.
-    Place,
+    /// The right to a reserved place in the buffer.
+    Reserved,
     /// The right to a receiver, which waits for this message alone.
     Partner(*const SlotNode<T>),
     /// The right to be told that no receiver is left.
@@ -245,7 +245,7 @@ impl<T> Chan<T> {
                 wake.give();
                 Ok(())
             }
-            Right::Place => {
+            Right::Reserved => {
                 let mut state = self.lock();
                 state.unreserve();
                 match state.outlet() {
@@ -283,7 +283,7 @@ impl<T> Chan<T> {
                 unsafe { (*node).shared() }.settle(Stage::Abandoned);
                 wake.give();
             }
-            Right::Place => {
+            Right::Reserved => {
                 let mut state = self.lock();
                 state.unreserve();
                 let wakes = state.fill_room();

@@ -389,7 +389,7 @@ impl SelectedOperation<'_> {
         let same = std::ptr::addr_eq(self.end, sender);
         assert!(same, "passed a sender that wasn't selected");
         let right = match mem::replace(&mut self.token, Token::Used) {
-            Token::Place => Right::Place,
+            Token::Reserved => Right::Reserved,
             Token::Partner(node) => Right::Partner(node.cast()),
             _ => Right::Closed,
         };

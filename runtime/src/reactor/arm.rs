@@ -89,7 +89,7 @@ unsafe impl Choice for ReadyArm<'_> {
 
     fn unlink(&self) {
         if let Some(node) = self.node.get()
-            && let Some(registered) = self.source.place(self.direction)
+            && let Some(registered) = self.source.registered(self.direction)
         {
             registered.side(|side| side.unlink(node));
         }

@@ -129,20 +129,20 @@ impl Slot {
 
 /// A direction of a descriptor that is registered with this thread's driver.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Registered {
     driver: &'static Driver,
     index: usize,
     direction: Direction,
 }
 
-impl Place {
+impl Registered {
     /// Hands the side to `f`, which neither waits nor registers anything.
     fn side<R>(self, f: impl FnOnce(&Side) -> R) -> R {
         f(self.driver.slots.borrow()[self.index].side(self.direction))
     }
 }
 
-impl Listed<()> for Place {
+impl Listed<()> for Registered {
     fn remove(&self, node: &Node<()>) -> bool {
         self.side(|side| side.unlink(node))
     }

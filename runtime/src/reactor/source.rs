@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use super::{Driver, Generation, Place, Remote, driver, thread};
+use super::{Driver, Generation, Registered, Remote, driver, thread};
 use crate::current;
 use crate::lock::Lock;
 use crate::park::{self, Left, Woken};
@@ -31,7 +31,7 @@ impl Direction {
     }
 }
 
-/// A descriptor's place in one worker's poll.
+/// A descriptor's entry in one worker's poll.
 #[derive(Debug)]
 struct Registration {
     remote: Arc<Remote>,
@@ -51,8 +51,8 @@ struct Registrations {
 impl Drop for Registrations {
     fn drop(&mut self) {
         let others = std::mem::take(&mut *self.others.lock());
-        for place in self.first.take().into_iter().chain(others) {
-            place.remote.forget(self.fd, place.index, place.generation);
+        for entry in self.first.take().into_iter().chain(others) {
+            entry.remote.forget(self.fd, entry.index, entry.generation);
         }
     }
 }
@@ -111,7 +111,7 @@ impl<T: AsFd + ?Sized> Source<T> {
         if deadline.is_some_and(|at| clock::now() >= at) {
             return Err(timed_out());
         }
-        let Some(place) = self.register(direction)? else {
+        let Some(registered) = self.register(direction)? else {
             // The descriptor is always ready. Whoever finds that its operation is not tries again,
             // and must not keep the worker from other tasks.
             park::spent_io();
@@ -121,8 +121,8 @@ impl<T: AsFd + ?Sized> Source<T> {
         let node = Node::new(&waiter, 0, ());
         // SAFETY: node and waiter stay in this frame, which is not left before the node was claimed
         // or `stay` has unlinked it.
-        place.side(|side| unsafe { side.link(&node) });
-        let stay = Stay::new(place, &node);
+        registered.side(|side| unsafe { side.link(&node) });
+        let stay = Stay::new(registered, &node);
         while waiter.claimed().is_none() {
             match waiter.park(direction.reason(), deadline, || stay.leave()) {
                 Woken::Perhaps => {}
@@ -153,15 +153,16 @@ impl<T: AsFd + ?Sized> Source<T> {
     /// Says that a short transfer used the readiness up: the next wait needs no system call first.
     #[inline]
     pub(crate) fn used_up(&self, direction: Direction) {
-        if let Some(place) = self.place(direction) {
-            place.side(|side| side.used_up.set(!side.ended.get()));
+        if let Some(registered) = self.registered(direction) {
+            registered.side(|side| side.used_up.set(!side.ended.get()));
         }
     }
 
     /// Whether a system call now would only say that it would block.
     #[inline]
     pub(crate) fn is_used_up(&self, direction: Direction) -> bool {
-        self.place(direction).is_some_and(|place| place.side(|side| side.used_up.get()))
+        self.registered(direction)
+            .is_some_and(|registered| registered.side(|side| side.used_up.get()))
     }
 
     /// Asks the kernel whether it is ready, also if it was found used up: an event that says
@@ -169,15 +170,15 @@ impl<T: AsFd + ?Sized> Source<T> {
     pub(super) fn is_ready_after_all(&self, direction: Direction) -> bool {
         // Of a failed poll the operation itself will say more.
         let ready = thread::is_ready(self.fd(), direction).unwrap_or(true);
-        if ready && let Some(place) = self.place(direction) {
-            place.side(|side| side.used_up.set(false));
+        if ready && let Some(registered) = self.registered(direction) {
+            registered.side(|side| side.used_up.set(false));
         }
         ready
     }
 
     /// Where tasks of this thread wait on it, if this is one, and one has waited before.
     #[inline]
-    pub(super) fn place(&self, direction: Direction) -> Option<Place> {
+    pub(super) fn registered(&self, direction: Direction) -> Option<Registered> {
         current::task()?;
         let driver = driver()?;
         let first = self.registrations.first.get()?;
@@ -186,7 +187,7 @@ impl<T: AsFd + ?Sized> Source<T> {
         } else {
             self.find_other(driver)?
         };
-        Some(Place { driver, index, direction })
+        Some(Registered { driver, index, direction })
     }
 
     #[cold]
@@ -195,13 +196,13 @@ impl<T: AsFd + ?Sized> Source<T> {
         others.iter().find(|r| r.remote.id == driver.remote.id).map(|r| r.index)
     }
 
-    /// As [`Source::place`], in a task; the source is registered at the first wait.
+    /// As [`Source::registered`], in a task; the source is registered at the first wait.
     ///
     /// `None` is a descriptor that is always ready, as that of a regular file: the kernel's poll
     /// refuses those.
-    pub(super) fn register(&self, direction: Direction) -> io::Result<Option<Place>> {
-        if let Some(place) = self.place(direction) {
-            return Ok(Some(place));
+    pub(super) fn register(&self, direction: Direction) -> io::Result<Option<Registered>> {
+        if let Some(registered) = self.registered(direction) {
+            return Ok(Some(registered));
         }
         let driver = driver().expect("a worker with tasks has a driver");
         let (index, generation) = match driver.register(self.registrations.fd) {
@@ -214,7 +215,7 @@ impl<T: AsFd + ?Sized> Source<T> {
             others.retain(|other| !other.remote.has_ended());
             others.push(registration);
         }
-        Ok(Some(Place { driver, index, direction }))
+        Ok(Some(Registered { driver, index, direction }))
     }
 }
 

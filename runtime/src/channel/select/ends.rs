@@ -28,7 +28,7 @@ pub(super) enum Token {
     Message(u64),
     Time(Instant),
     /// A reserved place in the buffer.
-    Place,
+    Reserved,
     /// A receiver's node, whose type the sender knows.
     Partner(*const ()),
     Closed,
@@ -43,7 +43,7 @@ impl<T> End for Sender<T> {
 
     fn undo(&self, chosen: Token) {
         match chosen {
-            Token::Place => self.chan().abandon(&Right::Place),
+            Token::Reserved => self.chan().abandon(&Right::Reserved),
             Token::Partner(node) => self.chan().abandon(&Right::Partner(node.cast())),
             _ => {}
         }
@@ -53,7 +53,7 @@ impl<T> End for Sender<T> {
 impl<T> Held for SendArm<'_, T> {
     fn hold(&self) -> Token {
         match self.right() {
-            Right::Place => Token::Place,
+            Right::Reserved => Token::Reserved,
             Right::Partner(node) => Token::Partner(node.cast()),
             Right::Closed => Token::Closed,
         }

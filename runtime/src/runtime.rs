@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::current;
 use crate::join::JoinHandle;
-use crate::park::{self, Left, Woken};
+use crate::park;
 use crate::scheduler::{Plan, Shared, Threads, Wait, Worker, check_not_forked, leave};
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
 use crate::stack;
@@ -252,20 +252,7 @@ impl Runtime {
         done: impl Fn(&Shared) -> bool,
     ) -> bool {
         check_not_forked();
-        loop {
-            if done(&self.shared) {
-                return true;
-            }
-            let target = park::target();
-            // SAFETY: `target` is the waiting side itself, which runs.
-            let _watching = self.shared.watch_for(unsafe { target.unparker() });
-            if done(&self.shared) {
-                return true;
-            }
-            if park::park(&target, reason, deadline, || Left::Withdrawn) == Woken::TimedOut {
-                return done(&self.shared);
-            }
-        }
+        self.shared.wait_until(reason, deadline, done)
     }
 }
 

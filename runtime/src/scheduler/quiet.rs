@@ -4,18 +4,20 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
+use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
 
 use super::{Seat, Shared};
-use crate::lock::Lock;
-use crate::task::{TaskRef, Unparker};
+use crate::task::{Reason, TaskRef};
+use crate::waiters::Queue;
 
 /// Who waits for quiet, and the counts of tasks that no worker counts.
 pub(super) struct Quiet {
     /// Whether somebody waits for quiet.
     watched: AtomicBool,
-    waiters: Lock<Waiters>,
+    /// Those who wait for quiet or for the workers' end.
+    waiters: Queue<()>,
     /// Tasks spawned or ended by threads that are no workers of the runtime.
     foreign: CachePadded<Counts>,
 }
@@ -24,35 +26,9 @@ impl Quiet {
     pub(super) fn new() -> Quiet {
         Quiet {
             watched: AtomicBool::new(false),
-            waiters: Lock::new(Waiters::default()),
+            waiters: Queue::new(),
             foreign: CachePadded::default(),
         }
-    }
-}
-
-/// Those who wait for quiet or for the workers' end. Each has a number, by which its entry is
-/// found.
-#[derive(Debug, Default)]
-struct Waiters {
-    next: u64,
-    waiting: Vec<(u64, Unparker)>,
-}
-
-/// The entry of one who waits. Dropping it takes the entry out.
-#[derive(Debug)]
-pub(crate) struct Watching<'a> {
-    shared: &'a Shared,
-    number: u64,
-}
-
-impl Drop for Watching<'_> {
-    fn drop(&mut self) {
-        let entry = {
-            let waiting = &mut self.shared.quiet.waiters.lock().waiting;
-            let at = waiting.iter().position(|&(number, _)| number == self.number);
-            at.map(|at| waiting.remove(at))
-        };
-        drop(entry);
     }
 }
 
@@ -106,18 +82,32 @@ impl Shared {
         ended == spawned
     }
 
-    /// Has `waiter` woken when it is quiet or the workers have ended, as long as the answer is
-    /// kept.
-    pub(crate) fn watch_for(&self, waiter: Unparker) -> Watching<'_> {
-        let number = {
-            let mut waiters = self.quiet.waiters.lock();
-            waiters.next += 1;
-            let number = waiters.next;
-            waiters.waiting.push((number, waiter));
-            number
+    /// Waits until `done`, which is about quiet or the workers' end. `false`: the deadline came
+    /// first.
+    pub(crate) fn wait_until(
+        &self,
+        reason: Reason,
+        deadline: Option<Instant>,
+        done: impl Fn(&Shared) -> bool,
+    ) -> bool {
+        // Who has just come into the queue looks once more. All are woken if it is done by then,
+        // this one among them.
+        let look = || {
+            self.watch();
+            if done(self) {
+                self.notify_waiters();
+            }
         };
-        self.watch();
-        Watching { shared: self, number }
+        let mut late = false;
+        while !done(self) {
+            if late {
+                return false;
+            }
+            let queue = self.quiet.waiters.lock();
+            let woken = self.quiet.waiters.wait_with(queue, (), reason, deadline, look, |_| ());
+            late = woken.is_none();
+        }
+        true
     }
 
     /// Makes the workers look for quiet until it is found. Whoever waits looks itself after this
@@ -146,10 +136,8 @@ impl Shared {
 
     /// Wakes those who wait for quiet or for the workers' end. They look for themselves.
     pub(crate) fn notify_waiters(&self) {
-        let waiters = std::mem::take(&mut self.quiet.waiters.lock().waiting);
-        for (_, waiter) in waiters {
-            waiter.unpark();
-        }
+        let wakes = self.quiet.waiters.lock().claim_all(|()| ());
+        wakes.give();
         // The main thread waits as worker 0, and is not in the list.
         self.seats[0].poke();
     }
@@ -157,23 +145,33 @@ impl Shared {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::clock;
     use crate::limits::STACK_BYTES_DEFAULT;
-    use crate::park;
     use crate::scheduler::OnPanic;
     use crate::stack::SizeClass;
 
-    /// A wait for a runtime's end that runs out of time takes its entry back.
+    fn shared() -> Arc<Shared> {
+        let class = SizeClass::holding(STACK_BYTES_DEFAULT).unwrap();
+        Shared::new(1, class, OnPanic::Report).0
+    }
+
     #[test]
     fn who_stops_waiting_is_forgotten() {
-        let class = SizeClass::holding(STACK_BYTES_DEFAULT).unwrap();
-        let (shared, _) = Shared::new(1, class, OnPanic::Report);
-        let watching = shared.watch_for(park::unparker());
-        drop(shared.watch_for(park::unparker()));
-        assert_eq!(shared.quiet.waiters.lock().waiting.len(), 1);
-        shared.notify_waiters();
-        drop(shared.watch_for(park::unparker()));
-        drop(watching);
-        assert!(shared.quiet.waiters.lock().waiting.is_empty());
+        let shared = shared();
+        assert!(!shared.wait_until(Reason::Join, Some(clock::now()), |_| false));
+        assert!(shared.quiet.waiters.lock().is_empty());
+    }
+
+    /// What is done between the first look and the wait, with nobody there to tell of it, is seen.
+    #[test]
+    fn who_begins_to_wait_looks_again() {
+        let shared = shared();
+        let looks = Cell::new(0);
+        assert!(shared.wait_until(Reason::Join, None, |_| looks.replace(looks.get() + 1) > 0));
+        assert!(shared.quiet.waiters.lock().is_empty());
     }
 }

@@ -1,7 +1,10 @@
 //! Why a task is parked.
 
-/// What a parked task waits for. Reports show it, and some wakes depend on it: the public token,
-/// for example, ends only a [`Reason::Park`].
+/// What a parked task waits for, one variant for each kind of wait.
+///
+/// The waist and the scheduler tell apart what the two questions below ask, a [`Reason::Park`],
+/// which alone the public token ends, and a [`Reason::Children`]. The other variants are there to
+/// be named: by the note of what a parked task waits for, and since when, that a dump will show.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Reason {

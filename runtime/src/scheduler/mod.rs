@@ -17,6 +17,7 @@ mod plan;
 mod process;
 mod quiet;
 mod refuse;
+mod reports;
 mod shared;
 mod sleep;
 mod start;

@@ -3,10 +3,11 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
+use std::sync::{Arc, Once};
 use std::thread;
 
 use super::job;
+use super::reports::Reports;
 use crate::limits::PREPARE_MAX;
 use crate::{hook, stack};
 
@@ -23,19 +24,11 @@ pub(super) fn prepare_process() -> io::Result<()> {
     if !thread::panicking() {
         return prepare_now();
     }
-    let news = Arc::new((Mutex::new(None), Condvar::new()));
-    let theirs = news.clone();
-    let help = move || {
-        let prepared = prepare_now();
-        *theirs.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
-        theirs.1.notify_one();
-    };
+    let reports = Arc::new(Reports::default());
+    let theirs = reports.clone();
+    let help = move || theirs.say(prepare_now());
     thread::Builder::new().name("gocoro-first".into()).spawn(help)?;
-    let (prepared, has) = &*news;
-    let waiting = prepared.lock().unwrap_or_else(PoisonError::into_inner);
-    let waited = has.wait_timeout_while(waiting, PREPARE_MAX, |prepared| prepared.is_none());
-    let (mut prepared, _) = waited.unwrap_or_else(PoisonError::into_inner);
-    prepared.take().unwrap_or_else(|| {
+    reports.of(1, PREPARE_MAX).pop().unwrap_or_else(|| {
         Err(io::Error::new(
             io::ErrorKind::TimedOut,
             "the process's first runtime cannot be made while a panic hook runs; make one before",

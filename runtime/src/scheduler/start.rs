@@ -3,11 +3,13 @@
 use std::fmt;
 use std::io;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use crossbeam_deque::Worker as Deque;
 
+use super::reports::Reports;
 use super::{Shared, Worker, stay};
 use crate::task::TaskRef;
 use crate::unwind::AbortIfPanic;
@@ -26,30 +28,6 @@ impl fmt::Debug for WorkerSeed {
     }
 }
 
-/// The reports of a runtime's threads: that each has started, or could not.
-///
-/// A channel of std's would not do, since it waits by `std::thread::park`, whose token is the
-/// program's.
-#[derive(Debug, Default)]
-struct News {
-    said: Mutex<Vec<io::Result<()>>>,
-    more: Condvar,
-}
-
-impl News {
-    fn say(&self, result: io::Result<()>) {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).push(result);
-        self.more.notify_one();
-    }
-
-    /// Waits until so many threads have reported, and takes their reports.
-    fn of(&self, threads: usize) -> Vec<io::Result<()>> {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = self.more.wait_while(said, |said| said.len() < threads);
-        std::mem::take(&mut *said.unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// The threads of a runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Threads(Vec<thread::JoinHandle<()>>);
@@ -63,18 +41,18 @@ impl Threads {
     /// Starts a thread for each seed. If one cannot start, the others are ended, and the error is
     /// returned.
     pub(crate) fn start(shared: &Arc<Shared>, seeds: Vec<WorkerSeed>) -> io::Result<Threads> {
-        let news = Arc::new(News::default());
+        let reports = Arc::new(Reports::default());
         let mut threads = Vec::new();
         let mut failed = None;
         for seed in seeds {
-            let theirs = news.clone();
+            let theirs = reports.clone();
             let name = format!("gocoro-{}", seed.index);
             match thread::Builder::new().name(name).spawn(move || main(seed, &theirs)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => failed = Some(error),
             }
         }
-        for result in news.of(threads.len()) {
+        for result in reports.of(threads.len(), Duration::MAX) {
             if let Err(error) = result {
                 failed = Some(error);
             }
@@ -103,13 +81,13 @@ impl Threads {
     }
 }
 
-fn main(seed: WorkerSeed, news: &News) {
+fn main(seed: WorkerSeed, reports: &Reports) {
     let abort = AbortIfPanic("a worker");
     let shared = seed.shared.clone();
     let index = seed.index;
     match Worker::new(seed) {
         Ok(worker) => {
-            news.say(Ok(()));
+            reports.say(Ok(()));
             let inside = worker.enter();
             worker.run_to_end();
             worker.end();
@@ -117,7 +95,7 @@ fn main(seed: WorkerSeed, news: &News) {
         }
         Err(error) => {
             shared.seats[index].set_ended();
-            news.say(Err(error));
+            reports.say(Err(error));
         }
     }
     std::mem::forget(abort);

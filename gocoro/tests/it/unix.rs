@@ -2,6 +2,7 @@
 
 mod datagram;
 mod long_path;
+mod shutdown;
 mod stream;
 
 use std::path::PathBuf;

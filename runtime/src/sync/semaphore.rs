@@ -1,5 +1,6 @@
 //! Permits that are lent out and come back.
 
+mod error;
 mod permit;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use crate::park;
 use crate::task::Reason;
 use crate::waiters::{Locked, Queue, Selectable, Wakes};
 
+pub use self::error::{AcquireError, TryAcquireError};
 pub use self::permit::{OwnedPermit, Permit};
 
 const CLOSED: usize = 1 << 0;
@@ -49,19 +51,6 @@ pub struct Semaphore {
     word: AtomicUsize,
     /// Those who wait for permits. Each carries how many it asks for, then what it is granted.
     queue: Queue<Grant>,
-}
-
-/// [`Semaphore::acquire`] got no permit, because the semaphore is closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct AcquireError;
-
-/// Why [`Semaphore::try_acquire`] got no permit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TryAcquireError {
-    /// No permit is free now, or too few are.
-    NoPermits,
-    /// The semaphore is closed.
-    Closed,
 }
 
 impl Semaphore {
@@ -465,30 +454,6 @@ impl<'a> Selectable for &'a Semaphore {
         QueueArm::new(self)
     }
 }
-
-impl From<AcquireError> for TryAcquireError {
-    fn from(AcquireError: AcquireError) -> TryAcquireError {
-        TryAcquireError::Closed
-    }
-}
-
-impl fmt::Display for AcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the semaphore is closed")
-    }
-}
-
-impl fmt::Display for TryAcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TryAcquireError::NoPermits => f.write_str("no permit of the semaphore is free"),
-            TryAcquireError::Closed => AcquireError.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for AcquireError {}
-impl std::error::Error for TryAcquireError {}
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

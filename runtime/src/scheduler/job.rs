@@ -1,31 +1,37 @@
 //! What runs on a task's stack around its closure, and what is reported of a fault there.
 
+use std::ptr::NonNull;
 use std::thread;
 
 use super::refuse;
 use crate::current;
 use crate::join;
 use crate::stack::Fault;
-use crate::task::{Flags, How, Run, TaskRef};
+use crate::task::{Flags, Header, How, Run, TaskRef};
 use crate::trace;
 use crate::unwind::AbortIfPanic;
 
-/// The function that an idle stack calls: runs the current task, if there is one.
-pub(super) fn job() -> bool {
-    let Some((core, task)) = current::task() else {
-        return false;
-    };
+/// Runs a task to its end: the job of a task's stack.
+///
+/// # Safety
+///
+/// `task` points to the [`Header`] of a task that this worker has claimed and runs now, on the
+/// task's own stack, for the first time.
+pub(super) unsafe fn run(task: NonNull<()>) {
+    // SAFETY: the worker holds a reference to the task that it runs until the task's stack has
+    // suspended, after this function.
+    let task = unsafe { task.cast::<Header>().as_ref() };
     let mut span = task.take_span();
     if let Some(span) = &span {
         current::off_task(|| trace::enter(span));
     }
     let abort = AbortIfPanic("ending a task");
     let wanted = if task.has(Flags::REFUSED) {
-        // SAFETY: this worker claimed the task, and the task's stack runs `job` once for it.
+        // SAFETY: this worker claimed the task, and the task's stack runs it once.
         unsafe { refuse::drop_on_own_stack(task) }
     } else {
         let how = if task.has(Flags::CANCEL) { How::Cancel } else { How::Run };
-        // SAFETY: this worker claimed the task, and the task's stack runs `job` once for it.
+        // SAFETY: this worker claimed the task, and the task's stack runs it once.
         unsafe { task.execute(how) }
     };
     // A subscriber's code may take its time, so it runs before DONE: after that a joiner may have
@@ -46,6 +52,7 @@ pub(super) fn job() -> bool {
         // SAFETY: the task is DONE with JOINER, which only the one call of `complete` reports.
         unsafe { join::wake_joiner(task) };
     }
+    let core = current::core().expect("a task runs on its worker");
     if let Some(panics) = core.panics.filter(|_| thread::panicking()) {
         // The task has left behind a coroutine of its own that is suspended in the middle of an
         // unwinding.
@@ -60,7 +67,6 @@ pub(super) fn job() -> bool {
     }
     task.run.set(Run::Done);
     std::mem::forget(abort);
-    true
 }
 
 /// Describes the fault, if the address lies in the guard of the running task's stack, or of a task

@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 
+use super::job;
 use super::worker::Worker;
 use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
-use crate::stack::{SizeClass, Stack};
+use crate::stack::{Job, SizeClass, Stack};
 use crate::task::{Header, TaskRef};
 use crate::wake;
 
@@ -185,8 +186,15 @@ impl Worker {
         if self.cancelling.get() {
             wake::cancel(&self.core, header);
         }
-        // SAFETY: this worker has just claimed the task, which therefore has no stack yet.
-        unsafe { header.give_stack(stack) };
+        // SAFETY: this worker has just claimed the task, which therefore has no stack yet, and
+        // gives it no other one.
+        //
+        // The worker holds a reference to the task until the stack has suspended after this job.
+        // `run` aborts the process rather than unwind.
+        unsafe {
+            stack.give(Job::new(job::run, header));
+            header.give_stack(stack);
+        }
         raw
     }
 

@@ -1,5 +1,5 @@
-//! What a process needs once, before its first runtime: the function that stacks run, the panic
-//! hook, and the mark for forked children.
+//! What a process needs once, before its first runtime: the fault handler, the panic hook, and the
+//! mark for forked children.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,7 +40,7 @@ fn prepare_now() -> io::Result<()> {
     // The hook is installed first, since the crate that switches stacks puts a hook of its own
     // around the one that it finds.
     hook::install();
-    stack::install(job::job, job::fault)
+    stack::install(job::fault)
 }
 
 static FORKED: AtomicBool = AtomicBool::new(false);

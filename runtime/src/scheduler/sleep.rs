@@ -120,8 +120,7 @@ impl Worker {
         stacks.trim(TIDY_MOST);
         for _ in 0..TIDY_MOST {
             let Some((stack, class)) = stacks.pop_surplus(now) else { break };
-            // SAFETY: the stack is idle, and without a current task the job function returns
-            // `false`.
+            // SAFETY: the stack, which is idle and this worker's, has no job.
             unsafe { stack.free(class) };
         }
         Some(stacks.surplus_at(now)?.saturating_duration_since(now))
@@ -133,8 +132,7 @@ impl Worker {
         let Some(now) = self.core.pace.seen() else { return };
         let surplus = self.core.stacks.borrow_mut().step(now);
         if let Some((stack, class)) = surplus {
-            // SAFETY: the stack is idle, and without a current task the job function returns
-            // `false`.
+            // SAFETY: the stack, which is idle and this worker's, has no job.
             unsafe { stack.free(class) };
         }
     }

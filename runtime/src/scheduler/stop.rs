@@ -73,16 +73,12 @@ impl Worker {
     }
 }
 
-/// Frees a worker's idle stacks. This may run in a task of another worker, which must not be the
-/// current task meanwhile.
+/// Frees a worker's idle stacks.
 pub(super) fn free_stacks(core: &Core) {
-    current::off_task(|| {
-        while let Some((stack, class)) = { core.stacks.borrow_mut().pop_any() } {
-            // SAFETY: the stack is idle, and without a current task the job function returns
-            // `false`.
-            unsafe { stack.free(class) };
-        }
-    });
+    while let Some((stack, class)) = { core.stacks.borrow_mut().pop_any() } {
+        // SAFETY: the stack, which is idle and this worker's, has no job.
+        unsafe { stack.free(class) };
+    }
 }
 
 /// Waits until the running task has been marked cancelled, if its runtime is closed.

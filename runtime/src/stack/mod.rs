@@ -1,12 +1,11 @@
 //! Stacks and the switch between them: the only place that names the `generator` crate.
 //!
-//! A [`Stack`] is a coroutine that runs one job after another. Resumed while it is idle, it calls
-//! the `job` function that [`install`] was given, which runs one job. Inside a job,
-//! [`Stack::suspend`] goes back to the resumer. A coroutine is not made anew between jobs, and
-//! never dropped in the middle of one.
+//! A [`Stack`] is a coroutine that runs one [`Job`] after another. Resumed while it is idle, it
+//! runs the job that it was [given](Stack::give). Inside a job, [`Stack::suspend`] goes back to
+//! the resumer. A coroutine is not made anew between jobs, and never dropped in the middle of one.
 //!
-//! This module does not use `generator`'s cancellation, its `done!`, or its ways to pass data
-//! (`para`, `ret`). All data goes through the task.
+//! Of `generator`'s ways to pass data this module uses `para`, which carries a job to an idle
+//! stack, and not `ret`. Nor does it use `generator`'s cancellation, or its `done!`.
 
 mod admission;
 mod guard;
@@ -33,7 +32,7 @@ use crate::unwind;
 pub(crate) use guard::kind as guard_kind;
 pub(crate) use overflow::{AltStack, Fault, set_main};
 pub(crate) use pool::Pool;
-use suspend::{Own, Suspender, copy, suspend_by};
+use suspend::{Own, Suspender, suspend_by};
 
 /// A size class. Stacks of one class are interchangeable. The value is the binary logarithm of the
 /// usable bytes.
@@ -101,32 +100,50 @@ pub(crate) struct Stack {
     class: SizeClass,
 }
 
-/// What an idle stack calls when it is resumed. It runs one job and returns `true`, or returns
-/// `false` to end the coroutine. It must not unwind.
-pub(crate) type Job = fn() -> bool;
+/// What a stack is to run: a function, and what it is called with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Job {
+    run: unsafe fn(NonNull<()>),
+    with: NonNull<()>,
+}
 
-static JOB: OnceLock<Job> = OnceLock::new();
+// SAFETY: `generator` asks for this of whatever a coroutine is passed, but coroutines, and so the
+// jobs that they are given, stay on one thread.
+unsafe impl Send for Job {}
+
+impl Job {
+    /// The call of `run` with a pointer to `with`.
+    #[inline(always)]
+    pub(crate) fn new<T>(run: unsafe fn(NonNull<()>), with: &T) -> Job {
+        Job { run, with: NonNull::from(with).cast() }
+    }
+}
+
+/// `generator`'s type of the coroutines, which are passed jobs and yield nothing.
+type Coroutine = Generator<'static, Job, ()>;
+
+static INSTALLED: OnceLock<()> = OnceLock::new();
 
 /// Whether [`install`] has succeeded before.
 pub(crate) fn is_installed() -> bool {
-    JOB.get().is_some()
+    INSTALLED.get().is_some()
 }
 
-/// Prepares the process: sets what idle stacks run, learns the layout of stacks, and installs the
-/// fault handler. The thread must not be panicking, for `generator` changes the panic hook, which
-/// std refuses to such a thread.
+/// Prepares the process: learns the layout of stacks, and installs the fault handler. The thread
+/// must not be panicking, for `generator` changes the panic hook, which std refuses to such a
+/// thread.
 ///
 /// `fault` is asked about the address of a fault. If that lies in the guard of the running stack,
 /// the answer is what to report.
-pub(crate) fn install(job: Job, fault: fn(usize) -> Option<Fault>) -> io::Result<()> {
+pub(crate) fn install(fault: fn(usize) -> Option<Fault>) -> io::Result<()> {
     static INSTALLING: Mutex<()> = Mutex::new(());
-    if JOB.get().is_some() {
+    if is_installed() {
         return Ok(());
     }
     let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
-    if JOB.get().is_none() {
+    if !is_installed() {
         overflow::install(fault, layout::detect)?;
-        let _ = JOB.set(job);
+        let _ = INSTALLED.set(());
     }
     Ok(())
 }
@@ -142,13 +159,14 @@ impl Stack {
         let admission = admission::admit(class)?;
         let words = guard::bytes_with_guard(class) / size_of::<usize>();
         let colour = next_colour();
-        // `generator` wants a body that is `Send`, so the pointer goes along as a number. The
-        // coroutine stays on its thread all the same.
-        let carried = by.as_ptr().expose_provenance();
         // The kernel may still refuse, if memory has gone elsewhere since `admit`. Then `generator`
-        // panics.
-        let made =
-            unwind::catch(|| Gn::<()>::new_opt::<(), _>(words, move || enter(colour, carried)));
+        // panics. A coroutine that was made by `new_opt` can be suspended by `co_yield_with`, and
+        // one that was initialised by `scoped_init` knows where its jobs are put.
+        let made = unwind::catch(|| {
+            let mut made = Gn::<Job>::new_opt::<(), _>(words, || ());
+            made.scoped_init(move |own| enter(colour, own));
+            made
+        });
         let Ok(made) = made else {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
         };
@@ -162,7 +180,7 @@ impl Stack {
         if let Err(error) = guarded {
             // SAFETY: `raw` came from `into_raw` just now, and `stack` is not used again, nor freed
             // by its drop.
-            drop(unsafe { Generator::<'static, (), ()>::from_raw(stack.raw.as_ptr()) });
+            drop(unsafe { Coroutine::from_raw(stack.raw.as_ptr()) });
             return Err(error);
         }
         #[cfg(gocoro_asan)]
@@ -173,7 +191,7 @@ impl Stack {
         Ok(stack)
     }
 
-    fn from_made(made: Generator<'static, (), ()>, class: SizeClass) -> Stack {
+    fn from_made(made: Coroutine, class: SizeClass) -> Stack {
         let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
         #[cfg(not(gocoro_asan))]
         let _ = class;
@@ -206,10 +224,20 @@ impl Stack {
 
     /// A second handle to the coroutine, which does not free it.
     #[inline(always)]
-    fn generator(&self) -> ManuallyDrop<Generator<'static, (), ()>> {
+    fn generator(&self) -> ManuallyDrop<Coroutine> {
         // SAFETY: `raw` came from `into_raw`, and `self` still owns the coroutine, which this
         // handle, never dropped, does not free.
-        ManuallyDrop::new(unsafe { Generator::from_raw(self.raw.as_ptr()) })
+        ManuallyDrop::new(unsafe { Coroutine::from_raw(self.raw.as_ptr()) })
+    }
+
+    /// Gives this idle stack a job, which runs when the stack is resumed next.
+    ///
+    /// # Safety
+    ///
+    /// The job's call may be made then, on this stack, and does not unwind.
+    #[inline(always)]
+    pub(crate) unsafe fn give(&self, job: Job) {
+        self.generator().set_para(job);
     }
 
     /// Continues this stack until it suspends or its job ends.
@@ -259,8 +287,7 @@ impl Stack {
     ///
     /// # Safety
     ///
-    /// The stack is idle, this is its thread, and the job function returns `false` when the stack
-    /// is resumed now.
+    /// The stack is idle and has no job, and this is its thread.
     pub(crate) unsafe fn free(self, class: SizeClass) {
         // SAFETY: the stack is idle, so not running, and this is its thread.
         unsafe { self.resume() };
@@ -272,7 +299,7 @@ impl Stack {
         sanitizer::unmapped(self.usable(class));
         guard::remove(&self, class);
         // SAFETY: `raw` came from `into_raw`, the coroutine has ended, and `self` is consumed.
-        drop(unsafe { Generator::<'static, (), ()>::from_raw(self.raw.as_ptr()) });
+        drop(unsafe { Coroutine::from_raw(self.raw.as_ptr()) });
     }
 
     /// The address at which the stack's usable memory ends.
@@ -312,7 +339,7 @@ impl Bare {
 
     fn of(bytes: usize, body: impl FnOnce(Own<'_>) + Send + 'static) -> Bare {
         let words = bytes / size_of::<usize>();
-        let made = Gn::<()>::new_scoped_opt(words, move |own| whole(|| body(own)));
+        let made = Gn::<Job>::new_scoped_opt(words, move |own| whole(|| body(own)));
         Bare(Stack::from_made(made, SizeClass::at(0)))
     }
 
@@ -329,7 +356,7 @@ impl Drop for Bare {
         assert!(self.0.is_ended(), "a coroutine was dropped before its end");
         // SAFETY: `raw` came from `into_raw`, the coroutine has ended, and `self` is not used
         // again.
-        drop(unsafe { Generator::<'static, (), ()>::from_raw(self.0.raw.as_ptr()) });
+        drop(unsafe { Coroutine::from_raw(self.0.raw.as_ptr()) });
     }
 }
 
@@ -373,7 +400,7 @@ fn next_colour() -> u32 {
 }
 
 /// A coroutine's first function: leaves as much room as its colour says, and runs jobs.
-fn enter(colour: u32, own: usize) {
+fn enter(colour: u32, own: Own<'_>) {
     match colour {
         0 => lowered::<0>(own),
         1 => lowered::<64>(own),
@@ -404,19 +431,20 @@ fn whole(body: impl FnOnce()) {
     sanitizer::end();
 }
 
-/// Runs jobs below a pad of `BYTES`, until the job function returns `false`. `own` is the address
-/// of the handle to suspend by.
+/// Runs jobs below a pad of `BYTES`, until it is resumed without one.
 #[inline(never)]
-fn lowered<const BYTES: usize>(own: usize) {
+fn lowered<const BYTES: usize>(own: Own<'_>) {
     let pad = [MaybeUninit::<u8>::uninit(); BYTES];
     std::hint::black_box(&pad);
-    let job = JOB.get().expect("installed before the first stack");
-    let own = std::ptr::with_exposed_provenance_mut::<Own<'static>>(own);
+    // The handle has references to what the resumer writes and reads too. Arguments that are
+    // references count as the only way to what they refer to, the contents of a black box do not.
+    let mut own = std::hint::black_box(own);
     whole(|| {
-        while job() {
-            // SAFETY: `own` is the handle that `Stack::new` was given, which lasts as long as this
-            // stack and is used by this thread only.
-            suspend_by(&mut *unsafe { copy(own) });
+        while let Some(job) = own.get_yield() {
+            // SAFETY: whoever gave the job has answered for its call, now that the stack is
+            // resumed.
+            unsafe { (job.run)(job.with) };
+            suspend_by(&mut own);
         }
     });
     std::hint::black_box(&pad);

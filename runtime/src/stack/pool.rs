@@ -201,7 +201,7 @@ mod tests {
     }
 
     fn filled_with(class: SizeClass, count: usize) -> Pool {
-        super::super::install(|| false, |_| None).unwrap();
+        super::super::install(|_| None).unwrap();
         let mut pool = Pool::new().unwrap();
         pool.warm(class, count).unwrap();
         pool
@@ -209,7 +209,7 @@ mod tests {
 
     fn empty(mut pool: Pool) {
         while let Some((stack, class)) = pool.pop_any() {
-            // SAFETY: the stack is idle and this thread's, and the job function returns `false`.
+            // SAFETY: the stack is idle and this thread's, and has no job.
             unsafe { stack.free(class) };
         }
     }
@@ -227,7 +227,7 @@ mod tests {
         }
         let mut freed = 0;
         while let Some((stack, class)) = pool.pop_surplus(at) {
-            // SAFETY: the stack is idle and this thread's, and the job function returns `false`.
+            // SAFETY: the stack is idle and this thread's, and has no job.
             unsafe { stack.free(class) };
             freed += 1;
         }
@@ -312,8 +312,7 @@ mod tests {
             steps += 1;
             assert!(steps < 2 * POOLED_STACKS_KEPT, "{} deep, {freed} freed", deep(&pool));
             if let Some((stack, class)) = pool.step(now) {
-                // SAFETY: the stack is idle and this thread's, and the job function returns
-                // `false`.
+                // SAFETY: the stack is idle and this thread's, and has no job.
                 unsafe { stack.free(class) };
                 freed += 1;
             }

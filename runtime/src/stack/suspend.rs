@@ -6,13 +6,13 @@ use std::ptr::NonNull;
 
 #[cfg(gocoro_asan)]
 use super::sanitizer;
-use super::{Bare, SizeClass, Stack, admission};
+use super::{Bare, Job, SizeClass, Stack, admission};
 use crate::limits::STACK_BYTES_MIN;
 use crate::unwind;
 
 /// `generator`'s handle to suspend by. It suspends whichever coroutine runs on this thread, not the
 /// coroutine that it was made for.
-pub(super) type Own<'scope> = generator::Scope<'scope, 'static, (), ()>;
+pub(super) type Own<'scope> = generator::Scope<'scope, 'static, Job, ()>;
 
 /// The handle by which all stacks of a worker suspend. It was made for a coroutine that has ended
 /// and is kept with it: each suspension writes the value that it yields, which is `()`, to that
@@ -102,7 +102,7 @@ impl Stack {
 /// `own` came from [`Suspender::pointer`], and that suspender is alive until the copy is no longer
 /// used.
 #[inline(always)]
-pub(super) unsafe fn copy(own: *const Own<'static>) -> ManuallyDrop<Own<'static>> {
+unsafe fn copy(own: *const Own<'static>) -> ManuallyDrop<Own<'static>> {
     // SAFETY: `own` points to a live suspender's handle, which is initialised, and the copy is
     // never dropped.
     ManuallyDrop::new(unsafe { own.read() })

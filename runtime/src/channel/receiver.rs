@@ -353,6 +353,17 @@ pub(super) enum FlavorArm<'a, T> {
     Never,
 }
 
+/// Calls the arm that a [`ReceiverArm`] is; `$never` is the answer of one that is none.
+macro_rules! call {
+    ($arm:expr, $method:ident($($argument:expr)?), $never:expr) => {
+        match $arm {
+            FlavorArm::Chan(arm) => arm.$method($($argument)?),
+            FlavorArm::Timed(arm) => arm.$method($($argument)?),
+            FlavorArm::Never => $never,
+        }
+    };
+}
+
 impl<'a, T, E> ReceiverArm<'a, T, E> {
     pub(crate) fn new(receiver: &'a Receiver<T>) -> Self {
         let arm = match &receiver.flavor {
@@ -365,69 +376,38 @@ impl<'a, T, E> ReceiverArm<'a, T, E> {
 
     /// What the choice received.
     pub(crate) fn received(self) -> Result<T, RecvError> {
-        match self.0 {
-            FlavorArm::Chan(arm) => arm.take(),
-            FlavorArm::Timed(arm) => arm.take(),
-            FlavorArm::Never => Err(RecvError),
-        }
+        call!(self.0, take(), Err(RecvError))
     }
 }
 
 // SAFETY: each call goes to the arm inside, which keeps the promises of `Choice` itself.
 unsafe impl<T, E> Choice for ReceiverArm<'_, T, E> {
     fn attempt(&self) -> bool {
-        match &self.0 {
-            FlavorArm::Chan(arm) => arm.attempt(),
-            FlavorArm::Timed(arm) => arm.attempt(),
-            FlavorArm::Never => false,
-        }
+        call!(&self.0, attempt(), false)
     }
 
     fn is_ready(&self) -> bool {
-        match &self.0 {
-            FlavorArm::Chan(arm) => arm.is_ready(),
-            FlavorArm::Timed(arm) => arm.is_ready(),
-            FlavorArm::Never => false,
-        }
+        call!(&self.0, is_ready(), false)
     }
 
     fn link(&self, place: Place<'_>) -> bool {
-        match &self.0 {
-            FlavorArm::Chan(arm) => arm.link(place),
-            FlavorArm::Timed(arm) => arm.link(place),
-            FlavorArm::Never => false,
-        }
+        call!(&self.0, link(place), false)
     }
 
     fn unlink(&self) {
-        match &self.0 {
-            FlavorArm::Chan(arm) => arm.unlink(),
-            FlavorArm::Timed(arm) => arm.unlink(),
-            FlavorArm::Never => {}
-        }
+        call!(&self.0, unlink(), ());
     }
 
     fn settle(&self) -> bool {
-        match &self.0 {
-            FlavorArm::Chan(arm) => arm.settle(),
-            FlavorArm::Timed(arm) => arm.settle(),
-            FlavorArm::Never => false,
-        }
+        call!(&self.0, settle(), false)
     }
 
     fn has_turned(&self) -> bool {
-        match &self.0 {
-            FlavorArm::Timed(arm) => arm.has_turned(),
-            FlavorArm::Chan(arm) => arm.has_turned(),
-            FlavorArm::Never => false,
-        }
+        call!(&self.0, has_turned(), false)
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match &self.0 {
-            FlavorArm::Timed(arm) => arm.deadline(),
-            FlavorArm::Chan(_) | FlavorArm::Never => None,
-        }
+        call!(&self.0, deadline(), None)
     }
 }
 

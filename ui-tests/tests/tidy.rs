@@ -346,6 +346,10 @@ fn text_complaints(source: &Source) -> Vec<String> {
     if source.is_library() && count > LINES_MAX {
         complaints.push(format!("{path}:{count}: more than {LINES_MAX} lines: split it"));
     }
+    let folder = path.trim_end_matches(".rs");
+    if source.is_library() && root().join(folder).is_dir() {
+        complaints.push(format!("{path}:1: stands beside its folder: make it {folder}/mod.rs"));
+    }
     for (number, line) in (1..).zip(text.lines()) {
         let attribute = line.trim_start();
         let has = |word: &str| match word.starts_with('#') {

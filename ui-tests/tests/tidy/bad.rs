@@ -110,6 +110,8 @@ fn unfinished_or_unlabelled_files_are_seen() {
     assert_eq!(count("// A.\n"), 1);
     assert_eq!(count(&"//! A.\n".repeat(LINES_MAX)), 0);
     assert_eq!(count(&"//! A.\n".repeat(LINES_MAX + 1)), 1);
+    let beside = Source::new("runtime/src/task.rs", "//! A.");
+    assert_eq!(text_complaints(&beside).len(), 1, "its folder is there");
     for word in BANNED {
         assert_eq!(count(&format!("//! A.\n{word}\n")), 1, "{word}");
     }

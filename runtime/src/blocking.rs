@@ -10,7 +10,7 @@ use crate::clock;
 use crate::current;
 use crate::limits::{BLOCKING_IDLE, BLOCKING_THREADS_MAX};
 use crate::lock::Lock;
-use crate::park;
+use crate::park::{self, Left};
 use crate::task::Reason;
 use crate::unwind;
 
@@ -112,14 +112,16 @@ pub(crate) fn run(job: Box<dyn FnOnce() + Send>) {
 /// enclosing `io_deadline` has passed, or that the task unwinds and is cancelled. The pool finishes
 /// `f` all the same.
 ///
-/// On a plain thread without an `io_deadline` `f` runs right here.
+/// On a plain thread `f` runs right here, unless an `io_deadline` or a timeout bounds it.
 ///
 /// # Panics
 ///
 /// With the panic of `f`.
 pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let deadline = current::waits().io_deadline();
-    if current::task().is_none() && deadline.is_none() {
+    if current::task().is_none() && deadline.is_none() && park::next_expiry().is_none() {
+        // A timeout that has run out ends this call, as it would end a wait.
+        park::throw_now();
         return Some(f());
     }
     let is_over = || park::refuses_io() || deadline.is_some_and(|at| clock::now() >= at);
@@ -127,7 +129,7 @@ pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static)
         return None;
     }
     let returned = Arc::new(Lock::new(None));
-    let unparker = park::unparker();
+    let (waiter, unparker) = park::waiter();
     let theirs = returned.clone();
     POOL.run(Box::new(move || {
         let result = unwind::catch(f);
@@ -143,9 +145,7 @@ pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static)
         if is_over() {
             return None;
         }
-        // In a destructor of a thread-local this may be another parker than the one above, so that
-        // the wait lasts until the deadline, which such a thread has.
-        let _ = park::pause(Reason::Blocking, deadline);
+        let _ = park::park(&waiter, Reason::Blocking, deadline, || Left::Withdrawn);
     }
 }
 

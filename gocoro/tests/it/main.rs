@@ -11,6 +11,7 @@ mod panic;
 mod park;
 mod points;
 mod process;
+mod resolver;
 mod runtime;
 mod scheduler;
 mod scope;

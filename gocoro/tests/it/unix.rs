@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::{env, fs, process};
 
 /// A path where there is nothing yet; what is made there goes with it.
-struct TempPath(PathBuf);
+pub(crate) struct TempPath(PathBuf);
 
 impl TempPath {
-    fn new() -> TempPath {
+    pub(crate) fn new() -> TempPath {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("gocoro-it-{}-{}", process::id(), NEXT.fetch_add(1, Relaxed));
         TempPath(env::temp_dir().join(name))

@@ -1,5 +1,6 @@
 //! What the repository promises itself: layers, the list of unsafe modules, lengths, words; and
-//! that its documents say what is so (in `tidy/documents.rs`).
+//! that its documents say what is so (in `tidy/documents.rs`), and that what waits is tested (in
+//! `tidy/waits.rs`).
 //!
 //! Each check is a function from texts to complaints, so that it can be tried on bad ones (in
 //! `tidy/bad.rs`). A failing test prints every complaint as `path:line: what is wrong`.
@@ -388,6 +389,12 @@ fn files_say_what_they_are_and_are_finished() {
 
 #[path = "tidy/documents.rs"]
 mod documents;
+
+#[path = "tidy/macros.rs"]
+mod macros;
+
+#[path = "tidy/waits.rs"]
+mod waits;
 
 #[path = "tidy/bad.rs"]
 mod bad;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::documents::*;
+use super::waits::*;
 use super::*;
 
 fn at(path: &str, text: &str) -> Source {
@@ -161,4 +162,102 @@ fn names_of_what_does_not_exist_are_seen() {
     let link = |path: &str| count(&format!("[x](https://docs.rs/{0}/latest/{0}/{path})", "gocoro"));
     assert_eq!(link("task/fn.spawn.html"), 0);
     assert_eq!(link("blocking/fn.unblock.html"), 1);
+}
+
+/// Operations of every kind: a method, a function, a trait's method, one from a macro that passes
+/// its type on to another, and a method of std's traits on a type with generics.
+const WAITING: &str = "
+    impl<F: Fn() -> u8> Plain<F> {
+        /// A.
+        ///
+        /// # Parks
+        ///
+        /// While.
+        pub fn take(&self) {}
+        /// # Parks
+        ///
+        /// In a loop, once in a while for a moment, which is a cancel point.
+        pub fn try_take(&self) {}
+        /// # Parks
+        fn own(&self) {}
+        /// # Parks
+        pub(crate) fn inner(&self) {}
+        /// # Errors
+        pub fn quick(&self) {}
+    }
+    /// # Parks
+    pub fn copy() {}
+    /// # Parks
+    pub struct Plain<F>(F);
+    pub trait Named {
+        /// # Parks
+        fn look_up(&self);
+    }
+    macro_rules! inner { ($ty:ident) => { impl std::io::Write for &$ty {
+        fn write(&mut self) { w() } fn flush(&mut self) -> R { Ok(()) } } } }
+    macro_rules! outer { ($ty:ident, $x:ident) => { $crate::io::inner!($ty); impl $ty {
+        /// # Parks
+        #[inline]
+        pub fn peek(&self) {} } } }
+    outer!(One, Other);
+    outer! { Two, Other }
+    macro_rules! many { ($x:literal $lock:ident; $($method:ident($($arg:ident: $ty:ty),*);)*) => {
+        impl std::io::BufRead for $lock<'_> { $(fn $method(&mut self, $($arg: $ty),*) { m() })* }
+    } }
+    many! { \"x\" Lock; fill(); pull(byte: u8, buf: &mut Vec<u8>); consume(n: usize); }
+    impl<'a, T: ?Sized + Into<Vec<u8>>> io::Read for Pipe<'a, T> where T: X { fn read() { r() } }
+    impl fmt::Debug for Pipe<'_, u8> { fn fmt() { f() } }
+    mod tests {
+        /// # Parks
+        pub fn f() {}
+    }
+";
+
+#[test]
+fn an_operation_that_waits_and_has_no_row_is_seen() {
+    let row = |name: &str| format!("({name:?}, op!(x(), |s| s.{}())),", &name[name.len() - 4..]);
+    let list = |names: &[&str]| {
+        let rows: String = names.iter().map(|name| row(name)).collect();
+        at("list.rs", &format!("const WAITS: &[X] = &[{rows}];"))
+    };
+    let all = [
+        "Plain::take",
+        "io::copy",
+        "One::peek",
+        "Two::peek",
+        "Pipe::read",
+        "Lock::fill",
+        "Lock::pull",
+    ];
+    let more = "(\"Named::look_up, late\", op!(x(), |s| s.look_up())), \
+                (\"One::write\", op!(x(), |s| (&*s).write())), (\"Two::write\", |s| s.write()),";
+    let sources = [at("runtime/src/io/a.rs", WAITING), at("runtime/src/sync/b.rs", WAITING)];
+    let complaints = |names: &[&str], more: &str, exempt: &[(&str, &str)]| {
+        let mut list = list(names);
+        list.tokens.extend(format!("const MORE: &[X] = &[{more}];").parse::<TokenStream>());
+        wait_complaints(&sources, &list, exempt)
+    };
+    assert_eq!(complaints(&all, more, &[]), [""; 0]);
+    for without in 0..all.len() {
+        let mut names = all.to_vec();
+        let name = names.remove(without);
+        let seen = complaints(&names, more, &[]);
+        assert!(seen.len() == 1 && seen[0].contains(name), "{name}: {seen:?}");
+        assert_eq!(complaints(&names, more, &[(name, "why")]), [""; 0]);
+    }
+    assert_eq!(complaints(&all, "", &[]).len(), 3, "of a trait, and of a macro inside a macro");
+    let inside = more.replace("s.look_up()", "f()") + "]; fn f() { s.look_up() } const Y: X = [";
+    assert_eq!(complaints(&all, &inside, &[]), [""; 0], "a row whose function calls it");
+    let other = more.replace("s.look_up()", "s.look()");
+    assert_eq!(complaints(&all, &other, &[]).len(), 1, "a row that calls something else");
+    assert_eq!(complaints(&all[..5], more, &[("Lock::", "why")]), [""; 0]);
+    for stale in ["One::peek", "Plain::try_take", "Plain::gone", "Lock::", "Gone::"] {
+        assert_eq!(complaints(&all, more, &[(stale, "why")]).len(), 1, "{stale}");
+    }
+    let lonely = [at(
+        "runtime/src/net/a.rs",
+        "macro_rules! m { ($t:ident) => { impl $t {\n\
+                   /// # Parks\n pub fn f() {} } } }",
+    )];
+    assert_eq!(wait_complaints(&lonely, &list(&[]), &[]).len(), 1, "a macro that nothing calls");
 }

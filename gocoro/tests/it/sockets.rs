@@ -1,7 +1,10 @@
 //! Each socket operation that may have to wait is cut short in every way, and leaves no descriptor
 //! open. The operations are one list.
 
+mod exhausted;
 mod list;
+mod modes;
+mod stalled;
 
 use std::io::{self, ErrorKind};
 use std::sync::mpsc;

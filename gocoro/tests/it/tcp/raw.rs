@@ -28,6 +28,15 @@ pub(super) fn reset(stream: impl Into<OwnedFd>) -> io::Result<()> {
 
 /// Whether `SO_REUSEADDR` is set.
 pub(super) fn reuses_address(socket: impl AsFd) -> io::Result<bool> {
+    is_set(socket, libc::SO_REUSEADDR)
+}
+
+/// Whether the socket is a listener.
+pub(crate) fn is_listening(socket: impl AsFd) -> io::Result<bool> {
+    is_set(socket, libc::SO_ACCEPTCONN)
+}
+
+fn is_set(socket: impl AsFd, option: libc::c_int) -> io::Result<bool> {
     let mut value: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the pointers are to a writable `int`, which is what the option gives, and its length.
@@ -35,7 +44,7 @@ pub(super) fn reuses_address(socket: impl AsFd) -> io::Result<bool> {
         libc::getsockopt(
             socket.as_fd().as_raw_fd(),
             libc::SOL_SOCKET,
-            libc::SO_REUSEADDR,
+            option,
             (&raw mut value).cast(),
             &raw mut len,
         )
@@ -106,7 +115,7 @@ pub(crate) fn is_close_on_exec(fd: impl AsFd) -> io::Result<bool> {
 }
 
 /// Lets the process have no more than `count` descriptors.
-pub(super) fn limit_descriptors(count: u64) -> io::Result<()> {
+pub(crate) fn limit_descriptors(count: u64) -> io::Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is to one writable `rlimit`.
     check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;

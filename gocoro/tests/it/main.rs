@@ -9,6 +9,7 @@ mod join;
 mod macros;
 mod panic;
 mod park;
+mod peers;
 mod points;
 mod process;
 mod resolver;

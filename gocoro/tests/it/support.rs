@@ -1,5 +1,7 @@
 //! What several themes share.
 
+mod descriptors;
+
 use std::cell::Cell;
 use std::env;
 use std::panic;

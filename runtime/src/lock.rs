@@ -55,6 +55,12 @@ impl<T> Spin<T> {
         }
     }
 
+    /// The value, for whoever has the lock to itself, and so need not take it.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
     #[inline(always)]
     pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
         if self.locked.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
@@ -134,6 +140,10 @@ mod waiting {
 
         pub(crate) fn lock(&self) -> Guard<'_, T> {
             self.0.lock().unwrap()
+        }
+
+        pub(crate) fn get_mut(&mut self) -> &mut T {
+            self.0.get_mut().unwrap()
         }
     }
 }

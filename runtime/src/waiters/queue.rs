@@ -76,7 +76,8 @@ impl<P: Copy, S> Queue<P, S> {
     }
 
     /// Waits at the queue's end until the wait is claimed, and returns what the wait was granted.
-    /// `None`: the deadline came first.
+    /// `None`: the deadline came first, or, if `reason` is I/O, the wait is refused to a cancelled
+    /// task that unwinds.
     #[inline]
     pub(crate) fn wait(
         &self,
@@ -110,9 +111,12 @@ impl<P: Copy, S> Queue<P, S> {
         let stay = Stay::new(Queueing { queue: self, left }, &node);
         linked();
         while waiter.claimed().is_none() {
-            if waiter.park(reason, deadline, || stay.leave()) == Woken::TimedOut {
-                stay.end();
-                return None;
+            match waiter.park(reason, deadline, || stay.leave()) {
+                Woken::Perhaps => {}
+                Woken::TimedOut | Woken::Refused => {
+                    stay.end();
+                    return None;
+                }
             }
         }
         stay.end();

@@ -45,6 +45,7 @@
 //! | locks and their like | [`sync`] |
 //! | sleeping, deadlines | [`time`] |
 //! | sockets | [`net`] |
+//! | reading, writing, copying, streams in memory | [`io`] |
 //! | runtimes made by hand | [`runtime`] |
 //! | what std's names became | [`std_map`] |
 //!
@@ -326,13 +327,7 @@ pub mod time {
     pub use std::time::{Duration, Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
 }
 
-pub mod io {
-    //! [`std::io`] with what waits suspended: an import of `gocoro::io` takes the place of one of
-    //! `std::io`.
-
-    #[doc(no_inline)]
-    pub use std::io::*;
-}
+pub mod io;
 
 pub mod net {
     //! Sockets whose operations suspend the task; the shape of [`std::net`], and in [`unix`] of

@@ -126,6 +126,20 @@ pub(crate) const FULL_PAUSE_MAX: std::time::Duration = std::time::Duration::from
 /// which the kernel announces by no event: as late as that is noticed.
 pub(crate) const SHUT_LOOK: std::time::Duration = std::time::Duration::from_millis(250);
 
+/// With how much memory the buffer of a copy begins: enough for most messages, and little beside the
+/// stack of the task that copies.
+pub(crate) const COPY_BYTES_MIN: usize = 8 * 1024;
+
+/// How far the buffer of a copy grows while reads fill it.
+pub(crate) const COPY_BYTES_MAX: usize = 128 * 1024;
+
+/// How much a `BufferStream` moves in one hold of its lock, for whoever waits for the lock spins.
+pub(crate) const BUFFER_PIECE_MAX: usize = 64 * 1024;
+
+/// How much memory an empty `BufferStream` keeps for each direction. What a burst took beyond that
+/// is given back.
+pub(crate) const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+
 /// The most threads of the blocking pool. They wait for the kernel most of the time. A process that
 /// needs more at once has its calls served in turn.
 pub(crate) const BLOCKING_THREADS_MAX: usize = 256;
@@ -179,3 +193,4 @@ const _: () = assert!(WORKERS_MAX < u16::MAX as usize);
 const _: () = assert!(STACK_BYTES_MIN <= STACK_BYTES_DEFAULT);
 const _: () = assert!(STACK_BYTES_DEFAULT <= STACK_BYTES_MAIN);
 const _: () = assert!(NEXT_STREAK_MAX < BATCH_TASKS);
+const _: () = assert!(COPY_BYTES_MIN <= COPY_BYTES_MAX);

@@ -5,6 +5,7 @@ mod channel;
 mod combinators;
 mod generators;
 mod group;
+mod io;
 mod join;
 mod macros;
 mod panic;

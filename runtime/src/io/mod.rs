@@ -1,1 +1,15 @@
 //! What of `std::io` waits, suspended.
+
+mod chunk;
+mod copy;
+
+mod buffer;
+
+mod duplex;
+
+mod bidirectional;
+
+pub use self::bidirectional::{CopyBidirectional, CopyError, copy_bidirectional};
+pub use self::buffer::BufferStream;
+pub use self::copy::copy;
+pub use self::duplex::Duplex;

@@ -1,7 +1,7 @@
 //! Whatever is called in a loop, the only worker's other tasks run.
 
 use std::cell::Cell;
-use std::io::{Read, Write as _};
+use std::io::{BufRead, Read, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex as StdMutex};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use gocoro::channel::{self, Select, never};
 use gocoro::go;
+use gocoro::io::{self, BufferStream};
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::sync::{
     Barrier, Condvar, Event, LazyLock, Mutex, Once, OnceLock, RwLock, Semaphore, WaitGroup, promise,
@@ -182,6 +183,41 @@ fn sockets() {
         lets_others_run("bind", || assert!(TcpListener::bind(used).is_err()));
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         lets_others_run("connect", || assert!(TcpStream::connect(free).is_err()));
+    });
+}
+
+#[test]
+fn copies_and_streams_in_memory() {
+    on_one_worker(|| {
+        lets_others_run("copy", || {
+            io::copy(&mut io::repeat(0).take(1), &mut io::sink()).unwrap();
+        });
+        let (mut one, mut other) = BufferStream::bounded(1);
+        lets_others_run("BufferStream::try_read", || assert!(one.try_read(&mut [0]).is_err()));
+        lets_others_run("BufferStream::available", || assert_eq!(one.available(), 0));
+        lets_others_run("an exchange in memory", || {
+            one.write_all(&[1]).unwrap();
+            other.read_exact(&mut [0]).unwrap();
+        });
+        one.write_all(&[1]).unwrap();
+        lets_others_run("BufferStream::try_write", || assert!(one.try_write(&[0]).is_err()));
+        lets_others_run("BufferStream::fill_buf", || assert_eq!(other.fill_buf().unwrap(), [1]));
+        drop(other);
+        lets_others_run("copy_bidirectional of what has ended", || {
+            let (end, _) = BufferStream::unbounded();
+            io::copy_bidirectional(&one, end).unwrap();
+        });
+    });
+}
+
+/// A copy is one call, and may go on for ever.
+#[test]
+fn a_copy_without_end() {
+    on_one_worker(|| {
+        let copy = go!({ io::copy(&mut io::repeat(0), &mut io::sink()) });
+        task::yield_now();
+        copy.cancel();
+        assert!(copy.join().unwrap_err().is_cancelled());
     });
 }
 

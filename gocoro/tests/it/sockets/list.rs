@@ -1,8 +1,9 @@
 //! The list: each entry makes an operation that waits for ever, with all that it needs inside.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 
+use gocoro::io::{self as suspendable, BufferStream, CopyBidirectional};
 use gocoro::net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use gocoro::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 
@@ -117,7 +118,52 @@ pub(super) const WAITS: &[(&str, Make)] = &[
             UnixDatagram::unbound()?.send_to_addr(b"x", &s.local_addr()?)
         }),
     ),
+    ("BufferStream::read", op!(memory(usize::MAX), |s| (&*s).read(&mut [0; 8]))),
+    ("BufferStream::fill_buf", fill_buf),
+    ("BufferStream::write", op!(memory(64), |s| (&*s).write(&[0; 8]))),
+    ("copy, reading", op!(UnixStream::pair(), |s| suspendable::copy(&mut &*s, &mut io::sink()))),
+    ("copy, writing", op!(UnixStream::pair(), |s| suspendable::copy(&mut io::repeat(0), &mut &*s))),
+    ("copy_bidirectional, reading", op!(nothing(), |_s| copy_between_silent())),
+    ("copy_bidirectional, writing", op!(nothing(), |_s| copy_to_full())),
 ];
+
+fn memory(capacity: usize) -> io::Result<(BufferStream, BufferStream)> {
+    Ok(BufferStream::bounded(capacity))
+}
+
+/// Takes the stream by `&mut`.
+fn fill_buf() -> io::Result<Op> {
+    let (mut stream, peer) = BufferStream::unbounded();
+    Ok(Box::new(move || {
+        let _ = &peer;
+        stream.fill_buf().map(|bytes| assert!(bytes.is_empty()))
+    }))
+}
+
+fn nothing() -> io::Result<((), ())> {
+    Ok(((), ()))
+}
+
+/// A copy that is cut short shuts its streams down, so each has some of its own.
+fn copy_between_silent() -> io::Result<(u64, u64)> {
+    let ((one, other), _peers) = two_pairs()?;
+    suspendable::copy_bidirectional(one, other)
+}
+
+fn copy_to_full() -> io::Result<(u64, u64)> {
+    let ((one, other), (mut writes, _silent)) = two_pairs()?;
+    writes.write_all(&[0; 4096])?;
+    while other.try_write(&[0; 1 << 16]).is_ok() {}
+    Ok(CopyBidirectional::new().copy(&one, &other)?)
+}
+
+type Pair = (UnixStream, UnixStream);
+
+/// Two streams, and their peers.
+fn two_pairs() -> io::Result<(Pair, Pair)> {
+    let ((one, its_peer), (other, peer_of_other)) = (UnixStream::pair()?, UnixStream::pair()?);
+    Ok(((one, other), (its_peer, peer_of_other)))
+}
 
 fn full_tcp() -> io::Result<(TcpStream, TcpStream)> {
     let (stream, peer) = tcp::pair()?;

@@ -10,7 +10,7 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
 }
 
 /// Closes a connection with a reset instead of an orderly end.
-pub(super) fn reset(stream: impl Into<OwnedFd>) -> io::Result<()> {
+pub(crate) fn reset(stream: impl Into<OwnedFd>) -> io::Result<()> {
     let fd = stream.into();
     let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     // SAFETY: the pointer is to a `linger` of the length given, which is what the option takes.

@@ -1,0 +1,5 @@
+//! What `gocoro::io` has beyond `std::io`, in tasks and on plain threads.
+
+mod bidirectional;
+mod buffer;
+mod copy;

@@ -88,6 +88,7 @@ pub(crate) fn serve(kind: &str, system: System, cores: &[usize], args: &Args) {
     let workers = args.workers.unwrap_or(1);
     let served = match kind {
         "echo" => rows::serve_echo(system, workers),
+        "copy" => rows::serve_copy(system, workers),
         _ => rows::serve_http(system, workers),
     };
     if let Err(e) = served {

@@ -3,6 +3,7 @@
 
 mod channels;
 mod connections;
+mod copy;
 mod echo;
 mod handoff;
 mod http;
@@ -10,11 +11,13 @@ mod mutex;
 mod parked;
 mod raw;
 mod skynet;
+mod sockets;
 mod spawn;
 mod timers;
 mod wake;
 mod yields;
 
+pub(crate) use copy::serve as serve_copy;
 pub(crate) use echo::serve as serve_echo;
 pub(crate) use http::serve as serve_http;
 
@@ -33,7 +36,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
         mutex::ROWS,
         parked::ROWS,
         timers::ROWS,
+        sockets::ROWS,
         echo::ROWS,
+        copy::ROWS,
         http::ROWS,
         connections::ROWS,
     ];

@@ -56,6 +56,7 @@ impl<T> Spin<T> {
     }
 
     /// The value, for whoever has the lock to itself, and so need not take it.
+    #[cfg(not(all(test, loom)))]
     #[inline]
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()

@@ -102,6 +102,15 @@ fn a_cancel_is_a_flag() {
 }
 
 #[test]
+fn a_way_of_a_copy_that_fails_ends_the_other_one() {
+    for workers in [1, 4] {
+        let (output, out, err) = run("copies", workers, "");
+        assert!(output.status.success(), "{err}");
+        assert_eq!(out, "both ways ended\n");
+    }
+}
+
+#[test]
 fn the_end_of_main_waits_for_no_daemon() {
     for workers in [1, 2] {
         for code in [0, 7] {

@@ -121,10 +121,16 @@ pub(super) const WAITS: &[(&str, Make)] = &[
     ("BufferStream::read", op!(memory(usize::MAX), |s| (&*s).read(&mut [0; 8]))),
     ("BufferStream::fill_buf", fill_buf),
     ("BufferStream::write", op!(memory(64), |s| (&*s).write(&[0; 8]))),
-    ("copy, reading", op!(UnixStream::pair(), |s| suspendable::copy(&mut &*s, &mut io::sink()))),
-    ("copy, writing", op!(UnixStream::pair(), |s| suspendable::copy(&mut io::repeat(0), &mut &*s))),
-    ("copy_bidirectional, reading", op!(nothing(), |_s| copy_between_silent())),
-    ("copy_bidirectional, writing", op!(nothing(), |_s| copy_to_full())),
+    (
+        "io::copy, reading",
+        op!(UnixStream::pair(), |s| suspendable::copy(&mut &*s, &mut io::sink())),
+    ),
+    (
+        "io::copy, writing",
+        op!(UnixStream::pair(), |s| suspendable::copy(&mut io::repeat(0), &mut &*s)),
+    ),
+    ("io::copy_bidirectional, reading", op!(nothing(), |_s| copy_between_silent())),
+    ("CopyBidirectional::copy", op!(nothing(), |_s| copy_to_full())),
 ];
 
 fn memory(capacity: usize) -> io::Result<(BufferStream, BufferStream)> {

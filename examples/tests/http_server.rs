@@ -1,53 +1,28 @@
 //! The HTTP server from outside: a process of its own, and clients of plain std.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+mod common;
+
+use common::{PATIENCE, Server, is_timeout};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const POST: &str = "POST /echo HTTP/1.1\r\nHost: x\r\n";
-/// Longer than every timeout of the server that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(40);
+const HTTP_SERVER: &str = env!("CARGO_BIN_EXE_http_server");
 
-struct Server {
-    process: Child,
-    address: String,
+fn start() -> Server {
+    Server::start(HTTP_SERVER)
+}
+
+/// Closes connections that stay without a request for so long.
+fn with_idle_seconds(seconds: u32) -> Server {
+    Server::run(&mut Command::new(HTTP_SERVER), &[&seconds.to_string()])
 }
 
 impl Server {
-    fn start() -> Self {
-        Self::run(&mut Command::new(env!("CARGO_BIN_EXE_http_server")), &[])
-    }
-
-    /// Closes connections that stay without a request for so long.
-    fn with_idle_seconds(seconds: u32) -> Self {
-        let seconds = seconds.to_string();
-        Self::run(&mut Command::new(env!("CARGO_BIN_EXE_http_server")), &[&seconds])
-    }
-
-    fn run(command: &mut Command, arguments: &[&str]) -> Self {
-        let mut process = command
-            .arg("127.0.0.1:0")
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
-        let address = line.trim().rsplit('/').next().expect("an address").to_owned();
-        Self { process, address }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).expect("the server accepts");
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-    }
-
     /// Sends all of `bytes`, half-closes and returns everything that comes back.
     fn ask(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
@@ -57,21 +32,10 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 fn rest(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("the server closes in order");
     String::from_utf8(bytes).unwrap()
-}
-
-fn is_timeout<T>(result: std::io::Result<T>) -> bool {
-    result.is_err_and(|e| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }
 
 fn codes(answers: &str) -> Vec<&str> {
@@ -80,7 +44,7 @@ fn codes(answers: &str) -> Vec<&str> {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let server = Server::start();
+    let server = start();
     let echo = |text: &str| format!("{POST}Content-Length: {}\r\n\r\n{text}", text.len());
     let requests: String = (0..16).map(|i| echo(&format!("<{i:02}>")) + GET).collect();
     let answers = server.ask(requests.as_bytes());
@@ -92,7 +56,7 @@ fn pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn more_than_a_buffer_of_requests_is_answered() {
-    let server = Server::start();
+    let server = start();
     let mut stream = server.connect();
     let mut sender = stream.try_clone().unwrap();
     let writer = thread::spawn(move || {
@@ -107,7 +71,7 @@ fn more_than_a_buffer_of_requests_is_answered() {
 
 #[test]
 fn a_request_may_come_byte_by_byte() {
-    let server = Server::start();
+    let server = start();
     let mut stream = server.connect();
     stream.set_nodelay(true).unwrap();
     let body = "Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nA: b\r\n\r\n";
@@ -122,7 +86,7 @@ fn a_request_may_come_byte_by_byte() {
 
 #[test]
 fn a_large_body_is_echoed() {
-    let server = Server::start();
+    let server = start();
     let body = "0123456789abcdef".repeat(64 * 1024); // 1 MiB, the most
     let fixed = format!("{POST}Content-Length: {}\r\n\r\n{body}", body.len());
     assert!(server.ask(fixed.as_bytes()).ends_with(&body));
@@ -133,7 +97,7 @@ fn a_large_body_is_echoed() {
 
 #[test]
 fn a_body_that_nobody_wants_is_skipped() {
-    let server = Server::start();
+    let server = start();
     let request =
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\nGET / HTTP/1.1\r\n\r\n..";
     assert_eq!(codes(&server.ask(format!("{request}{GET}").as_bytes())), ["405", "200"]);
@@ -141,7 +105,7 @@ fn a_body_that_nobody_wants_is_skipped() {
 
 #[test]
 fn versions_and_options_decide_when_to_close() {
-    let server = Server::start();
+    let server = start();
     let old = "GET / HTTP/1.0\r\n\r\n";
     assert_eq!(codes(&server.ask(old.repeat(2).as_bytes())), ["200"]);
     let kept = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
@@ -156,7 +120,7 @@ fn versions_and_options_decide_when_to_close() {
 
 #[test]
 fn head_has_no_body() {
-    let server = Server::start();
+    let server = start();
     let answers = server.ask(format!("{}{GET}", GET.replace("GET", "HEAD")).as_bytes());
     assert_eq!(codes(&answers), ["200", "200"]);
     assert_eq!(answers.matches("Content-Length: 13\r\n").count(), 2);
@@ -165,7 +129,7 @@ fn head_has_no_body() {
 
 #[test]
 fn a_client_that_asks_first_is_told_to_go_on() {
-    let server = Server::start();
+    let server = start();
     let mut stream = server.connect();
     let head = format!("{POST}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
@@ -184,7 +148,7 @@ fn a_client_that_asks_first_is_told_to_go_on() {
 
 #[test]
 fn bad_requests_are_answered_and_end_the_connection() {
-    let server = Server::start();
+    let server = start();
     for (request, code) in [
         ("\x16\x03\x01\x02\0\x01\0".to_owned(), "400"),
         (GET.replace("Host", "Hxst"), "400"),
@@ -209,7 +173,7 @@ fn bad_requests_are_answered_and_end_the_connection() {
 
 #[test]
 fn truncated_requests_are_answered() {
-    let server = Server::start();
+    let server = start();
     let whole = format!("{POST}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
     for end in 1..whole.len() {
         assert_eq!(codes(&server.ask(&whole.as_bytes()[..end])), ["400"], "{:?}", &whole[..end]);
@@ -220,7 +184,7 @@ fn truncated_requests_are_answered() {
 
 #[test]
 fn a_client_that_goes_on_sending_still_reads_the_refusal() {
-    let server = Server::start();
+    let server = start();
     let mut stream = server.connect();
     let head = format!("{POST}Content-Length: 1500000\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
@@ -230,7 +194,7 @@ fn a_client_that_goes_on_sending_still_reads_the_refusal() {
 
 #[test]
 fn slow_requests_are_ended_and_do_not_disturb_others() {
-    let server = Server::start();
+    let server = start();
     let mut slow = server.connect();
     slow.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     let started = Instant::now();
@@ -249,7 +213,7 @@ fn slow_requests_are_ended_and_do_not_disturb_others() {
 
 #[test]
 fn line_ends_between_requests_do_not_hold_a_connection() {
-    let server = Server::with_idle_seconds(1);
+    let server = with_idle_seconds(1);
     for requests in [0, 1] {
         let started = Instant::now();
         let mut idle = server.connect();
@@ -275,7 +239,7 @@ fn line_ends_between_requests_do_not_hold_a_connection() {
 
 #[test]
 fn a_client_that_does_not_read_holds_up_nobody_else() {
-    let server = Server::start();
+    let server = start();
     let mut deaf = server.connect();
     deaf.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     let body = "x".repeat(500_000);
@@ -287,7 +251,7 @@ fn a_client_that_does_not_read_holds_up_nobody_else() {
 #[test]
 fn running_out_of_descriptors_is_survived_and_said_now_and_then() {
     let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 64; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_http_server")]);
+    limited.args(["-c", "ulimit -n 64; exec \"$@\"", "sh", HTTP_SERVER]);
     let mut server = Server::run(limited.env("GOCORO_WORKERS", "1"), &[]);
     let started = Instant::now();
     let mut crowd: Vec<_> = (0..100).map(|_| Some(server.connect())).collect();

@@ -48,7 +48,7 @@
 //! ```
 
 mod options;
-mod sys;
+pub(crate) mod sys;
 
 mod socket;
 

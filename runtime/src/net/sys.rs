@@ -18,10 +18,10 @@ use super::udp::UdpSocket;
 use super::unix::{UnixDatagram, UnixListener, UnixStream};
 
 /// Buffers in one vectored call: the kernel refuses more (`UIO_MAXIOV`), and std stops there too.
-const BUFFERS_MAX: usize = 1024;
+pub(crate) const BUFFERS_MAX: usize = 1024;
 
 /// How many bytes one vectored call with these buffers transfers at most.
-pub(super) fn taken<B: Deref<Target = [u8]>>(bufs: &[B]) -> usize {
+pub(crate) fn taken<B: Deref<Target = [u8]>>(bufs: &[B]) -> usize {
     bufs.iter().take(BUFFERS_MAX).map(|buf| buf.len()).sum()
 }
 
@@ -117,13 +117,13 @@ fn empty_message() -> libc::msghdr {
 }
 
 /// The count that a call of C's returned, or its `errno`.
-fn counted(result: ssize_t) -> io::Result<usize> {
+pub(crate) fn counted(result: ssize_t) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
 /// Calls again as long as a signal interrupts the call.
 #[inline]
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -184,7 +184,7 @@ impl Socket {
         }
         self.looking_again(Direction::Write, |fd| {
             // No bytes send nothing on a stream, and a half that is shut down refuses even those.
-            match reactor::is_writable(fd)? || sys::send(fd, &[]).is_err() {
+            match reactor::is_ready(fd, Direction::Write)? || sys::send(fd, &[]).is_err() {
                 true => Ok(()),
                 false => Err(io::ErrorKind::WouldBlock.into()),
             }

@@ -32,9 +32,9 @@ use crate::wake;
 pub use arm::{Readiness, ReadyArm};
 pub(crate) use attempt::pause;
 pub(crate) use source::{Direction, Source, timed_out};
+pub(crate) use thread::is_ready;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use thread::is_shut;
-pub(crate) use thread::is_writable;
 
 /// The driver's own event, which ends its sleep.
 const WAKER: Token = Token(usize::MAX);

@@ -43,13 +43,8 @@ pub(super) fn events(direction: Direction) -> i16 {
 }
 
 /// Whether an operation in this direction would return at once, be it with an error.
-pub(super) fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
+pub(crate) fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
     has_now(fd, events(direction))
-}
-
-/// Whether an operation that sends would return at once, be it with an error.
-pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    is_ready(fd, Direction::Write)
 }
 
 /// Whether the receiving half of a socket is shut down.

@@ -328,6 +328,14 @@ pub mod time {
 }
 
 pub mod io;
+pub mod io {
+    //! [`std::io`] with what waits suspended: an import of `gocoro::io` takes the place of one of
+    //! `std::io`.
+
+    pub use gocoro_runtime::export::io::{PipeReader, PipeWriter, pipe};
+    #[doc(no_inline)]
+    pub use std::io::*;
+}
 
 pub mod net {
     //! Sockets whose operations suspend the task; the shape of [`std::net`], and in [`unix`] of

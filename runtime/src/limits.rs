@@ -140,6 +140,10 @@ pub(crate) const BUFFER_PIECE_MAX: usize = 64 * 1024;
 /// How much memory an empty `BufferStream` keeps for each direction. What a burst took beyond that
 /// is given back.
 pub(crate) const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+/// The most bytes of one write to a pipe that may wait, and must not: `PIPE_BUF`. So much is written
+/// at once or not at all, and a pipe that the kernel calls writable has room for it.
+pub(crate) const PIPE_PIECE_BYTES_MAX: usize =
+    if cfg!(any(target_os = "linux", target_os = "android")) { 4096 } else { 512 };
 
 /// The most threads of the blocking pool. They wait for the kernel most of the time. A process that
 /// needs more at once has its calls served in turn.

@@ -3,3 +3,6 @@
 mod bidirectional;
 mod buffer;
 mod copy;
+//! `gocoro::io`: what of `std::io` waits, in tasks and on plain threads.
+
+mod pipe;

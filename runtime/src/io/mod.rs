@@ -13,3 +13,10 @@ pub use self::bidirectional::{CopyBidirectional, CopyError, copy_bidirectional};
 pub use self::buffer::BufferStream;
 pub use self::copy::copy;
 pub use self::duplex::Duplex;
+mod end;
+mod piece;
+mod pipe;
+#[allow(unsafe_code)]
+mod sys;
+
+pub use self::pipe::{PipeReader, PipeWriter, pipe};

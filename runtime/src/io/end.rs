@@ -1,0 +1,151 @@
+//! One end of a pipe: how it is read or written without blocking the thread.
+//!
+//! An end is never made non-blocking: that mode belongs to the open file, which others may share, a
+//! child process to which the end is given for one. Linux has calls for pipes that never wait.
+//! Where there are none, the kernel is asked whether a call would wait, and then the call is made.
+
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::piece;
+use super::sys::{self, Wait};
+use crate::net::sys::taken;
+use crate::reactor::{self, Direction, Source};
+
+/// A handle on one end of a pipe, or on whatever a descriptor was that was given as one.
+pub(super) struct End {
+    source: Source,
+    shared: Arc<Shared>,
+}
+
+/// What the handles on one end share.
+struct Shared {
+    /// gocoro made the pipe, and so it carries bytes: a short transfer has emptied or filled it. A
+    /// pipe of packets gives one at a time, and what other files do is not known.
+    of_bytes: bool,
+    /// The kernel has no calls that never wait, or none for this file, and is asked first.
+    asks: AtomicBool,
+    /// Held from the question to the end of the call, so that no other handle takes in between what
+    /// was there.
+    asking: Mutex<()>,
+}
+
+impl End {
+    /// An end of a pipe that was just made.
+    pub(super) fn of_new_pipe(fd: OwnedFd) -> End {
+        End::new(fd, true, false)
+    }
+
+    /// Takes over what may be an end of a pipe.
+    ///
+    /// What is none is asked first, though the kernel may have calls for it that never wait: of a
+    /// regular file, those read no more than what is in memory.
+    pub(super) fn of_any(fd: OwnedFd) -> End {
+        let file = File::from(fd);
+        let is_pipe = file.metadata().is_ok_and(|metadata| is_fifo(&metadata));
+        End::new(file.into(), false, !is_pipe)
+    }
+
+    fn new(fd: OwnedFd, of_bytes: bool, asks: bool) -> End {
+        let shared = Shared { of_bytes, asks: AtomicBool::new(asks), asking: Mutex::new(()) };
+        End { source: Source::new(fd), shared: Arc::new(shared) }
+    }
+
+    pub(super) fn try_clone(&self) -> io::Result<End> {
+        let fd = self.fd().try_clone_to_owned()?;
+        Ok(End { source: Source::new(fd), shared: Arc::clone(&self.shared) })
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.source.fd()
+    }
+
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.source.into_inner()
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    #[inline]
+    pub(super) fn read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let wanted = taken(bufs);
+        self.transfer(Direction::Read, wanted, |fd, wait| sys::read(fd, bufs, wait))
+    }
+
+    #[inline]
+    pub(super) fn write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.transfer(Direction::Write, taken(bufs), |fd, wait| match wait {
+            Wait::Never => sys::write(fd, bufs, wait),
+            // A pipe that is not full has room for a piece, and a call that has more to write waits
+            // until all of it is written.
+            Wait::Perhaps => match piece::of_several(bufs) {
+                None => sys::write(fd, bufs, wait),
+                Some(piece) => sys::write(fd, &[IoSlice::new(piece)], wait),
+            },
+        })
+    }
+
+    /// Transfers up to `wanted` bytes by `call`, which transfers no bytes at once if none are
+    /// wanted, as the kernel does even if the pipe is empty or full.
+    #[inline]
+    fn transfer(
+        &self,
+        direction: Direction,
+        wanted: usize,
+        mut call: impl FnMut(BorrowedFd<'_>, Wait) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let mut is_short = false;
+        let count = self.source.io(
+            direction,
+            || None,
+            |fd| {
+                if !self.shared.asks.load(Relaxed) {
+                    match call(fd, Wait::Never) {
+                        Err(error) if sys::has_no_such_call(&error) => {
+                            self.shared.asks.store(true, Relaxed);
+                        }
+                        result => {
+                            is_short = matches!(result, Ok(count) if 0 < count && count < wanted);
+                            return result;
+                        }
+                    }
+                }
+                self.shared.ask(fd, direction, &mut call)
+            },
+        )?;
+        if is_short && self.shared.of_bytes {
+            self.source.used_up(direction);
+        }
+        Ok(count)
+    }
+}
+
+impl Shared {
+    /// Makes a call that may wait, if the kernel says that this one will not.
+    #[cold]
+    fn ask(
+        &self,
+        fd: BorrowedFd<'_>,
+        direction: Direction,
+        call: &mut dyn FnMut(BorrowedFd<'_>, Wait) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        match reactor::is_ready(fd, direction)? {
+            true => call(fd, Wait::Perhaps),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+/// Whether this is a pipe, with a name or without.
+pub(super) fn is_fifo(metadata: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
+}

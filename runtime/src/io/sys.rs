@@ -1,0 +1,141 @@
+//! Reads and writes of pipes that never wait, and the only `unsafe` of this module.
+//!
+//! Every call retries `EINTR` itself and reads `errno` at once: the caller may suspend next, and
+//! `errno` belongs to the thread.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use libc::{c_int, iovec};
+
+use super::pipe::{PipeReader, PipeWriter};
+use crate::net::sys::{BUFFERS_MAX, counted, retry};
+
+/// Whether a call may wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wait {
+    /// It says `WouldBlock` in place of waiting, whatever the mode of the descriptor. Not every
+    /// kernel and descriptor has such calls: see [`has_no_such_call`].
+    Never,
+    /// It waits, unless the descriptor is non-blocking.
+    Perhaps,
+}
+
+/// Reads into several buffers.
+pub(super) fn read(
+    fd: BorrowedFd<'_>,
+    bufs: &mut [IoSliceMut<'_>],
+    wait: Wait,
+) -> io::Result<usize> {
+    let fd = fd.as_raw_fd();
+    let (bufs, count) = (bufs.as_mut_ptr().cast(), bufs.len().min(BUFFERS_MAX) as c_int);
+    retry(|| {
+        // SAFETY: std guarantees that an `IoSliceMut` has the layout of an `iovec`, so `bufs` leads
+        // to at least `count` of them.
+        //
+        // Each is writable for its length until the call returns, for they are borrowed mutably.
+        unsafe {
+            match wait {
+                Wait::Never => now::read(fd, bufs, count),
+                Wait::Perhaps => counted(libc::readv(fd, bufs, count)),
+            }
+        }
+    })
+}
+
+/// Writes from several buffers.
+pub(super) fn write(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
+    let fd = fd.as_raw_fd();
+    let (bufs, count) = (bufs.as_ptr().cast(), bufs.len().min(BUFFERS_MAX) as c_int);
+    retry(|| {
+        // SAFETY: std guarantees that an `IoSlice` has the layout of an `iovec`, so `bufs` leads to
+        // at least `count` of them, each readable for its length until the call returns.
+        unsafe {
+            match wait {
+                Wait::Never => now::write(fd, bufs, count),
+                Wait::Perhaps => counted(libc::writev(fd, bufs, count)),
+            }
+        }
+    })
+}
+
+/// Whether the error of a call that never waits says that the kernel has none, or none for this
+/// descriptor.
+///
+/// An old kernel says `EINVAL`, a filter of system calls `EPERM`. Where these mean something else,
+/// the call that may wait says so again.
+pub(super) fn has_no_such_call(error: &io::Error) -> bool {
+    let refusals = [libc::EOPNOTSUPP, libc::ENOSYS, libc::EINVAL, libc::EPERM];
+    error.raw_os_error().is_some_and(|errno| refusals.contains(&errno))
+}
+
+/// The calls that never wait: `preadv2` and `pwritev2` with `RWF_NOWAIT`. They are called by their
+/// numbers, for not every C library has functions for them.
+#[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl")))]
+mod now {
+    use super::*;
+
+    /// Stands for the position of the descriptor itself, which a pipe has none of.
+    const NO_OFFSET: libc::c_long = -1;
+
+    /// # Safety
+    ///
+    /// `bufs` leads to `count` buffers, each writable for its length.
+    pub(super) unsafe fn read(fd: RawFd, bufs: *const iovec, count: c_int) -> io::Result<usize> {
+        // SAFETY: the caller's promise is what `preadv2` needs.
+        unsafe { call(libc::SYS_preadv2, fd, bufs, count) }
+    }
+
+    /// # Safety
+    ///
+    /// `bufs` leads to `count` buffers, each readable for its length.
+    pub(super) unsafe fn write(fd: RawFd, bufs: *const iovec, count: c_int) -> io::Result<usize> {
+        // SAFETY: the caller's promise is what `pwritev2` needs.
+        unsafe { call(libc::SYS_pwritev2, fd, bufs, count) }
+    }
+
+    /// # Safety
+    ///
+    /// `number` is that of `preadv2` or `pwritev2`, and `bufs` is as that call needs it.
+    unsafe fn call(
+        number: libc::c_long,
+        fd: RawFd,
+        bufs: *const iovec,
+        count: c_int,
+    ) -> io::Result<usize> {
+        // SAFETY: both calls take a descriptor, buffers and their count, the two halves of an
+        // offset, and flags. The caller answers for the buffers.
+        let result = unsafe {
+            libc::syscall(number, fd, bufs, count, NO_OFFSET, NO_OFFSET, libc::RWF_NOWAIT)
+        };
+        counted(result as libc::ssize_t)
+    }
+}
+
+/// Other systems have no calls that never wait.
+#[cfg(not(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))))]
+mod now {
+    use super::*;
+
+    pub(super) fn read(_: RawFd, _: *const iovec, _: c_int) -> io::Result<usize> {
+        Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
+    }
+
+    pub(super) fn write(_: RawFd, _: *const iovec, _: c_int) -> io::Result<usize> {
+        Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
+    }
+}
+
+/// Takes descriptors over by their numbers.
+macro_rules! from_raw_fd {
+    ($($ty:ty)*) => {$(
+        impl FromRawFd for $ty {
+            unsafe fn from_raw_fd(fd: RawFd) -> Self {
+                // SAFETY: the caller hands over an open descriptor that nothing else owns.
+                unsafe { OwnedFd::from_raw_fd(fd) }.into()
+            }
+        }
+    )*};
+}
+
+from_raw_fd! { PipeReader PipeWriter }

@@ -332,7 +332,7 @@ pub mod io {
     //! [`std::io`] with what waits suspended: an import of `gocoro::io` takes the place of one of
     //! `std::io`.
 
-    pub use gocoro_runtime::export::io::{PipeReader, PipeWriter, pipe};
+    pub use gocoro_runtime::export::io::{PipeReader, PipeWriter, Pollable, pipe};
     #[doc(no_inline)]
     pub use std::io::*;
 }

@@ -226,7 +226,7 @@ macro_rules! colorless {
 /// | `send(s, v) -> r => …` | there is room or a receiver, or no receiver is left | a `Result` as of `s.send(v)` |
 /// | `join(&mut handle) -> r => …` | the task has ended | a `Result` as of `handle.join()` |
 /// | `wait(x) -> v => …` | whatever [`Selectable`](crate::channel::Selectable) says | what happened |
-/// | `readable(io) => …`, `writable(io) => …` | a read or a write of the socket would not wait | the `io::Result` of waiting, if it is named by `-> r` |
+/// | `readable(io) => …`, `writable(io) => …` | a read or a write of the socket, pipe or [`Pollable`](crate::io::Pollable) would not wait | the `io::Result` of waiting, if it is named by `-> r` |
 /// | `default => …` | nothing else can be done now | |
 /// | `default(timeout) => …` | nothing else could be done within a [`Duration`](std::time::Duration) | |
 ///

@@ -115,8 +115,8 @@ pub(crate) const ACCEPT_PAUSE_MAX: std::time::Duration = std::time::Duration::fr
 /// "Connection Attempt Delay".
 pub(crate) const CONNECT_STAGGER: std::time::Duration = std::time::Duration::from_millis(250);
 
-/// The first pause before another attempt at a Unix socket whose queue is full: the kernel has no
-/// event for that. About as long as a queue that is being emptied takes to have room.
+/// The first pause before another attempt at what no event announces, as that a full queue of
+/// another Unix socket has room. About as long as a queue that is being emptied takes.
 pub(crate) const FULL_PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// The longest of these pauses: as late as the room is noticed of a server that stood still.

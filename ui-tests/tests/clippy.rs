@@ -22,6 +22,7 @@ macro_rules! existing {
 }
 
 existing! {
+    gocoro::io::pipe;
     gocoro::net::TcpListener;
     gocoro::net::TcpStream;
     gocoro::net::UdpSocket;
@@ -57,7 +58,7 @@ fn main() {
     let _ = (thread::sleep, thread::park, thread::park_timeout, thread::yield_now);
     thread::scope(|_| ());
     let _ = JoinHandle::<()>::join;
-    let _ = (mpsc::channel::<()>, mpsc::sync_channel::<()>);
+    let _ = (mpsc::channel::<()>, mpsc::sync_channel::<()>, std::io::pipe);
     let _ = (Child::wait, Child::wait_with_output, Command::output, Command::status);
 }
 "#;

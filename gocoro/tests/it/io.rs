@@ -6,3 +6,4 @@ mod copy;
 //! `gocoro::io`: what of `std::io` waits, in tasks and on plain threads.
 
 mod pipe;
+mod pollable;

@@ -1,5 +1,5 @@
-//! Each socket operation that may have to wait is cut short in every way, and leaves no descriptor
-//! open. The operations are one list.
+//! Each operation on a descriptor that may have to wait is cut short in every way, and leaves no
+//! descriptor open. The operations are one list, of sockets mostly.
 
 mod exhausted;
 mod list;

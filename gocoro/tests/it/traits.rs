@@ -8,7 +8,7 @@ use std::panic::{self, RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use gocoro::task::{self, JoinHandle};
-use gocoro::{go, go_test, net, runtime, time};
+use gocoro::{go, go_test, io, net, runtime, time};
 
 /// Answers by method resolution: the inherent method, which has the bound, goes before the trait's.
 struct Probe<T: ?Sized>(PhantomData<T>);
@@ -155,6 +155,23 @@ fn sockets() {
         net::unix::UnixListener = std::os::unix::net::UnixListener,
         net::unix::UnixDatagram = std::os::unix::net::UnixDatagram,
         net::unix::Incoming<'static> = std::os::unix::net::Incoming<'static>,
+    }
+}
+
+#[test]
+fn pipes() {
+    assert_as_in_std! {
+        io::PipeReader = std::io::PipeReader,
+        io::PipeWriter = std::io::PipeWriter,
+    }
+    // As what is inside.
+    assert_as_in_std! {
+        io::Pollable<std::fs::File> = std::fs::File,
+    }
+    assert_traits! {
+        io::Pollable<Rc<u8>>: [0, 0, 1, 1, 1],
+        io::Pollable<Cell<u8>>: [1, 0, 1, 1, 0],
+        io::Pollable<&'static mut u8>: [1, 1, 1, 0, 1],
     }
 }
 

@@ -16,7 +16,9 @@ pub use self::duplex::Duplex;
 mod end;
 mod piece;
 mod pipe;
+mod pollable;
 #[allow(unsafe_code)]
 mod sys;
 
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
+pub use self::pollable::Pollable;

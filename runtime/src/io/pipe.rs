@@ -22,11 +22,11 @@ use crate::reactor::{Direction, Readiness, ReadyArm};
 /// # Modes
 ///
 /// Neither end is ever made non-blocking, so that a child gets it as it expects it. On Linux reads
-/// and writes never block the thread of a task, whatever other processes do with the same end,
-/// except on a named pipe, and on any pipe before Linux 6.5 or so: there the kernel is asked whether
-/// a read or a write of up to 4096 bytes would wait, and does it if not. A foreign process that reads
-/// or writes the same end in just that moment can then block the thread. So it is on other systems,
-/// with pieces of 512 bytes.
+/// and writes never block the thread of a task, whatever other processes do with the same end. The
+/// exceptions are named pipes, and all pipes before Linux 6.4: there the kernel is asked whether a
+/// read, or a write of up to 4096 bytes, would wait, and it is done if not. Who is not gocoro and
+/// reads or writes at the same end in just that moment can then block the thread. So it is on other
+/// systems, with writes of 512 bytes.
 ///
 /// # Errors
 ///
@@ -78,7 +78,7 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// It is [`std::io::PipeReader`] made suspendable: read through [`Read`] on the value or on a
 /// reference to it, by several tasks and threads at once if need be, and closed when dropped.
 ///
-/// `readable(reader)` in [`select!`](crate::select) waits for data or the end.
+/// `readable(reader)` in `select!` waits for data or the end.
 ///
 /// # Parks
 ///
@@ -116,7 +116,7 @@ pub struct PipeReader {
 /// Writing to a pipe without a reader fails with `BrokenPipe`. The signal `SIGPIPE`, which the
 /// system sends as well, is ignored by Rust programs, unless they ask for it.
 ///
-/// `writable(writer)` in [`select!`](crate::select) waits for room, or for the last reader's end.
+/// `writable(writer)` in `select!` waits for room, or for the last reader's end.
 ///
 /// # Parks
 ///

@@ -127,12 +127,12 @@ impl fmt::Debug for ReadyArm<'_> {
     }
 }
 
-/// What `readable(…)` and `writable(…)` in `select!` take: a socket.
+/// What `readable(…)` and `writable(…)` in `select!` take: a socket, a pipe, a `Pollable`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`select!` cannot wait for `{Self}` to be readable or writable",
-    label = "not a socket of gocoro's",
-    note = "`readable(io)` takes gocoro's own sockets, by value or reference"
+    label = "not a socket or pipe of gocoro's",
+    note = "`readable(io)` takes gocoro's own sockets and pipes, by value or reference; around anything else that holds a descriptor put a `gocoro::io::Pollable`"
 )]
 pub trait Readiness {
     fn readable_arm(&self) -> ReadyArm<'_>;

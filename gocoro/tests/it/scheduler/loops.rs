@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use gocoro::channel::{self, Select, never};
 use gocoro::go;
 use gocoro::io::{self, BufferStream};
+use gocoro::io::{self, Pollable, Read, Write as _};
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::sync::{
     Barrier, Condvar, Event, LazyLock, Mutex, Once, OnceLock, RwLock, Semaphore, WaitGroup, promise,
@@ -218,6 +219,28 @@ fn a_copy_without_end() {
         task::yield_now();
         copy.cancel();
         assert!(copy.join().unwrap_err().is_cancelled());
+fn pipes() {
+    on_one_worker(|| {
+        let (mut reader, mut writer) = io::pipe().unwrap();
+        lets_others_run("a read with its deadline passed", || {
+            assert!(io_deadline(past(), || reader.read(&mut [0])).is_err());
+        });
+        lets_others_run("a pipe", || {
+            writer.write_all(&[1]).unwrap();
+            reader.read_exact(&mut [0]).unwrap();
+        });
+        let (mut reader, mut writer) =
+            (Pollable::new(reader).unwrap(), Pollable::new(writer).unwrap());
+        lets_others_run("Pollable", || {
+            writer.write_all(&[1]).unwrap();
+            reader.read_exact(&mut [0]).unwrap();
+        });
+        lets_others_run("Pollable::writable", || writer.writable().unwrap());
+        lets_others_run("Pollable::flush", || writer.flush().unwrap());
+        writer.write_all(&[1]).unwrap();
+        lets_others_run("Pollable::read_with", || reader.read_with(|_| Ok(())).unwrap());
+        let mut null = Pollable::new(std::fs::File::open("/dev/null").unwrap()).unwrap();
+        lets_others_run("a file", || assert_eq!(null.read(&mut [0]).unwrap(), 0));
     });
 }
 

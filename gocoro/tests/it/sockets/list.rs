@@ -6,6 +6,14 @@ use std::os::fd::{AsFd, AsRawFd};
 use gocoro::io::{self as suspendable, BufferStream, CopyBidirectional};
 use gocoro::net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use gocoro::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::io::{PipeReader as StdPipeReader, PipeWriter as StdPipeWriter};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Instant;
+
+use gocoro::io::{self, IoSlice, IoSliceMut, PipeReader, PipeWriter, Pollable, Read, Write};
+use gocoro::net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+use gocoro::net::{TcpListener, TcpStream, UdpSocket};
+use gocoro::time::io_deadline;
 
 use crate::resolver::silent;
 use crate::support::NEVER;
@@ -169,6 +177,76 @@ type Pair = (UnixStream, UnixStream);
 fn two_pairs() -> io::Result<(Pair, Pair)> {
     let ((one, its_peer), (other, peer_of_other)) = (UnixStream::pair()?, UnixStream::pair()?);
     Ok(((one, other), (its_peer, peer_of_other)))
+    ("PipeReader::read", op!(io::pipe(), |r| (&*r).read(&mut [0; 8]))),
+    (
+        "PipeReader::read_vectored",
+        op!(io::pipe(), |r| (&*r).read_vectored(&mut [IoSliceMut::new(&mut [0; 8])])),
+    ),
+    ("PipeWriter::write", op!(writer(), |w| (&*w).write(&[0; 4096]))),
+    (
+        "PipeWriter::write_vectored",
+        op!(writer(), |w| (&*w).write_vectored(&[IoSlice::new(&[0; 4096])])),
+    ),
+    ("Pollable::read", op!(pollable_reader(), |r| (&*r).read(&mut [0; 8]))),
+    (
+        "Pollable::read_vectored",
+        op!(pollable_reader(), |r| (&*r).read_vectored(&mut [IoSliceMut::new(&mut [0; 8])])),
+    ),
+    ("Pollable::write", op!(pollable_writer(), |w| (&*w).write(&[0; 4096]))),
+    (
+        "Pollable::write_vectored",
+        op!(pollable_writer(), |w| (&*w).write_vectored(&[IoSlice::new(&[0; 4096])])),
+    ),
+    ("Pollable::flush", op!(pollable_held_back(), |w| (&*w).flush())),
+    ("Pollable::readable", op!(pollable_reader(), |r| r.readable())),
+    ("Pollable::writable", op!(full_pollable(), |w| w.writable())),
+    ("Pollable::read_with", op!(pollable_reader(), |r| r.read_with(|mut r| r.read(&mut [0; 8])))),
+    ("Pollable::write_with", op!(pollable_writer(), |w| w.write_with(|mut w| w.write(&[0; 4096])))),
+];
+
+fn writer() -> io::Result<(PipeWriter, PipeReader)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((writer, reader))
+}
+
+fn pollable_reader() -> io::Result<(Pollable<StdPipeReader>, StdPipeWriter)> {
+    let (reader, writer) = std::io::pipe()?;
+    Ok((Pollable::new(reader)?, writer))
+}
+
+fn pollable_writer() -> io::Result<(Pollable<StdPipeWriter>, StdPipeReader)> {
+    let (reader, writer) = std::io::pipe()?;
+    Ok((Pollable::new(writer)?, reader))
+}
+
+/// What it has to write does not get out.
+fn pollable_held_back() -> io::Result<(Pollable<HeldBack>, StdPipeReader)> {
+    let (writer, reader) = full_pollable()?;
+    Ok((Pollable::new(HeldBack(writer.into_inner()))?, reader))
+}
+
+struct HeldBack(StdPipeWriter);
+
+impl AsFd for HeldBack {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Write for &HeldBack {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+fn full_pollable() -> io::Result<(Pollable<StdPipeWriter>, StdPipeReader)> {
+    let (writer, reader) = pollable_writer()?;
+    while io_deadline(Instant::now(), || (&writer).write(&[0; 4096])).is_ok() {}
+    Ok((writer, reader))
 }
 
 fn full_tcp() -> io::Result<(TcpStream, TcpStream)> {

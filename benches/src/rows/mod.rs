@@ -9,6 +9,7 @@ mod handoff;
 mod http;
 mod mutex;
 mod parked;
+mod pipes;
 mod raw;
 mod skynet;
 mod sockets;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
         parked::ROWS,
         timers::ROWS,
         sockets::ROWS,
+        pipes::ROWS,
         echo::ROWS,
         copy::ROWS,
         http::ROWS,

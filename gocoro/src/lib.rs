@@ -56,8 +56,8 @@
 //! no sign of it. So, in a task:
 //!
 //! - Do not wait in std's own calls: [`std::thread::sleep`], [`std::net`], [`std::sync::mpsc`], the
-//!   join of a [`std::thread`], a child process, a terminal, a C library that does I/O. Take
-//!   gocoro's operation of the same name, or do it on a thread of its own and wait for a
+//!   join of a [`std::thread`], a child process, [`std::io::stdin`], a C library that does I/O.
+//!   Take gocoro's operation of the same name, or do it on a thread of its own and wait for a
 //!   [`channel`].
 //! - Do not hold a [`std::sync::Mutex`] across a wait: the next task of the worker that wants it
 //!   blocks the thread on which its holder would go on, for ever. Let go of it first, or use
@@ -331,8 +331,26 @@ pub mod io;
 pub mod io {
     //! [`std::io`] with what waits suspended: an import of `gocoro::io` takes the place of one of
     //! `std::io`.
+    //!
+    //! # Standard streams
+    //!
+    //! [`stdin`], [`stdout`] and [`stderr`] suspend the task that waits for input, for room or for
+    //! a lock, whatever the descriptor leads to: a pipe, a terminal, a socket, a file. Their
+    //! descriptors are never made non-blocking.
+    //!
+    //! - A read that is cut short, by a cancel, a timeout or an `io_deadline`, has taken nothing.
+    //! - A write that is cut short has written nothing; `write_all` and `write!` may have written a
+    //!   part.
+    //! - `print!`, `println!` and `eprintln!` are std's: they block the worker if nobody reads.
+    //!   They share [`stdout`]'s buffer, so that the two keep their order.
+    //! - Use one standard input, std's or this: each reads ahead for itself.
+    //! - A program that ends by itself waits until its output is read, and one that fails or cancels
+    //!   its tasks until its grace is over.
 
     pub use gocoro_runtime::export::io::{PipeReader, PipeWriter, Pollable, pipe};
+    pub use gocoro_runtime::export::io::{
+        IsTerminal, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, stderr, stdin, stdout,
+    };
     #[doc(no_inline)]
     pub use std::io::*;
 }

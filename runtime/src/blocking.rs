@@ -5,14 +5,17 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use crate::clock;
 use crate::current;
 use crate::limits::{BLOCKING_IDLE, BLOCKING_THREADS_MAX};
 use crate::lock::Lock;
 use crate::park::{self, Left};
+use crate::park;
 use crate::task::Reason;
 use crate::unwind;
+use crate::waiters::Queue;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -124,8 +127,7 @@ pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static)
         park::throw_now();
         return Some(f());
     }
-    let is_over = || park::refuses_io() || deadline.is_some_and(|at| clock::now() >= at);
-    if is_over() {
+    if is_over(deadline) {
         return None;
     }
     let returned = Arc::new(Lock::new(None));
@@ -146,6 +148,73 @@ pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static)
             return None;
         }
         let _ = park::park(&waiter, Reason::Blocking, deadline, || Left::Withdrawn);
+    Call::start(f).wait()
+}
+
+fn is_over(deadline: Option<Instant>) -> bool {
+    park::refuses_io() || deadline.is_some_and(|at| clock::now() >= at)
+}
+
+/// Whether the caller may block its thread, which is a plain one, for as long as a call takes:
+/// nothing bounds its waits.
+pub(crate) fn may_block() -> bool {
+    current::task().is_none() && current::thread_waits().are_free()
+}
+
+/// A call that the blocking pool makes. Its result is kept for whoever waits for it, so that it is
+/// not lost with a wait that is cut short.
+pub(crate) struct Call<T>(Arc<Queue<(), Option<thread::Result<T>>>>);
+
+impl<T: Send + 'static> Call<T> {
+    pub(crate) fn start(f: impl FnOnce() -> T + Send + 'static) -> Call<T> {
+        let call = Arc::new(Queue::with(None));
+        let theirs = call.clone();
+        POOL.run(Box::new(move || {
+            let result = unwind::catch(f);
+            let mut queue = theirs.lock();
+            *queue = Some(result);
+            let wakes = queue.claim_all(|()| ());
+            drop(queue);
+            wakes.give();
+        }));
+        Call(call)
+    }
+
+    /// Waits as I/O waits until the call has returned, and takes its result, which is there once.
+    ///
+    /// `None` says that an enclosing `io_deadline` has passed, or that the task unwinds and is
+    /// cancelled. Then, and if the wait is unwound, the result can be waited for once more.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of the call.
+    pub(crate) fn wait(&self) -> Option<T> {
+        let deadline = current::waits().io_deadline();
+        loop {
+            let is_over = is_over(deadline);
+            let mut queue = self.0.lock();
+            if let Some(result) = queue.take() {
+                drop(queue);
+                return Some(result.unwrap_or_else(|payload| std::panic::resume_unwind(payload)));
+            }
+            if is_over {
+                return None;
+            }
+            // Why the wait has ended is seen above.
+            let _ = self.0.wait(queue, (), Reason::Blocking, deadline);
+        }
+    }
+}
+
+impl<T> Clone for Call<T> {
+    fn clone(&self) -> Call<T> {
+        Call(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
     }
 }
 
@@ -169,6 +238,23 @@ mod tests {
             // Until here it has blocked its thread.
             drop(end);
             assert_eq!(unblock(|| 7), Some(7));
+        }
+        cut_short();
+        Builder::new().workers(1).build().unwrap().run(cut_short);
+    }
+
+    /// Whoever waits next gets it, be it another task.
+    #[test]
+    fn the_result_of_a_call_outlives_a_wait_that_is_cut_short() {
+        fn cut_short() {
+            let (end, ended) = mpsc::channel::<i32>();
+            let call = Call::start(move || ended.recv().unwrap());
+            let soon = clock::after(Duration::from_millis(2));
+            let boundary = Boundary::io_deadline(soon.unwrap());
+            assert!(current::waits().within(&boundary, || call.wait()).is_none());
+            assert!(park::timeout(soon, false, || call.wait()).is_none());
+            end.send(7).unwrap();
+            assert_eq!(call.wait(), Some(7));
         }
         cut_short();
         Builder::new().workers(1).build().unwrap().run(cut_short);

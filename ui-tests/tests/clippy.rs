@@ -23,6 +23,7 @@ macro_rules! existing {
 
 existing! {
     gocoro::io::pipe;
+    gocoro::io::stdin;
     gocoro::net::TcpListener;
     gocoro::net::TcpStream;
     gocoro::net::UdpSocket;
@@ -59,6 +60,7 @@ fn main() {
     thread::scope(|_| ());
     let _ = JoinHandle::<()>::join;
     let _ = (mpsc::channel::<()>, mpsc::sync_channel::<()>, std::io::pipe);
+    let _ = (mpsc::channel::<()>, mpsc::sync_channel::<()>, std::io::stdin);
     let _ = (Child::wait, Child::wait_with_output, Command::output, Command::status);
 }
 "#;

@@ -7,3 +7,6 @@ mod copy;
 
 mod pipe;
 mod pollable;
+//! `gocoro::io`: what of `std::io` waits, in tasks and on plain threads.
+
+mod stdio;

@@ -22,3 +22,10 @@ mod sys;
 
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::pollable::Pollable;
+mod stdio;
+#[allow(unsafe_code)]
+mod sys;
+
+pub use self::stdio::{
+    IsTerminal, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, stderr, stdin, stdout,
+};

@@ -37,7 +37,7 @@ const SEND_FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 const SEND_FLAGS: c_int = libc::MSG_DONTWAIT;
 
 /// Receives without waiting; `flags` is 0 or [`PEEK`].
-pub(super) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8], flags: c_int) -> io::Result<usize> {
+pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8], flags: c_int) -> io::Result<usize> {
     let flags = flags | libc::MSG_DONTWAIT;
     retry(|| {
         // SAFETY: `buf` is writable for `buf.len()` bytes until the call returns, and the kernel
@@ -61,7 +61,7 @@ pub(super) fn recv_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> 
 }
 
 /// Sends without waiting.
-pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
+pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
     retry(|| {
         // SAFETY: `buf` is readable for `buf.len()` bytes until the call returns.
         counted(unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), SEND_FLAGS) })

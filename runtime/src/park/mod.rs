@@ -14,7 +14,7 @@ use crate::boundary::{Boundary, Waits};
 use crate::clock;
 use crate::current::{self, Core};
 use crate::parker::Parker;
-use crate::task::{Flags, Header, Reason, Run, Target, Unparker};
+use crate::task::{Flags, Header, Reason, Run, Target};
 use crate::timer::{Alarm, TimerKey};
 use crate::trace;
 use crate::unwind::Throw;

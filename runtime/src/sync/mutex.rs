@@ -2,10 +2,11 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::{LockResult, TryLockError, TryLockResult};
+use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use super::poison::{Before, Flag};
 use super::raw_mutex::RawMutex;
@@ -122,6 +123,15 @@ impl<T: ?Sized> Mutex<T> {
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.raw.lock();
         self.guard()
+    }
+
+    /// Locks the mutex as I/O on what it guards does (see [`RawMutex::lock_for_io`]), and whether
+    /// it is poisoned or not.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn lock_for_io(&self) -> io::Result<MutexGuard<'_, T>> {
+        self.raw.lock_for_io()?;
+        Ok(self.guard().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Locks the mutex if it is free.

@@ -8,15 +8,17 @@
 //! The holder is whoever locked the mutex, though the guard may be in another task of the worker by
 //! now. So the report that a mutex is locked twice can be wrong, and can be missing.
 
+use std::io;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::Instant;
 
 use super::holder::{self, WAITERS};
 use crate::loom::{AtomicU64, const_fn};
 use crate::task::Reason;
 use crate::waiters::Queue;
-use crate::{current, park};
+use crate::{cancel, clock, current, park, reactor};
 
-pub(super) struct RawMutex {
+pub(crate) struct RawMutex {
     word: AtomicU64,
     /// Those who wait for the mutex. Each carries the name that it will have as holder.
     queue: Queue<u64>,
@@ -24,26 +26,57 @@ pub(super) struct RawMutex {
 
 impl RawMutex {
     const_fn! {
-        pub(super) fn new() -> RawMutex {
+        pub(crate) fn new() -> RawMutex {
             RawMutex { word: AtomicU64::new(0), queue: Queue::new() }
         }
     }
 
     #[inline]
     #[track_caller]
-    pub(super) fn lock(&self) {
+    pub(crate) fn lock(&self) {
         park::spent();
         let me = holder::me();
         if !self.take(me) {
-            self.lock_slow(me);
+            self.lock_slow(me, None);
         }
+    }
+
+    /// Locks as [`RawMutex::lock`] does, for I/O on what the mutex guards: waits no longer than an
+    /// enclosing `io_deadline` permits, and not at all where I/O must not wait.
+    ///
+    /// # Errors
+    ///
+    /// Those of a wait for readiness.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn lock_for_io(&self) -> io::Result<()> {
+        park::spent_io();
+        let me = holder::me();
+        if self.take(me) {
+            return Ok(());
+        }
+        if park::refuses_io() {
+            return Err(cancel::error());
+        }
+        let deadline = current::waits().io_deadline();
+        if deadline.is_some_and(|at| clock::now() >= at) || !self.lock_slow(me, deadline) {
+            return Err(reactor::timed_out());
+        }
+        Ok(())
+    }
+
+    /// Whether the running task, or this plain thread, holds the mutex.
+    #[inline]
+    pub(crate) fn is_mine(&self) -> bool {
+        // Nobody else writes or removes this name.
+        self.word.load(Relaxed) & !WAITERS == holder::me()
     }
 
     /// Locks as [`RawMutex::lock`] does, but throws nothing, neither out of the wait nor before it.
     pub(super) fn lock_again(&self) {
         let me = holder::me();
         if !self.take(me) {
-            current::waits().shielded(|| self.lock_slow(me));
+            current::waits().shielded(|| self.lock_slow(me, None));
         }
     }
 
@@ -58,9 +91,10 @@ impl RawMutex {
         self.word.compare_exchange(0, me, Acquire, Relaxed).is_ok()
     }
 
+    /// `false`: the deadline came first.
     #[cold]
     #[track_caller]
-    fn lock_slow(&self, me: u64) {
+    fn lock_slow(&self, me: u64, deadline: Option<Instant>) -> bool {
         let again = "locks a Mutex that it has locked already";
         holder::refuse_again(self.word.load(Relaxed), me, again);
         let queue = self.queue.lock();
@@ -68,17 +102,17 @@ impl RawMutex {
         while word & WAITERS == 0 {
             let next = if word == 0 { me } else { word | WAITERS };
             match self.word.compare_exchange_weak(word, next, Acquire, Relaxed) {
-                Ok(0) => return,
+                Ok(0) => return true,
                 Ok(_) => break,
                 Err(seen) => word = seen,
             }
         }
-        self.queue.wait(queue, me, Reason::Lock, None);
+        self.queue.wait(queue, me, Reason::Lock, deadline).is_some()
     }
 
     /// Unlocks the mutex, or hands it to the oldest waiter. Called on behalf of the holder.
     #[inline]
-    pub(super) fn unlock(&self) {
+    pub(crate) fn unlock(&self) {
         let word = self.word.load(Relaxed);
         if word & WAITERS != 0 || self.word.compare_exchange(word, 0, Release, Relaxed).is_err() {
             self.hand_over();

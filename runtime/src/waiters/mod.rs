@@ -18,8 +18,7 @@
 //! choice's `unlink` and `settle` come after the claim, and no park follows its `has_turned`, so
 //! these three need not.
 //!
-//! Code that cannot keep the rule looks at its own record again right before each park, as
-//! [`crate::blocking`] does.
+//! Code that cannot keep the rule looks at its own record again right before each park.
 
 mod arm;
 mod choose;

@@ -17,6 +17,7 @@ use gocoro::sync::{
 };
 use gocoro::task::{self, JoinHandle, TaskGroup};
 use gocoro::time::{io_deadline, sleep, timeout, timeout_at};
+use gocoro::{go, io};
 
 use crate::support::{Colour, HANG, NEVER, bounded, on_drop, on_workers, until, with_workers};
 
@@ -65,6 +66,29 @@ fn what_is_over_at_once() {
         let other = with_workers(1);
         lets_others_run("Runtime::wait_idle", || other.wait_idle());
         lets_others_run("TaskGroup::next", || assert!(TaskGroup::<()>::new().next().is_none()));
+    });
+}
+
+#[test]
+fn standard_streams() {
+    on_one_worker(|| {
+        lets_others_run("Stdout::lock", || drop(io::stdout().lock()));
+        lets_others_run("Stdout::flush", || io::stdout().flush().unwrap());
+        lets_others_run("a write of nothing", || io::stdout().write_all(b"").unwrap());
+        let mut out = io::stdout().lock();
+        lets_others_run("StdoutLock::flush", || out.flush().unwrap());
+        lets_others_run("StdoutLock::is_terminal", || {
+            out.is_terminal();
+        });
+        lets_others_run("Stderr::flush", || io::stderr().flush().unwrap());
+        lets_others_run("Stdin::lock", || drop(io::stdin().lock()));
+        lets_others_run("a read of nothing", || {
+            assert_eq!(io::stdin().read(&mut []).unwrap(), 0);
+        });
+        let mut input = io::stdin().lock();
+        lets_others_run("StdinLock::read", || {
+            assert_eq!(input.read(&mut []).unwrap(), 0);
+        });
     });
 }
 

@@ -5,7 +5,7 @@ use std::panic::{self, Location};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Builder, Runtime};
 use crate::clock;
@@ -174,15 +174,23 @@ impl Program {
             Err(error) if error.is_panic() => (ExitCode::from(PANICKED), true),
             Err(_) => (ExitCode::FAILURE, true),
         };
-        if !failed && !options.on_exit_cancel {
+        let mut hurries = failed || options.on_exit_cancel;
+        if !hurries {
             self.wait_for_tasks();
         }
+        hurries |= self.shared.has_failed();
         let code = if self.shared.has_failed() { ExitCode::from(PANICKED) } else { code };
         self.shared.close();
-        self.end_within(options.grace, code);
+        let deadline = clock::after(options.grace);
+        self.end_within(options.grace, deadline, code);
         self.threads.join();
         drop(inside);
         std::mem::forget(abort);
+        // A program that ends by itself waits for whoever reads its output, as any program does.
+        if hurries {
+            let left = deadline.map_or(Duration::MAX, |at| at - clock::now());
+            flush_or_end(None, left.max(FLUSH_MAX), code);
+        }
         code
     }
 
@@ -197,8 +205,7 @@ impl Program {
     }
 
     /// Runs the closed runtime to its end, or ends the process when `grace` is over.
-    fn end_within(&self, grace: Duration, code: ExitCode) {
-        let deadline = clock::after(grace);
+    fn end_within(&self, grace: Duration, deadline: Option<Instant>, code: ExitCode) {
         let wait = deadline.map_or(Wait::Yes, Wait::Until);
         // This worker ends last, since it may steal from the others as long as it turns.
         while !(self.shared.others_ended()
@@ -207,39 +214,50 @@ impl Program {
         {
             self.worker.turn(wait);
             if cfg!(panic = "abort") && self.shared.some_stay() {
-                end_at_once(code);
+                end_at_once(None, code);
             }
             if deadline.is_some_and(|at| clock::now() >= at) {
-                let _ = writeln!(
-                    io::stderr(),
-                    "gocoro: tasks are left {grace:?} after they were cancelled; exiting"
+                let why = format!(
+                    "gocoro: tasks are left {grace:?} after they were cancelled; exiting\n"
                 );
-                end_at_once(code);
+                end_at_once(Some(why), code);
             }
         }
         self.worker.end();
     }
 }
 
-/// How long the last flush of stdout may take.
+/// How long the last flush of stdout may take at least.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
 /// The exit code of a Rust program that panicked.
 const PANICKED: u8 = 101;
 
+/// Says the last words and flushes stdout, or ends the process if that takes longer than `max`.
+fn flush_or_end(last_words: Option<String>, max: Duration, code: ExitCode) {
+    // Another thread writes, since a task that holds one of std's locks, or a pipe that is full and
+    // not read, might keep this one from ever ending.
+    let (written, news) = mpsc::channel();
+    let writer = thread::Builder::new().spawn(move || {
+        if let Some(last_words) = last_words {
+            let _ = io::stderr().write_all(last_words.as_bytes());
+        }
+        let _ = io::stdout().flush();
+        let _ = written.send(());
+    });
+    if writer.is_ok() && news.recv_timeout(max).is_err() {
+        exit_now(code);
+    }
+}
+
 /// Ends the process while tasks are left, without running exit handlers: those might destroy what
 /// the tasks use.
-fn end_at_once(code: ExitCode) -> ! {
-    // Another thread flushes, since a task that holds stdout's lock might keep this one from ever
-    // ending.
-    let (flushed, news) = mpsc::channel();
-    let flusher = thread::Builder::new().spawn(move || {
-        let _ = io::stdout().flush();
-        let _ = flushed.send(());
-    });
-    if flusher.is_ok() {
-        let _ = news.recv_timeout(FLUSH_MAX);
-    }
+fn end_at_once(last_words: Option<String>, code: ExitCode) -> ! {
+    flush_or_end(last_words, FLUSH_MAX, code);
+    exit_now(code)
+}
+
+fn exit_now(code: ExitCode) -> ! {
     // std does not give the number of an `ExitCode` away, but compares two of them.
     let number = (0..=u8::MAX).find(|&n| ExitCode::from(n) == code).unwrap_or(1);
     // SAFETY: `_exit` ends the process without running any more of its code.

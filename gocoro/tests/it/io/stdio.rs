@@ -1,6 +1,7 @@
 //! The standard streams. Each scenario is a process, this test program once more, whose descriptors
 //! are of the kind that the scenario is about.
 
+mod exits;
 mod input;
 mod kinds;
 mod output;
@@ -32,7 +33,7 @@ use scenarios;
 #[test]
 fn child() {
     let Some(name) = scenario() else { return };
-    let scenarios = [input::SCENARIOS, output::SCENARIOS].concat();
+    let scenarios = [input::SCENARIOS, output::SCENARIOS, exits::SCENARIOS].concat();
     let found = scenarios.iter().find(|(known, _)| *known == name);
     found.expect("a known scenario").1();
 }

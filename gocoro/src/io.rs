@@ -41,7 +41,9 @@
 //! | [`copy`](fn@copy) | gocoro, with std's signature | as its reader and writer do |
 //! | [`copy_bidirectional`](fn@copy_bidirectional), [`CopyBidirectional`] | gocoro | suspended, until both ways are over |
 //! | [`BufferStream`] | gocoro | suspended, for bytes or for room |
-//! | [`stdin`], [`stdout`], [`stderr`], [`pipe`](fn@pipe) | std, re-exported | **the whole worker** |
+//! | [`pipe`](fn@pipe), [`PipeReader`], [`PipeWriter`] | gocoro, with std's signatures | suspended |
+//! | [`stdin`], [`stdout`], [`stderr`] | gocoro, with std's signatures | suspended, for input, room or a lock |
+//! | [`Pollable`] | gocoro | suspended, for what any descriptor can wait for |
 //!
 //! # Which one moves bytes
 //!
@@ -49,6 +51,21 @@
 //! - Both ways between two streams, as a proxy does: [`copy_bidirectional`](fn@copy_bidirectional),
 //!   with an idle timeout [`CopyBidirectional`]. What it takes is a [`Duplex`].
 //! - Between tasks: [`BufferStream`] for bytes, [`channel`](crate::channel) for messages.
+//!
+//! # Standard streams
+//!
+//! [`stdin`], [`stdout`] and [`stderr`] suspend the task that waits for input, for room or for
+//! a lock, whatever the descriptor leads to: a pipe, a terminal, a socket, a file. Their
+//! descriptors are never made non-blocking.
+//!
+//! - A read that is cut short, by a cancel, a timeout or an `io_deadline`, has taken nothing.
+//! - A write that is cut short has written nothing; `write_all` and `write!` may have written a
+//!   part.
+//! - `print!`, `println!` and `eprintln!` are std's: they block the worker if nobody reads.
+//!   They share [`stdout`]'s buffer, so that the two keep their order.
+//! - Use one standard input, std's or this: each reads ahead for itself.
+//! - A program that ends by itself waits until its output is read, and one that fails or cancels
+//!   its tasks until its grace is over.
 //!
 //! # Bounds
 //!
@@ -58,7 +75,9 @@
 
 #[doc(inline)]
 pub use gocoro_runtime::export::io::{
-    BufferStream, CopyBidirectional, CopyError, Duplex, copy, copy_bidirectional,
+    BufferStream, CopyBidirectional, CopyError, Duplex, IsTerminal, PipeReader, PipeWriter,
+    Pollable, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, copy, copy_bidirectional,
+    pipe, stderr, stdin, stdout,
 };
 #[doc(no_inline)]
 pub use std::io::*;

@@ -328,32 +328,6 @@ pub mod time {
 }
 
 pub mod io;
-pub mod io {
-    //! [`std::io`] with what waits suspended: an import of `gocoro::io` takes the place of one of
-    //! `std::io`.
-    //!
-    //! # Standard streams
-    //!
-    //! [`stdin`], [`stdout`] and [`stderr`] suspend the task that waits for input, for room or for
-    //! a lock, whatever the descriptor leads to: a pipe, a terminal, a socket, a file. Their
-    //! descriptors are never made non-blocking.
-    //!
-    //! - A read that is cut short, by a cancel, a timeout or an `io_deadline`, has taken nothing.
-    //! - A write that is cut short has written nothing; `write_all` and `write!` may have written a
-    //!   part.
-    //! - `print!`, `println!` and `eprintln!` are std's: they block the worker if nobody reads.
-    //!   They share [`stdout`]'s buffer, so that the two keep their order.
-    //! - Use one standard input, std's or this: each reads ahead for itself.
-    //! - A program that ends by itself waits until its output is read, and one that fails or cancels
-    //!   its tasks until its grace is over.
-
-    pub use gocoro_runtime::export::io::{PipeReader, PipeWriter, Pollable, pipe};
-    pub use gocoro_runtime::export::io::{
-        IsTerminal, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, stderr, stdin, stdout,
-    };
-    #[doc(no_inline)]
-    pub use std::io::*;
-}
 
 pub mod net {
     //! Sockets whose operations suspend the task; the shape of [`std::net`], and in [`unix`] of

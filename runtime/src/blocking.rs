@@ -10,8 +10,6 @@ use std::time::Instant;
 use crate::clock;
 use crate::current;
 use crate::limits::{BLOCKING_IDLE, BLOCKING_THREADS_MAX};
-use crate::lock::Lock;
-use crate::park::{self, Left};
 use crate::park;
 use crate::task::Reason;
 use crate::unwind;
@@ -121,33 +119,12 @@ pub(crate) fn run(job: Box<dyn FnOnce() + Send>) {
 ///
 /// With the panic of `f`.
 pub(crate) fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let deadline = current::waits().io_deadline();
-    if current::task().is_none() && deadline.is_none() && park::next_expiry().is_none() {
-        // A timeout that has run out ends this call, as it would end a wait.
-        park::throw_now();
+    if may_block() {
         return Some(f());
     }
-    if is_over(deadline) {
+    if is_over(current::waits().io_deadline()) {
         return None;
     }
-    let returned = Arc::new(Lock::new(None));
-    let (waiter, unparker) = park::waiter();
-    let theirs = returned.clone();
-    POOL.run(Box::new(move || {
-        let result = unwind::catch(f);
-        *theirs.lock() = Some(result);
-        drop(theirs);
-        unparker.unpark();
-    }));
-    loop {
-        let result = returned.lock().take();
-        if let Some(result) = result {
-            return Some(result.unwrap_or_else(|payload| std::panic::resume_unwind(payload)));
-        }
-        if is_over() {
-            return None;
-        }
-        let _ = park::park(&waiter, Reason::Blocking, deadline, || Left::Withdrawn);
     Call::start(f).wait()
 }
 

@@ -59,8 +59,7 @@ fn main() {
     let _ = (thread::sleep, thread::park, thread::park_timeout, thread::yield_now);
     thread::scope(|_| ());
     let _ = JoinHandle::<()>::join;
-    let _ = (mpsc::channel::<()>, mpsc::sync_channel::<()>, std::io::pipe);
-    let _ = (mpsc::channel::<()>, mpsc::sync_channel::<()>, std::io::stdin);
+    let _ = (mpsc::channel::<()>, mpsc::sync_channel::<()>, std::io::pipe, std::io::stdin);
     let _ = (Child::wait, Child::wait_with_output, Command::output, Command::status);
 }
 "#;

@@ -3,29 +3,29 @@
 mod chunk;
 mod copy;
 
+#[allow(unsafe_code)]
+mod sys;
+
+mod end;
+mod piece;
+mod pipe;
+
+mod pollable;
+
 mod buffer;
 
 mod duplex;
 
 mod bidirectional;
 
+mod stdio;
+
 pub use self::bidirectional::{CopyBidirectional, CopyError, copy_bidirectional};
 pub use self::buffer::BufferStream;
 pub use self::copy::copy;
 pub use self::duplex::Duplex;
-mod end;
-mod piece;
-mod pipe;
-mod pollable;
-#[allow(unsafe_code)]
-mod sys;
-
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::pollable::Pollable;
-mod stdio;
-#[allow(unsafe_code)]
-mod sys;
-
 pub use self::stdio::{
     IsTerminal, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, stderr, stdin, stdout,
 };

@@ -21,6 +21,10 @@ use crate::{clock, park};
 /// [`write_with`](Self::write_with). For TCP, UDP and Unix sockets `net` has better types, for pipes
 /// there is [`pipe`](fn@crate::io::pipe).
 ///
+/// Several tasks may use one. `&Pollable<T>` reads and writes where `T` is std's `File`, `TcpStream`,
+/// `UnixStream`, `PipeReader` or `PipeWriter`; the rest is used by several through `read_with` and
+/// `write_with`.
+///
 /// `readable(pollable)` and `writable(pollable)` in `select!` wait for it beside other things.
 ///
 /// # What may still block
@@ -280,19 +284,6 @@ impl<T: AsFd + Read> Read for Pollable<T> {
     }
 }
 
-impl<'a, T: AsFd> Read for &'a Pollable<T>
-where
-    &'a T: Read,
-{
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.watch.read(&mut &self.io, buf)
-    }
-
-    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.watch.read_vectored(&mut &self.io, bufs)
-    }
-}
-
 /// `flush` calls `T`'s own at once, which mostly has nothing to do, and waits only if that says
 /// `WouldBlock`.
 impl<T: AsFd + Write> Write for Pollable<T> {
@@ -309,21 +300,42 @@ impl<T: AsFd + Write> Write for Pollable<T> {
     }
 }
 
-impl<'a, T: AsFd> Write for &'a Pollable<T>
-where
-    &'a T: Write,
-{
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.watch.write(&mut &self.io, buf)
-    }
+// A type of std's at a time: an impl for `&Pollable<T>` of every `T` would have the compiler ask
+// without end whether an unknown `&S` reads, wherever a bound of somebody else's code says so.
+macro_rules! by_reference {
+    (Read: $($reader:ty),*; Write: $($writer:ty),*) => {
+        $(
+            impl Read for &Pollable<$reader> {
+                fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                    self.watch.read(&mut &self.io, buf)
+                }
 
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.watch.write_vectored(&mut &self.io, bufs)
-    }
+                fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                    self.watch.read_vectored(&mut &self.io, bufs)
+                }
+            }
+        )*
+        $(
+            impl Write for &Pollable<$writer> {
+                fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+                    self.watch.write(&mut &self.io, buf)
+                }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.watch.flush(&mut &self.io)
-    }
+                fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                    self.watch.write_vectored(&mut &self.io, bufs)
+                }
+
+                fn flush(&mut self) -> io::Result<()> {
+                    self.watch.flush(&mut &self.io)
+                }
+            }
+        )*
+    };
+}
+
+by_reference! {
+    Read: File, std::io::PipeReader, std::net::TcpStream, std::os::unix::net::UnixStream;
+    Write: File, std::io::PipeWriter, std::net::TcpStream, std::os::unix::net::UnixStream
 }
 
 impl<T: AsFd> AsFd for Pollable<T> {

@@ -9,10 +9,6 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use libc::{c_int, iovec};
 
 use super::pipe::{PipeReader, PipeWriter};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-
-use libc::{c_int, iovec};
-
 use crate::net::sys::{BUFFERS_MAX, counted, retry};
 
 /// Whether a call may wait.

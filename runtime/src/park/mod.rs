@@ -124,16 +124,6 @@ pub(crate) fn target() -> Target {
     }
 }
 
-/// The running task, or this plain thread, as the waiter that [`park`] is given, and the right to
-/// wake it, to be given to others.
-pub(crate) fn waiter() -> (Target, Unparker) {
-    let target = target();
-    // SAFETY: the waiter that `target` names is the code that runs here, so it cannot go on before
-    // this call has returned.
-    let unparker = unsafe { target.unparker() };
-    (target, unparker)
-}
-
 /// [`park`] in a task that unwinds, has a token or something to be thrown, or waits with a
 /// deadline.
 #[cold]

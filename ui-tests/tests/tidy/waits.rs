@@ -21,9 +21,18 @@ const TRAITS: &[&str] = &["BufRead", "Read", "Seek", "Write"];
 /// Operations without a row, or types (`Type::`) none of whose operations has one, each with the
 /// reason.
 const EXEMPT: &[(&str, &str)] = &[
+    ("Stdin::", STREAMS),
+    ("StdinLock::", STREAMS),
+    ("Stdout::", STREAMS),
+    ("StdoutLock::", STREAMS),
+    ("Stderr::", STREAMS),
+    ("StderrLock::", STREAMS),
     ("UdpSocket::send", "the loopback interface always has room"),
     ("UdpSocket::wait_writable", "the loopback interface always has room"),
 ];
+
+/// Why the standard streams have no rows.
+const STREAMS: &str = "there is one of each in a process: io/stdio cuts them short in children";
 
 /// How a `# Parks` section begins of what never waits and only gives way.
 const GIVES_WAY: &str = "In a loop, once in a while";

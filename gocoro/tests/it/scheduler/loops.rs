@@ -1,7 +1,6 @@
 //! Whatever is called in a loop, the only worker's other tasks run.
 
 use std::cell::Cell;
-use std::io::{BufRead, Read, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex as StdMutex};
@@ -9,15 +8,13 @@ use std::time::{Duration, Instant};
 
 use gocoro::channel::{self, Select, never};
 use gocoro::go;
-use gocoro::io::{self, BufferStream};
-use gocoro::io::{self, Pollable, Read, Write as _};
+use gocoro::io::{self, BufRead, BufferStream, Pollable, Read, Write as _};
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::sync::{
     Barrier, Condvar, Event, LazyLock, Mutex, Once, OnceLock, RwLock, Semaphore, WaitGroup, promise,
 };
 use gocoro::task::{self, JoinHandle, TaskGroup};
 use gocoro::time::{io_deadline, sleep, timeout, timeout_at};
-use gocoro::{go, io};
 
 use crate::support::{Colour, HANG, NEVER, bounded, on_drop, on_workers, until, with_workers};
 
@@ -235,7 +232,6 @@ fn copies_and_streams_in_memory() {
     });
 }
 
-/// A copy is one call, and may go on for ever.
 #[test]
 fn a_copy_without_end() {
     on_one_worker(|| {
@@ -243,6 +239,10 @@ fn a_copy_without_end() {
         task::yield_now();
         copy.cancel();
         assert!(copy.join().unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
 fn pipes() {
     on_one_worker(|| {
         let (mut reader, mut writer) = io::pipe().unwrap();

@@ -1,18 +1,15 @@
 //! The list: each entry makes an operation that waits for ever, with all that it needs inside.
 
-use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
-
-use gocoro::io::{self as suspendable, BufferStream, CopyBidirectional};
-use gocoro::net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
-use gocoro::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::io::{PipeReader as StdPipeReader, PipeWriter as StdPipeWriter};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Instant;
 
-use gocoro::io::{self, IoSlice, IoSliceMut, PipeReader, PipeWriter, Pollable, Read, Write};
+use gocoro::io::{
+    self, BufRead, BufferStream, CopyBidirectional, IoSlice, IoSliceMut, PipeReader, PipeWriter,
+    Pollable, Read, Write,
+};
 use gocoro::net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
-use gocoro::net::{TcpListener, TcpStream, UdpSocket};
+use gocoro::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use gocoro::time::io_deadline;
 
 use crate::resolver::silent;
@@ -129,16 +126,35 @@ pub(super) const WAITS: &[(&str, Make)] = &[
     ("BufferStream::read", op!(memory(usize::MAX), |s| (&*s).read(&mut [0; 8]))),
     ("BufferStream::fill_buf", fill_buf),
     ("BufferStream::write", op!(memory(64), |s| (&*s).write(&[0; 8]))),
-    (
-        "io::copy, reading",
-        op!(UnixStream::pair(), |s| suspendable::copy(&mut &*s, &mut io::sink())),
-    ),
-    (
-        "io::copy, writing",
-        op!(UnixStream::pair(), |s| suspendable::copy(&mut io::repeat(0), &mut &*s)),
-    ),
+    ("io::copy, reading", op!(UnixStream::pair(), |s| io::copy(&mut &*s, &mut io::sink()))),
+    ("io::copy, writing", op!(UnixStream::pair(), |s| io::copy(&mut io::repeat(0), &mut &*s))),
     ("io::copy_bidirectional, reading", op!(nothing(), |_s| copy_between_silent())),
     ("CopyBidirectional::copy", op!(nothing(), |_s| copy_to_full())),
+    ("PipeReader::read", op!(io::pipe(), |r| (&*r).read(&mut [0; 8]))),
+    (
+        "PipeReader::read_vectored",
+        op!(io::pipe(), |r| (&*r).read_vectored(&mut [IoSliceMut::new(&mut [0; 8])])),
+    ),
+    ("PipeWriter::write", op!(writer(), |w| (&*w).write(&[0; 4096]))),
+    (
+        "PipeWriter::write_vectored",
+        op!(writer(), |w| (&*w).write_vectored(&[IoSlice::new(&[0; 4096])])),
+    ),
+    ("Pollable::read", op!(pollable_reader(), |r| (&*r).read(&mut [0; 8]))),
+    (
+        "Pollable::read_vectored",
+        op!(pollable_reader(), |r| (&*r).read_vectored(&mut [IoSliceMut::new(&mut [0; 8])])),
+    ),
+    ("Pollable::write", op!(pollable_writer(), |w| (&*w).write(&[0; 4096]))),
+    (
+        "Pollable::write_vectored",
+        op!(pollable_writer(), |w| (&*w).write_vectored(&[IoSlice::new(&[0; 4096])])),
+    ),
+    ("Pollable::flush", flush),
+    ("Pollable::readable", op!(pollable_reader(), |r| r.readable())),
+    ("Pollable::writable", op!(full_pollable(), |w| w.writable())),
+    ("Pollable::read_with", op!(pollable_reader(), |r| r.read_with(|mut r| r.read(&mut [0; 8])))),
+    ("Pollable::write_with", op!(pollable_writer(), |w| w.write_with(|mut w| w.write(&[0; 4096])))),
 ];
 
 fn memory(capacity: usize) -> io::Result<(BufferStream, BufferStream)> {
@@ -161,7 +177,7 @@ fn nothing() -> io::Result<((), ())> {
 /// A copy that is cut short shuts its streams down, so each has some of its own.
 fn copy_between_silent() -> io::Result<(u64, u64)> {
     let ((one, other), _peers) = two_pairs()?;
-    suspendable::copy_bidirectional(one, other)
+    io::copy_bidirectional(one, other)
 }
 
 fn copy_to_full() -> io::Result<(u64, u64)> {
@@ -177,32 +193,7 @@ type Pair = (UnixStream, UnixStream);
 fn two_pairs() -> io::Result<(Pair, Pair)> {
     let ((one, its_peer), (other, peer_of_other)) = (UnixStream::pair()?, UnixStream::pair()?);
     Ok(((one, other), (its_peer, peer_of_other)))
-    ("PipeReader::read", op!(io::pipe(), |r| (&*r).read(&mut [0; 8]))),
-    (
-        "PipeReader::read_vectored",
-        op!(io::pipe(), |r| (&*r).read_vectored(&mut [IoSliceMut::new(&mut [0; 8])])),
-    ),
-    ("PipeWriter::write", op!(writer(), |w| (&*w).write(&[0; 4096]))),
-    (
-        "PipeWriter::write_vectored",
-        op!(writer(), |w| (&*w).write_vectored(&[IoSlice::new(&[0; 4096])])),
-    ),
-    ("Pollable::read", op!(pollable_reader(), |r| (&*r).read(&mut [0; 8]))),
-    (
-        "Pollable::read_vectored",
-        op!(pollable_reader(), |r| (&*r).read_vectored(&mut [IoSliceMut::new(&mut [0; 8])])),
-    ),
-    ("Pollable::write", op!(pollable_writer(), |w| (&*w).write(&[0; 4096]))),
-    (
-        "Pollable::write_vectored",
-        op!(pollable_writer(), |w| (&*w).write_vectored(&[IoSlice::new(&[0; 4096])])),
-    ),
-    ("Pollable::flush", op!(pollable_held_back(), |w| (&*w).flush())),
-    ("Pollable::readable", op!(pollable_reader(), |r| r.readable())),
-    ("Pollable::writable", op!(full_pollable(), |w| w.writable())),
-    ("Pollable::read_with", op!(pollable_reader(), |r| r.read_with(|mut r| r.read(&mut [0; 8])))),
-    ("Pollable::write_with", op!(pollable_writer(), |w| w.write_with(|mut w| w.write(&[0; 4096])))),
-];
+}
 
 fn writer() -> io::Result<(PipeWriter, PipeReader)> {
     let (reader, writer) = io::pipe()?;
@@ -219,10 +210,14 @@ fn pollable_writer() -> io::Result<(Pollable<StdPipeWriter>, StdPipeReader)> {
     Ok((Pollable::new(writer)?, reader))
 }
 
-/// What it has to write does not get out.
-fn pollable_held_back() -> io::Result<(Pollable<HeldBack>, StdPipeReader)> {
+/// What it has to write does not get out. Takes the writer by `&mut`.
+fn flush() -> io::Result<Op> {
     let (writer, reader) = full_pollable()?;
-    Ok((Pollable::new(HeldBack(writer.into_inner()))?, reader))
+    let mut held_back = Pollable::new(HeldBack(writer.into_inner()))?;
+    Ok(Box::new(move || {
+        let _ = &reader;
+        held_back.flush()
+    }))
 }
 
 struct HeldBack(StdPipeWriter);
@@ -233,7 +228,7 @@ impl AsFd for HeldBack {
     }
 }
 
-impl Write for &HeldBack {
+impl Write for HeldBack {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         Ok(buf.len())
     }

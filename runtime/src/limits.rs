@@ -159,9 +159,17 @@ pub(crate) const TASK_BYTES_KEPT: usize = 1 << 20;
 /// worker plus this many. A few tasks that talk to each other are better off together.
 pub(crate) const PLACEMENT_SLACK: usize = 4;
 
+/// Tasks that live for less than this on average, such as those of connections with one request,
+/// stay on the worker that spawned them: another one would have to be woken for each.
+pub(crate) const SHORT_LIVED: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// How long a thief leaves a worker its only unstarted task. A task that is about to be joined is
 /// started by its own worker within this time, which is cheaper.
 pub(crate) const STEAL_PATIENCE: std::time::Duration = std::time::Duration::from_micros(10);
+
+/// How long a worker that spawners have woken in vain is not woken by them again. It looks for
+/// unstarted tasks when this time is over, so none waits longer beside a worker that sleeps.
+pub(crate) const WATCH: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// How long a worker that is often woken by other workers' tasks watches its inbox before it
 /// sleeps. This is more than a wake takes, which is 45 to 65 microseconds on virtual machines. Were

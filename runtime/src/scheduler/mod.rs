@@ -8,6 +8,7 @@ mod default_runtime;
 pub(crate) mod idle;
 mod ids;
 mod job;
+mod lifetimes;
 mod no_stack;
 mod oldest;
 mod owed;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::worker::{Wait, Worker};
 use crate::clock;
-use crate::limits::{SPIN, STEAL_PATIENCE};
+use crate::limits::{SPIN, STEAL_PATIENCE, WATCH};
 
 /// How many looks at the inbox have to fail in a row, after one that paid, before the worker sleeps
 /// without looking first.
@@ -21,6 +21,9 @@ pub(super) struct Sleep {
     spins: Spins,
     /// Whether others count on this worker to look for unstarted tasks in their queues.
     owes_look: Cell<bool>,
+    /// Until when this worker counts as searching while it sleeps: set when a spawner wakes it, and
+    /// cleared when it finds a task to steal.
+    watch_until: Cell<Option<Instant>>,
 }
 
 impl Sleep {
@@ -88,10 +91,29 @@ impl Worker {
         let found = self.steal();
         let last = self.shared.idle.end_search();
         self.sleep.owes_look.set(last && !found);
-        if last && found {
-            self.shared.wake_thief();
+        if found {
+            self.sleep.watch_until.set(None);
+            if last {
+                self.shared.wake_thief();
+            }
         }
         found
+    }
+
+    /// Begins a search that lasts through the sleep that follows, if a spawner has woken this worker
+    /// in vain a short time ago. Returns how long the search may last.
+    ///
+    /// A task that spawns others and waits between, as one does that accepts connections, would wake
+    /// a sleeping worker for each of them, and most would have started before that worker looks.
+    fn watch(&self) -> Option<Duration> {
+        let until = self.sleep.watch_until.get()?;
+        let left = until.saturating_duration_since(clock::now());
+        if left.is_zero() {
+            self.sleep.watch_until.set(None);
+            return None;
+        }
+        self.shared.idle.start_search();
+        Some(left)
     }
 
     /// Wakes another worker to look, if this worker owes a look and has work of its own to do
@@ -173,9 +195,22 @@ impl Worker {
         }
     }
 
+    /// Takes back what this worker has told the others before its sleep. `true`: it owes a look.
+    fn retract(&self, watched: bool) -> bool {
+        if watched {
+            return self.shared.idle.end_search();
+        }
+        let called = self.shared.idle.retract(self.index);
+        if called {
+            self.sleep.watch_until.set(Some(clock::now() + WATCH));
+        }
+        called
+    }
+
     /// Sleeps until something comes, by the protocol of `SLEEP.md`. `true`: something has come.
     pub(super) fn sleep(&self, wait: Wait) -> bool {
         let alone = self.shared.seats.len() == 1;
+        let mut watch = None;
         if !alone {
             if self.spin() {
                 self.drain();
@@ -184,11 +219,14 @@ impl Worker {
                 }
                 return true;
             }
-            self.shared.idle.announce(self.index);
+            watch = self.watch();
+            if watch.is_none() {
+                self.shared.idle.announce(self.index);
+            }
             if !self.no_stack.has_handed_over() && self.shared.has_stealable(self.index) {
                 // This worker searches again in its next turn. If work of its own comes first,
                 // another worker is woken to search.
-                self.shared.idle.retract(self.index);
+                let _ = self.retract(watch.is_some());
                 self.sleep.owes_look.set(true);
                 return true;
             }
@@ -204,7 +242,7 @@ impl Worker {
                 Wait::Yes | Wait::No => None,
             };
             let patience = self.no_stack.patience();
-            let timeout = timer.into_iter().chain(limit).chain(patience).min();
+            let timeout = timer.into_iter().chain(limit).chain(patience).chain(watch).min();
             let tidy = if timeout.is_none_or(|t| t > Duration::from_millis(1)) {
                 self.tidy_stacks(now)
             } else {
@@ -221,7 +259,7 @@ impl Worker {
         }
         // A drain also clears SLEEPING in the inbox.
         self.drain();
-        if !alone && self.shared.idle.retract(self.index) {
+        if !alone && self.retract(watch.is_some()) {
             self.sleep.owes_look.set(true);
         }
         let came = self.expire() | self.has_work();

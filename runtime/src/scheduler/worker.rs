@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ids::Ids;
+use super::lifetimes::Lifetimes;
 use super::no_stack::NoStack;
 use super::oldest::OldestFirst;
 use super::owed::Owed;
@@ -56,6 +57,7 @@ pub(crate) struct Worker {
     /// The index of the least loaded worker and its load, as this worker saw them in its last turn,
     /// plus what it has placed there since.
     lightest: Cell<(usize, usize)>,
+    lifetimes: Lifetimes,
     ids: Ids,
     _alt_stack: AltStack,
 }
@@ -107,6 +109,7 @@ impl Worker {
             sleep: Sleep::default(),
             cancelling: Cell::new(false),
             lightest: Cell::new((index, 0)),
+            lifetimes: Lifetimes::new(clock::now()),
             ids: Ids::default(),
             _alt_stack: AltStack::ensure(),
             shared,
@@ -145,13 +148,20 @@ impl Worker {
             return self.unstarted.push(&self.core, task);
         }
         let (lightest, load) = self.lightest.get();
-        if self.core.live_count.get() > 2 * load + PLACEMENT_SLACK && lightest != self.index {
+        let live = self.core.live_count.get();
+        if live > 2 * load + PLACEMENT_SLACK && lightest != self.index && !self.is_passing(live) {
             self.lightest.set((lightest, load + 1));
             self.shared.place_at(&self.shared.seats[lightest], task);
             return;
         }
         self.unstarted.push(&self.core, task);
         self.shared.wake_thief();
+    }
+
+    /// Whether the worker's tasks live too short for it to pay that another worker is woken for one.
+    #[cold]
+    fn is_passing(&self, live: usize) -> bool {
+        self.lifetimes.are_short(clock::now(), live, self.shared.ended(self.seat()))
     }
 
     /// Makes this worker the thread's current one, until the answer is dropped. Meanwhile the

@@ -116,13 +116,20 @@ struct Worker {
     model: Arc<Model>,
     index: usize,
     owes_look: bool,
+    /// A spawner has woken this worker in vain, so it watches before it sleeps.
+    watches: bool,
     /// A task of its own was made runnable.
     has_work: bool,
 }
 
 impl Worker {
     fn new(model: &Arc<Model>, index: usize) -> Worker {
-        Worker { model: model.clone(), index, owes_look: false, has_work: false }
+        let model = model.clone();
+        Worker { model, index, owes_look: false, watches: false, has_work: false }
+    }
+
+    fn watching(model: &Arc<Model>, index: usize) -> Worker {
+        Worker { watches: true, ..Worker::new(model, index) }
     }
 
     fn seat(&self) -> &Seat {
@@ -154,9 +161,26 @@ impl Worker {
             return Some(Found::Stolen);
         }
         if !ran {
-            self.sleep();
+            if std::mem::take(&mut self.watches) {
+                self.watch();
+            } else {
+                self.sleep();
+            }
         }
         None
+    }
+
+    /// As `Worker::sleep` of a worker that watches, whose time is over at once.
+    fn watch(&mut self) {
+        self.model.idle.start_search();
+        let _ = self.seat().inbox.announce_sleep();
+        self.drain();
+        if self.model.idle.end_search() {
+            self.owes_look = true;
+        }
+        if self.has_work {
+            self.pass_look_on();
+        }
     }
 
     fn search(&mut self) -> bool {
@@ -241,6 +265,41 @@ fn loom_a_task_that_was_out_of_its_queue_for_a_moment_gets_a_thief() {
 }
 
 #[test]
+fn loom_a_spawn_that_sees_a_watch_is_found() {
+    loom::model(|| {
+        let model = Model::new(1);
+        let mut thief = Worker::watching(&model, 0);
+        let thief = thread::spawn(move || assert_eq!(thief.next(), Some(Found::Stolen)));
+        model.spawn(0);
+        thief.join().unwrap();
+        model.check();
+    });
+}
+
+#[test]
+fn loom_a_watch_that_ends_beside_a_sleeper_has_it_woken() {
+    loom::model(|| {
+        let model = Model::new(2);
+        // The second sleeps, which leaves loom the time for the first.
+        model.idle.announce(1);
+        assert!(model.seats[1].inbox.announce_sleep());
+        let mut second = Worker::new(&model, 1);
+        let second = thread::spawn(move || {
+            second.seat().poll.wait();
+            second.wake_up();
+            assert_eq!(second.next(), Some(Found::Stolen));
+        });
+        let mut first = Worker::watching(&model, 0);
+        let first = thread::spawn(move || assert_eq!(first.next(), Some(Found::Stolen)));
+        model.spawn(0);
+        model.spawn(1);
+        first.join().unwrap();
+        second.join().unwrap();
+        model.check();
+    });
+}
+
+#[test]
 fn loom_two_spawns_get_two_thieves() {
     loom::model(|| {
         let model = Model::new(2);
@@ -312,6 +371,17 @@ fn loom_a_thief_that_saw_a_task_before_its_own_work_came_has_another_look() {
     with_own_work(
         // Not the last to search, so it owes nothing yet.
         Worker::sleep,
+        |model| {
+            model.spawn(0);
+            model.unpark(0);
+        },
+    );
+}
+
+#[test]
+fn loom_a_watch_that_own_work_ends_has_another_look() {
+    with_own_work(
+        |first| first.watches = true,
         |model| {
             model.spawn(0);
             model.unpark(0);

@@ -39,6 +39,30 @@ fn unstarted_tasks_leave_a_worker_that_is_stuck() {
     }
 }
 
+/// A worker that was woken for tasks which others had started by then lets itself not be woken for a
+/// while. It looks by itself when that is over.
+#[test]
+fn a_worker_that_was_woken_in_vain_still_takes_what_waits() {
+    for workers in [2, 4] {
+        crate::support::bounded(move || {
+            with_workers(workers).run(|| {
+                for _ in 0..100 {
+                    // The other workers are woken for these, which this one starts itself.
+                    for _ in 0..10 {
+                        drop(go!({}));
+                        task::yield_now();
+                    }
+                    let (sender, receiver) = mpsc::channel();
+                    drop(go!({ sender.send(thread::current().id()).unwrap() }));
+                    // A computation, as far as the worker can tell.
+                    let there = receiver.recv_timeout(HANG / 2).expect("it moves");
+                    assert_ne!(there, thread::current().id());
+                }
+            });
+        });
+    }
+}
+
 #[test]
 fn tasks_spawned_from_outside_avoid_a_worker_that_is_stuck() {
     for workers in [2, 4] {

@@ -10,7 +10,7 @@ use gocoro::channel::never;
 use gocoro::net::UdpSocket;
 use gocoro::select;
 
-use crate::support::SOON;
+use crate::support::{SOON, settle};
 use crate::tcp::{both, kind, matrix, raw};
 
 /// Whole seconds, since the kernel rounds to its ticks.
@@ -309,6 +309,28 @@ fn options() {
         assert!(socket.join_multicast_v4(&Ipv4Addr::LOCALHOST, &Ipv4Addr::LOCALHOST).is_err());
         assert!(socket.join_multicast_v6(&Ipv6Addr::LOCALHOST, 0).is_err());
         assert!(socket.leave_multicast_v6(&Ipv6Addr::LOCALHOST, 0).is_err());
+        Ok(())
+    });
+}
+
+/// The event of the shutdown comes while nobody waits, or on the way into the wait.
+#[test]
+fn a_receiver_that_has_waited_before_learns_of_the_end() {
+    matrix(|peer| {
+        for looked in [false, true] {
+            let (one, two) = pair()?;
+            let sender = peer.spawn(move || {
+                settle();
+                two.send(b"x").map(|_| two)
+            });
+            assert_eq!(one.recv(&mut [0; 8])?, 1);
+            let _two = sender.wait()?;
+            raw::shut_receiving(&one);
+            if looked {
+                settle();
+            }
+            assert_eq!(one.recv(&mut [0; 8])?, 0);
+        }
         Ok(())
     });
 }

@@ -40,7 +40,7 @@ impl Socket {
     }
 
     /// As [`Socket::accept`], of a Unix listener: that one is shut down the kernel tells only to a
-    /// call that may wait, so this costs a question before each wait.
+    /// call that may wait, so this costs a question before the first wait.
     ///
     /// # Errors
     ///

@@ -193,7 +193,7 @@ impl Socket {
 
     /// Does `attempt`, or gives the `end` if the receiving half is shut down and nothing is left in
     /// its queue: there a call that may wait returns, and one that may not says `WouldBlock` for
-    /// ever, with no event to come.
+    /// ever, with no event to come but that of the shutdown.
     pub(super) fn until_shut<T>(
         &self,
         end: impl FnOnce() -> io::Result<T>,
@@ -201,7 +201,11 @@ impl Socket {
     ) -> io::Result<T> {
         let result = attempt();
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if would_block(&result) && !self.options().nonblocking() && reactor::is_shut(self.fd())? {
+        if would_block(&result)
+            && !self.options().nonblocking()
+            && self.source().may_have_ended(Direction::Read)
+            && reactor::is_shut(self.fd())?
+        {
             // What came between the attempt and the shutdown is still there.
             let result = attempt();
             return if would_block(&result) { end() } else { result };

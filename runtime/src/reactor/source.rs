@@ -165,6 +165,13 @@ impl<T: AsFd + ?Sized> Source<T> {
             .is_some_and(|registered| registered.side(|side| side.used_up.get()))
     }
 
+    /// Whether `direction` may have come to its end. Once tasks of this thread have waited for it, an
+    /// event tells.
+    #[inline]
+    pub(crate) fn may_have_ended(&self, direction: Direction) -> bool {
+        self.registered(direction).is_none_or(|registered| registered.side(|side| side.ended.get()))
+    }
+
     /// Asks the kernel whether it is ready, also if it was found used up: an event that says
     /// otherwise may be on its way to the driver.
     pub(super) fn is_ready_after_all(&self, direction: Direction) -> bool {

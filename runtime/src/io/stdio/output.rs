@@ -8,7 +8,7 @@
 //! std's locks are held for one write, never across a wait, and are asked for only when the
 //! descriptor has room: whoever holds one of them then does not wait for room either.
 
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::mem;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,6 +22,10 @@ use crate::{cancel, park, reactor};
 
 /// What fits into std's buffer of a line without being written out: a byte less than there is.
 const LINE_BYTES_MAX: usize = 1023;
+
+/// The most bytes of several buffers that are copied together for one write: as much as fits into a
+/// pipe.
+const GATHERED_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) struct Output {
     standard: Standard,
@@ -95,6 +99,21 @@ impl Output {
             }
             session.until_done(|session| self.write_line(session, buf, lines))
         })
+    }
+
+    /// Writes several buffers as one, so that what they hold together goes out together, as in std.
+    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut filled = bufs.iter().filter(|buf| !buf.is_empty());
+        let first: &[u8] = filled.next().map_or(&[], |buf| buf);
+        if filled.next().is_none() || first.len() >= GATHERED_BYTES_MAX {
+            return self.write(first);
+        }
+        let mut gathered = Vec::new();
+        for buf in bufs {
+            let room = GATHERED_BYTES_MAX - gathered.len();
+            gathered.extend_from_slice(&buf[..buf.len().min(room)]);
+        }
+        self.write(&gathered)
     }
 
     /// Writes the first `lines` bytes, and puts some of the others into std's buffer.
@@ -274,6 +293,10 @@ macro_rules! stream {
         impl Write for $lock<'_> {
             fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
                 self.output.write(buf)
+            }
+
+            fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                self.output.write_vectored(bufs)
             }
 
             fn flush(&mut self) -> io::Result<()> {

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use gocoro::go;
-use gocoro::io::{self, Write, stderr, stdout};
+use gocoro::io::{self, IoSlice, Write, stderr, stdout};
 use gocoro::task;
 use gocoro::time::{io_deadline, timeout};
 
@@ -29,6 +29,7 @@ scenarios! {
     half_a_line_of_std,
     mixed,
     together,
+    gathered,
     left_locked,
     closed_output,
     no_reader,
@@ -389,6 +390,28 @@ fn what_is_written_under_a_lock_stays_together() {
         let task = three[0].split_once(' ').unwrap().0;
         let expected: Vec<_> = (0..3).map(|part| format!("{task} {part}")).collect();
         assert_eq!(three, expected);
+    }
+}
+
+/// Several buffers are written as one.
+fn gathered() {
+    fn write(mut to: impl Write, parts: &[&[u8]]) {
+        let bufs: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        assert_eq!(to.write_vectored(&bufs).unwrap(), parts.concat().len());
+    }
+    with_workers(1).run(|| {
+        write(stdout(), &[b"<begin>", b"\n"]);
+        write(stdout(), &[b"", b"one ", b"", b"line\nand a ", b"half"]);
+        write(stdout().lock(), &[b" of it", b"\n<end>\n"]);
+        write(stdout(), &[]);
+        write(stderr(), &[b"\nask ", b"read", b"\n"]);
+    });
+}
+
+#[test]
+fn several_buffers_are_written_at_once() {
+    for kind in KINDS {
+        assert_eq!(written(&run("gathered", kind)), "one line\nand a half of it\n", "{kind:?}");
     }
 }
 

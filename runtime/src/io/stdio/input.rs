@@ -181,9 +181,12 @@ impl Input {
         self.take(|rest| rest.read_vectored(bufs))
     }
 
+    /// Reads as much as there is room for. What comes before an early end is handed over, as in std.
     pub(super) fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
         while self.rest().len() < buf.len() && self.more(buf.len() - self.rest().len())? {}
-        self.take(|rest| rest.read_exact(buf))
+        let count = self.take(|rest| rest.read(buf))?;
+        // This is std's own error, if there is something left to fill.
+        io::empty().read_exact(&mut buf[count..])
     }
 
     /// Reads to the end. What an error other than a cut comes after is handed over, as in std.

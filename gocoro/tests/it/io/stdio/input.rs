@@ -26,6 +26,7 @@ scenarios! {
     a_file,
     a_file_cut_short,
     whole,
+    too_short,
     no_descriptor_left,
     replaced,
 }
@@ -337,6 +338,26 @@ fn all_of_an_input_is_read_at_once() {
     let writing = std::thread::spawn(move || writer.write_all(&bytes).unwrap());
     run_with("whole", OwnedFd::from(reader));
     writing.join().unwrap();
+}
+
+fn too_short() {
+    with_workers(1).run(|| {
+        let mut buf = [0; 7];
+        stdin().read_exact(&mut buf[..3]).unwrap();
+        assert_eq!(&buf, b"abc\0\0\0\0");
+        let error = stdin().read_exact(&mut buf).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(&buf, b"dec\0\0\0\0");
+        assert_eq!(stdin().read(&mut buf).unwrap(), 0);
+    });
+}
+
+#[test]
+fn what_comes_before_an_early_end_is_handed_over() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"abcde").unwrap();
+    drop(writer);
+    run_with("too_short", OwnedFd::from(reader));
 }
 
 /// Without a descriptor to wait on, input is looked for now and then.

@@ -39,10 +39,11 @@
 //! |---|---|---|
 //! | [`Read`], [`Write`], [`BufRead`], [`Seek`], [`BufReader`], [`BufWriter`], [`Cursor`], [`Error`] and all else not named here | std, re-exported | as what they read and write does |
 //! | [`copy`](fn@copy) | gocoro, with std's signature | as its reader and writer do |
-//! | [`copy_bidirectional`](fn@copy_bidirectional), [`CopyBidirectional`] | gocoro | suspended, until both ways are over |
+//! | [`copy_bidirectional`](fn@copy_bidirectional), [`CopyBidirectional`], [`CopyError`], [`Duplex`] | gocoro | suspended, until both ways are over |
 //! | [`BufferStream`] | gocoro | suspended, for bytes or for room |
 //! | [`pipe`](fn@pipe), [`PipeReader`], [`PipeWriter`] | gocoro, with std's signatures | suspended |
-//! | [`stdin`], [`stdout`], [`stderr`] | gocoro, with std's signatures | suspended, for input, room or a lock |
+//! | [`stdin`], [`stdout`], [`stderr`], their types and locks | gocoro, with std's signatures | suspended, for input, room or a lock |
+//! | [`IsTerminal`] | gocoro, for all that implements std's, and for the streams here | never |
 //! | [`Pollable`] | gocoro | suspended, for what any descriptor can wait for |
 //!
 //! # Which one moves bytes
@@ -61,8 +62,8 @@
 //! - A read that is cut short, by a cancel, a timeout or an `io_deadline`, has taken nothing.
 //! - A write that is cut short has written nothing; `write_all` and `write!` may have written a
 //!   part.
-//! - `print!`, `println!` and `eprintln!` are std's: they block the worker if nobody reads.
-//!   They share [`stdout`]'s buffer, so that the two keep their order.
+//! - `print!`, `println!` and `eprintln!` are std's: they block the worker if nobody reads. The
+//!   first two share [`stdout`]'s buffer, so that what one task writes by both keeps its order.
 //! - Use one standard input, std's or this: each reads ahead for itself.
 //! - A program that ends by itself waits until its output is read, and one that fails or cancels
 //!   its tasks until its grace is over.

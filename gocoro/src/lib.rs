@@ -45,7 +45,7 @@
 //! | locks and their like | [`sync`] |
 //! | sleeping, deadlines | [`time`] |
 //! | sockets | [`net`] |
-//! | reading, writing, copying, streams in memory | [`io`] |
+//! | reading, writing, copying, pipes, standard streams, streams in memory | [`io`] |
 //! | runtimes made by hand | [`runtime`] |
 //! | what std's names became | [`std_map`] |
 //!

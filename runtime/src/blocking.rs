@@ -1,5 +1,6 @@
-//! A bounded pool of threads for calls that block their thread: name resolution, and the
-//! destructors of closures that a closed runtime refuses.
+//! A bounded pool of threads for calls that block their thread: name resolution, reads of a file
+//! that is standard input, flushes of std's standard output, and the destructors of closures that a
+//! closed runtime refuses.
 
 use std::collections::VecDeque;
 use std::fmt;

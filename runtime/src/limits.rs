@@ -116,7 +116,7 @@ pub(crate) const ACCEPT_PAUSE_MAX: std::time::Duration = std::time::Duration::fr
 pub(crate) const CONNECT_STAGGER: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// The first pause before another attempt at what no event announces, as that a full queue of
-/// another Unix socket has room. About as long as a queue that is being emptied takes.
+/// another Unix socket has room. It doubles up to [`FULL_PAUSE_MAX`]. About as long as a queue that is being emptied takes.
 pub(crate) const FULL_PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// The longest of these pauses: as late as the room is noticed of a server that stood still.
@@ -140,6 +140,7 @@ pub(crate) const BUFFER_PIECE_MAX: usize = 64 * 1024;
 /// How much memory an empty `BufferStream` keeps for each direction. What a burst took beyond that
 /// is given back.
 pub(crate) const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+
 /// The most bytes of one write to a pipe that may wait, and must not: `PIPE_BUF`. So much is written
 /// at once or not at all, and a pipe that the kernel calls writable has room for it.
 pub(crate) const PIPE_PIECE_BYTES_MAX: usize =

@@ -4,9 +4,8 @@
 //! child process to which the end is given for one. Linux has calls for pipes that never wait.
 //! Where there are none, the kernel is asked whether a call would wait, and then the call is made.
 
-use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,9 +43,8 @@ impl End {
     /// What is none is asked first, though the kernel may have calls for it that never wait: of a
     /// regular file, those read no more than what is in memory.
     pub(super) fn of_any(fd: OwnedFd) -> End {
-        let file = File::from(fd);
-        let is_pipe = file.metadata().is_ok_and(|metadata| is_fifo(&metadata));
-        End::new(file.into(), false, !is_pipe)
+        let is_pipe = sys::is_pipe(fd.as_fd());
+        End::new(fd, false, !is_pipe)
     }
 
     fn new(fd: OwnedFd, of_bytes: bool, asks: bool) -> End {
@@ -143,9 +141,4 @@ impl Shared {
             false => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
-}
-
-/// Whether this is a pipe, with a name or without.
-pub(super) fn is_fifo(metadata: &std::fs::Metadata) -> bool {
-    std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
 }

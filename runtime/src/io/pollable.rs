@@ -3,14 +3,12 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use super::end::is_fifo;
-use super::piece;
-use crate::limits::{FULL_PAUSE_MAX, FULL_PAUSE_MIN};
-use crate::reactor::{self, Direction, Readiness, ReadyArm, Source};
-use crate::{clock, park};
+use super::{piece, sys};
+use crate::park;
+use crate::reactor::{self, Direction, Pauses, Readiness, ReadyArm, Source};
 
 /// Makes reads and writes of any descriptor that the system can watch suspendable.
 ///
@@ -379,9 +377,8 @@ struct Watch {
 
 impl Watch {
     fn new(fd: BorrowedFd<'_>) -> io::Result<Watch> {
-        let file = File::from(fd.try_clone_to_owned()?);
-        let is_pipe = file.metadata().is_ok_and(|metadata| is_fifo(&metadata));
-        Ok(Watch { source: Source::new(OwnedFd::from(file)), is_pipe })
+        let is_pipe = sys::is_pipe(fd);
+        Ok(Watch { source: Source::new(fd.try_clone_to_owned()?), is_pipe })
     }
 
     /// Waits until the kernel says that it is ready; `true`: it was not at first.
@@ -406,7 +403,7 @@ impl Watch {
         direction: Direction,
         mut call: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
-        let mut pause = FULL_PAUSE_MIN;
+        let mut pauses = Pauses::new();
         loop {
             let has_waited = self.wait(direction)?;
             match call() {
@@ -415,13 +412,12 @@ impl Watch {
             }
             if has_waited {
                 // Somebody else was faster.
-                pause = FULL_PAUSE_MIN;
+                pauses = Pauses::new();
                 continue;
             }
             // What the kernel calls ready, the call does not: it waits for something else, such as
             // room at another socket. No event tells of it.
-            reactor::pause(direction, clock::now() + pause, None)?;
-            pause = (2 * pause).min(FULL_PAUSE_MAX);
+            pauses.pause(direction, None)?;
         }
     }
 

@@ -1,9 +1,11 @@
-//! Reads and writes of pipes that never wait, and the only `unsafe` of this module.
+//! Reads and writes of pipes that never wait, and what a descriptor leads to. With `stdio/kind` the
+//! only `unsafe` of this module.
 //!
 //! Every call retries `EINTR` itself and reads `errno` at once: the caller may suspend next, and
 //! `errno` belongs to the thread.
 
 use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::{c_int, iovec};
@@ -124,6 +126,25 @@ mod now {
     pub(super) fn write(_: RawFd, _: *const iovec, _: c_int) -> io::Result<usize> {
         Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
     }
+}
+
+/// The type and the permissions of the file behind a descriptor.
+pub(super) fn mode(fd: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    retry(|| {
+        // SAFETY: `stat` has room for what the kernel stores, until the call returns.
+        match unsafe { libc::fstat(fd.as_raw_fd(), stat.as_mut_ptr()) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    })?;
+    // SAFETY: `fstat` succeeded, so it has filled all of it.
+    Ok(unsafe { stat.assume_init() }.st_mode)
+}
+
+/// Whether a descriptor is that of a pipe, with a name or without.
+pub(super) fn is_pipe(fd: BorrowedFd<'_>) -> bool {
+    mode(fd).is_ok_and(|mode| mode & libc::S_IFMT == libc::S_IFIFO)
 }
 
 /// Takes descriptors over by their numbers.

@@ -6,7 +6,7 @@ use std::{io, net, option, slice, vec};
 
 use socket2::SockAddr;
 
-use crate::{blocking, cancel, park, reactor};
+use crate::{blocking, reactor};
 
 /// A trait for objects which can be converted or resolved to one or more [`SocketAddr`] values.
 ///
@@ -147,8 +147,8 @@ fn resolve<N>(name: N) -> io::Result<vec::IntoIter<SocketAddr>>
 where
     N: net::ToSocketAddrs<Iter = vec::IntoIter<SocketAddr>> + Send + 'static,
 {
-    let refusal = || if park::refuses_io() { cancel::error() } else { reactor::timed_out() };
-    blocking::unblock(move || name.to_socket_addrs()).unwrap_or_else(|| Err(refusal()))
+    let looked_up = blocking::unblock(move || name.to_socket_addrs());
+    looked_up.unwrap_or_else(|| Err(reactor::cut_short()))
 }
 
 /// Tries `f` on each address of `addr` until one succeeds.

@@ -8,8 +8,8 @@ use std::time::Instant;
 use socket2::SockRef;
 
 use super::options::Options;
-use crate::limits::{FULL_PAUSE_MAX, FULL_PAUSE_MIN, SHUT_LOOK};
-use crate::reactor::{self, Direction, Source};
+use crate::limits::SHUT_LOOK;
+use crate::reactor::{self, Direction, Pauses, Source};
 use crate::{clock, park};
 
 /// A socket's descriptor with its place in the reactor and its options.
@@ -173,16 +173,15 @@ pub(super) fn keep_trying<T>(
         return result;
     }
     let deadline = deadline();
-    let mut pause = FULL_PAUSE_MIN;
+    let mut pauses = Pauses::new();
     loop {
-        let paused = reactor::pause(direction, clock::now() + pause, deadline);
+        let paused = pauses.pause(direction, deadline);
         // After a pause that was cut short too: what can be done at once is done.
         let result = attempt();
         if !would_block(&result) {
             return result;
         }
         paused?;
-        pause = (2 * pause).min(FULL_PAUSE_MAX);
     }
 }
 

@@ -5,10 +5,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::source::timed_out;
 use super::{Direction, Source, thread};
+use crate::limits::{FULL_PAUSE_MAX, FULL_PAUSE_MIN};
 use crate::{cancel, clock, current, park};
 
 impl<T: AsFd + ?Sized> Source<T> {
@@ -56,6 +57,32 @@ impl<T: AsFd + ?Sized> Source<T> {
             true => Ok(()),
             false => Err(io::ErrorKind::WouldBlock.into()),
         })
+    }
+}
+
+/// The pauses between attempts at what no event announces. They grow.
+pub(crate) struct Pauses {
+    next: Duration,
+}
+
+impl Pauses {
+    pub(crate) fn new() -> Pauses {
+        Pauses { next: FULL_PAUSE_MIN }
+    }
+
+    /// Makes the next pause.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Source::wait`].
+    pub(crate) fn pause(
+        &mut self,
+        direction: Direction,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        let at = clock::now() + self.next;
+        self.next = (2 * self.next).min(FULL_PAUSE_MAX);
+        pause(direction, at, deadline)
     }
 }
 

@@ -30,8 +30,8 @@ use crate::waiters::{List, Listed, Node};
 use crate::wake;
 
 pub use arm::{Readiness, ReadyArm};
-pub(crate) use attempt::pause;
-pub(crate) use source::{Direction, Source, timed_out};
+pub(crate) use attempt::{Pauses, pause};
+pub(crate) use source::{Direction, Source, cut_short, timed_out};
 pub(crate) use thread::is_ready;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use thread::is_shut;

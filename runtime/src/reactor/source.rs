@@ -237,6 +237,11 @@ pub(crate) fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the operation timed out")
 }
 
+/// What an operation says whose wait was cut short without an unwinding.
+pub(crate) fn cut_short() -> io::Error {
+    if park::refuses_io() { cancel::error() } else { timed_out() }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::env;

@@ -11,7 +11,7 @@ use std::mem;
 
 use crate::limits::{BUFFER_BYTES_KEPT, BUFFER_PIECE_MAX};
 use crate::lock::Lock;
-use crate::reactor::timed_out;
+use crate::reactor::{cut_short, timed_out};
 use crate::task::Reason;
 use crate::waiters::{Locked, Queue};
 use crate::{cancel, clock, current, park};
@@ -204,11 +204,7 @@ impl Lane {
             drop(locked);
             return Err(timed_out());
         }
-        match self.queue.wait(locked, (), reason, deadline) {
-            Some(()) => Ok(()),
-            None if park::refuses_io() => Err(cancel::error()),
-            None => Err(timed_out()),
-        }
+        self.queue.wait(locked, (), reason, deadline).ok_or_else(cut_short)
     }
 }
 

@@ -10,7 +10,7 @@ use std::mem;
 use super::kind::Standard;
 use super::session::Session;
 use crate::blocking::Call;
-use crate::cancel::{self, Cancelled};
+use crate::cancel::Cancelled;
 use crate::io::sys::has_no_such_call;
 use crate::{blocking, park, reactor};
 
@@ -81,7 +81,7 @@ impl Raw {
     fn wait_for_job(&mut self) -> io::Result<Received> {
         let job = self.job.as_ref().expect("a job was started");
         let Some(result) = job.wait() else {
-            return Err(if park::refuses_io() { cancel::error() } else { reactor::timed_out() });
+            return Err(reactor::cut_short());
         };
         self.job = None;
         result.map(Received::Apart)

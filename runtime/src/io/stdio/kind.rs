@@ -2,12 +2,11 @@
 //! streams.
 
 use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::mem::MaybeUninit;
+use std::io::IsTerminal;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use crate::net::sys::retry;
+use crate::io::sys::mode;
 use crate::reactor::Direction;
 
 /// One of the descriptors that a process is started with.
@@ -92,20 +91,6 @@ impl Standard {
             },
         }
     }
-}
-
-/// The type and the permissions of the file behind a descriptor.
-fn mode(fd: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
-    let mut stat = MaybeUninit::<libc::stat>::uninit();
-    retry(|| {
-        // SAFETY: `stat` has room for what the kernel stores, until the call returns.
-        match unsafe { libc::fstat(fd.as_raw_fd(), stat.as_mut_ptr()) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
-    })?;
-    // SAFETY: `fstat` succeeded, so it has filled all of it.
-    Ok(unsafe { stat.assume_init() }.st_mode)
 }
 
 /// Whether this terminal is the side of a pseudo-terminal that an emulator holds.

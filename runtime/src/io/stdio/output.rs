@@ -18,7 +18,7 @@ use super::reentrant::Reentrant;
 use super::session::Session;
 use crate::blocking::{self, Call};
 use crate::lock::Lock;
-use crate::{cancel, park, reactor};
+use crate::{park, reactor};
 
 /// What fits into std's buffer of a line without being written out: a byte less than there is.
 const LINE_BYTES_MAX: usize = 1023;
@@ -183,11 +183,7 @@ impl Output {
             let call = before.unwrap_or_else(|| Call::start(|| io::stdout().flush()));
             *self.flush.lock() = Some(call.clone());
             let Some(result) = call.wait() else {
-                return Err(if park::refuses_io() {
-                    cancel::error()
-                } else {
-                    reactor::timed_out()
-                });
+                return Err(reactor::cut_short());
             };
             *self.flush.lock() = None;
             if is_first || result.is_err() {

@@ -9,22 +9,16 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 
 use super::kind::{Kind, Standard};
-use crate::clock;
+use crate::io::piece;
 use crate::io::sys::{self, Wait};
-use crate::limits::{FULL_PAUSE_MAX, FULL_PAUSE_MIN};
 use crate::net;
-use crate::reactor::{self, Direction, Source};
-
-/// The most bytes that are written at once where a write may wait for room: `PIPE_BUF`. What the
-/// kernel calls writable has room for as many, if it is a pipe.
-const PIECE_BYTES_MAX: usize =
-    if cfg!(any(target_os = "linux", target_os = "android")) { 4096 } else { 512 };
+use crate::reactor::{self, Direction, Pauses, Source};
 
 /// How bytes are moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
     /// By calls that never wait, which Linux has for pipes.
-    Never,
+    Pipe,
     /// By a socket's calls that never wait.
     Socket,
     /// Through an open file of gocoro's own, which is in non-blocking mode.
@@ -49,7 +43,7 @@ impl Session {
     pub(super) fn open(standard: Standard) -> Session {
         let mut session = Session { standard, way: Way::Asked, source: None };
         match standard.kind() {
-            Kind::Pipe => session.way = Way::Never,
+            Kind::Pipe => session.way = Way::Pipe,
             Kind::Socket => session.way = Way::Socket,
             Kind::Terminal => session.open_again(),
             Kind::File | Kind::Closed => session.way = Way::AtOnce,
@@ -79,7 +73,7 @@ impl Session {
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.transfer(|fd, way| match way {
             Way::Socket => net::sys::recv(fd, buf, 0),
-            Way::Never => sys::read(fd, &mut [IoSliceMut::new(buf)], Wait::Never),
+            Way::Pipe => sys::read(fd, &mut [IoSliceMut::new(buf)], Wait::Never),
             Way::Own | Way::Asked | Way::AtOnce => {
                 sys::read(fd, &mut [IoSliceMut::new(buf)], Wait::Perhaps)
             }
@@ -95,12 +89,9 @@ impl Session {
     pub(super) fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.transfer(|fd, way| match way {
             Way::Socket => net::sys::send(fd, buf),
-            Way::Never => sys::write(fd, &[IoSlice::new(buf)], Wait::Never),
+            Way::Pipe => sys::write(fd, &[IoSlice::new(buf)], Wait::Never),
             Way::Own | Way::AtOnce => sys::write(fd, &[IoSlice::new(buf)], Wait::Perhaps),
-            Way::Asked => {
-                let piece = &buf[..buf.len().min(PIECE_BYTES_MAX)];
-                sys::write(fd, &[IoSlice::new(piece)], Wait::Perhaps)
-            }
+            Way::Asked => sys::write(fd, &[IoSlice::new(piece::of_one(buf))], Wait::Perhaps),
         })
     }
 
@@ -114,7 +105,7 @@ impl Session {
             }
             match call(self.fd(), self.way) {
                 // A pipe with a name, or an old kernel.
-                Err(error) if self.way == Way::Never && sys::has_no_such_call(&error) => {
+                Err(error) if self.way == Way::Pipe && sys::has_no_such_call(&error) => {
                     self.open_again();
                 }
                 result => return result,
@@ -137,7 +128,7 @@ impl Session {
         mut attempt: impl FnMut(&mut Session) -> io::Result<R>,
     ) -> io::Result<R> {
         let mut waited = Ok(());
-        let mut pause = FULL_PAUSE_MIN;
+        let mut pauses = Pauses::new();
         loop {
             match attempt(self) {
                 // After a failed wait too there was an attempt: what can be done at once is done.
@@ -149,11 +140,7 @@ impl Session {
                 Some(source) if !self.is_ready()? => source.wait(self.direction(), None),
                 // There is no descriptor left to wait on, or the kernel calls ready what will not
                 // do it: a terminal with room for less than a character.
-                _ => {
-                    let at = clock::now() + pause;
-                    pause = (2 * pause).min(FULL_PAUSE_MAX);
-                    reactor::pause(self.direction(), at, None)
-                }
+                _ => pauses.pause(self.direction(), None),
             };
         }
     }

@@ -113,8 +113,8 @@ impl Stdin {
         Ok(StdinLock { input: self.input.lock_for_io()? })
     }
 
-    /// Reads a line and appends it to `buf`, with its end; as
-    /// [`BufRead::read_line`](std::io::BufRead::read_line). `0` is the end of the input.
+    /// Reads a line and appends it to `buf`, with its end; as [`BufRead::read_line`]. `0` is the end
+    /// of the input.
     ///
     /// # Parks
     ///
@@ -145,8 +145,7 @@ impl Stdin {
         self.lock_for_io()?.read_line(buf)
     }
 
-    /// Locks standard input and iterates over its lines; as
-    /// [`BufRead::lines`](std::io::BufRead::lines).
+    /// Locks standard input and iterates over its lines; as [`BufRead::lines`].
     ///
     /// # Parks
     ///

@@ -56,9 +56,9 @@
 //! no sign of it. So, in a task:
 //!
 //! - Do not wait in std's own calls: [`std::thread::sleep`], [`std::net`], [`std::sync::mpsc`], the
-//!   join of a [`std::thread`], a child process, [`std::io::stdin`], a C library that does I/O.
-//!   Take gocoro's operation of the same name, or do it on a thread of its own and wait for a
-//!   [`channel`].
+//!   join of a [`std::thread`], [`std::fs`], a child process, [`std::io::stdin`], a [`println!`]
+//!   that nobody reads, a C library that does I/O. Take gocoro's operation of the same name, or do
+//!   it on a thread of its own and wait for a [`channel`].
 //! - Do not hold a [`std::sync::Mutex`] across a wait: the next task of the worker that wants it
 //!   blocks the thread on which its holder would go on, for ever. Let go of it first, or use
 //!   [`sync::Mutex`]. Operations that have not to wait, and questions, give way now and then, so
@@ -313,7 +313,7 @@ pub mod time {
     //! | | ends | by |
     //! |---|---|---|
     //! | [`timeout`], [`timeout_at`] | any code that waits | unwinding it: what it had half done is lost |
-    //! | [`io_deadline`] | socket I/O in any code | an error of kind `TimedOut`: buffers keep what they have |
+    //! | [`io_deadline`] | I/O in any code | an error of kind `TimedOut`: buffers keep what they have |
     //! | `set_read_timeout`, `recv_timeout`, `wait_timeout` and their like | that one operation | its error, as in std |
     //!
     //! Timeouts nest, and the outermost that has run out wins. Code that computes is not stopped: a

@@ -5,4 +5,5 @@ mod buffer;
 mod copy;
 mod pipe;
 mod pollable;
+mod readers;
 mod stdio;

@@ -6,7 +6,6 @@ mod listener;
 mod names;
 mod options;
 pub(crate) mod raw;
-mod readers;
 mod reset;
 pub(crate) mod stream;
 mod waiting;

@@ -264,7 +264,6 @@ fn what_is_lent_counts_until_it_is_consumed() {
     });
 }
 
-/// A row of the seeds: a read with a bound of 10 ms, of an empty stream.
 #[test]
 fn a_deadline_ends_a_read_and_loses_nothing() {
     both(|| {

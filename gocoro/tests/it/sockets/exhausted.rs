@@ -8,6 +8,7 @@ use std::net;
 use std::os::unix::net as unix;
 use std::time::Duration;
 
+use gocoro::io::{PipeReader, PipeWriter, Pollable, pipe};
 use gocoro::net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use gocoro::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 
@@ -30,6 +31,8 @@ struct World {
     listener: UnixListener,
     unix: UnixStream,
     datagram: UnixDatagram,
+    reader: PipeReader,
+    writer: PipeWriter,
     path: TempPath,
     /// A path at which nothing is.
     free: TempPath,
@@ -61,12 +64,15 @@ impl World {
             tcp: of_tcp,
             listener: of_unix,
         };
+        let (reader, writer) = pipe()?;
         Ok(World {
             stream: TcpStream::connect(tcp.local_addr()?)?,
             unix: UnixStream::connect(&path)?,
             udp: UdpSocket::bind("127.0.0.1:0")?,
             datagram: UnixDatagram::unbound()?,
             free: TempPath::new(),
+            reader,
+            writer,
             tcp,
             listener,
             path,
@@ -179,6 +185,10 @@ const CONSTRUCTORS: &[Constructor] = &[
     ),
     constructor!("UnixDatagram::pair", |_w| UnixDatagram::pair(), unix::UnixDatagram::pair()),
     constructor!("UnixDatagram::try_clone", |w| w.datagram.try_clone(), w.of_std.tcp.try_clone()),
+    constructor!("io::pipe", |_w| pipe(), io::pipe()),
+    constructor!("PipeReader::try_clone", |w| w.reader.try_clone(), w.of_std.tcp.try_clone()),
+    constructor!("PipeWriter::try_clone", |w| w.writer.try_clone(), w.of_std.tcp.try_clone()),
+    constructor!("Pollable::new", |_w| Pollable::new(io::stderr()), io::pipe()),
 ];
 
 /// In a process of its own: the limit hits every test that runs beside it.
@@ -240,6 +250,7 @@ fn constructors() -> io::Result<()> {
     for _ in 0..3 {
         assert_eq!(said(boxed(UnixStream::pair())).1, Some(libc::EMFILE));
         assert_eq!(said(boxed(UnixDatagram::pair())).1, Some(libc::EMFILE));
+        assert_eq!(said(boxed(pipe())).1, Some(libc::EMFILE));
     }
     drop(UdpSocket::bind("127.0.0.1:0")?);
     drop(filler);

@@ -1,15 +1,17 @@
-//! std's readers over fast and slow streams: lines, chunks, whatever comes, and all of it.
+//! std's readers over fast and slow streams of every kind: lines, chunks, whatever comes, and all
+//! of it.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::time::{Duration, Instant};
 
+use gocoro::io::{BufferStream, Pollable};
 use gocoro::net::unix::UnixStream;
 use gocoro::net::{Shutdown, TcpListener, TcpStream};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::{io_deadline, sleep};
 
-use super::{Colour, kind, matrix, pair};
 use crate::support::{Colour as Ran, WORKERS};
+use crate::tcp::{Colour, kind, matrix, pair};
 
 /// About as long as each text is, but for those that are short.
 const BYTES: usize = 59_000;
@@ -17,6 +19,32 @@ const BYTES: usize = 59_000;
 const PIECE: usize = 500;
 
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// A reader, and what writes to it.
+type Ends = (Box<dyn Read + Send>, Box<dyn Write + Send>);
+
+fn ends<R, W>(made: io::Result<(R, W)>) -> io::Result<Ends>
+where
+    R: Read + Send + 'static,
+    W: Write + Send + 'static,
+{
+    let (reader, writer) = made?;
+    Ok((Box::new(reader), Box::new(writer)))
+}
+
+type Make = fn() -> io::Result<Ends>;
+
+const KINDS: [(&str, Make); 6] = [
+    ("TCP", || ends(pair())),
+    ("Unix", || ends(UnixStream::pair())),
+    ("pipe", || ends(gocoro::io::pipe())),
+    ("pollable pipe", || {
+        let (reader, writer) = std::io::pipe()?;
+        ends(Ok((Pollable::new(reader)?, Pollable::new(writer)?)))
+    }),
+    ("bounded stream", || ends(Ok(BufferStream::bounded(300)))),
+    ("unbounded stream", || ends(Ok(BufferStream::unbounded()))),
+];
 
 /// What is read.
 fn texts() -> [String; 4] {
@@ -84,26 +112,17 @@ fn read_all() {
     let mut tasks: Vec<JoinHandle<io::Result<()>>> = Vec::new();
     let ways = [Way::Lines, Way::Chunks(100), Way::Stream(1024), Way::All];
     for (text, way) in texts().into_iter().flat_map(|text| ways.map(|way| (text.clone(), way))) {
-        for slow in [false, true] {
-            let (piped, text, same) = (text.clone(), text.clone(), text.clone());
+        for ((name, make), slow) in KINDS.into_iter().flat_map(|k| [(k, false), (k, true)]) {
+            let (text, sent) = (text.clone(), text.clone());
             tasks.push(task::spawn(move || {
-                let (stream, peer) = UnixStream::pair()?;
-                let writer = task::spawn(move || write(peer, &piped, slow));
-                assert!(read(stream, way)? == same.as_bytes(), "{way:?} of a Unix stream");
-                writer.wait()
-            }));
-            tasks.push(task::spawn(move || {
-                let listener = TcpListener::bind("127.0.0.1:0")?;
-                let address = listener.local_addr()?;
-                let sent = text.clone();
-                let writer = task::spawn(move || write(listener.accept()?.0, &sent, slow));
-                let read = read(TcpStream::connect(address)?, way)?;
-                assert!(read == text.as_bytes(), "{way:?} of a TCP stream");
+                let (reader, writer) = make()?;
+                let writer = task::spawn(move || write(writer, &sent, slow));
+                assert!(read(reader, way)? == text.as_bytes(), "{way:?} of {name}, slow: {slow}");
                 writer.wait()
             }));
         }
     }
-    assert_eq!(tasks.len(), 4 * 4 * 4);
+    assert_eq!(tasks.len(), 4 * 4 * 2 * KINDS.len());
     for task in tasks {
         task.wait().unwrap();
     }
@@ -157,20 +176,19 @@ fn a_greeting_buffered_and_not() {
 }
 
 /// Ten short messages with pauses between them, read as they come, up to the end of the file.
-fn messages<S>(pair: fn() -> io::Result<(S, S)>, peer: Colour) -> io::Result<()>
-where
-    S: Send + 'static,
-    for<'a> &'a S: Read + Write,
-{
-    let (stream, writer) = pair()?;
+fn messages(
+    mut reader: impl Read,
+    mut writer: impl Write + Send + 'static,
+    peer: Colour,
+) -> io::Result<()> {
     // There is nothing yet, and a read that may wait 10 ms gets nothing.
     let soon = Instant::now() + PAUSE;
-    let nothing = io_deadline(soon, || (&stream).read(&mut [0; 8]));
+    let nothing = io_deadline(soon, || reader.read(&mut [0; 8]));
     assert_eq!(kind(nothing), io::ErrorKind::TimedOut);
     assert!(Instant::now() >= soon);
     let producer = peer.spawn(move || -> io::Result<()> {
         for n in 0..10 {
-            (&writer).write_all(format!("data{n}").as_bytes())?;
+            writer.write_all(format!("data{n}").as_bytes())?;
             sleep(PAUSE);
         }
         Ok(())
@@ -178,22 +196,34 @@ where
     let mut all = String::new();
     let mut buf = [0; 64];
     loop {
-        match (&stream).read(&mut buf)? {
+        match reader.read(&mut buf)? {
             0 => break,
             count => all.push_str(std::str::from_utf8(&buf[..count]).expect("ASCII")),
         }
     }
     assert_eq!(all, (0..10).map(|n| format!("data{n}")).collect::<String>());
-    assert_eq!((&stream).read(&mut buf)?, 0, "it stays at the end");
+    assert_eq!(reader.read(&mut buf)?, 0, "it stays at the end");
     producer.wait()
 }
 
 #[test]
-fn messages_are_read_as_they_come() {
-    matrix(|peer| {
-        messages(pair, peer)?;
-        messages(UnixStream::pair, peer)
-    });
+fn messages_are_read_as_they_come_buffered_and_not() {
+    let colours = [Colour::Task, Colour::Thread];
+    let mut all = Vec::new();
+    for (own, peer) in colours.into_iter().flat_map(|own| colours.map(|peer| (own, peer))) {
+        for (name, make) in KINDS {
+            all.push(own.spawn(move || {
+                println!("{name}, own side: {own:?}, peer: {peer:?}");
+                let (reader, writer) = make()?;
+                messages(reader, writer, peer)?;
+                let (reader, writer) = make()?;
+                messages(BufReader::new(reader), writer, peer)
+            }));
+        }
+    }
+    for one in all {
+        one.wait().unwrap();
+    }
 }
 
 #[test]

@@ -48,6 +48,22 @@ use crate::time;
 /// assert_eq!(byte, [1]);
 /// # Ok::<(), io::Error>(())
 /// ```
+///
+/// Options of `socket2`:
+///
+/// ```
+/// use gocoro::net::{TcpListener, TcpStream};
+/// use socket2::{SockRef, TcpKeepalive};
+/// use std::time::Duration;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let stream = TcpStream::connect(listener.local_addr()?)?;
+///
+/// let options = SockRef::from(&stream);
+/// options.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)))?;
+/// assert!(options.keepalive()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct TcpStream {
     pub(in crate::net) socket: Socket,
 }

@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
+use std::panic;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -141,16 +143,23 @@ pub(crate) fn may_block() -> bool {
 
 /// A call that the blocking pool makes. Its result is kept for whoever waits for it, so that it is
 /// not lost with a wait that is cut short.
-pub(crate) struct Call<T>(Arc<Queue<(), Option<thread::Result<T>>>>);
+pub(crate) struct Call<T>(Arc<Queue<(), Progress<T>>>);
+
+enum Progress<T> {
+    Running,
+    Returned(thread::Result<T>),
+    /// The result was taken.
+    Over,
+}
 
 impl<T: Send + 'static> Call<T> {
     pub(crate) fn start(f: impl FnOnce() -> T + Send + 'static) -> Call<T> {
-        let call = Arc::new(Queue::with(None));
+        let call = Arc::new(Queue::with(Progress::Running));
         let theirs = call.clone();
         POOL.run(Box::new(move || {
             let result = unwind::catch(f);
             let mut queue = theirs.lock();
-            *queue = Some(result);
+            *queue = Progress::Returned(result);
             let wakes = queue.claim_all(|()| ());
             drop(queue);
             wakes.give();
@@ -171,15 +180,29 @@ impl<T: Send + 'static> Call<T> {
         loop {
             let is_over = is_over(deadline);
             let mut queue = self.0.lock();
-            if let Some(result) = queue.take() {
-                drop(queue);
-                return Some(result.unwrap_or_else(|payload| std::panic::resume_unwind(payload)));
+            match mem::replace(&mut *queue, Progress::Over) {
+                Progress::Returned(result) => {
+                    drop(queue);
+                    return Some(result.unwrap_or_else(|payload| panic::resume_unwind(payload)));
+                }
+                before => *queue = before,
             }
             if is_over {
                 return None;
             }
             // Why the wait has ended is seen above.
             let _ = self.0.wait(queue, (), Reason::Blocking, deadline);
+        }
+    }
+
+    /// Waits until the call has returned, for as long as it takes, and leaves its result to others.
+    pub(crate) fn wait_for_end(&self) {
+        loop {
+            let queue = self.0.lock();
+            if !matches!(*queue, Progress::Running) {
+                return;
+            }
+            let _ = self.0.wait(queue, (), Reason::Blocking, None);
         }
     }
 }

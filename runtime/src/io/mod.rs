@@ -26,6 +26,7 @@ pub use self::copy::copy;
 pub use self::duplex::Duplex;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::pollable::Pollable;
+pub(crate) use self::stdio::finish_flush;
 pub use self::stdio::{
     IsTerminal, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, stderr, stdin, stdout,
 };

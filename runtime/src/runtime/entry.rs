@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Builder, Runtime};
 use crate::clock;
+use crate::io::finish_flush;
 use crate::limits::GRACE;
 use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, env_number, set_default};
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
@@ -190,6 +191,8 @@ impl Program {
         if hurries {
             let left = deadline.map_or(Duration::MAX, |at| at - clock::now());
             flush_or_end(None, left.max(FLUSH_MAX), code);
+        } else {
+            finish_flush();
         }
         code
     }

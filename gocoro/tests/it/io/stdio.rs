@@ -5,6 +5,7 @@ mod exits;
 mod input;
 mod kinds;
 mod output;
+mod part;
 mod traits;
 
 use std::io::{self, BufRead, BufReader, Write};
@@ -33,7 +34,8 @@ use scenarios;
 #[test]
 fn child() {
     let Some(name) = scenario() else { return };
-    let scenarios = [input::SCENARIOS, output::SCENARIOS, exits::SCENARIOS].concat();
+    let scenarios =
+        [input::SCENARIOS, output::SCENARIOS, part::SCENARIOS, exits::SCENARIOS].concat();
     let found = scenarios.iter().find(|(known, _)| *known == name);
     found.expect("a known scenario").1();
 }

@@ -239,6 +239,13 @@ impl Input {
         Ok(count)
     }
 
+    /// Gathers what it skips, as the others do, so that one that is cut short has skipped nothing.
+    pub(super) fn skip_until(&mut self, delimiter: u8) -> io::Result<usize> {
+        let count = self.find(delimiter)?;
+        self.consume(count);
+        Ok(count)
+    }
+
     pub(super) fn read_line(&mut self, buf: &mut String) -> io::Result<usize> {
         let count = self.find(b'\n')?;
         self.take_string(count, buf)

@@ -23,17 +23,17 @@
 //!   writes. Whoever uses them where nobody may read blocks the worker, and those who come to one
 //!   of std's locks meanwhile. gocoro comes to one only when the descriptor has room, so that the
 //!   holder has room too. Hence a panic is reported whoever holds gocoro's locks.
-//! - if `print!` has filled std's buffer with part of a line, and a write here has to make room in
-//!   it, or if std's buffer goes to a terminal that has less room left than that.
+//! - if std's buffer goes to a terminal that has less room left than that.
 //! - where the kernel is asked first, if somebody else takes what was there in between, and by a
 //!   terminal that may not be opened again, and has less room than a piece.
 //!
 //! # Where a line is until it ends
 //!
 //! In std's buffer (`output`), which makes the two kinds of standard output one. Nothing here has
-//! to be flushed at exit that std does not flush, by `std::process::exit` too. A holder of the lock
-//! that unwinds in the middle of a line leaves what it has written; the next one goes on from
-//! there, as in std.
+//! to be flushed at exit that std does not flush, by `std::process::exit` too, but after a flush
+//! that was cut short: the blocking pool goes on with it, and holds std's lock, which std passes by
+//! at exit. `#[go_main]` waits for it. A holder of the lock that unwinds in the middle of a line
+//! leaves what it has written; the next one goes on from there, as in std.
 //!
 //! # What an exit flushes
 //!
@@ -60,5 +60,6 @@ mod terminal;
 
 pub use self::stderr::{Stderr, StderrLock, stderr};
 pub use self::stdin::{Stdin, StdinLock, stdin};
+pub(crate) use self::stdout::finish_flush;
 pub use self::stdout::{Stdout, StdoutLock, stdout};
 pub use self::terminal::IsTerminal;

@@ -81,23 +81,11 @@ impl Output {
         if self.standard == Standard::Err {
             return self.with(|session| write_error(session, buf));
         }
-        let lines = buf.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-        let pending = self.pending.load(Relaxed);
-        if lines == 0 && pending + buf.len() <= LINE_BYTES_MAX {
-            self.pending.store(pending + buf.len(), Relaxed);
-            match io::stdout().lock().write(buf) {
-                // The buffer is full of what `print!` wrote, and somebody has made the open file
-                // non-blocking.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-        }
         self.with(|session| {
             if session.is_at_once() {
-                self.pending.store(0, Relaxed);
-                return io::stdout().lock().write(buf);
+                return self.write_at_once(buf);
             }
-            session.until_done(|session| self.write_line(session, buf, lines))
+            session.until_done(|session| self.write_line(session, buf))
         })
     }
 
@@ -116,12 +104,36 @@ impl Output {
         self.write(&gathered)
     }
 
-    /// Writes the first `lines` bytes, and puts some of the others into std's buffer.
-    fn write_line(&self, session: &mut Session, buf: &[u8], lines: usize) -> io::Result<usize> {
+    /// Writes through std's buffer, where std's own writes wait for nobody either.
+    fn write_at_once(&self, buf: &[u8]) -> io::Result<usize> {
+        let std = &mut io::stdout().lock();
+        let held = self.held_with(buf, whole_lines(buf));
+        self.pending.store(held.unwrap_or(0), Relaxed);
+        std.write(buf)
+    }
+
+    /// How much of gocoro's std's buffer holds once it has `buf` too; `None`: that has to go out.
+    fn held_with(&self, buf: &[u8], lines: usize) -> Option<usize> {
+        let held = self.pending.load(Relaxed) + buf.len();
+        (lines == 0 && held <= LINE_BYTES_MAX).then_some(held)
+    }
+
+    /// Writes the lines of `buf`, and puts some of what follows them into std's buffer.
+    ///
+    /// What std's buffer has room for waits for room at the descriptor too: where there is none,
+    /// `print!` may hold std's lock until somebody reads, and so may a flush on the blocking pool.
+    fn write_line(&self, session: &mut Session, buf: &[u8]) -> io::Result<usize> {
         if !session.is_ready()? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut std = io::stdout().lock();
+        let lines = whole_lines(buf);
+        if let Some(held) = self.held_with(buf, lines) {
+            // If `print!` has filled the buffer, std makes room first.
+            let count = std.write(buf)?;
+            self.pending.store(held, Relaxed);
+            return Ok(count);
+        }
         self.flush_std(&mut std)?;
         let (lines, rest) = buf.split_at(lines);
         let mut written = 0;
@@ -161,13 +173,25 @@ impl Output {
                 return self.flush_std(&mut io::stdout().lock());
             }
             if self.pending.load(Relaxed) == 0 && !session.is_ready()? {
-                return self.flush_apart();
+                match self.flush_apart() {
+                    // Somebody has made the open file non-blocking.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                }
             }
             session.until_done(|session| match session.is_ready()? {
                 true => self.flush_std(&mut io::stdout().lock()),
                 false => Err(io::ErrorKind::WouldBlock.into()),
             })
         })
+    }
+
+    /// Waits until the blocking pool has done with a flush whose wait was cut short.
+    pub(super) fn finish(&self) {
+        let flush = self.flush.lock().clone();
+        if let Some(call) = flush {
+            call.wait_for_end();
+        }
     }
 
     /// Flushes on the blocking pool, where there is no room: std does not tell whether its buffer
@@ -191,6 +215,11 @@ impl Output {
             }
         }
     }
+}
+
+/// How much of `buf` is whole lines.
+fn whole_lines(buf: &[u8]) -> usize {
+    buf.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1)
 }
 
 fn write_error(session: &mut Session, buf: &[u8]) -> io::Result<usize> {

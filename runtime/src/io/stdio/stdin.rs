@@ -235,6 +235,11 @@ impl BufRead for StdinLock<'_> {
         self.input.read_until(byte, buf)
     }
 
+    fn skip_until(&mut self, byte: u8) -> io::Result<usize> {
+        park::spent_io();
+        self.input.skip_until(byte)
+    }
+
     fn read_line(&mut self, buf: &mut String) -> io::Result<usize> {
         park::spent_io();
         self.input.read_line(buf)

@@ -81,6 +81,12 @@ pub fn stdout() -> Stdout {
     Stdout { output: Stdout::output() }
 }
 
+/// Waits until a flush has ended whose wait was cut short. It holds std's lock while it has no room,
+/// and std's own flush at exit passes by a lock that is held.
+pub(crate) fn finish_flush() {
+    Stdout::output().finish();
+}
+
 impl Stdout {
     /// Locks standard output for more than one write. Whoever holds the lock may lock it again.
     ///

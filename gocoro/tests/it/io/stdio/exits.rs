@@ -7,16 +7,18 @@ use std::process::{ExitCode, Stdio};
 
 use gocoro::go;
 use gocoro::io::{Write, stdout};
+use gocoro::time::timeout;
 
 use super::kinds::Kind;
-use super::{Asking, ask, polled, program, scenarios};
-use crate::support::until;
+use super::{Asking, ask, output, polled, program, scenarios};
+use crate::support::{SOON, until};
 
 scenarios! {
     fails,
     fails_with_half_a_line,
     cancels,
     waits_for_the_reader,
+    waits_for_a_flush,
 }
 
 /// Writes until nothing more fits.
@@ -98,16 +100,32 @@ fn waits_for_the_reader() {
     end(main());
 }
 
+/// The blocking pool has std's lock, which std's own flush at the end passes by.
+fn waits_for_a_flush() {
+    #[gocoro::go_main(workers = 1)]
+    fn main() {
+        print!("half a line");
+        output::fill();
+        assert!(timeout(SOON, || stdout().flush()).is_err());
+        ask("read");
+    }
+    end(main());
+}
+
 #[test]
 fn a_program_that_ends_by_itself_waits_for_its_reader() {
-    let (ours, theirs): (OwnedFd, OwnedFd) = Kind::Pipe.output();
-    let mut command = program("waits_for_the_reader");
-    command.stdin(Stdio::null()).stdout(theirs);
-    let mut asking = Asking::spawn(command);
-    assert_eq!(asking.next().as_deref(), Some("read"));
-    let mut text = String::new();
-    File::from(ours).read_to_string(&mut text).unwrap();
-    assert_eq!(asking.end().code(), Some(0), "{}", asking.said);
     let last = format!("{:0>1000}\n", LINES - 1);
-    assert!(text.contains(&last));
+    for (scenario, last) in [("waits_for_the_reader", &*last), ("waits_for_a_flush", "half a line")]
+    {
+        println!("{scenario}");
+        let (ours, theirs): (OwnedFd, OwnedFd) = Kind::Pipe.output();
+        let mut command = program(scenario);
+        command.stdin(Stdio::null()).stdout(theirs);
+        let mut asking = Asking::spawn(command);
+        assert_eq!(asking.next().as_deref(), Some("read"));
+        let mut text = String::new();
+        File::from(ours).read_to_string(&mut text).unwrap();
+        assert_eq!(asking.end().code(), Some(0), "{}", asking.said);
+        assert!(text.contains(last));
+    }
 }

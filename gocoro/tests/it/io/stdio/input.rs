@@ -59,12 +59,13 @@ fn cut_short() {
     for _ in 0..3 {
         assert!(timeout(SOON, || stdin().lines().next()).is_err());
         assert!(timeout(SOON, || io::read_to_string(stdin())).is_err());
-        let ends: [&mut dyn FnMut() -> io::Result<()>; 5] = [
+        let ends: [&mut dyn FnMut() -> io::Result<()>; 6] = [
             &mut || stdin().read_line(&mut line).map(drop),
             &mut || stdin().read_exact(&mut [0; 100]),
             &mut || stdin().read_to_end(&mut Vec::new()).map(drop),
             &mut || io::read_to_string(stdin()).map(drop),
             &mut || stdin().lock().read_until(b'\n', &mut Vec::new()).map(drop),
+            &mut || stdin().lock().skip_until(b'\n').map(drop),
         ];
         let soon = Instant::now() + SOON;
         for end in ends {

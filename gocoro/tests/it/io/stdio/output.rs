@@ -43,7 +43,7 @@ fn line(number: usize) -> String {
 }
 
 /// Reads to the end; the end of a terminal is an error.
-fn read_all(ours: OwnedFd) -> String {
+pub(super) fn read_all(ours: OwnedFd) -> String {
     let mut bytes = Vec::new();
     match File::from(ours).read_to_end(&mut bytes) {
         Err(error) if error.raw_os_error() == Some(libc::EIO) => {}
@@ -53,7 +53,7 @@ fn read_all(ours: OwnedFd) -> String {
 }
 
 /// What the scenario wrote, from what the harness prints around it.
-fn written(all: &str) -> &str {
+pub(super) fn written(all: &str) -> &str {
     let (_, after) = all.split_once("<begin>\n").expect(all);
     after.split_once("<end>\n").expect(all).0
 }
@@ -61,7 +61,7 @@ fn written(all: &str) -> &str {
 /// Runs a scenario whose output is of this kind, and is read only when it asks for that. Returns
 /// all that it wrote.
 #[track_caller]
-fn run(scenario: &str, kind: Kind) -> String {
+pub(super) fn run(scenario: &str, kind: Kind) -> String {
     println!("{scenario}, {kind:?}");
     let (ours, theirs) = kind.output();
     let kept = theirs.try_clone().unwrap();
@@ -263,17 +263,21 @@ fn standard_error_suspends_too() {
     }
 }
 
+/// Fills a pipe behind std's back, so that std's buffer stays as it is.
+pub(super) fn fill() {
+    use std::os::unix::fs::OpenOptionsExt;
+    let options = File::options().write(true).custom_flags(libc::O_NONBLOCK).to_owned();
+    let mut full = options.open("/dev/stdout").unwrap();
+    while full.write(&[b'x'; 4096]).is_ok() {}
+    assert!(has_no_room(1));
+}
+
 /// A flush that finds no room for what `print!` has left is done elsewhere.
 fn half_a_line_of_std() {
-    use std::os::unix::fs::OpenOptionsExt;
     with_workers(1).run(|| {
         let counter = Counter::new();
         print!("<begin>\nhalf a line");
-        // Behind std's back, and so that std's buffer stays as it is.
-        let mut full =
-            File::options().write(true).custom_flags(libc::O_NONBLOCK).open("/dev/stdout").unwrap();
-        while full.write(&[b'x'; 4096]).is_ok() {}
-        assert!(has_no_room(1));
+        fill();
         for _ in 0..3 {
             let late = io_deadline(Instant::now() + SOON, || stdout().flush());
             assert_eq!(kind(late), ErrorKind::TimedOut);

@@ -6,6 +6,7 @@ mod input;
 mod kinds;
 mod output;
 mod part;
+mod refused;
 mod traits;
 
 use std::io::{self, BufRead, BufReader, Write};
@@ -34,8 +35,8 @@ use scenarios;
 #[test]
 fn child() {
     let Some(name) = scenario() else { return };
-    let scenarios =
-        [input::SCENARIOS, output::SCENARIOS, part::SCENARIOS, exits::SCENARIOS].concat();
+    let outputs = [output::SCENARIOS, part::SCENARIOS, refused::SCENARIOS].concat();
+    let scenarios = [input::SCENARIOS, &outputs, exits::SCENARIOS].concat();
     let found = scenarios.iter().find(|(known, _)| *known == name);
     found.expect("a known scenario").1();
 }

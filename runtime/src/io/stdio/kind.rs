@@ -29,7 +29,8 @@ pub(super) enum Kind {
     Device,
     /// A file on a disk, or the disk.
     File,
-    /// Nothing: the descriptor is closed.
+    /// Nothing: the descriptor is closed, or is an end of a pipe that reads where it is to write,
+    /// which the kernel never calls ready, and whose writes fail as those of a closed one.
     Closed,
     /// Something without a name of its own, such as an event descriptor.
     Other,
@@ -81,6 +82,7 @@ impl Standard {
             Err(error) if error.raw_os_error() == Some(libc::EBADF) => Kind::Closed,
             Err(_) => Kind::Other,
             Ok(mode) => match mode & libc::S_IFMT {
+                libc::S_IFIFO if self != Standard::In && !is_writable(fd) => Kind::Closed,
                 libc::S_IFIFO => Kind::Pipe,
                 libc::S_IFSOCK => Kind::Socket,
                 libc::S_IFCHR if !fd.is_terminal() => Kind::Device,
@@ -91,6 +93,13 @@ impl Standard {
             },
         }
     }
+}
+
+/// Whether the descriptor was opened to be written.
+fn is_writable(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: the call takes a descriptor and no pointer.
+    let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
+    flags & libc::O_ACCMODE != libc::O_RDONLY
 }
 
 /// Whether this terminal is the side of a pseudo-terminal that an emulator holds.

@@ -8,9 +8,13 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 
+use socket2::{SockRef, Type};
+
 use super::kind::{Kind, Standard};
+use crate::clock;
 use crate::io::piece;
 use crate::io::sys::{self, Wait};
+use crate::limits::SHUT_LOOK;
 use crate::net;
 use crate::reactor::{self, Direction, Pauses, Source};
 
@@ -115,7 +119,36 @@ impl Session {
 
     /// Whether the kernel says that a call would return at once.
     pub(super) fn is_ready(&self) -> io::Result<bool> {
-        reactor::is_ready(self.fd(), self.direction())
+        Ok(reactor::is_ready(self.fd(), self.direction())? || self.looks_again() && self.is_shut())
+    }
+
+    /// Whether no event may tell that a write would fail: a Unix stream that its peer does not read
+    /// any more, though it is still there.
+    fn looks_again(&self) -> bool {
+        self.way == Way::Socket && self.direction() == Direction::Write
+    }
+
+    /// Whether the sending half of a stream is shut down: it refuses even a write of no bytes, which
+    /// sends nothing. Of other sockets that would be a message.
+    fn is_shut(&self) -> bool {
+        let fd = self.fd();
+        SockRef::from(&fd).r#type().is_ok_and(|kind| kind == Type::STREAM)
+            && net::sys::send(fd, &[]).is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Waits for the descriptor.
+    fn wait(&self, source: &Source) -> io::Result<()> {
+        let look = self.looks_again().then(|| clock::now() + SHUT_LOOK);
+        match source.wait(self.direction(), look) {
+            // If a deadline of the caller's has passed too, the next wait says so at once.
+            Err(error)
+                if error.kind() == io::ErrorKind::TimedOut
+                    && look.is_some_and(|at| clock::now() >= at) =>
+            {
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Does `attempt`, and waits for the descriptor while it says `WouldBlock`.
@@ -137,7 +170,7 @@ impl Session {
             }
             self.duplicate();
             waited = match &self.source {
-                Some(source) if !self.is_ready()? => source.wait(self.direction(), None),
+                Some(source) if !self.is_ready()? => self.wait(source),
                 // There is no descriptor left to wait on, or the kernel calls ready what will not
                 // do it: a terminal with room for less than a character.
                 _ => pauses.pause(self.direction(), None),

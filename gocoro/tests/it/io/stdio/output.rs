@@ -482,7 +482,11 @@ fn no_reader() {
         let error = stdout().write_all(b"to nobody\n").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     });
-    // The harness writes as well.
+    leave();
+}
+
+/// Puts another file in the place of standard output, to which the harness writes as well.
+pub(super) fn leave() {
     let null = File::options().write(true).open("/dev/null").unwrap();
     // SAFETY: both are open, and nothing owns standard output.
     assert_eq!(unsafe { libc::dup2(null.as_raw_fd(), 1) }, 1);

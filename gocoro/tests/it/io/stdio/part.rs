@@ -1,6 +1,6 @@
 //! A part of a line goes into std's buffer, and waits for nobody who holds std's lock.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
@@ -25,7 +25,7 @@ scenarios! {
 fn beside_a_printer() {
     with_workers(1).run(|| {
         let counter = Counter::new();
-        print!("<begin>\n");
+        println!("<begin>");
         fill();
         let (tell, told) = mpsc::channel();
         let printer = thread::spawn(move || {

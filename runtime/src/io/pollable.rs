@@ -38,6 +38,9 @@ use crate::reactor::{self, Direction, Pauses, Readiness, ReadyArm, Source};
 ///   which there is room. For the rest, being ready means that there is room for some bytes, and a
 ///   blocking write waits until it has written all.
 ///
+/// A write to a Unix stream that is full waits on if the peer shuts down its receiving half: no event
+/// tells of that. [`UnixStream`](crate::net::unix::UnixStream) looks by itself.
+///
 /// A descriptor that the system cannot watch, such as that of a regular file, is always ready, as
 /// `poll(2)` says, and its calls take as long as they take.
 ///

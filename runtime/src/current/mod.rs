@@ -293,7 +293,8 @@ pub(crate) unsafe fn enter(core: &Core) -> Entered {
     core.outer.set(before);
     // If this thread unwinds, none of the worker's tasks does: take the unwinding off the thread.
     let unwinding = thread::panicking().then(|| Unwinding::take(core.panics));
-    // Nor is what the thread itself was thrown before, and has kept.
+    // A throw that the thread caught before it became a worker, and whose payload it has kept, is
+    // no throw at any of the worker's tasks.
     unwind::not_thrown();
     Entered { before, unwinding }
 }

@@ -160,7 +160,7 @@ impl CopyBidirectional {
     pub fn copy<A: Duplex, B: Duplex>(&self, a: A, b: B) -> Result<(u64, u64), CopyError> {
         let (a, b) = (&a, &b);
         let shut_down = || {
-            // Of a stream that is over already there is nothing to be shut down.
+            // The shutdown of a stream that has ended already fails, and changes nothing.
             let _ = (a.shutdown(Shutdown::Both), b.shutdown(Shutdown::Both));
         };
         let copying = Copying {

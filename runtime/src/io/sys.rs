@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use libc::{c_int, iovec};
 
 use super::pipe::{PipeReader, PipeWriter};
-use crate::net::sys::{BUFFERS_MAX, counted, retry};
+use crate::net::sys::{BUFFERS_MAX, counted, from_raw_fd, retry};
 
 /// Whether a call may wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,18 +145,6 @@ pub(super) fn mode(fd: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
 /// Whether a descriptor is that of a pipe, with a name or without.
 pub(super) fn is_pipe(fd: BorrowedFd<'_>) -> bool {
     mode(fd).is_ok_and(|mode| mode & libc::S_IFMT == libc::S_IFIFO)
-}
-
-/// Takes descriptors over by their numbers.
-macro_rules! from_raw_fd {
-    ($($ty:ty)*) => {$(
-        impl FromRawFd for $ty {
-            unsafe fn from_raw_fd(fd: RawFd) -> Self {
-                // SAFETY: the caller hands over an open descriptor that nothing else owns.
-                unsafe { OwnedFd::from_raw_fd(fd) }.into()
-            }
-        }
-    )*};
 }
 
 from_raw_fd! { PipeReader PipeWriter }

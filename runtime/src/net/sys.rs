@@ -143,5 +143,6 @@ macro_rules! from_raw_fd {
         }
     )*};
 }
+pub(crate) use from_raw_fd;
 
 from_raw_fd! { TcpStream TcpListener UdpSocket UnixStream UnixListener UnixDatagram }

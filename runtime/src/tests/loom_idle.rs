@@ -239,56 +239,57 @@ impl Worker {
     }
 }
 
-#[test]
-fn loom_a_spawn_finds_the_sleeper_or_is_found() {
-    loom::model(|| {
+/// One task for one worker, which comes while that worker goes to sleep.
+fn with_thief(worker: fn(&Arc<Model>, usize) -> Worker, busy: fn(&Model)) {
+    loom::model(move || {
         let model = Model::new(1);
-        let mut thief = Worker::new(&model, 0);
+        let mut thief = worker(&model, 0);
         let thief = thread::spawn(move || assert_eq!(thief.next(), Some(Found::Stolen)));
-        model.spawn(0);
+        busy(&model);
         thief.join().unwrap();
         model.check();
     });
 }
 
 #[test]
+fn loom_a_spawn_finds_the_sleeper_or_is_found() {
+    with_thief(Worker::new, |model| model.spawn(0));
+}
+
+#[test]
 fn loom_a_task_that_was_out_of_its_queue_for_a_moment_gets_a_thief() {
-    loom::model(|| {
-        let model = Model::new(1);
-        let mut thief = Worker::new(&model, 0);
-        let thief = thread::spawn(move || assert_eq!(thief.next(), Some(Found::Stolen)));
+    with_thief(Worker::new, |model| {
         model.spawn(0);
         model.take_out_and_put_back(0);
-        thief.join().unwrap();
-        model.check();
     });
 }
 
 #[test]
 fn loom_a_spawn_that_sees_a_watch_is_found() {
-    loom::model(|| {
-        let model = Model::new(1);
-        let mut thief = Worker::watching(&model, 0);
-        let thief = thread::spawn(move || assert_eq!(thief.next(), Some(Found::Stolen)));
-        model.spawn(0);
-        thief.join().unwrap();
-        model.check();
-    });
+    with_thief(Worker::watching, |model| model.spawn(0));
+}
+
+/// A thread that goes on as the second worker, which sleeps. That leaves loom the time for the
+/// first.
+fn sleeper<T: 'static>(
+    model: &Arc<Model>,
+    then: impl FnOnce(Worker) -> T + 'static,
+) -> thread::JoinHandle<T> {
+    model.idle.announce(1);
+    assert!(model.seats[1].inbox.announce_sleep());
+    let mut second = Worker::new(model, 1);
+    thread::spawn(move || {
+        second.seat().poll.wait();
+        second.wake_up();
+        then(second)
+    })
 }
 
 #[test]
 fn loom_a_watch_that_ends_beside_a_sleeper_has_it_woken() {
     loom::model(|| {
         let model = Model::new(2);
-        // The second sleeps, which leaves loom the time for the first.
-        model.idle.announce(1);
-        assert!(model.seats[1].inbox.announce_sleep());
-        let mut second = Worker::new(&model, 1);
-        let second = thread::spawn(move || {
-            second.seat().poll.wait();
-            second.wake_up();
-            assert_eq!(second.next(), Some(Found::Stolen));
-        });
+        let second = sleeper(&model, |mut second| assert_eq!(second.next(), Some(Found::Stolen)));
         let mut first = Worker::watching(&model, 0);
         let first = thread::spawn(move || assert_eq!(first.next(), Some(Found::Stolen)));
         model.spawn(0);
@@ -318,15 +319,7 @@ fn loom_two_spawns_get_two_thieves() {
 fn with_own_work(start: fn(&mut Worker), busy: fn(&Model)) {
     loom::model(move || {
         let model = Model::new(1);
-        // The second sleeps, which leaves loom the time for the first.
-        model.idle.announce(1);
-        assert!(model.seats[1].inbox.announce_sleep());
-        let mut second = Worker::new(&model, 1);
-        let second = thread::spawn(move || {
-            second.seat().poll.wait();
-            second.wake_up();
-            second.next()
-        });
+        let second = sleeper(&model, |mut second| second.next());
         let mut first = Worker::new(&model, 0);
         let first = thread::spawn(move || {
             start(&mut first);

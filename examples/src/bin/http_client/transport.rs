@@ -58,7 +58,8 @@ impl Connector for Sockets {
         details: &ConnectionDetails<'_>,
         _chained: Option<()>,
     ) -> Result<Option<Socket>, Error> {
-        // Of several addresses the first that answers wins, and the timeout is for all.
+        // `connect` takes whichever of a host's addresses answers first. The timeout bounds the
+        // attempts at all of them together.
         let stream = within(details.timeout, || TcpStream::connect(&details.addrs[..]))?;
         stream.set_nodelay(details.config.no_delay())?;
         let stream = Arc::new(Stream(stream));

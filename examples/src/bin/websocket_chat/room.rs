@@ -40,7 +40,7 @@ impl Rooms {
     }
 }
 
-/// Whose turn it is to speak.
+/// What a member's task does next: who has something to say, the client or the room.
 enum Turn {
     Client(Message),
     Room(Result<Utf8Bytes, RecvError>),

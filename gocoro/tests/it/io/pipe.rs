@@ -71,7 +71,7 @@ fn the_end_comes_when_the_last_writer_is_gone() {
         let mut text = String::new();
         reader.read_to_string(&mut text)?;
         assert_eq!(text, "ab");
-        // It stays at its end.
+        // A pipe without writers is at its end for every later read, too.
         assert_eq!(reader.read(&mut [0; 8])?, 0);
         writing.wait()
     });
@@ -84,7 +84,7 @@ fn without_readers_a_write_is_refused() {
         let other = reader.try_clone()?;
         drop(reader);
         while timeout(SOON, || writer.write(&[0; ATOMIC])).is_ok() {}
-        // It is full, and the writer waits when the last reader goes.
+        // The pipe is full, so the writer waits when the last reader goes.
         let ending = peer.spawn(move || {
             settle();
             drop(other);

@@ -4,6 +4,7 @@
 mod exits;
 mod input;
 mod kinds;
+mod order;
 mod output;
 mod part;
 mod refused;
@@ -35,8 +36,15 @@ use scenarios;
 #[test]
 fn child() {
     let Some(name) = scenario() else { return };
-    let outputs = [output::SCENARIOS, part::SCENARIOS, refused::SCENARIOS].concat();
-    let scenarios = [input::SCENARIOS, &outputs, exits::SCENARIOS].concat();
+    let files = [
+        input::SCENARIOS,
+        output::SCENARIOS,
+        order::SCENARIOS,
+        part::SCENARIOS,
+        refused::SCENARIOS,
+        exits::SCENARIOS,
+    ];
+    let scenarios = files.concat();
     let found = scenarios.iter().find(|(known, _)| *known == name);
     found.expect("a known scenario").1();
 }

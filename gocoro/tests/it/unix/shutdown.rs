@@ -103,7 +103,7 @@ fn waiting_for_room_ends_when_the_half_is_shut_down() {
             settle();
             clone.shutdown(Shutdown::Write)?;
             let one = waiter.wait()?;
-            // Nor does it wait when that has happened before.
+            // Waiting for room in a half that was shut down earlier returns at once.
             one.wait_writable()?;
             assert_eq!(kind((&one).write(b"x")), ErrorKind::BrokenPipe);
         }

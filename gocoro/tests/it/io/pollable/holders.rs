@@ -86,7 +86,7 @@ fn a_call_that_is_refused_is_made_again() {
     });
 }
 
-/// It keeps no other task from running, and is cut short.
+/// A read that its holder refuses for ever keeps no other task from running, and can be cut short.
 #[test]
 fn a_call_that_is_refused_for_ever_is_a_wait() {
     both(|| {

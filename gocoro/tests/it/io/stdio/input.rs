@@ -361,7 +361,8 @@ fn what_comes_before_an_early_end_is_handed_over() {
     run_with("too_short", OwnedFd::from(reader));
 }
 
-/// Without a descriptor to wait on, input is looked for now and then.
+/// A process that has no descriptor left to wait on cannot be told of input by an event, so the
+/// reader asks the kernel after each of its pauses.
 fn no_descriptor_left() {
     let runtime = with_workers(1);
     runtime.run(|| {

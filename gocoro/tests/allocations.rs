@@ -259,8 +259,8 @@ const WAITS: [Row; 13] = [
     ("full sockets", full_sockets),
 ];
 
-/// The waits above that a plain thread can have as well: it cannot be woken as a task is, and has no
-/// worker to yield to.
+/// The waits above that a plain thread can have as well: it cannot be woken as a task is, and has
+/// no worker to yield to.
 const WAITS_OF_THREADS: [&str; 9] = [
     "rendezvous",
     "bounded messages",

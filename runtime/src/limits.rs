@@ -116,7 +116,8 @@ pub(crate) const ACCEPT_PAUSE_MAX: std::time::Duration = std::time::Duration::fr
 pub(crate) const CONNECT_STAGGER: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// The first pause before another attempt at what no event announces, as that a full queue of
-/// another Unix socket has room. It doubles up to [`FULL_PAUSE_MAX`]. About as long as a queue that is being emptied takes.
+/// another Unix socket has room. It doubles up to [`FULL_PAUSE_MAX`]. About as long as a queue that
+/// is being emptied takes.
 pub(crate) const FULL_PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// The longest of these pauses: as late as the room is noticed of a server that stood still.
@@ -126,12 +127,12 @@ pub(crate) const FULL_PAUSE_MAX: std::time::Duration = std::time::Duration::from
 /// which the kernel announces by no event: as late as that is noticed.
 pub(crate) const SHUT_LOOK: std::time::Duration = std::time::Duration::from_millis(250);
 
-/// With how much memory the buffer of a copy begins: enough for most messages, and little beside the
-/// stack of the task that copies.
+/// With how much memory the buffer of a copy begins: enough for most messages, and little beside
+/// the stack of the task that copies.
 pub(crate) const COPY_BYTES_MIN: usize = 8 * 1024;
 
-/// How far the buffer of a copy grows while reads fill it. Over loopback a copy moved 1.7 GiB/s with
-/// 64 KiB, 2.1 with 128, 2.2 with 256 and 2.3 with 512; each way of a proxy takes this much.
+/// How far the buffer of a copy grows while reads fill it. Over loopback a copy moved 1.7 GiB/s
+/// with 64 KiB, 2.1 with 128, 2.2 with 256 and 2.3 with 512; each way of a proxy takes this much.
 pub(crate) const COPY_BYTES_MAX: usize = 128 * 1024;
 
 /// How much a `BufferStream` moves in one hold of its lock, for whoever waits for the lock spins.
@@ -141,8 +142,8 @@ pub(crate) const BUFFER_PIECE_MAX: usize = 64 * 1024;
 /// is given back.
 pub(crate) const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 
-/// The most bytes of one write to a pipe that may wait, and must not: `PIPE_BUF`. So much is written
-/// at once or not at all, and a pipe that the kernel calls writable has room for it.
+/// The most bytes of one write to a pipe that may wait, and must not: `PIPE_BUF`. So much is
+/// written at once or not at all, and a pipe that the kernel calls writable has room for it.
 pub(crate) const PIPE_PIECE_BYTES_MAX: usize =
     if cfg!(any(target_os = "linux", target_os = "android")) { 4096 } else { 512 };
 
@@ -169,7 +170,7 @@ pub(crate) const SHORT_LIVED: std::time::Duration = std::time::Duration::from_mi
 pub(crate) const STEAL_PATIENCE: std::time::Duration = std::time::Duration::from_micros(10);
 
 /// How long a worker that spawners have woken in vain is not woken by them again. It looks for
-/// unstarted tasks when this time is over, so none waits longer beside a worker that sleeps.
+/// unstarted tasks when this time is over, so none waits much longer beside a worker that sleeps.
 pub(crate) const WATCH: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// How long a worker that is often woken by other workers' tasks watches its inbox before it

@@ -2,8 +2,8 @@
 //!
 //! The lock is held for a few instructions, never across anything that may wait, and no code of the
 //! program runs under it, a panic hook neither. Nor is it held across a system call, but for the
-//! wakes of those who only watch a channel. So waiting for it spins, and a lock with its unlock costs
-//! one read-modify-write and one store. With std's mutex around a channel's state, a message
+//! wakes of those who only watch a channel. So waiting for it spins, and a lock with its unlock
+//! costs one read-modify-write and one store. With std's mutex around a channel's state, a message
 //! from one of eight senders took 41 ns in place of 19, and a round trip 101 ns in place of 66. If
 //! the system has taken the holder off its core, a thread that waits gives way, and later sleeps,
 //! so that no priority can starve the holder. A panic under the lock unlocks it, and poisons

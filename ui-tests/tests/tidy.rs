@@ -32,6 +32,9 @@ const BANNED: &[&str] = &[
 
 const LINES_MAX: usize = 500;
 
+/// Where comments wrap. Tables and addresses cannot.
+const COMMENT_WIDTH: usize = 100;
+
 /// A Rust file: its path from the repository's root, its text, its tokens (no comments, no spaces).
 struct Source {
     path: String,
@@ -344,7 +347,7 @@ fn text_complaints(source: &Source) -> Vec<String> {
             .push(format!("{path}:1: begins without a `//!` line that says what the file is"));
     }
     let count = text.lines().count();
-    if source.is_library() && count > LINES_MAX {
+    if count > LINES_MAX {
         complaints.push(format!("{path}:{count}: more than {LINES_MAX} lines: split it"));
     }
     let folder = path.trim_end_matches(".rs");
@@ -357,6 +360,12 @@ fn text_complaints(source: &Source) -> Vec<String> {
             true => attribute.starts_with(word), // docs may speak of it
             false => line.contains(word),
         };
+        let is_prose =
+            attribute.starts_with("//") && !line.contains(['|']) && !line.contains("://");
+        if is_prose && line.chars().count() > COMMENT_WIDTH {
+            complaints
+                .push(format!("{path}:{number}: a comment of more than {COMMENT_WIDTH} columns"));
+        }
         for word in BANNED.iter().filter(|word| has(word)) {
             complaints.push(format!("{path}:{number}: {word}"));
         }

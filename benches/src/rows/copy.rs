@@ -1,6 +1,7 @@
 //! Copying from one connection to another. The server is a process on the first core (or cores): of
 //! each two connections that it accepts, it copies the first to the second with its system's own
-//! `copy`. The load generator is this process, on the other cores: one thread writes, another reads.
+//! `copy`. The load generator is this process, on the other cores: one thread writes, another
+//! reads.
 
 use std::{
     io::{self, Read, Write},

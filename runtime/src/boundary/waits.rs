@@ -110,7 +110,8 @@ impl Waits {
             // Our unwind ends at this boundary. Its payload is dropped here, which clears its mark.
             Err(payload) if record.is_destination_of(&*payload) => Err(None),
             Err(payload) => {
-                // Of a thread that unwinds still, this ran in a destructor: the mark is that unwinding's.
+                // Of a thread that unwinds still, this ran in a destructor: the mark is that
+                // unwinding's.
                 if !unwind::is_throw(&*payload) && !thread::panicking() {
                     unwind::not_thrown();
                 }

@@ -46,6 +46,8 @@ pub(crate) struct Core {
     /// The first of the live tasks, which have started and not ended, newest first.
     pub(crate) live: Cell<*const Header>,
     pub(crate) live_count: Cell<usize>,
+    /// How many of the worker's tasks have ended, modulo 2³².
+    pub(crate) ended: Cell<u32>,
     /// The place of the thread's count of panics, which is zero between tasks. `None`: it cannot be
     /// found, and no other task runs while one waits in the middle of its unwinding.
     pub(crate) panics: Option<Count>,
@@ -100,6 +102,7 @@ impl Core {
             stacks: RefCell::new(stacks),
             live: Cell::new(std::ptr::null()),
             live_count: Cell::new(0),
+            ended: Cell::new(0),
             budget: Cell::new(0),
             pace: Pace::new(),
             unstarted: Cell::new(0),
@@ -149,6 +152,7 @@ impl Core {
             next.live_prev.set(prev);
         }
         self.live_count.set(self.live_count.get() - 1);
+        self.ended.set(self.ended.get().wrapping_add(1));
     }
 
     /// The live tasks, newest first. The caller starts and ends no task while it uses the iterator.

@@ -58,8 +58,8 @@ struct Places {
     free: Queue<Grant, usize>,
 }
 
-/// Room in the group for one more task: one of its places. Dropping it gives the place back. Once the task has
-/// entered, the task's end does.
+/// Room in the group for one more task: one of its places. Dropping it gives the place back. Once
+/// the task has entered, the task's end does.
 pub(crate) struct Room<'a>(Option<&'a Places>);
 
 /// What a look for the next result finds.

@@ -216,7 +216,8 @@ struct Copying<'a> {
     begun: Instant,
     /// The caller's, which the task of the other way has to be told of.
     io_deadline: Option<Instant>,
-    /// When a byte moved last, in nanoseconds since the beginning. Not kept without an idle timeout.
+    /// When a byte moved last, in nanoseconds since the beginning. Not kept without an idle
+    /// timeout.
     last_moved: AtomicU64,
     /// The first error.
     failed: OnceLock<io::Error>,

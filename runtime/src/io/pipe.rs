@@ -50,8 +50,8 @@ use crate::reactor::{Direction, Readiness, ReadyArm};
 /// # io::Result::Ok(())
 /// ```
 ///
-/// A child that writes to the pipe. The ends that it was given have to be closed here, or the reader
-/// never comes to an end; `Command` holds them as long as it lives:
+/// A child that writes to the pipe. The ends that it was given have to be closed here, or the
+/// reader never comes to an end; `Command` holds them as long as it lives:
 ///
 /// ```
 /// use gocoro::io::{self, Read};
@@ -82,8 +82,8 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 ///
 /// # Parks
 ///
-/// Reads wait while the pipe is empty and has a writer. In a task that suspends the task; outside it
-/// blocks the thread. A read into a buffer without room returns at once.
+/// Reads wait while the pipe is empty and has a writer. In a task that suspends the task; outside
+/// it blocks the thread. A read into a buffer without room returns at once.
 ///
 /// # Examples
 ///
@@ -252,8 +252,8 @@ impl Write for PipeWriter {
 /// What both ends have. `FromRawFd`, which is unsafe to call, is in `sys`.
 macro_rules! end {
     ($($ty:ident)*) => {$(
-        /// Takes a descriptor over. It may be shared with others, and stays in the mode that it has,
-        /// which makes no difference here: what would wait is waited for.
+        /// Takes a descriptor over. It may be shared with others, and stays in the mode that it
+        /// has, which makes no difference here: what would wait is waited for.
         impl From<OwnedFd> for $ty {
             fn from(fd: OwnedFd) -> Self {
                 $ty { end: End::of_any(fd) }

@@ -16,21 +16,22 @@ use crate::reactor::{self, Direction, Pauses, Readiness, ReadyArm, Source};
 /// crate, an `eventfd`, `timerfd` or `inotify`, by value, by reference or behind an `Arc`. A read
 /// waits until the descriptor is readable, and then calls `T`'s own `read`, once; a write does
 /// likewise. What is neither goes through [`read_with`](Self::read_with) and
-/// [`write_with`](Self::write_with). For TCP, UDP and Unix sockets `net` has better types, for pipes
-/// there is [`pipe`](fn@crate::io::pipe).
+/// [`write_with`](Self::write_with). For TCP, UDP and Unix sockets `net` has better types, for
+/// pipes there is [`pipe`](fn@crate::io::pipe).
 ///
-/// Several tasks may use one. `&Pollable<T>` reads and writes where `T` is std's `File`, `TcpStream`,
-/// `UnixStream`, `PipeReader` or `PipeWriter`; the rest is used by several through `read_with` and
-/// `write_with`.
+/// Several tasks may use one. `&Pollable<T>` reads and writes where `T` is std's `File`,
+/// `TcpStream`, `UnixStream`, `PipeReader` or `PipeWriter`; the rest is used by several through
+/// `read_with` and `write_with`.
 ///
 /// `readable(pollable)` and `writable(pollable)` in `select!` wait for it beside other things.
 ///
 /// # What may still block
 ///
-/// The mode of the descriptor is left as it is. If it is *non-blocking*, nothing blocks: after a call
-/// that says `WouldBlock` although the descriptor was ready, it is waited for again. That is the mode
-/// of choice wherever nobody else minds; it belongs to the open file, which other processes may
-/// share. If it is *blocking*, a call blocks its thread, and with it the tasks of the worker:
+/// The mode of the descriptor is left as it is. If it is *non-blocking*, nothing blocks: after a
+/// call that says `WouldBlock` although the descriptor was ready, it is waited for again. That is
+/// the mode of choice wherever nobody else minds; it belongs to the open file, which other
+/// processes may share. If it is *blocking*, a call blocks its thread, and with it the tasks of the
+/// worker:
 ///
 /// - if somebody else takes in the last moment what the call was to read: another task on another
 ///   worker, a thread, a process;
@@ -38,19 +39,20 @@ use crate::reactor::{self, Direction, Pauses, Readiness, ReadyArm, Source};
 ///   which there is room. For the rest, being ready means that there is room for some bytes, and a
 ///   blocking write waits until it has written all.
 ///
-/// A write to a Unix stream that is full waits on if the peer shuts down its receiving half: no event
-/// tells of that. [`UnixStream`](crate::net::unix::UnixStream) looks by itself.
+/// A write to a Unix stream that is full waits on if the peer shuts down its receiving half: no
+/// event tells of that. [`UnixStream`](crate::net::unix::UnixStream) looks by itself.
 ///
 /// A descriptor that the system cannot watch, such as that of a regular file, is always ready, as
 /// `poll(2)` says, and its calls take as long as they take.
 ///
 /// # One descriptor more
 ///
-/// It is a duplicate of the descriptor that is watched, so that a `T` that closes or changes its own
-/// does no harm to others, and several `Pollable`s can be around one descriptor. So each of them
-/// takes one more descriptor of those that the process may have, until it is dropped. If `T` changes
-/// its descriptor, what is waited for is still the first one. And as whenever a descriptor of a file
-/// is closed, the process then loses the record locks (of `fcntl`) that it has on that file.
+/// It is a duplicate of the descriptor that is watched, so that a `T` that closes or changes its
+/// own does no harm to others, and several `Pollable`s can be around one descriptor. So each of
+/// them takes one more descriptor of those that the process may have, until it is dropped. If `T`
+/// changes its descriptor, what is waited for is still the first one. And as whenever a descriptor
+/// of a file is closed, the process then loses the record locks (of `fcntl`) that it has on that
+/// file.
 ///
 /// # Examples
 ///
@@ -107,10 +109,10 @@ impl<T: AsFd> Pollable<T> {
     ///
     /// # Errors
     ///
-    /// Those of waiting: `TimedOut` once the time of an
-    /// [`io_deadline`](crate::time::io_deadline) is up, `Other` with
-    /// [`Cancelled`](crate::cancel::Cancelled) in a task that unwinds and is cancelled, and what the
-    /// system says if it cannot watch the descriptor: `OutOfMemory` or `StorageFull`.
+    /// Those of waiting: `TimedOut` once the time of an [`io_deadline`](crate::time::io_deadline)
+    /// is up, `Other` with [`Cancelled`](crate::cancel::Cancelled) in a task that unwinds and is
+    /// cancelled, and what the system says if it cannot watch the descriptor: `OutOfMemory` or
+    /// `StorageFull`.
     ///
     /// # Examples
     ///

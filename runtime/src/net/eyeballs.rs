@@ -1,9 +1,9 @@
 //! Connecting to whichever of several addresses answers first (RFC 8305, "happy eyeballs").
 //!
-//! A host may have addresses of both families, and one family may lead nowhere from here: nothing is
-//! refused, nothing answers, and an attempt takes minutes to fail. So the next attempt begins
-//! [`CONNECT_STAGGER`] after the one before, or at once if that has failed, and the first connection
-//! wins. The others are closed.
+//! A host may have addresses of both families, and one family may lead nowhere from here: nothing
+//! is refused, nothing answers, and an attempt takes minutes to fail. So the next attempt begins
+//! [`CONNECT_STAGGER`] after the one before, or at once if that has failed, and the first
+//! connection wins. The others are closed.
 
 use std::io;
 use std::net::SocketAddr;

@@ -8,8 +8,8 @@
 //!
 //! - A timeout set by `set_read_timeout` or `set_write_timeout` is reported as
 //!   [`ErrorKind::TimedOut`](std::io::ErrorKind::TimedOut); std on Unix says `WouldBlock`, which a
-//!   caller cannot tell from `set_nonblocking`. The value is kept beside the descriptor and costs no
-//!   system call; it is handed to the kernel when the stream is converted to a std type.
+//!   caller cannot tell from `set_nonblocking`. The value is kept beside the descriptor and costs
+//!   no system call; it is handed to the kernel when the stream is converted to a std type.
 //! - [`ToSocketAddrs`] is a trait of gocoro's own, for the same types: a host name is looked up on
 //!   the blocking pool, so a slow name server holds up no other task.
 //! - A [`TcpListener`]'s descriptor is non-blocking while gocoro holds it. `set_nonblocking` still

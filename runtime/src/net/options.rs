@@ -39,8 +39,8 @@ struct Timeout {
 impl Options {
     /// Reads the options of a socket that was set up elsewhere.
     ///
-    /// What the kernel refuses to tell (for a descriptor that is no socket, say) is taken for unset:
-    /// the conversions that need this cannot fail, and the first operation will.
+    /// What the kernel refuses to tell (for a descriptor that is no socket, say) is taken for
+    /// unset: the conversions that need this cannot fail, and the first operation will.
     pub(super) fn of(fd: BorrowedFd<'_>) -> Options {
         let socket = SockRef::from(&fd);
         Options {

@@ -1,7 +1,8 @@
 //! The one I/O loop: try, wait for readiness, try again.
 //!
 //! The system call comes first, so an operation that can be done at once is done whatever deadline
-//! has passed and whatever cancel is pending; only where it would wait does [`Source::wait`] decide.
+//! has passed and whatever cancel is pending; only where it would wait does [`Source::wait`]
+//! decide.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -86,7 +87,8 @@ impl Pauses {
     }
 }
 
-/// Waits until `at` as an operation in `direction` waits for readiness: for what no event announces.
+/// Waits until `at` as an operation in `direction` waits for readiness: for what no event
+/// announces.
 ///
 /// # Errors
 ///

@@ -165,8 +165,8 @@ impl<T: AsFd + ?Sized> Source<T> {
             .is_some_and(|registered| registered.side(|side| side.used_up.get()))
     }
 
-    /// Whether `direction` may have come to its end. Once tasks of this thread have waited for it, an
-    /// event tells.
+    /// Whether `direction` may have come to its end. Once tasks of this thread have waited for it,
+    /// an event tells.
     #[inline]
     pub(crate) fn may_have_ended(&self, direction: Direction) -> bool {
         self.registered(direction).is_none_or(|registered| registered.side(|side| side.ended.get()))

@@ -15,7 +15,7 @@ pub(super) struct Lifetimes {
     /// When the window began.
     since: Cell<Instant>,
     /// How many tasks had ended then.
-    ended: Cell<usize>,
+    ended: Cell<u32>,
     /// What the last window told.
     short: Cell<bool>,
 }
@@ -26,14 +26,14 @@ impl Lifetimes {
     }
 
     /// Whether tasks live for less than [`SHORT_LIVED`] on average, as far as is known. `live`
-    /// tasks are alive, and `ended` have ended since the worker began.
-    pub(super) fn are_short(&self, now: Instant, live: usize, ended: usize) -> bool {
+    /// tasks are alive, and `ended` have ended since the worker began, modulo 2³².
+    pub(super) fn are_short(&self, now: Instant, live: usize, ended: u32) -> bool {
         let passed = now.duration_since(self.since.get());
         if passed >= WINDOW {
             let ends = ended.wrapping_sub(self.ended.get());
             // ends / passed > live / SHORT_LIVED, in whole numbers.
             let expected = live as u128 * passed.as_nanos();
-            self.short.set(ends as u128 * SHORT_LIVED.as_nanos() > expected);
+            self.short.set(u128::from(ends) * SHORT_LIVED.as_nanos() > expected);
             self.since.set(now);
             self.ended.set(ended);
         }

@@ -70,11 +70,6 @@ impl Shared {
         ended.store(ended.load(Relaxed) + 1, Release);
     }
 
-    /// How many tasks this seat's worker has ended, daemons left out.
-    pub(crate) fn ended(&self, seat: &Seat) -> usize {
-        seat.counts.ended.load(Relaxed)
-    }
-
     /// Whether every task that the program waits for has ended, so that only the outside can make
     /// another.
     pub(crate) fn is_quiet(&self) -> bool {

@@ -100,11 +100,12 @@ impl Worker {
         found
     }
 
-    /// Begins a search that lasts through the sleep that follows, if a spawner has woken this worker
-    /// in vain a short time ago. Returns how long the search may last.
+    /// Begins a search that lasts through the sleep that follows, if a spawner has woken this
+    /// worker in vain a short time ago. Returns how long the search may last.
     ///
-    /// A task that spawns others and waits between, as one does that accepts connections, would wake
-    /// a sleeping worker for each of them, and most would have started before that worker looks.
+    /// A task that spawns others and waits between, as one does that accepts connections, would
+    /// wake a sleeping worker for each of them, and most would have started before that worker
+    /// looks.
     fn watch(&self) -> Option<Duration> {
         let until = self.sleep.watch_until.get()?;
         let left = until.saturating_duration_since(clock::now());

@@ -158,10 +158,11 @@ impl Worker {
         self.shared.wake_thief();
     }
 
-    /// Whether the worker's tasks live too short for it to pay that another worker is woken for one.
+    /// Whether the worker's tasks live too short for it to pay that another worker is woken for
+    /// one.
     #[cold]
     fn is_passing(&self, live: usize) -> bool {
-        self.lifetimes.are_short(clock::now(), live, self.shared.ended(self.seat()))
+        self.lifetimes.are_short(clock::now(), live, self.core.ended.get())
     }
 
     /// Makes this worker the thread's current one, until the answer is dropped. Meanwhile the
@@ -277,8 +278,8 @@ impl Worker {
                 vanished(header);
             }
         }
-        // After the switch and not before it, where the store costs a nanosecond: the next task is to
-        // find no mark of what this one was thrown, and has kept.
+        // After the switch and not before it, where the store costs a nanosecond: the next task is
+        // to find no mark of what this one was thrown, and has kept.
         unwind::not_thrown();
         core.task.set(std::ptr::null());
         if header.run.get() == Run::Done {

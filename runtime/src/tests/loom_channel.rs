@@ -1,5 +1,6 @@
-//! Channels and choices, by their public operations on plain threads: the hand-over of a message, the
-//! end of a side, places that are reserved and given up, and that a choice does exactly one thing.
+//! Channels and choices, by their public operations on plain threads: the hand-over of a message,
+//! the end of a side, places that are reserved and given up, and that a choice does exactly one
+//! thing.
 
 use loom::thread::{self, JoinHandle};
 
@@ -178,7 +179,8 @@ fn loom_a_place_that_is_given_up_after_the_last_receiver_is_nobodys() {
 
 #[test]
 fn loom_a_choice_receives_in_the_order_of_sending() {
-    // What it is about takes one switch more than other models: to the sender, back, and there again.
+    // What it is about takes one switch more than other models: to the sender, back, and there
+    // again.
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {

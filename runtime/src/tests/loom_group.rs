@@ -1,6 +1,6 @@
-//! A group's state: spawns that take tasks in against ends that come as soon as they may, and against
-//! waits for results and for places. By `Tasks` itself, on plain threads; tasks are those of the
-//! joiner's models.
+//! A group's state: spawns that take tasks in against ends that come as soon as they may, and
+//! against waits for results and for places. By `Tasks` itself, on plain threads; tasks are those
+//! of the joiner's models.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

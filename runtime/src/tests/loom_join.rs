@@ -63,7 +63,8 @@ pub(super) fn tracked() -> (impl FnOnce() -> Tracked + Send + 'static, Arc<Atomi
 
 /// As a worker: claims the task, runs it, tells its family, wakes its joiner.
 pub(super) fn run(task: &TaskRef, cancelled: bool) {
-    // Owned by nobody: the workers of these models have no inboxes, which a cancel would be pushed to.
+    // Owned by nobody: the workers of these models have no inboxes, which a cancel would be pushed
+    // to.
     task.word.claim_to_refuse();
     if cancelled {
         task.word.mark_cancelled();

@@ -1,4 +1,5 @@
-//! Those who all wait for the same news: `watch`, `broadcast`, and time's messages that are given back.
+//! Those who all wait for the same news: `watch`, `broadcast`, and time's messages that are given
+//! back.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
-//! A scope's end: the last that a child does with what it borrows against the return of the scope, with
-//! a handle that joins, goes or is leaked meanwhile. By `Children` and `Child` themselves, on plain threads.
+//! A scope's end: the last that a child does with what it borrows against the return of the scope,
+//! with a handle that joins, goes or is leaked meanwhile. By `Children` and `Child` themselves, on
+//! plain threads.
 
 use std::panic::{Location, resume_unwind};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The primitives of `sync`: that each lets in whom it should, that nobody is left waiting, and that
-//! whoever comes in sees what was done before.
+//! The primitives of `sync`: that each lets in whom it should, that nobody is left waiting, and
+//! that whoever comes in sees what was done before.
 
 use std::time::Duration;
 

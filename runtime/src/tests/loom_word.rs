@@ -1,5 +1,5 @@
-//! The word of a task with its link and its owner's inbox: what others ask, against claim, drain and
-//! complete.
+//! The word of a task with its link and its owner's inbox: what others ask, against claim, drain
+//! and complete.
 
 use loom::sync::Arc;
 use loom::thread;

@@ -190,7 +190,8 @@ impl<P, S> DerefMut for Locked<'_, P, S> {
     }
 }
 
-/// Wakes that are given after the queue is released, so that a woken waiter does not find it locked.
+/// Wakes that are given after the queue is released, so that a woken waiter does not find it
+/// locked.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct Wakes {

@@ -111,6 +111,10 @@ fn unfinished_or_unlabelled_files_are_seen() {
     assert_eq!(count("// A.\n"), 1);
     assert_eq!(count(&"//! A.\n".repeat(LINES_MAX)), 0);
     assert_eq!(count(&"//! A.\n".repeat(LINES_MAX + 1)), 1);
+    let wide = "a".repeat(COMMENT_WIDTH - 2);
+    assert_eq!(count(&format!("//! A.\n//{wide}\n")), 0);
+    assert_eq!(count(&format!("//! A.\n//{wide}a\n")), 1);
+    assert_eq!(count(&format!("//! A.\n//{wide}|\n")), 0, "a table");
     let beside = Source::new("runtime/src/task.rs", "//! A.");
     assert_eq!(text_complaints(&beside).len(), 1, "its folder is there");
     for word in BANNED {

@@ -3,8 +3,8 @@
 //! A task in a chat waits for its client and for the others in the room at once. Two tasks cannot
 //! share tungstenite's `WebSocket`: its reads answer pings, and so they write. So the stream that
 //! the WebSocket reads from, `Line`, waits for both. When it is the server's turn to speak, its
-//! `read` ends with `WouldBlock`: the error of non-blocking sockets, after which tungstenite takes up
-//! a message where it was.
+//! `read` ends with `WouldBlock`: the error of non-blocking sockets, after which tungstenite takes
+//! up a message where it was.
 //!
 //! A room is a `broadcast` channel: a client that reads too slowly loses lines, and is told how
 //! many, while nobody waits for it.

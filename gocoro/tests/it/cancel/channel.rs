@@ -129,7 +129,8 @@ fn destructors_of_a_cancelled_task_may_send_and_receive() {
     });
 }
 
-/// Receivers that a cancel has taken out of the queue are passed over: items go to those behind them.
+/// Receivers that a cancel has taken out of the queue are passed over: items go to those behind
+/// them.
 #[test]
 fn a_queue_skips_those_who_gave_up() {
     Colour::Task.run(1, || {

@@ -24,8 +24,8 @@ fn first_ok(
     group.first_ok()
 }
 
-/// Tasks that are to lose never end by themselves: on a slow machine a longer sleep may be over before
-/// a shorter one.
+/// Tasks that are to lose never end by themselves: on a slow machine a longer sleep may be over
+/// before a shorter one.
 #[test]
 fn the_first_success_is_the_result() {
     on_workers(|_| {

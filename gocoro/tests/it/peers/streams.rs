@@ -48,7 +48,8 @@ while data := s.recv(65536):
     sys.stdout.buffer.write(data)
 "#;
 
-/// A server that sends back what it receives. `nc` does not: it takes one connection, whose bytes are its standard output and input, and ends with it.
+/// A server that sends back what it receives. `nc` does not: it takes one connection, whose bytes
+/// are its standard output and input, and ends with it.
 fn server(tool: Tool, at: &At) -> (Process, At) {
     let mut command = tool.command().expect("it is here");
     let is_path = matches!(at, At::Path(_));
@@ -79,8 +80,8 @@ fn server(tool: Tool, at: &At) -> (Process, At) {
     (process, if is_path { at.clone() } else { At::Port(port) })
 }
 
-/// Sends bytes, shuts the sending half down, and gets the same bytes back. Both at once: neither the
-/// kernel nor the tools have room for all of it.
+/// Sends bytes, shuts the sending half down, and gets the same bytes back. Both at once: neither
+/// the kernel nor the tools have room for all of it.
 fn exchange<S>(stream: S, shutdown: fn(&S, Shutdown) -> io::Result<()>, seed: u64, colour: Colour)
 where
     S: Send + Sync + 'static,

@@ -39,8 +39,8 @@ fn unstarted_tasks_leave_a_worker_that_is_stuck() {
     }
 }
 
-/// A worker that was woken for tasks which others had started by then lets itself not be woken for a
-/// while. It looks by itself when that is over.
+/// A worker that was woken for tasks which others had started by then lets itself not be woken for
+/// a while. It looks by itself when that is over.
 #[test]
 fn a_worker_that_was_woken_in_vain_still_takes_what_waits() {
     for workers in [2, 4] {

@@ -1,5 +1,5 @@
-//! A peer that stops reading: whoever writes to it waits, can be cut short in every way, and goes on
-//! later. What was reported as written arrives, each byte once.
+//! A peer that stops reading: whoever writes to it waits, can be cut short in every way, and goes
+//! on later. What was reported as written arrives, each byte once.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;

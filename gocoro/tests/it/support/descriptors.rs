@@ -1,5 +1,5 @@
-//! Whether the tests have closed what they opened: looked at when their process ends, whatever tests
-//! ran in it, so that each test that is run alone is looked at alone.
+//! Whether the tests have closed what they opened: looked at when their process ends, whatever
+//! tests ran in it, so that each test that is run alone is looked at alone.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -183,7 +183,8 @@ impl Input {
         self.take(|rest| rest.read_vectored(bufs))
     }
 
-    /// Reads as much as there is room for. What comes before an early end is handed over, as in std.
+    /// Reads as much as there is room for. What comes before an early end is handed over, as in
+    /// std.
     pub(super) fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
         while self.rest().len() < buf.len() && self.more(buf.len() - self.rest().len())? {}
         let count = self.take(|rest| rest.read(buf))?;

@@ -128,8 +128,8 @@ impl Session {
         self.way == Way::Socket && self.direction() == Direction::Write
     }
 
-    /// Whether the sending half of a stream is shut down: it refuses even a write of no bytes, which
-    /// sends nothing. Of other sockets that would be a message.
+    /// Whether the sending half of a stream is shut down: it refuses even a write of no bytes,
+    /// which sends nothing. Of other sockets that would be a message.
     fn is_shut(&self) -> bool {
         let fd = self.fd();
         SockRef::from(&fd).r#type().is_ok_and(|kind| kind == Type::STREAM)

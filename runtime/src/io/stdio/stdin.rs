@@ -113,8 +113,8 @@ impl Stdin {
         Ok(StdinLock { input: self.input.lock_for_io()? })
     }
 
-    /// Reads a line and appends it to `buf`, with its end; as [`BufRead::read_line`]. `0` is the end
-    /// of the input.
+    /// Reads a line and appends it to `buf`, with its end; as [`BufRead::read_line`]. `0` is the
+    /// end of the input.
     ///
     /// # Parks
     ///

@@ -81,8 +81,8 @@ pub fn stdout() -> Stdout {
     Stdout { output: Stdout::output() }
 }
 
-/// Waits until a flush has ended whose wait was cut short. It holds std's lock while it has no room,
-/// and std's own flush at exit passes by a lock that is held.
+/// Waits until a flush has ended whose wait was cut short. It holds std's lock while it has no
+/// room, and std's own flush at exit passes by a lock that is held.
 pub(crate) fn finish_flush() {
     Stdout::output().finish();
 }

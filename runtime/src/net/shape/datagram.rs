@@ -28,7 +28,8 @@ macro_rules! datagram {
             ///
             /// `TimedOut` after the write timeout, `WouldBlock` in non-blocking mode, and those of
             /// the system, for one if the socket is not connected. An error may belong to a
-            /// datagram that was sent before: `ConnectionRefused` if nobody was there to receive it.
+            /// datagram that was sent before: `ConnectionRefused` if nobody was there to receive
+            /// it.
             ///
             /// # Examples
             ///

@@ -1,7 +1,7 @@
 //! A server's socket: accepting, the iterator over its connections, the mode.
 
-/// Implements a listener of `$stream`s. The examples' setup makes `listener`; `$connect` connects to
-/// it, `$end` ends the example. `$to_addr` takes the address of a peer, `$options` gives a
+/// Implements a listener of `$stream`s. The examples' setup makes `listener`; `$connect` connects
+/// to it, `$end` ends the example. `$to_addr` takes the address of a peer, `$options` gives a
 /// connection's options from those of its listener, `$accept` is the socket's method that accepts.
 macro_rules! listener {
     (
@@ -73,8 +73,8 @@ macro_rules! listener {
             ///
             /// # Parks
             ///
-            /// While no connection is pending, in non-blocking mode too. Blocks the thread outside a
-            /// task.
+            /// While no connection is pending, in non-blocking mode too. Blocks the thread outside
+            /// a task.
             ///
             /// # Errors
             ///
@@ -105,12 +105,13 @@ macro_rules! listener {
             /// A process that has no descriptors left (`EMFILE`, `ENFILE`) or no memory for a
             /// connection (`ENOBUFS`, `ENOMEM`) gets the same error from `accept` again and again,
             /// at once, so that a loop over std's iterator spins and fills its log. This one hands
-            /// out each error as std's does, and lets the *next* call wait before it tries again:
-            /// 5 ms, doubling with each such error in a row up to 1 s; a connection resets that. The
+            /// out each error as std's does, and lets the *next* call wait before it tries again: 5
+            /// ms, doubling with each such error in a row up to 1 s; a connection resets that. The
             /// wait is counted from the error, so a caller who pauses too does not wait twice. It
             /// happens after every error of the listener, the process or the system. An error that
-            /// is the pending connection's own (`ConnectionAborted`, say) is no reason to pause, nor
-            /// is a time that was up, nor are `WouldBlock` and anything else in non-blocking mode.
+            /// is the pending connection's own (`ConnectionAborted`, say) is no reason to pause,
+            /// nor is a time that was up, nor are `WouldBlock` and anything else in non-blocking
+            /// mode.
             ///
             /// # Parks
             ///

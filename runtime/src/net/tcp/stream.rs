@@ -72,8 +72,8 @@ impl TcpStream {
     /// Opens a TCP connection to a remote host.
     ///
     /// If `addr` yields several addresses, the first connection that is made wins. The families of
-    /// addresses take turns; each attempt begins 250 ms after the one before, or at once if that has
-    /// failed (RFC 8305).
+    /// addresses take turns; each attempt begins 250 ms after the one before, or at once if that
+    /// has failed (RFC 8305).
     ///
     /// # Parks
     ///

@@ -17,7 +17,8 @@ use super::socket::Socket;
 /// It is [`std::net::UdpSocket`] made suspendable. After [`bind`](Self::bind) it sends datagrams to
 /// any address and receives them from any; [`connect`](Self::connect) sets the one address that
 /// [`send`](Self::send) and [`recv`](Self::recv) serve. It is closed when the last handle is
-/// dropped. Several tasks and threads may use one socket at once; each datagram goes to one of them.
+/// dropped. Several tasks and threads may use one socket at once; each datagram goes to one of
+/// them.
 ///
 /// # Parks
 ///

@@ -85,8 +85,8 @@ impl UdpSocket {
         self.socket.kernel().ttl_v4()
     }
 
-    /// Sets the value of the `IP_MULTICAST_LOOP` option: whether multicast packets come back to this
-    /// host. It may have no effect on IPv6 sockets.
+    /// Sets the value of the `IP_MULTICAST_LOOP` option: whether multicast packets come back to
+    /// this host. It may have no effect on IPv6 sockets.
     ///
     /// # Errors
     ///

@@ -18,9 +18,9 @@ use crate::net::sys;
 
 /// A Unix datagram socket.
 ///
-/// It is [`std::os::unix::net::UnixDatagram`] made suspendable. It is closed when the last handle is
-/// dropped; its path stays, as in std. Several tasks and threads may use one socket at once; each
-/// datagram goes to one of them.
+/// It is [`std::os::unix::net::UnixDatagram`] made suspendable. It is closed when the last handle
+/// is dropped; its path stays, as in std. Several tasks and threads may use one socket at once;
+/// each datagram goes to one of them.
 ///
 /// # Parks
 ///

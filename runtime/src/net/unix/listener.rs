@@ -15,9 +15,9 @@ use crate::net::sys;
 
 /// A Unix socket server, listening for connections.
 ///
-/// It is [`std::os::unix::net::UnixListener`] made suspendable. Several tasks and threads may accept
-/// from one listener at once; each connection goes to one of them. The socket is closed when the
-/// last handle is dropped; its path stays, as in std.
+/// It is [`std::os::unix::net::UnixListener`] made suspendable. Several tasks and threads may
+/// accept from one listener at once; each connection goes to one of them. The socket is closed when
+/// the last handle is dropped; its path stays, as in std.
 ///
 /// `accept` knows no way to be told not to wait, so the descriptor itself is non-blocking while
 /// gocoro holds it. [`set_nonblocking`](Self::set_nonblocking) means what it does in std all the

@@ -73,7 +73,8 @@ fn it_waits_and_ends_as_any_pipe() {
     });
 }
 
-/// A reader that another one had taken the bytes from would hold its worker, and the writer with it.
+/// A reader that another one had taken the bytes from would hold its worker, and the writer with
+/// it.
 #[test]
 fn readers_do_not_block_each_other() {
     on_workers(|workers| {

@@ -134,8 +134,8 @@ impl Read for Changing {
     }
 }
 
-/// Somebody else gets the number of a descriptor that was closed in here. What waits there is woken,
-/// also after all that was in here has gone.
+/// Somebody else gets the number of a descriptor that was closed in here. What waits there is
+/// woken, also after all that was in here has gone.
 #[test]
 fn a_holder_that_changes_its_descriptor_harms_nobody() {
     on_workers(|_| {

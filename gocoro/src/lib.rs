@@ -57,8 +57,8 @@
 //!
 //! - Do not wait in std's own calls: [`std::thread::sleep`], [`std::net`], [`std::sync::mpsc`], the
 //!   join of a [`std::thread`], [`std::fs`], a child process, [`std::io::stdin`], a [`println!`]
-//!   that nobody reads, a C library that does I/O. Take gocoro's operation of the same name, or do
-//!   it on a thread of its own and wait for a [`channel`].
+//!   that nobody reads, a C library that does I/O. Take gocoro's operation of the same name
+//!   where there is one, else do it on a thread of its own and wait for a [`channel`].
 //! - Do not hold a [`std::sync::Mutex`] across a wait: the next task of the worker that wants it
 //!   blocks the thread on which its holder would go on, for ever. Let go of it first, or use
 //!   [`sync::Mutex`]. Operations that have not to wait, and questions, give way now and then, so
@@ -280,7 +280,7 @@ pub mod sync {
         RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, TryAcquireError, WaitGroup,
         WaitTimeoutResult, mpsc, promise,
     };
-    // What two of them were called before.
+    // Former names of `AbandonedPromise` and `AcquireError`.
     #[doc(hidden)]
     pub use gocoro_runtime::export::sync::{AbandonedPromise as Abandoned, AcquireError as Closed};
     pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};

@@ -20,7 +20,7 @@ const FIGURES: &[Figure] = &[rate("", "MB/s")];
 const ON: &[(System, Run)] =
     &[(Gocoro, gocoro), (TokioCt, tokio), (TokioMt, tokio), (Smol, smol), (Threads, threads)];
 
-/// Their sizes are those of the messages.
+/// A row's `size` is that of its messages.
 pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "pipe, 64 B",

@@ -10,12 +10,17 @@
 use gocoro::net::unix::{UnixListener, UnixStream};
 use gocoro::sync::Event;
 use gocoro::{go, go_main, select};
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use std::{env, fs, process};
+
+/// How long a client may say nothing.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much a client may say.
+const COMMAND_BYTES_MAX: u64 = 64 * 1024;
 
 #[derive(Default)]
 struct Service {
@@ -35,7 +40,8 @@ impl Service {
     }
 
     fn answer(&self, stream: &UnixStream) -> io::Result<()> {
-        for line in BufReader::new(stream).lines() {
+        stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
+        for line in BufReader::new(stream.take(COMMAND_BYTES_MAX)).lines() {
             let mut stream = stream;
             match line?.trim() {
                 "status" => writeln!(stream, "{} rounds", self.rounds.load(Relaxed))?,

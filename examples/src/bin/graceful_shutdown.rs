@@ -4,8 +4,8 @@
 //!    do the same.
 //! 2. The accept loop waits for it beside the listener, and closes the listener. New clients are
 //!    refused at once, and may turn to another server.
-//! 3. Each connection waits for it beside its client, where nothing is under way. A request that
-//!    has come is answered.
+//! 3. Each connection waits for it beside its client, where nothing is under way. The request that
+//!    has come next is answered, and no other after it.
 //! 4. `TaskGroup::shutdown` waits for the connections until a deadline, and cancels those that are
 //!    left. They unwind from wherever they wait, so their destructors run. (With `panic = "abort"`
 //!    nothing unwinds: there a long request has to ask `task::is_cancelled` now and then.)
@@ -30,7 +30,8 @@ const LINE_BYTES_MAX: u64 = 100;
 /// How many clients that have connected, but were not accepted yet, are served at the end.
 const LATE_MAX: usize = 128;
 
-/// How connections have ended. One that panicked is in neither, and was reported.
+/// How connections have ended. A connection whose task panicked is counted in neither; the panic
+/// was reported.
 #[derive(Debug, Default, PartialEq)]
 struct Ends {
     by_themselves: usize,
@@ -84,7 +85,7 @@ fn converse(mut stream: &TcpStream, stop: &Event) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
     let mut reader = BufReader::new(stream);
-    while !stop.is_set() {
+    loop {
         if reader.buffer().is_empty() {
             select_biased! {
                 readable(stream) -> ready => ready?,
@@ -109,8 +110,10 @@ fn converse(mut stream: &TcpStream, stop: &Event) -> io::Result<()> {
             },
             _ => writeln!(stream, "work MILLISECONDS, or shutdown")?,
         }
+        if stop.is_set() {
+            return Ok(()); // what was under way is answered
+        }
     }
-    Ok(())
 }
 
 /// A request that takes its time. Whatever it has begun is put in order by a destructor.
@@ -144,7 +147,7 @@ fn self_test() -> io::Result<()> {
         io::Result::Ok(client)
     };
     let mut idle = ask("dance", "work MILLISECONDS, or shutdown")?;
-    let mut busy = ask("work 100", "working")?;
+    let mut busy = ask("work 1000", "working")?;
     let mut stuck = ask("work 3600000", "working")?;
 
     let told = Instant::now();

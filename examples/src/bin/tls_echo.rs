@@ -76,7 +76,8 @@ fn connect(
         roots.add(certificate).map_err(io::Error::other)?;
     }
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let host = address.rsplit_once(':').map_or(address, |(host, _port)| host).to_owned();
+    let host = address.rsplit_once(':').map_or(address, |(host, _port)| host);
+    let host = host.trim_matches(['[', ']']).to_owned(); // of an IPv6 address
     let name = ServerName::try_from(host).map_err(io::Error::other)?;
     let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
 

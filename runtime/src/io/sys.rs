@@ -1,5 +1,5 @@
-//! Reads and writes of pipes that never wait, and what a descriptor leads to. With `stdio/kind` the
-//! only `unsafe` of this module.
+//! Reads and writes of pipes and standard streams, of which some never wait, and what a descriptor
+//! leads to. With `stdio/kind` the only `unsafe` of the module `io`.
 //!
 //! Every call retries `EINTR` itself and reads `errno` at once: the caller may suspend next, and
 //! `errno` belongs to the thread.

@@ -102,7 +102,7 @@ impl Pool {
     /// A connection of one's own, until it is dropped. Waits while all are in use.
     pub(crate) fn get(&self) -> RedisResult<Pooled<'_>> {
         let place = self.places.1.recv_timeout(PATIENCE).map_err(io::Error::other)?;
-        let mut pooled = Pooled { pool: self, connection: place }; // gives it back from now on
+        let mut pooled = Pooled { pool: self, connection: place }; // its drop gives the place back
         pooled.connection = pooled.connection.take().filter(Connection::is_quiet);
         if pooled.connection.is_none() {
             pooled.connection = Some(Connection::open(self.address)?);

@@ -43,9 +43,10 @@ const ECHO_BYTES_MAX: usize = 16 * 1024 * 1024;
 const ECHO_TIMEOUT: Duration = Duration::from_secs(60);
 /// tungstenite keeps a buffer of this size for each connection; its default is 128 KiB.
 const READ_BYTES: usize = 4 * 1024;
-/// A client that broke a rule may take so long, and so many bytes, until it hears of it. To close
-/// while it still sends would destroy what it was told.
+/// How long a client that broke a rule may take until it hears of it: to close while it still sends
+/// would destroy what it was told.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How many bytes such a client may still send meanwhile.
 const LINGER_BYTES_MAX: u64 = 1024 * 1024;
 
 fn accept_loop(listener: TcpListener) {
@@ -75,16 +76,11 @@ fn serve(stream: &TcpStream, rooms: &Rooms) -> tungstenite::Result<()> {
         return farewell(&mut socket, stream, result);
     };
 
-    let (room, news) = rooms.enter(room_name);
-    let _ = room.send(format!("{name} is here").into());
+    let (seat, news) = rooms.enter(room_name, name);
     let line = Line::new(stream, news);
     let mut socket = WebSocket::from_raw_socket(line, Role::Server, config(LINE_BYTES_MAX));
-    let result = chat(&mut socket, &room, name);
-    let result = farewell(&mut socket, stream, result);
-    drop(socket);
-    let _ = room.send(format!("{name} is gone").into());
-    rooms.leave(room_name);
-    result
+    let result = chat(&mut socket, &seat.room, seat.name);
+    farewell(&mut socket, stream, result)
 }
 
 /// Answers the request for a WebSocket, and returns what it was for.

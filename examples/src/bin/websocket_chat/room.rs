@@ -3,7 +3,7 @@
 use gocoro::channel::broadcast::{self, RecvError, broadcast};
 use gocoro::net::TcpStream;
 use gocoro::select;
-use gocoro::sync::Mutex;
+use gocoro::sync::{Mutex, PoisonError};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -19,23 +19,37 @@ const BEHIND_MAX: usize = 64;
 pub(crate) struct Rooms(Mutex<HashMap<String, broadcast::Sender<Utf8Bytes>>>);
 
 impl Rooms {
-    pub(crate) fn enter(
-        &self,
-        name: &str,
-    ) -> (broadcast::Sender<Utf8Bytes>, broadcast::Receiver<Utf8Bytes>) {
+    /// Takes a seat in a room for somebody of this name.
+    pub(crate) fn enter<'a>(
+        &'a self,
+        room_name: &'a str,
+        name: &'a str,
+    ) -> (Seat<'a>, broadcast::Receiver<Utf8Bytes>) {
         let mut rooms = self.0.lock().unwrap();
-        if let Some(room) = rooms.get(name) {
-            return (room.clone(), room.subscribe());
-        }
-        let (room, news) = broadcast(BEHIND_MAX);
-        rooms.insert(name.to_owned(), room.clone());
-        (room, news)
+        let (room, news) = match rooms.get(room_name) {
+            Some(room) => (room.clone(), room.subscribe()),
+            None => broadcast(BEHIND_MAX),
+        };
+        rooms.entry(room_name.to_owned()).or_insert_with(|| room.clone());
+        let _ = room.send(format!("{name} is here").into());
+        (Seat { rooms: self, room_name, name, room }, news)
     }
+}
 
-    pub(crate) fn leave(&self, name: &str) {
-        let mut rooms = self.0.lock().unwrap();
-        if rooms.get(name).is_some_and(|room| room.receiver_count() == 0) {
-            rooms.remove(name);
+/// Somebody's seat in a room. Its drop gives the seat back, however the task ends.
+pub(crate) struct Seat<'a> {
+    rooms: &'a Rooms,
+    room_name: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) room: broadcast::Sender<Utf8Bytes>,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        let _ = self.room.send(format!("{} is gone", self.name).into());
+        let mut rooms = self.rooms.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.room.receiver_count() == 0 {
+            rooms.remove(self.room_name);
         }
     }
 }
@@ -44,7 +58,7 @@ impl Rooms {
 enum Turn {
     Client(Message),
     Room(Result<Utf8Bytes, RecvError>),
-    /// Nobody's, for `QUIET_TIMEOUT`.
+    /// Neither has said anything for `QUIET_TIMEOUT`.
     Nobody,
 }
 

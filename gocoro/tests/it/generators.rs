@@ -9,7 +9,7 @@ use gocoro::go;
 use gocoro::task;
 use gocoro::time::{sleep, timeout};
 
-use crate::support::{NEVER, SOON, on_drop, on_workers, settle};
+use crate::support::{NEVER, SOON, on_drop, on_workers, settle, skipped};
 
 /// Waits in this coroutine for each number, and yields its double.
 fn doubles(numbers: Receiver<u32>) -> Generator<'static, (), u32> {
@@ -73,10 +73,11 @@ fn a_task_may_wait_inside_a_generator_of_its_own() {
 
 #[test]
 fn a_wait_inside_a_generator_ends_like_any_other() {
-    // The sanitizer knows the stacks of threads and tasks. On another it does not see an unwinding,
-    // and takes what the frames have left there for theirs when the memory is a stack's again.
+    // The sanitizer knows the stacks of threads and tasks, not a generator's own. It does not see
+    // that one unwind, and reports the frames' marks as errors when the memory becomes a stack
+    // again.
     if std::env::var_os("GOCORO_SANITIZER").is_some() {
-        return println!("skipped: a sanitizer is not told of a generator's own stack");
+        return skipped("generators: a sanitizer, which is not told of their stacks, is here");
     }
     on_workers(|_| {
         let (told, dropped) = channel::unbounded();
@@ -98,7 +99,7 @@ fn a_wait_inside_a_generator_ends_like_any_other() {
         })
         .wait();
         assert_eq!(dropped.recv(), Ok("dropped"));
-        // So does a cancel.
+        // A cancel does the same.
         let cancelled = go!(local => {
             let mut inner = waiter(told);
             let thrown = catch_unwind(AssertUnwindSafe(|| inner.resume()));

@@ -5,11 +5,11 @@ mod datagrams;
 mod streams;
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use crate::support::Random;
+use crate::support::{Random, skipped};
 use crate::unix::TempPath;
 
 /// A program that may be installed.
@@ -58,8 +58,7 @@ fn with_each(test: &str, scenario: impl Fn(Tool)) {
             println!("{tool:?}");
             scenario(tool);
         } else {
-            let line = format!("skipped: peers, {test}: no {} here\n", tool.name());
-            io::stderr().write_all(line.as_bytes()).unwrap();
+            skipped(&format!("peers, {test}: no {} here", tool.name()));
         }
     }
 }
@@ -86,7 +85,9 @@ impl Process {
             assert!(said.read_line(&mut line).unwrap() > 0, "the server has ended");
         }
         self._said = Some(said);
-        let digits = line.trim_end().rsplit(|char: char| !char.is_ascii_digit()).next();
+        // Older versions of `nc` put the port into parentheses.
+        let line = line.trim_end_matches(|char: char| !char.is_ascii_digit());
+        let digits = line.rsplit(|char: char| !char.is_ascii_digit()).next();
         digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
     }
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use gocoro::task::{self, Cancelled};
 use gocoro::time::{io_deadline, timeout};
 
-use crate::support::{SOON, on_drop, on_workers, scenario, settle, this_program};
+use crate::support::{SOON, on_drop, on_workers, passes_alone, scenario, settle};
 use crate::tcp::{Colour, kind};
 pub(crate) use list::limit_backlog;
 use list::{Op, WAITS};
@@ -86,14 +86,7 @@ const LEAKS: &str = "sockets::leaks";
 /// In a process of its own, where no other test opens descriptors.
 #[test]
 fn no_descriptor_is_left_open() {
-    if scenario().is_some() {
-        return;
-    }
-    let test = "sockets::descriptors_of_cut_operations";
-    let child = this_program(&[test, "--exact"], LEAKS).output().unwrap();
-    let text = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success(), "{text}\n{}", String::from_utf8_lossy(&child.stderr));
-    assert!(text.contains("1 passed; 0 failed"), "{text}");
+    passes_alone("sockets::descriptors_of_cut_operations", LEAKS);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod descriptors;
 
 use std::cell::Cell;
 use std::env;
+use std::io::{self, Write};
 use std::panic;
 use std::process::Command;
 use std::rc::Rc;
@@ -110,10 +111,28 @@ pub(crate) fn this_program(filter: &[&str], scenario: &str) -> Command {
     ] {
         command.env_remove(name);
     }
-    // Those that end in the middle of things have not given their memory back.
+    // Children that end in the middle of things have not given their memory back.
     let options = env::var("ASAN_OPTIONS").unwrap_or_default();
     command.env("ASAN_OPTIONS", options + ":detect_leaks=0");
     command
+}
+
+/// Runs one test of this program in a process of its own, as a scenario; the process has to pass. A
+/// process that is such a one itself runs nothing.
+#[track_caller]
+pub(crate) fn passes_alone(test: &str, name: &str) {
+    if scenario().is_some() {
+        return;
+    }
+    let child = this_program(&[test, "--exact"], name).output().unwrap();
+    let text = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{text}\n{}", String::from_utf8_lossy(&child.stderr));
+    assert!(text.contains("1 passed; 0 failed"), "{text}");
+}
+
+/// Says past the harness's capture what is not tested. The text ends in what is missing "here".
+pub(crate) fn skipped(what: &str) {
+    io::stderr().write_all(format!("skipped: {what}\n").as_bytes()).unwrap();
 }
 
 /// Lets others run until `condition` holds.

@@ -313,7 +313,7 @@ fn options() {
     });
 }
 
-/// The event of the shutdown comes while nobody waits, or on the way into the wait.
+/// A receiver's half is shut down after the receiver has waited once, and before it waits again.
 #[test]
 fn a_receiver_that_has_waited_before_learns_of_the_end() {
     matrix(|peer| {
@@ -346,6 +346,7 @@ fn a_receiver_learns_that_its_half_is_shut_down() {
             assert_eq!((socket.recv(&mut [0; 8])?, socket.peek(&mut [0; 8])?), (0, 0));
             Ok(socket)
         });
+        settle();
         raw::shut_receiving(&clone);
         let socket = receiver.wait()?;
         // There is no sender whose address could be told.

@@ -24,7 +24,7 @@ fn of_neither() -> io::Result<()> {
     let (near, _) = listener.accept()?;
     let (far, mut server) = BufferStream::bounded(8);
     client.write_all(b"hello")?;
-    let copy = CopyBidirectional::new().idle_timeout(Duration::from_millis(5));
+    let copy = CopyBidirectional::new().idle_timeout(Duration::from_millis(200));
     assert_eq!(copy.copy(near, far).unwrap_err().moved(), (5, 0));
     let mut text = String::new();
     server.read_to_string(&mut text)?;

@@ -16,11 +16,13 @@ const LIST: &str = "gocoro/tests/it/sockets/list.rs";
 const HOMES: &[&str] = &["fs", "io", "net", "process", "signal"];
 
 /// Traits of std whose methods may wait, though an implementation's docs do not say so.
-const TRAITS: &[&str] = &["BufRead", "Read", "Seek", "Write"];
+const TRAITS: &[&str] = &["BufRead", "Iterator", "Read", "Seek", "Write"];
 
 /// Operations without a row, or types (`Type::`) none of whose operations has one, each with the
 /// reason.
 const EXEMPT: &[(&str, &str)] = &[
+    ("Incoming::", "the rows of TcpListener::incoming and UnixListener::incoming call it"),
+    ("IntoIncoming::", "the row of TcpListener::into_incoming calls it"),
     ("Stdin::", STREAMS),
     ("StdinLock::", STREAMS),
     ("Stdout::", STREAMS),
@@ -44,9 +46,9 @@ struct Place {
     macro_name: Option<String>,
     /// The types that it belongs to; of a free function, its module.
     owners: Vec<String>,
-    /// It is in an implementation of one of [`TRAITS`].
+    /// Whether the item is in an implementation of one of [`TRAITS`].
     is_of_std: bool,
-    /// It is in the definition of a public trait.
+    /// Whether the item is in the definition of a public trait.
     is_of_trait: bool,
 }
 
@@ -188,9 +190,11 @@ impl Operations<'_> {
                     }
                     at = end;
                 }
-                // A repetition in a macro's body.
+                // A repetition in a macro's body, or items that a macro is given.
                 TokenTree::Group(group)
-                    if is_punct(at.checked_sub(1).map(|at| &tokens[at]), '$') =>
+                    if ['$', '!']
+                        .iter()
+                        .any(|mark| is_punct(at.checked_sub(1).map(|at| &tokens[at]), *mark)) =>
                 {
                     self.add(group.stream(), place);
                 }
@@ -235,15 +239,21 @@ impl Operations<'_> {
 
     /// What stands between `impl` with its generics and the body tells the type and the trait.
     fn place_of_impl(&self, tokens: &[TokenTree], around: &Place) -> Place {
-        let is_for = |token: &TokenTree| ident(Some(token)).is_some_and(|word| word == "for");
-        let (of, ty) = match tokens.iter().position(is_for) {
+        let is = |wanted: &'static str| {
+            move |token: &TokenTree| ident(Some(token)).is_some_and(|word| word == wanted)
+        };
+        // A bound may have a `for<'a>` of its own.
+        let end = tokens.iter().position(is("where")).unwrap_or(tokens.len());
+        let tokens = &tokens[..end];
+        let (of, ty) = match tokens.iter().position(is("for")) {
             Some(at) => (head(&tokens[..at]), head(&tokens[at + 1..])),
             None => (None, head(tokens)),
         };
         let owners = match ty {
             Some((parameter, true)) => self.meanings(around, Some(&parameter)),
             Some((name, false)) => vec![name],
-            None => Vec::new(),
+            // A type without a name, of which there is no row.
+            None => vec!["?".to_owned()],
         };
         let is_of_std = of.is_some_and(|(name, _)| TRAITS.contains(&name.as_str()));
         Place { owners, is_of_std, ..around.clone() }

@@ -28,8 +28,8 @@ fn memory() -> (BufferStream, BufferStream, BufferStream, BufferStream) {
     (client, near, far, server)
 }
 
-/// Runs `scenario`, whose copies run in this colour, on a plain thread. That may wait for a thread,
-/// which in a task would hold up a copy's other way.
+/// Runs `scenario` on a plain thread, with copies of each colour: a task that waited for the thread
+/// of a copy would hold up its worker, on which the copy's other way may be.
 fn copies(scenario: fn(Colour) -> io::Result<()>) {
     for colour in [Colour::Task, Colour::Thread] {
         println!("copies in: {colour:?}");
@@ -103,7 +103,7 @@ fn streams_of_any_kind_are_taken_in_any_way() {
         one.shutdown(Shutdown::Write).unwrap();
         other.shutdown(Shutdown::Write).unwrap();
         assert_eq!(copy_bidirectional(&mut near, &mut far).unwrap(), (3, 0));
-        // They are as they were, but at their ends.
+        // Streams that were lent to a copy can be copied again; both are at their ends.
         assert_eq!(copy_bidirectional(&near, &far).unwrap(), (0, 0));
         let dynamic: Box<dyn Duplex> = Box::new(near);
         assert_eq!(copy_bidirectional(dynamic, Arc::new(far)).unwrap(), (0, 0));
@@ -171,22 +171,22 @@ fn the_error_that_a_stream_was_given_is_returned_as_it_is() {
 fn an_idle_copy_ends() {
     copies(|colour| {
         let (client, near, far, server) = tcp()?;
+        (&client).write_all(b"hello")?;
         let copy = colour.spawn(move || {
             CopyBidirectional::new().idle_timeout(Duration::from_millis(20)).copy(near, far)
         });
-        (&client).write_all(b"hello")?;
         let error = copy.wait().unwrap_err();
         assert_eq!((error.kind(), error.moved()), (ErrorKind::TimedOut, (5, 0)));
         let error = Error::from(error).to_string();
         assert!(error.contains("idle timeout"), "{error}");
-        // Both were let go.
+        // An idle copy drops both streams, so both peers see an end.
         assert_eq!(read_all(&server)?, b"hello");
         assert_eq!(read_all(&client)?, b"");
         Ok(())
     });
 }
 
-/// One way is over, and the other one silent.
+/// A copy whose one way has ended is idle when its other way is silent.
 #[test]
 fn an_idle_half_ends_too() {
     in_both_colours(|| {
@@ -201,6 +201,7 @@ fn an_idle_half_ends_too() {
 fn a_peer_that_does_not_read_is_idle_too() {
     in_both_colours(|| {
         let (client, near, far, _server) = memory();
+        assert_eq!(client.try_write(&[0; 64]).unwrap(), 64);
         let writer = go!({ (&client).write_all(&[0; 1000]) });
         let error =
             CopyBidirectional::new().idle_timeout(Duration::from_millis(20)).copy(near, far);

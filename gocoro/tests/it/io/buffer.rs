@@ -160,7 +160,7 @@ fn a_writer_is_told_that_the_reader_is_gone() {
         drop(other);
         assert_eq!(kind(one.write(b"x")), ErrorKind::BrokenPipe);
         assert_eq!(one.write(b"").unwrap(), 0);
-        // What it was written before that is there still.
+        // Bytes that were written before the writer was dropped can still be read.
         let (mut one, other) = BufferStream::unbounded();
         (&other).write_all(b"bye").unwrap();
         drop(other);

@@ -46,7 +46,7 @@ const KINDS: [(&str, Make); 6] = [
     ("unbounded stream", || ends(Ok(BufferStream::unbounded()))),
 ];
 
-/// What is read.
+/// The texts that are read: many short lines, few long ones, none, and empty ones.
 fn texts() -> [String; 4] {
     let many = (0..).map(|n| format!("line {n}\n")).scan(0, |length, line| {
         *length += line.len();

@@ -233,7 +233,7 @@ fn their_clients_to_ours() {
                 };
                 bounded(move || {
                     let mut clients: Vec<_> = (0..MANY).map(|_| client(tool, &at)).collect();
-                    // All are connected before the first of them ends.
+                    // All clients are started before the first gets its input.
                     thread::scope(|scope| {
                         for (seed, client) in (0..).zip(&mut clients) {
                             scope.spawn(move || talk(client, seed));

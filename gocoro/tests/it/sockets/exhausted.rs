@@ -12,13 +12,13 @@ use gocoro::io::{PipeReader, PipeWriter, Pollable, pipe};
 use gocoro::net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use gocoro::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 
-use crate::support::{bounded, scenario, this_program};
+use crate::support::{bounded, passes_alone, scenario};
 use crate::tcp::{both, raw};
 use crate::unix::TempPath;
 
 const EXHAUSTED: &str = "sockets::exhausted";
 
-/// So many descriptors may be open; it is far more than the runtime has.
+/// The limit of open descriptors in the child: far more than the runtime has open.
 const LIMIT: u64 = 256;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -150,7 +150,7 @@ const CONSTRUCTORS: &[Constructor] = &[
     constructor!("UdpSocket::try_clone", |w| w.udp.try_clone(), w.of_std.stream.try_clone()),
     constructor!(
         "UnixListener::bind",
-        // One that fails leaves nothing at the path, or the next would say so.
+        // A bind that fails must leave nothing at the path, or the next would say `AddrInUse`.
         |w| UnixListener::bind(&w.free).inspect(|_| fs::remove_file(&w.free).unwrap()),
         unix::UnixListener::bind_addr(&address())
     ),
@@ -174,7 +174,7 @@ const CONSTRUCTORS: &[Constructor] = &[
     constructor!("UnixStream::try_clone", |w| w.unix.try_clone(), w.of_std.tcp.try_clone()),
     constructor!(
         "UnixDatagram::bind",
-        // One that fails leaves nothing at the path, or the next would say so.
+        // A bind that fails must leave nothing at the path, or the next would say `AddrInUse`.
         |w| UnixDatagram::bind(&w.free).inspect(|_| fs::remove_file(&w.free).unwrap()),
         unix::UnixDatagram::unbound()
     ),
@@ -194,14 +194,7 @@ const CONSTRUCTORS: &[Constructor] = &[
 /// In a process of its own: the limit hits every test that runs beside it.
 #[test]
 fn each_constructor_says_that_there_are_no_descriptors() {
-    if scenario().is_some() {
-        return;
-    }
-    let test = "sockets::exhausted::constructors_without_descriptors";
-    let child = this_program(&[test, "--exact"], EXHAUSTED).output().unwrap();
-    let text = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success(), "{text}\n{}", String::from_utf8_lossy(&child.stderr));
-    assert!(text.contains("1 passed; 0 failed"), "{text}");
+    passes_alone("sockets::exhausted::constructors_without_descriptors", EXHAUSTED);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::unix::TempPath;
 
 pub(super) type Op = Box<dyn FnMut() -> io::Result<()> + Send>;
 
-type Make = fn() -> io::Result<Op>;
+pub(super) type Make = fn() -> io::Result<Op>;
 
 /// An operation on `$socket`, which comes with its peer; `$keep` stays open.
 macro_rules! op {

@@ -106,7 +106,7 @@ fn a_task_is_not_kept_waiting_by_one_that_locks_in_a_loop() {
         let polite = go!(clone(mutex) => { *mutex.lock().unwrap() = true });
         polite.wait();
         spinner.wait();
-        // Nor by one that tries in a loop.
+        // A task that tries to lock in a loop does not starve the waiters either.
         let guard = mutex.lock().unwrap();
         let trier = go!(clone(mutex) => { while mutex.try_lock().is_err() {} });
         settle();

@@ -110,7 +110,7 @@ fn a_full_queue_of_another_s_socket_than_the_peer_s() {
     });
 }
 
-/// One that is connected has an event.
+/// A connected sender is told by an event when its peer's queue has room.
 #[test]
 fn a_full_queue_of_the_peer() {
     matrix(|peer| {
@@ -278,7 +278,7 @@ fn a_sender_to_another_without_room_learns_that_its_half_is_shut_down() {
         let one = UnixDatagram::unbound()?;
         let clone = one.try_clone()?;
         one.set_nonblocking(true)?;
-        // These fill the sender's own buffer before the queue of the receiver.
+        // Datagrams of this size fill the sender's own buffer before the receiver's queue.
         while one.send_to_addr(&[0; 1 << 15], &addr).is_ok() {}
         one.set_nonblocking(false)?;
         let sender = peer.spawn(move || one.send_to_addr(&[0; 1 << 15], &addr));

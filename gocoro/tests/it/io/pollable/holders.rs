@@ -12,7 +12,7 @@ use gocoro::time::{io_deadline, timeout};
 use crate::support::{SOON, on_workers, settle};
 use crate::tcp::{both, kind};
 
-/// Says `WouldBlock` so many times more, whatever is there.
+/// A stream whose reads, writes and flushes say `WouldBlock` the next `left` times, ready or not.
 struct Reluctant {
     stream: UnixStream,
     left: Cell<u32>,
@@ -69,7 +69,7 @@ fn a_call_that_is_refused_is_made_again() {
             assert_eq!(pollable.read(&mut [0; 8])?, 3);
             assert_eq!(pollable.get_ref().left.get(), 0);
 
-            // The same after a wait.
+            // A read that was refused after a wait is made again, too.
             pollable.get_ref().left.set(refusals);
             let writing = std::thread::spawn(move || peer.write_all(b"de").map(|()| peer));
             assert_eq!(pollable.read(&mut [0; 8])?, 2);
@@ -151,7 +151,7 @@ fn a_holder_that_changes_its_descriptor_harms_nobody() {
         let mut kept = Vec::new();
         let (reader, mut writer) = loop {
             let (reader, writer) = std::io::pipe().unwrap();
-            match reader.as_raw_fd() == number || kept.len() == 1000 {
+            match reader.as_raw_fd() == number || kept.len() == 100 {
                 true => break (PipeReader::from(reader), writer),
                 false => kept.push((reader, writer)),
             }

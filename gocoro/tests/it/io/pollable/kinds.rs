@@ -10,6 +10,7 @@ use gocoro::io::{self, BufRead, BufReader, Pollable, Read, Write};
 use gocoro::time::timeout;
 use gocoro::{go, select};
 
+use crate::io::stdio::kinds::terminal;
 use crate::support::{NEVER, SOON, on_workers, settle};
 use crate::tcp::{both, matrix};
 
@@ -92,12 +93,8 @@ fn changes_in_a_folder() {
 #[test]
 fn a_terminal() {
     matrix(|peer| {
-        let (mut near, mut far) = (0, 0);
-        let null = std::ptr::null_mut();
-        // SAFETY: room for two descriptors, and default settings.
-        let opened = unsafe { libc::openpty(&mut near, &mut far, null, null.cast(), null.cast()) };
-        assert_eq!(opened, 0, "{}", io::Error::last_os_error());
-        let (mut near, far) = (Pollable::new(made(near)?)?, Pollable::new(made(far)?)?);
+        let (near, far) = terminal();
+        let (mut near, far) = (Pollable::new(File::from(near))?, Pollable::new(File::from(far))?);
         assert!(timeout(SOON, || (&far).read(&mut [0; 8])).is_err());
         let reading = peer.spawn(move || {
             let mut lines = Vec::new();

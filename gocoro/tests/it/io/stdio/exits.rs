@@ -58,8 +58,9 @@ fn fails_with_half_a_line() {
         until(|| !polled(1, libc::POLLOUT));
         ExitCode::from(7)
     }
-    end(main());
-    unreachable!("the program has ended itself");
+    let _ = main();
+    // The runtime ends this program itself, since std's flush at the end would wait for a reader.
+    std::process::abort();
 }
 
 fn cancels() {

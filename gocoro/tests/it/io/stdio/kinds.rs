@@ -72,7 +72,7 @@ impl Kind {
 }
 
 /// A terminal: the emulator's side and the program's.
-fn terminal() -> (OwnedFd, OwnedFd) {
+pub(in crate::io) fn terminal() -> (OwnedFd, OwnedFd) {
     let (mut emulator, mut program) = (0, 0);
     let null = std::ptr::null_mut();
     // SAFETY: the two numbers are stored, and nothing else is asked for.

@@ -54,7 +54,7 @@ fn signatures() {
     fn buffered(_: impl BufRead) {}
     buffered(io::stdin().lock());
     let lock: StdoutLock<'static> = io::stdout().lock();
-    // Whoever holds it may lock it again.
+    // A thread or task that holds the lock may lock again.
     drop((io::stdout().lock(), lock));
 }
 

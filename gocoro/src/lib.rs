@@ -46,6 +46,7 @@
 //! | sleeping, deadlines | [`time`] |
 //! | sockets | [`net`] |
 //! | reading, writing, copying, pipes, standard streams, streams in memory | [`io`] |
+//! | calls that block, on other threads | [`blocking`] |
 //! | runtimes made by hand | [`runtime`] |
 //! | what std's names became | [`std_map`] |
 //!
@@ -58,7 +59,7 @@
 //! - Do not wait in std's own calls: [`std::thread::sleep`], [`std::net`], [`std::sync::mpsc`], the
 //!   join of a [`std::thread`], [`std::fs`], a child process, [`std::io::stdin`], a [`println!`]
 //!   that nobody reads, a C library that does I/O. Take gocoro's operation of the same name
-//!   where there is one, else do it on a thread of its own and wait for a [`channel`].
+//!   where there is one, else [`blocking::unblock`].
 //! - Do not hold a [`std::sync::Mutex`] across a wait: the next task of the worker that wants it
 //!   blocks the thread on which its holder would go on, for ever. Let go of it first, or use
 //!   [`sync::Mutex`]. Operations that have not to wait, and questions, give way now and then, so
@@ -384,6 +385,14 @@ pub mod net {
         Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs,
         UdpSocket, unix,
     };
+}
+
+pub mod blocking {
+    //! Calls that block their thread, on the threads of a bounded pool.
+    //!
+    //! [`unblock`] makes any call from a task without blocking the worker; names are looked up and
+    //! files read on the same threads. Its page says how many there are, and when.
+    pub use gocoro_runtime::export::blocking::{Stats, stats, unblock, unblock_scoped};
 }
 
 pub mod runtime {

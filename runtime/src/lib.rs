@@ -8,12 +8,14 @@
 mod loom;
 mod limits;
 mod clock;
+mod environment;
 #[allow(unsafe_code)]
 mod lock;
 mod unwind;
 #[allow(unsafe_code)]
 mod stack;
 mod parker;
+mod thread_pool;
 #[allow(unsafe_code)]
 mod boundary;
 #[allow(unsafe_code)]
@@ -34,6 +36,7 @@ mod cancel;
 mod join;
 #[allow(unsafe_code)]
 mod reactor;
+#[allow(unsafe_code)]
 mod blocking;
 #[allow(unsafe_code)]
 mod scheduler;
@@ -73,6 +76,11 @@ pub mod export {
         };
         pub use crate::task::{Task, TaskId};
         pub use crate::task_local::{AccessError, LocalKey};
+    }
+
+    /// The items of `gocoro::blocking`.
+    pub mod blocking {
+        pub use crate::blocking::{Stats, stats, unblock, unblock_scoped};
     }
 
     /// The items of `gocoro::channel`.

@@ -147,8 +147,9 @@ pub(crate) const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 pub(crate) const PIPE_PIECE_BYTES_MAX: usize =
     if cfg!(any(target_os = "linux", target_os = "android")) { 4096 } else { 512 };
 
-/// The most threads of the blocking pool. They wait for the kernel most of the time. A process that
-/// needs more at once has its calls served in turn.
+/// The most threads of the blocking pool that run calls at once, unless `GOCORO_BLOCKING_THREADS`
+/// says otherwise. They wait for the kernel most of the time. A process that needs more at once has
+/// its calls served in turn.
 pub(crate) const BLOCKING_THREADS_MAX: usize = 256;
 
 /// How long an idle thread of the blocking pool stays before it ends.

@@ -1,5 +1,6 @@
 //! The integration tests, through the public face only; a module a theme.
 
+mod blocking;
 mod cancel;
 mod channel;
 mod combinators;

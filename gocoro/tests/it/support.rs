@@ -106,6 +106,7 @@ pub(crate) fn this_program(filter: &[&str], scenario: &str) -> Command {
         "GOCORO_WORKERS",
         "GOCORO_STACK_SIZE",
         "GOCORO_MAIN_STACK_SIZE",
+        "GOCORO_BLOCKING_THREADS",
         "GOCORO_GUARDS",
         "GOCORO_UNWINDING",
     ] {

@@ -6,7 +6,7 @@ use std::{io, net, option, slice, vec};
 
 use socket2::SockAddr;
 
-use crate::{blocking, reactor};
+use crate::blocking;
 
 /// A trait for objects which can be converted or resolved to one or more [`SocketAddr`] values.
 ///
@@ -147,8 +147,7 @@ fn resolve<N>(name: N) -> io::Result<vec::IntoIter<SocketAddr>>
 where
     N: net::ToSocketAddrs<Iter = vec::IntoIter<SocketAddr>> + Send + 'static,
 {
-    let looked_up = blocking::unblock(move || name.to_socket_addrs());
-    looked_up.unwrap_or_else(|| Err(reactor::cut_short()))
+    blocking::call_or_refuse(move || name.to_socket_addrs())
 }
 
 /// Tries `f` on each address of `addr` until one succeeds.

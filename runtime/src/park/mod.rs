@@ -15,6 +15,7 @@ use crate::clock;
 use crate::current::{self, Core};
 use crate::parker::Parker;
 use crate::task::{Flags, Header, Reason, Run, Target};
+use crate::thread_pool;
 use crate::timer::{Alarm, TimerKey};
 use crate::trace;
 use crate::unwind::Throw;
@@ -228,6 +229,7 @@ fn park_thread(
     leave: &dyn Fn() -> Left,
 ) -> Woken {
     if reason == Reason::Children {
+        let _aside = thread_pool::aside();
         parker.park(deadline);
         return timed_out(deadline, leave);
     }
@@ -244,7 +246,9 @@ pub(crate) fn park_thread_by(
     throw_in_thread(leave);
     // If a boundary runs out between `throw_in_thread` and the sleep, the sleep ends at once, and
     // `throw_in_thread` after the sleep finds that.
+    let aside = thread_pool::aside();
     sleep(deadline.into_iter().chain(next_expiry()).min());
+    drop(aside);
     throw_in_thread(leave);
     timed_out(deadline, leave)
 }

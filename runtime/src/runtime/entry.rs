@@ -8,13 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Builder, Runtime};
-use crate::clock;
 use crate::io::finish_flush;
 use crate::limits::GRACE;
-use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, env_number, set_default};
+use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, set_default};
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
 use crate::stack::{self, SizeClass};
 use crate::unwind::AbortIfPanic;
+use crate::{clock, environment};
 
 /// The options of `#[go_main]`.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +121,7 @@ struct Program {
 /// largest below it that can be had.
 fn main_class(options: &MainOptions) -> io::Result<SizeClass> {
     const VARIABLE: &str = "GOCORO_MAIN_STACK_SIZE";
-    let from_environment = env_number(VARIABLE)?;
+    let from_environment = environment::number(VARIABLE)?;
     let Some(bytes) = from_environment.or(options.main_stack_size) else {
         return Ok(stack::main_class());
     };

@@ -31,6 +31,9 @@ use crate::unwind::AbortIfPanic;
 /// | `GOCORO_STACK_SIZE` | [`Builder::stack_size`], `stack_size = …` | 256 KiB |
 /// | `GOCORO_MAIN_STACK_SIZE` | `main_stack_size = …` of `#[go_main]` | 8 MiB |
 ///
+/// A fourth, `GOCORO_BLOCKING_THREADS`, is for the whole process: how many threads of the
+/// [blocking pool](crate::blocking::unblock) may run calls at once, instead of 256.
+///
 /// A task that sets its own stack size, as by `go!(stack_size = …)`, gets that. A [`LocalRuntime`]
 /// always has one worker, the thread that made it. So code that needs a single worker to be right
 /// uses a `LocalRuntime`.

@@ -30,7 +30,7 @@ mod worker;
 pub(crate) use default_runtime::{check_open, default_shared, set_default};
 pub(crate) use ids::take_id;
 pub(crate) use panics::{NoFamily, OnPanic, drop_unclaimed, lose};
-pub(crate) use plan::{Plan, env_number};
+pub(crate) use plan::Plan;
 pub(crate) use process::check_not_forked;
 pub(crate) use shared::{Seat, Shared};
 pub(crate) use start::Threads;

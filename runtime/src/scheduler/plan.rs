@@ -10,6 +10,7 @@ use super::start::{Threads, WorkerSeed};
 use super::{OnPanic, Shared};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
 use crate::stack::SizeClass;
+use crate::{environment, thread_pool};
 
 /// The options of a runtime, as the program sets them. `None`: the program does not say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +28,7 @@ impl Plan {
     /// The environment wins over the program: whoever starts a program has the last word, and need
     /// not build it again.
     pub(crate) fn prepare(self) -> io::Result<(Arc<Shared>, Vec<WorkerSeed>)> {
-        let workers = env_number("GOCORO_WORKERS")?.or(self.workers);
+        let workers = environment::number("GOCORO_WORKERS")?.or(self.workers);
         let all = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.prepare_workers(workers.unwrap_or_else(all))
     }
@@ -46,7 +47,9 @@ impl Plan {
                 format!("a runtime has between 1 and {WORKERS_MAX} workers, not {workers}"),
             ));
         }
-        let stack_size = env_number("GOCORO_STACK_SIZE")?.or(self.stack_size);
+        let stack_size = environment::number("GOCORO_STACK_SIZE")?.or(self.stack_size);
+        // The pool takes its limit from there, and has nobody to tell that it is none.
+        thread_pool::threads_max()?;
         prepare_process()?;
         note_process();
         let class = SizeClass::holding(stack_size.unwrap_or(STACK_BYTES_DEFAULT))?;
@@ -69,18 +72,4 @@ impl Plan {
         let threads = Threads::start(&shared, seeds)?;
         Ok((shared, threads))
     }
-}
-
-/// Reads a variable of the environment. It is an error if the variable is set and no whole number.
-pub(crate) fn env_number(name: &str) -> io::Result<Option<usize>> {
-    let Some(text) = std::env::var_os(name) else {
-        return Ok(None);
-    };
-    let number = text.to_str().and_then(|text| text.trim().parse().ok());
-    number.map(Some).ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("{name} is {text:?}; it has to be a whole number"),
-        )
-    })
 }

@@ -34,7 +34,7 @@ use super::Shared;
 use super::worker::Worker;
 use crate::stack::Stack;
 use crate::task::{Flags, Header, How, TaskRef};
-use crate::{blocking, current, join, trace};
+use crate::{current, join, thread_pool, trace};
 
 /// The tasks that a worker has refused, and the stack that is reserved for them.
 pub(super) struct Refused {
@@ -136,7 +136,7 @@ impl Shared {
         // `all_ended` misses nothing.
         self.refusing.fetch_add(1, AcqRel);
         let shared = self.clone();
-        blocking::run(Box::new(move || {
+        thread_pool::run_for_nobody(move || {
             current::refusing(shared.id, || drop_on_pool(&task));
             if !task.kind.daemon {
                 shared.count_foreign_ended();
@@ -144,7 +144,7 @@ impl Shared {
             if shared.refusing.fetch_sub(1, AcqRel) == 1 {
                 shared.notify_waiters();
             }
-        }));
+        });
     }
 
     /// Whether the blocking pool has still to drop closures of refused tasks.

@@ -1,0 +1,235 @@
+//! The blocking pool's threads: they are made when jobs come, and end when none come.
+//!
+//! A thread whose job waits in one of gocoro's own operations does not count against the limit
+//! ([`aside`]). What it waits for may be a job that is still queued here, or a task that needs one.
+//! If such threads filled the pool, nothing would ever go on.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+
+use crate::environment;
+use crate::limits::{BLOCKING_IDLE, BLOCKING_THREADS_MAX};
+use crate::unwind;
+
+/// What a thread of the pool runs.
+pub(crate) trait Job: Send + Sync {
+    /// Runs the job, unless it was withdrawn. A panic out of it is swallowed.
+    fn run(&self);
+
+    /// Whether the job was withdrawn, so that there is nothing to run.
+    fn is_withdrawn(&self) -> bool;
+}
+
+/// How many threads the pool has, and what they do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) threads: usize,
+    /// Threads without a job.
+    pub(crate) idle: usize,
+    /// Threads whose jobs wait in gocoro's operations.
+    pub(crate) aside: usize,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Arc<dyn Job>>,
+    /// Jobs of the queue that were withdrawn.
+    withdrawn: usize,
+    counts: Counts,
+}
+
+impl State {
+    /// Threads that are idle, or run jobs that do not wait.
+    fn at_work(&self) -> usize {
+        self.counts.threads - self.counts.aside
+    }
+}
+
+struct Pool {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+static POOL: OnceLock<Pool> = OnceLock::new();
+
+thread_local! {
+    /// Whether this thread is one of the pool's, and runs a job that does not wait.
+    static AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+fn pool() -> &'static Pool {
+    POOL.get_or_init(|| Pool { state: Mutex::default(), work: Condvar::new() })
+}
+
+/// How many threads may run jobs at once: by the environment, else [`BLOCKING_THREADS_MAX`].
+///
+/// # Errors
+///
+/// `InvalidInput` for a variable that is no number above zero.
+pub(crate) fn threads_max() -> io::Result<usize> {
+    const VARIABLE: &str = "GOCORO_BLOCKING_THREADS";
+    match environment::number(VARIABLE)? {
+        None => Ok(BLOCKING_THREADS_MAX),
+        Some(0) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{VARIABLE} is 0; the blocking pool needs a thread"),
+        )),
+        Some(number) => Ok(number),
+    }
+}
+
+/// The limit as of the first use of the pool. A runtime that starts tells of a bad variable.
+pub(crate) fn max() -> usize {
+    static MAX: OnceLock<usize> = OnceLock::new();
+    *MAX.get_or_init(|| threads_max().unwrap_or(BLOCKING_THREADS_MAX))
+}
+
+impl Pool {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that somebody takes what is queued.
+    fn serve(&'static self, mut state: MutexGuard<'static, State>) {
+        if state.counts.idle >= state.queue.len() {
+            self.work.notify_one();
+            return;
+        }
+        if state.at_work() >= max() {
+            return;
+        }
+        state.counts.threads += 1;
+        drop(state);
+        let started = thread::Builder::new().name("gocoro-blocking".into()).spawn(|| self.work());
+        if started.is_ok() {
+            return;
+        }
+        let mut state = self.lock();
+        state.counts.threads -= 1;
+        if state.at_work() > 0 {
+            // One of the other threads takes the job when it is free.
+            return;
+        }
+        // No thread can be had at all, so this one runs the jobs, and blocks: late is better than
+        // never.
+        while let Some(job) = state.next() {
+            drop(state);
+            job.run();
+            state = self.lock();
+        }
+    }
+
+    /// What a thread of the pool does: runs jobs until it has been idle for [`BLOCKING_IDLE`].
+    fn work(&self) {
+        AT_WORK.set(true);
+        let mut state = self.lock();
+        // A job that waited may be at work again although another thread was made in its place.
+        while state.at_work() <= max() {
+            if let Some(job) = state.next() {
+                drop(state);
+                job.run();
+                drop(job);
+                state = self.lock();
+                continue;
+            }
+            state.counts.idle += 1;
+            let (back, waited) = self
+                .work
+                .wait_timeout(state, BLOCKING_IDLE)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = back;
+            state.counts.idle -= 1;
+            if waited.timed_out() && state.queue.is_empty() {
+                break;
+            }
+        }
+        state.counts.threads -= 1;
+    }
+}
+
+impl State {
+    fn next(&mut self) -> Option<Arc<dyn Job>> {
+        let job = self.queue.pop_front()?;
+        if job.is_withdrawn() {
+            self.withdrawn = self.withdrawn.saturating_sub(1);
+        }
+        Some(job)
+    }
+}
+
+/// Queues a job.
+pub(crate) fn run(job: Arc<dyn Job>) {
+    let pool = pool();
+    let mut state = pool.lock();
+    state.queue.push_back(job);
+    pool.serve(state);
+}
+
+/// Notes that a queued job was withdrawn. Once most of the queue was, it is swept: where every
+/// thread is stuck, the queue would grow with each call whose time is up.
+pub(crate) fn note_withdrawn() {
+    let mut state = pool().lock();
+    state.withdrawn += 1;
+    if state.withdrawn * 2 <= state.queue.len() {
+        return;
+    }
+    let (gone, kept): (VecDeque<_>, _) =
+        mem::take(&mut state.queue).into_iter().partition(|job| job.is_withdrawn());
+    state.queue = kept;
+    state.withdrawn = 0;
+    drop(state);
+    drop(gone);
+}
+
+/// While the answer lives, this thread of the pool waits in one of gocoro's operations, and does
+/// not count against the limit. `None`: this thread is no thread of the pool, or waits already.
+pub(crate) fn aside() -> Option<Aside> {
+    if !AT_WORK.replace(false) {
+        return None;
+    }
+    let pool = pool();
+    let mut state = pool.lock();
+    state.counts.aside += 1;
+    if !state.queue.is_empty() {
+        pool.serve(state);
+    }
+    Some(Aside(()))
+}
+
+#[derive(Debug)]
+pub(crate) struct Aside(());
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        pool().lock().counts.aside -= 1;
+        AT_WORK.set(true);
+    }
+}
+
+/// How many threads there are, and how many jobs are queued.
+pub(crate) fn counts() -> (Counts, usize) {
+    let state = pool().lock();
+    (state.counts, state.queue.iter().filter(|job| !job.is_withdrawn()).count())
+}
+
+/// Runs `f` on the pool, for nobody. A panic out of `f` is swallowed.
+pub(crate) fn run_for_nobody(f: impl FnOnce() + Send + 'static) {
+    struct ForNobody<F>(Mutex<Option<F>>);
+    impl<F: FnOnce() + Send> Job for ForNobody<F> {
+        fn run(&self) {
+            let f = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(f) = f {
+                unwind::run_quietly(f);
+            }
+        }
+
+        fn is_withdrawn(&self) -> bool {
+            false
+        }
+    }
+    run(Arc::new(ForNobody(Mutex::new(Some(f)))));
+}

@@ -48,6 +48,7 @@
 //! | reading, writing, copying, pipes, standard streams, streams in memory | [`io`] |
 //! | calls that block, on other threads | [`blocking`] |
 //! | runtimes made by hand | [`runtime`] |
+//! | programs for std, ported with one line | [`std`](mod@std) |
 //! | what std's names became | [`std_map`] |
 //!
 //! # What a task may not do
@@ -91,8 +92,18 @@
 //! What was unwound has lost what it had half done: after [`time::timeout`] ended a `read_line`,
 //! its stream is not to be read from again. [`time::io_deadline`] ends I/O by an error in place of
 //! that.
+//!
+//! [`std::net`]: ::std::net
+//! [`std::sync::mpsc`]: ::std::sync::mpsc
+//! [`std::io::stdin`]: ::std::io::stdin
+//! [`std::sync::Mutex`]: ::std::sync::Mutex
+//! [`std::sync::LazyLock`]: ::std::sync::LazyLock
+//! [`std::sync::OnceLock`]: ::std::sync::OnceLock
+//! [`std::sync::Once`]: ::std::sync::Once
 
 mod macros;
+
+pub mod std;
 
 #[doc = include_str!("std_map.md")]
 pub mod std_map {}

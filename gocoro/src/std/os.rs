@@ -1,0 +1,21 @@
+//! [`std::os`], of which what waits is replaced: [`gocoro::std`](crate::std) has the story.
+
+#[doc(no_inline)]
+pub use ::std::os::*;
+
+#[cfg(unix)]
+pub mod unix {
+    //! [`std::os::unix`], of which what waits is replaced.
+
+    #[doc(no_inline)]
+    pub use ::std::os::unix::*;
+
+    pub mod net {
+        //! [`std::os::unix::net`]: [`gocoro::net::unix`](crate::net::unix).
+
+        #[doc(no_inline)]
+        pub use crate::net::unix::{Incoming, SocketAddr, UnixDatagram, UnixListener, UnixStream};
+        #[doc(no_inline)]
+        pub use ::std::os::unix::net::*;
+    }
+}

@@ -47,6 +47,7 @@
 //! | sockets | [`net`] |
 //! | reading, writing, copying, pipes, standard streams, streams in memory | [`io`] |
 //! | calls that block, on other threads | [`blocking`] |
+//! | signals of the system, Ctrl-C | [`signal`] |
 //! | runtimes made by hand | [`runtime`] |
 //! | programs for std, ported with one line | [`std`](mod@std) |
 //! | what std's names became | [`std_map`] |
@@ -405,6 +406,8 @@ pub mod blocking {
     //! files read on the same threads. Its page says how many there are, and when.
     pub use gocoro_runtime::export::blocking::{Stats, stats, unblock, unblock_scoped};
 }
+
+pub mod signal;
 
 pub mod runtime {
     //! Runtimes made by hand. Most programs need none: [`go_main`](crate::go_main) makes one, and

@@ -55,6 +55,7 @@ mod group;
 #[allow(unsafe_code)]
 mod net;
 mod io;
+mod signal;
 mod go;
 #[allow(unsafe_code)]
 mod runtime;
@@ -117,6 +118,15 @@ pub mod export {
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }
 
+    /// The items of `gocoro::signal`.
+    pub mod signal {
+        pub use crate::signal::{
+            Handle, Pending, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGIO, SIGPIPE, SIGQUIT,
+            SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1, SIGUSR2, SIGWINCH, Signals,
+            ctrl_c,
+        };
+    }
+
     /// The items of `gocoro::sync`.
     pub mod sync {
         pub use crate::sync::*;
@@ -141,6 +151,7 @@ pub mod export {
         pub use crate::join::{Join, JoinArm};
         pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};
+        pub use crate::signal::SignalArm;
         pub use crate::waiters::{Arm, Choice, Place};
     }
 }

@@ -14,6 +14,8 @@ const CONFINED: &[(&str, &str)] = &[
     ("generator", "runtime/src/stack"),
     ("mio", "runtime/src/reactor"),
     ("crossbeam_deque", "runtime/src/scheduler"),
+    ("signal_hook", "runtime/src/signal"),
+    ("signal_hook_registry", "runtime/src/signal"),
     ("gocoro_runtime", "gocoro/src"),
 ];
 

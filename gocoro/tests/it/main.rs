@@ -19,6 +19,7 @@ mod runtime;
 mod scheduler;
 mod scope;
 mod select;
+mod signal;
 mod spawn;
 mod storm;
 mod support;

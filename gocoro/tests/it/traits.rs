@@ -8,7 +8,7 @@ use std::panic::{self, RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use gocoro::task::{self, JoinHandle};
-use gocoro::{go, go_test, io, net, runtime, time};
+use gocoro::{go, go_test, io, net, runtime, signal, time};
 
 /// Answers by method resolution: the inherent method, which has the bound, goes before the trait's.
 struct Probe<T: ?Sized>(PhantomData<T>);
@@ -178,6 +178,9 @@ fn pipes() {
 #[test]
 fn runtimes() {
     assert_traits! {
+        signal::Signals: [1, 1, 1, 1, 1],
+        signal::Handle: [1, 1, 1, 1, 1],
+        signal::Pending<'static>: [1, 1, 1, 1, 1],
         runtime::Builder: [1, 1, 1, 1, 1],
         runtime::Runtime: [1, 1, 1, 1, 1],
         runtime::LocalRuntime: [0, 0, 1, 0, 0],

@@ -51,11 +51,40 @@ impl<'a> ReadyArm<'a> {
     }
 }
 
+impl ReadyArm<'_> {
+    /// Notes the driver's turn, before an attempt that may find nothing.
+    pub(crate) fn note_turn(&self) {
+        self.looked.set(driver().map_or(0, Driver::turns));
+    }
+
+    /// Links a task's arm to the wait. `true`: the source looks ready, or may have become so since
+    /// the last attempt.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says if it cannot watch the descriptor.
+    pub(crate) fn watch(&self, place: Place<'_>) -> io::Result<bool> {
+        if current::task().is_none() {
+            return Ok(false);
+        }
+        let Some(registered) = self.source.register(self.direction)? else {
+            return Ok(true); // It is always ready.
+        };
+        // SAFETY: an arm that is to be linked is linked nowhere.
+        let node = unsafe { self.node.make(Node::new(place.waiter, place.arm, ())) };
+        // SAFETY: whoever links arms unlinks them before they and the waiter go, also by unwinding.
+        registered.side(|side| unsafe { side.link(node) });
+        // The attempt of another arm may have waited for a promised message. The edge may have come
+        // meanwhile, and found nobody.
+        Ok(self.looked.get() != registered.driver.turns() && self.is_ready())
+    }
+}
+
 // SAFETY: `link` does not unwind: a worker with tasks has a driver. A slot's nodes are its thread's
 // alone, which is this one, and `unlink` takes the node out; one that has fired is out.
 unsafe impl Choice for ReadyArm<'_> {
     fn attempt(&self) -> bool {
-        self.looked.set(driver().map_or(0, Driver::turns));
+        self.note_turn();
         self.has_failed() || self.is_ready()
     }
 
@@ -70,21 +99,7 @@ unsafe impl Choice for ReadyArm<'_> {
         if let Some(refusal) = self.refusal() {
             return self.fail(refusal);
         }
-        if current::task().is_none() {
-            return false;
-        }
-        let registered = match self.source.register(self.direction) {
-            Ok(Some(registered)) => registered,
-            Ok(None) => return true, // It is always ready.
-            Err(error) => return self.fail(error),
-        };
-        // SAFETY: an arm that is to be linked is linked nowhere.
-        let node = unsafe { self.node.make(Node::new(place.waiter, place.arm, ())) };
-        // SAFETY: whoever links arms unlinks them before they and the waiter go, also by unwinding.
-        registered.side(|side| unsafe { side.link(node) });
-        // The attempt of another arm may have waited for a promised message. The edge may have come
-        // meanwhile, and found nobody.
-        self.looked.get() != registered.driver.turns() && self.is_ready()
+        self.watch(place).unwrap_or_else(|error| self.fail(error))
     }
 
     fn unlink(&self) {

@@ -99,7 +99,23 @@ impl<T: AsFd + ?Sized> Source<T> {
     pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
         match current::task() {
             Some(_) => self.wait_in_task(direction, deadline),
-            None => self.wait_in_thread(direction, deadline),
+            None => {
+                let deadline = deadline.into_iter().chain(current::waits().io_deadline()).min();
+                self.wait_in_thread(direction, deadline)
+            }
+        }
+    }
+
+    /// Waits as [`Source::wait`] does, for what is no I/O to whoever waits: `reason` says what. So
+    /// no `io_deadline` bounds the wait, and no task is refused it that unwinds.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says if it cannot watch the descriptor.
+    pub(crate) fn wait_as(&self, reason: Reason, direction: Direction) -> io::Result<()> {
+        match current::task() {
+            Some(_) => self.wait_registered(direction, reason, None),
+            None => self.wait_in_thread(direction, None),
         }
     }
 
@@ -111,6 +127,16 @@ impl<T: AsFd + ?Sized> Source<T> {
         if deadline.is_some_and(|at| clock::now() >= at) {
             return Err(timed_out());
         }
+        self.wait_registered(direction, direction.reason(), deadline)
+    }
+
+    #[inline]
+    fn wait_registered(
+        &self,
+        direction: Direction,
+        reason: Reason,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
         let Some(registered) = self.register(direction)? else {
             // The descriptor is always ready. Whoever finds that its operation is not tries again,
             // and must not keep the worker from other tasks.
@@ -124,7 +150,7 @@ impl<T: AsFd + ?Sized> Source<T> {
         registered.side(|side| unsafe { side.link(&node) });
         let stay = Stay::new(registered, &node);
         while waiter.claimed().is_none() {
-            match waiter.park(direction.reason(), deadline, || stay.leave()) {
+            match waiter.park(reason, deadline, || stay.leave()) {
                 Woken::Perhaps => {}
                 Woken::TimedOut => return Err(timed_out()),
                 Woken::Refused => return Err(cancel::error()),
@@ -136,7 +162,6 @@ impl<T: AsFd + ?Sized> Source<T> {
 
     /// What is thrown at a thread that waits is thrown before and after, for `poll(2)` cannot be.
     fn wait_in_thread(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
-        let deadline = deadline.into_iter().chain(current::waits().io_deadline()).min();
         loop {
             let mut ready = Ok(false);
             let woken = park::park_thread_by(deadline, &|| Left::Withdrawn, |until| {

@@ -19,6 +19,8 @@ pub(crate) enum Reason {
     Select,
     /// A `select!` with the readiness of a descriptor among its arms.
     SelectIo,
+    /// A signal of the system, alone or among the arms of a `select!`.
+    Signal,
     Lock,
     Condvar,
     Barrier,
@@ -39,6 +41,7 @@ impl Reason {
 
     /// Whether the wait may end without a task's doing: by time, the kernel, or another thread.
     pub(crate) fn is_external(self) -> bool {
-        self.is_io() || matches!(self, Reason::Park | Reason::Sleep | Reason::Blocking)
+        self.is_io()
+            || matches!(self, Reason::Park | Reason::Sleep | Reason::Blocking | Reason::Signal)
     }
 }

@@ -159,9 +159,14 @@ pub unsafe trait Choice {
         None
     }
 
-    /// The descriptor and the events that a plain thread polls for, if the arm waits for I/O.
+    /// The descriptor and the events that a plain thread polls for, if the kernel ends the wait.
     fn polled(&self) -> Option<(RawFd, i16)> {
         None
+    }
+
+    /// Whether a wait for this arm is I/O, which is refused to a cancelled task that unwinds.
+    fn is_io(&self) -> bool {
+        self.polled().is_some()
     }
 }
 

@@ -169,7 +169,11 @@ fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Op
         }
         deadline = earlier(deadline, arm.deadline());
         if let Some(poll) = arm.polled() {
-            reason = Reason::SelectIo;
+            if arm.is_io() {
+                reason = Reason::SelectIo;
+            } else if reason == Reason::Select {
+                reason = Reason::Signal;
+            }
             if !waiter.is_task() {
                 polled.push(poll);
             }

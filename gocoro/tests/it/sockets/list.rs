@@ -10,6 +10,7 @@ use gocoro::io::{
 };
 use gocoro::net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use gocoro::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use gocoro::signal::{SIGURG, Signals};
 use gocoro::time::io_deadline;
 
 use crate::resolver::silent;
@@ -155,7 +156,12 @@ pub(super) const WAITS: &[(&str, Make)] = &[
     ("Pollable::writable", op!(full_pollable(), |w| w.writable())),
     ("Pollable::read_with", op!(pollable_reader(), |r| r.read_with(|mut r| r.read(&mut [0; 8])))),
     ("Pollable::write_with", op!(pollable_writer(), |w| w.write_with(|mut w| w.write(&[0; 4096])))),
+    ("Signals::recv", op!(signals(), |s| s.recv())),
 ];
+
+fn signals() -> io::Result<(Signals, ())> {
+    Ok((Signals::new([SIGURG])?, ()))
+}
 
 fn memory(capacity: usize) -> io::Result<(BufferStream, BufferStream)> {
     Ok(BufferStream::bounded(capacity))

@@ -47,6 +47,7 @@ use proc_macro::TokenStream;
 /// | `main_stack_size` | bytes of stack of `main` itself | 8 MiB, or the largest power of two below that can be had |
 /// | `on_exit` | `"wait"`, or `"cancel"` to cancel tasks also when `main` returns normally | `"wait"` |
 /// | `on_panic` | what a panic does in a task that nobody can join, besides being reported: nothing (`"report"`), `"abort"`, or `"cancel"`, which cancels all tasks and exits with 101 | `"report"` |
+/// | `ctrl_c` | `"cancel"`, so that the first Ctrl-C cancels all tasks: see [below](#ctrl-c) | Ctrl-C ends the process at once |
 /// | `grace` | how long cancelled tasks may take, such as `"500ms"`, `"5s"` or `"1m"` | `"5s"` |
 /// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
 ///
@@ -63,6 +64,34 @@ use proc_macro::TokenStream;
 /// # fn serve() {}
 /// # fn serve_metrics() {}
 /// ```
+///
+/// # Ctrl-C
+///
+/// With `ctrl_c = "cancel"` the first Ctrl-C, which is the signal `SIGINT` however it was sent,
+/// cancels every task, `main` included: they unwind from where they wait, and their destructors
+/// run, within the `grace`. The program then exits with 130, whatever `main` returns, as a shell
+/// says of a program that the signal has ended.
+///
+/// **The second Ctrl-C ends the process at once**, by the signal, whatever its threads do: also if
+/// a task computes for ever, and so keeps its worker from hearing of the first. A first one that
+/// comes while the program is ending already, for another reason, changes nothing.
+///
+/// ```
+/// #[gocoro::go_main(ctrl_c = "cancel", grace = "10s")]
+/// fn main() {
+///     serve(); // until somebody presses Ctrl-C
+/// }
+/// # fn serve() {}
+/// ```
+///
+/// - `SIGTERM`, with which services are stopped, is left alone. Listen for it by `signal::Signals`.
+/// - Whoever listens for `SIGINT` by `signal` gets it as well.
+/// - If the program was started with the signal ignored, as by `nohup` or in the background of a
+///   script, it stays ignored.
+/// - Tasks of runtimes that the program has made itself are cancelled when those are dropped.
+/// - With `panic = "abort"` nothing can be unwound: `task::is_cancelled` tells, and the process
+///   ends when `main` has returned, at the latest when the grace is over.
+/// - It takes a thread, named `gocoro-ctrl-c`, and three descriptors.
 ///
 /// # Refusals
 ///

@@ -6,7 +6,7 @@
 //! refused.
 
 use std::env;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -117,6 +117,29 @@ fn the_end_of_main_waits_for_no_daemon() {
             let (output, out, err) = run("daemons", workers, &code.to_string());
             assert_eq!(output.status.code(), Some(code));
             assert_eq!((&*out, &*err), ("main\n", ""));
+        }
+    }
+}
+
+#[test]
+fn a_ctrl_c_ends_main_when_it_asks_or_after_the_grace() {
+    for workers in [1, 2] {
+        for (how, printed) in [("asks", "told\n"), ("waits", "")] {
+            let mut command = program("ctrl_c", workers, how);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().expect("the program runs");
+            let mut out = BufReader::new(child.stdout.take().expect("piped"));
+            let mut line = String::new();
+            out.read_line(&mut line).expect("a line");
+            assert_eq!(line, "ready\n");
+            let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+            assert!(kill.expect("kill runs").success());
+            let mut rest = String::new();
+            out.read_to_string(&mut rest).expect("text");
+            let output = child.wait_with_output().expect("a child");
+            assert_eq!((output.status.code(), &*rest), (Some(130), printed));
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(err.contains("gocoro: tasks are left 300ms"), how == "waits", "{err}");
         }
     }
 }

@@ -146,6 +146,15 @@ mod tests {
     }
 
     #[test]
+    fn ctrl_c_takes_one_word() {
+        let read = |kind, word: &str| read(kind, &format!("ctrl_c = {word}"), "fn main() {}");
+        assert_eq!(read(Kind::Main, "\"cancel\""), "::gocoro.ctrl_c_cancel(true)");
+        assert!(read(Kind::Main, "\"off\"").contains("one word, or is left out"));
+        assert!(read(Kind::Main, "cancel").contains("a string"));
+        assert!(read(Kind::Test, "\"cancel\"").contains("unknown option"));
+    }
+
+    #[test]
     fn refusals_come_together() {
         let read = read(Kind::Main, "wrokers = 2, grace = 5", "async fn run(a: u8) {}");
         assert_eq!(read.split(" | ").count(), 5, "{read}");

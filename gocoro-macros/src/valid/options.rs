@@ -36,6 +36,7 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
             (Kind::Main, "on_exit") => on_exit,
             (Kind::Main, "grace") => grace,
             (Kind::Main, "on_panic") => on_panic,
+            (Kind::Main, "ctrl_c") => ctrl_c,
             (Kind::Test, "timeout") => timeout,
             _ => {
                 refusals.add(unknown(kind, &key));
@@ -63,7 +64,7 @@ fn unknown(kind: Kind, key: &Ident) -> Error {
     let attribute = kind.attribute();
     let keys = match kind {
         Kind::Main => {
-            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `grace` and `crate`"
+            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `ctrl_c`, `grace` and `crate`"
         }
         Kind::Test => "`workers`, `timeout` and `crate`",
     };
@@ -81,6 +82,7 @@ fn example(key: &str) -> &'static str {
         "main_stack_size" => "`main_stack_size = 16 * 1024 * 1024`",
         "on_exit" => "`on_exit = \"wait\"` or `on_exit = \"cancel\"`",
         "on_panic" => "`on_panic = \"report\"`, `\"abort\"` or `\"cancel\"`",
+        "ctrl_c" => "`ctrl_c = \"cancel\"`",
         "grace" => "`grace = \"5s\"`, `\"500ms\"` or `\"1m\"`",
         "timeout" => "`timeout = \"30s\"`, `\"500ms\"` or `\"1m\"`",
         _ => "`crate = path::to::gocoro`",
@@ -148,6 +150,14 @@ fn on_panic(key: &Ident, value: &Expr) -> Read {
         None => return Err(wrong(key, value, "a string")),
     };
     Ok((Some(format_ident!("{method}")), set.to_token_stream()))
+}
+
+fn ctrl_c(key: &Ident, value: &Expr) -> Read {
+    match text(value).map(|text| text.value()).as_deref() {
+        Some("cancel") => Ok((Some(format_ident!("ctrl_c_cancel")), quote!(true))),
+        Some(_) => Err(wrong(key, value, "one word, or is left out")),
+        None => Err(wrong(key, value, "a string")),
+    }
 }
 
 fn grace(key: &Ident, value: &Expr) -> Read {

@@ -1,9 +1,10 @@
-//! Signals of the system: who listens gets them.
+//! Signals of the system: who listens gets them, and what a Ctrl-C does with a program.
 
 mod choices;
 mod cuts;
 mod ends;
 mod listeners;
+mod programs;
 mod stacks;
 
 use std::ffi::c_int;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::panic::{self, Location};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use super::{Builder, Runtime};
 use crate::io::finish_flush;
 use crate::limits::GRACE;
 use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, set_default};
+use crate::signal::at_first_ctrl_c;
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
 use crate::stack::{self, SizeClass};
 use crate::unwind::AbortIfPanic;
@@ -25,6 +27,7 @@ pub struct MainOptions {
     on_exit_cancel: bool,
     grace: Duration,
     on_panic: OnPanic,
+    ctrl_c_cancel: bool,
 }
 
 impl MainOptions {
@@ -38,6 +41,7 @@ impl MainOptions {
             on_exit_cancel: false,
             grace: GRACE,
             on_panic: OnPanic::Report,
+            ctrl_c_cancel: false,
         }
     }
 
@@ -73,6 +77,13 @@ impl MainOptions {
     #[must_use]
     pub const fn grace_millis(mut self, millis: u64) -> MainOptions {
         self.grace = Duration::from_millis(millis);
+        self
+    }
+
+    /// The option `ctrl_c = "cancel"`.
+    #[must_use]
+    pub const fn ctrl_c_cancel(mut self, cancel: bool) -> MainOptions {
+        self.ctrl_c_cancel = cancel;
         self
     }
 
@@ -115,6 +126,35 @@ struct Program {
     threads: Threads,
     /// The size of `main`'s stack.
     class: SizeClass,
+    /// Whether a Ctrl-C has come that is to cancel the tasks.
+    interrupted: Arc<AtomicBool>,
+}
+
+/// The time that tasks may take once they are cancelled.
+struct Grace {
+    length: Duration,
+    /// When it is over, once it has begun. A very long one is never over.
+    end: Option<Option<Instant>>,
+}
+
+impl Grace {
+    fn begin(&mut self) {
+        let length = self.length;
+        self.end.get_or_insert_with(|| clock::after(length));
+    }
+
+    /// How long the main worker may wait.
+    fn wait(&self) -> Wait {
+        self.end.flatten().map_or(Wait::Yes, Wait::Until)
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.flatten().is_some_and(|at| clock::now() >= at)
+    }
+
+    fn left(&self) -> Duration {
+        self.end.flatten().map_or(Duration::MAX, |at| at - clock::now())
+    }
 }
 
 /// The size of `main`'s stack: by the environment, else by the program, else the usual size, or the
@@ -145,9 +185,16 @@ impl Program {
         let (shared, mut seeds) = plan.prepare()?;
         let worker = Worker::new(seeds.remove(0))?;
         let class = main_class(&options)?;
+        let interrupted = match options.ctrl_c_cancel {
+            true => {
+                let shared = shared.clone();
+                at_first_ctrl_c(move || shared.close())?
+            }
+            false => Arc::default(),
+        };
         let threads = Threads::start(&shared, seeds)?;
         set_default(&shared);
-        Ok(Program { shared, worker, threads, class })
+        Ok(Program { shared, worker, threads, class, interrupted })
     }
 
     fn run<T>(
@@ -167,8 +214,10 @@ impl Program {
         let spawned = unsafe { spawn_unchecked(body, task, place, at, no_family) };
         let handle = spawned.expect("main's options are good");
         stack::set_main(handle.id().get());
+        let mut grace = Grace { length: options.grace, end: None };
         while !handle.is_finished() {
-            self.worker.turn(Wait::Yes);
+            self.worker.turn(grace.wait());
+            self.end_if_over(&mut grace, || self.cut().unwrap_or(ExitCode::FAILURE));
         }
         let (code, failed) = match handle.join() {
             Ok(code) => (code, code != ExitCode::SUCCESS),
@@ -179,26 +228,49 @@ impl Program {
         if !hurries {
             self.wait_for_tasks();
         }
-        hurries |= self.shared.has_failed();
-        let code = if self.shared.has_failed() { ExitCode::from(PANICKED) } else { code };
+        // What cuts the program from here on finds it ending, and changes its code no more.
+        let cut = self.cut();
+        hurries |= cut.is_some();
+        let code = cut.unwrap_or(code);
         self.shared.close();
-        let deadline = clock::after(options.grace);
-        self.end_within(options.grace, deadline, code);
+        grace.begin();
+        self.run_to_end(&mut grace, code);
         self.threads.join();
         drop(inside);
         std::mem::forget(abort);
         // A program that ends by itself waits for whoever reads its output, as any program does.
         if hurries {
-            let left = deadline.map_or(Duration::MAX, |at| at - clock::now());
-            flush_or_end(None, left.max(FLUSH_MAX), code);
+            flush_or_end(None, grace.left().max(FLUSH_MAX), code);
         } else {
             finish_flush();
         }
         code
     }
 
+    /// The code of a program that was cancelled from elsewhere than `main`.
+    fn cut(&self) -> Option<ExitCode> {
+        if self.shared.has_failed() {
+            return Some(ExitCode::from(PANICKED));
+        }
+        self.interrupted.load(Ordering::Acquire).then(|| ExitCode::from(INTERRUPTED))
+    }
+
+    /// Ends the process if the runtime is closed and the grace, which begins then, is over.
+    fn end_if_over(&self, grace: &mut Grace, code: impl FnOnce() -> ExitCode) {
+        if self.shared.is_closed() {
+            grace.begin();
+        }
+        if grace.is_over() {
+            let length = grace.length;
+            let why =
+                format!("gocoro: tasks are left {length:?} after they were cancelled; exiting\n");
+            end_at_once(Some(why), code());
+        }
+    }
+
+    /// Turns until no task is left that the program waits for, or the runtime is closed.
     fn wait_for_tasks(&self) {
-        loop {
+        while !self.shared.is_closed() {
             self.shared.watch();
             if self.shared.is_quiet() {
                 return;
@@ -207,24 +279,18 @@ impl Program {
         }
     }
 
-    /// Runs the closed runtime to its end, or ends the process when `grace` is over.
-    fn end_within(&self, grace: Duration, deadline: Option<Instant>, code: ExitCode) {
-        let wait = deadline.map_or(Wait::Yes, Wait::Until);
+    /// Runs the closed runtime to its end, or ends the process when its grace is over.
+    fn run_to_end(&self, grace: &mut Grace, code: ExitCode) {
         // This worker ends last, since it may steal from the others as long as it turns.
         while !(self.shared.others_ended()
             && self.worker.is_finished()
             && !self.shared.is_refusing())
         {
-            self.worker.turn(wait);
+            self.worker.turn(grace.wait());
             if cfg!(panic = "abort") && self.shared.some_stay() {
                 end_at_once(None, code);
             }
-            if deadline.is_some_and(|at| clock::now() >= at) {
-                let why = format!(
-                    "gocoro: tasks are left {grace:?} after they were cancelled; exiting\n"
-                );
-                end_at_once(Some(why), code);
-            }
+            self.end_if_over(grace, || code);
         }
         self.worker.end();
     }
@@ -235,6 +301,10 @@ const FLUSH_MAX: Duration = Duration::from_secs(1);
 
 /// The exit code of a Rust program that panicked.
 const PANICKED: u8 = 101;
+
+/// The exit code of a program that a Ctrl-C has cancelled: that of a shell for one that the signal
+/// has ended, 128 and the signal's number.
+const INTERRUPTED: u8 = 130;
 
 /// Says the last words and flushes stdout, or ends the process if that takes longer than `max`.
 fn flush_or_end(last_words: Option<String>, max: Duration, code: ExitCode) {

@@ -26,6 +26,11 @@ pub(super) fn check(signal: c_int) -> io::Result<()> {
     action_of(signal).map(drop)
 }
 
+/// Whether a signal is ignored, as the parent of the process may have asked for.
+pub(super) fn is_ignored(signal: c_int) -> io::Result<bool> {
+    Ok(action_of(signal)?.sa_sigaction == libc::SIG_IGN)
+}
+
 /// Has the handler of a signal run on the alternate stack of its thread, where there is one.
 ///
 /// `signal-hook` does not ask for that, and its handler would need room on the stack of the task
@@ -54,6 +59,8 @@ mod tests {
 
     #[test]
     fn no_action_and_no_signal() {
+        assert!(!is_ignored(libc::SIGCONT).unwrap());
+        assert!(is_ignored(libc::SIGPIPE).unwrap(), "Rust programs do");
         // Neither has a handler.
         for signal in [libc::SIGCONT, libc::SIGPIPE] {
             use_alternate_stack(signal).unwrap();

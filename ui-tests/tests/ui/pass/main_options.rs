@@ -10,6 +10,7 @@ const STACK: usize = 64;
     stack_size = STACK * 1024,
     main_stack_size = 2 * STACK * 1024,
     on_exit = "wait",
+    ctrl_c = "cancel",
     grace = "1m",
     crate = ::gocoro,
 )]

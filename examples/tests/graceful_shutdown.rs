@@ -5,6 +5,7 @@ mod common;
 use common::{PATIENCE, Server};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_graceful_shutdown");
@@ -58,6 +59,39 @@ fn what_has_begun_is_finished_what_is_stuck_is_cut_and_nobody_else_gets_in() {
     server.stdout.read_to_string(&mut said).unwrap();
     assert_eq!(said.matches("a request was cut").count(), 1, "{said}");
     assert!(said.contains("cut: 2 }"), "{said}");
+}
+
+fn kill(server: &Server, signal: &str) {
+    let process = server.process.id().to_string();
+    assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+}
+
+#[test]
+fn a_signal_stops_it_as_the_request_does() {
+    for signal in ["-INT", "-TERM"] {
+        let mut server = Server::start(PROGRAM);
+        let mut busy = Client::new(&server, "work 500\n");
+        let mut idle = Client::new(&server, "work 1\n");
+        assert_eq!((&*busy.hears(), &*idle.hears()), ("working", "working"));
+        assert_eq!(idle.hears(), "done");
+        kill(&server, signal);
+        assert_eq!(idle.hears(), "goodbye");
+        assert_eq!(busy.hears(), "done");
+        assert!(server.process.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut server = Server::start(PROGRAM);
+    let mut stuck = Client::new(&server, "work 3600000\n");
+    let mut idle = Client::new(&server, "work 1\n");
+    assert_eq!((&*stuck.hears(), &*idle.hears()), ("working", "working"));
+    assert_eq!(idle.hears(), "done");
+    kill(&server, "-TERM");
+    assert_eq!(idle.hears(), "goodbye");
+    kill(&server, "-INT");
+    assert_eq!(server.process.wait().unwrap().code(), Some(130));
 }
 
 #[test]

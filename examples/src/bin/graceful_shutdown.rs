@@ -1,7 +1,8 @@
 //! Lesson: a server that stops without dropping what it has begun, and without waiting for ever.
 //!
-//! 1. An `Event` says that the time has come. Here the request `shutdown` sets it; a signal would
-//!    do the same.
+//! 1. An `Event` says that the time has come. The request `shutdown` sets it, and so does a signal:
+//!    Ctrl-C, or the one that `kill` sends. A second one ends the program at once. (Where a program
+//!    has nothing to finish, `#[go_main(ctrl_c = "cancel")]` does with less.)
 //! 2. The accept loop waits for it beside the listener, and closes the listener. New clients are
 //!    refused at once, and may turn to another server.
 //! 3. Each connection waits for it beside its client, where nothing is under way. The request that
@@ -11,10 +12,11 @@
 //!    nothing unwinds: there a long request has to ask `task::is_cancelled` now and then.)
 //!
 //! Run it: `cargo run -p gocoro-examples --bin graceful_shutdown [ADDRESS]`, then
-//! `nc 127.0.0.1 7000` with lines like `work 2000` (milliseconds) and `shutdown`.
+//! `nc 127.0.0.1 7000` with lines like `work 2000` (milliseconds) and `shutdown`, or press Ctrl-C.
 //! With `--self-test` it is its own client and ends.
 
 use gocoro::net::{TcpListener, TcpStream};
+use gocoro::signal::{SIGINT, SIGTERM, Signals};
 use gocoro::sync::{Arc, Event};
 use gocoro::task::{JoinError, TaskGroup};
 use gocoro::{go, go_main, select, select_biased, time};
@@ -78,6 +80,15 @@ fn serve(listener: TcpListener, stop: &Arc<Event>, grace: Duration) -> Ends {
     println!("stopping within {grace:?}");
     connections.shutdown(grace).into_iter().for_each(|end| ends.count(end));
     ends
+}
+
+/// The first signal stops the server gently, the second ends the program.
+fn heed(mut signals: Signals, stop: &Event) {
+    signals.next(); // suspends, blocks no thread
+    stop.set();
+    if let Some(signal) = signals.next() {
+        std::process::exit(128 + signal); // as a shell says it
+    }
 }
 
 /// Answers one request after another.
@@ -177,8 +188,11 @@ fn main() -> io::Result<()> {
     if address == "--self-test" {
         return self_test();
     }
+    let stop = Arc::new(Event::new());
+    let signals = Signals::new([SIGINT, SIGTERM])?;
+    go!(daemon, clone(stop) => heed(signals, &stop)); // the program's end does not wait for it
     let listener = TcpListener::bind(&address)?;
     println!("working on {}", listener.local_addr()?);
-    println!("{:?}", serve(listener, &Arc::new(Event::new()), GRACE));
+    println!("{:?}", serve(listener, &stop, GRACE));
     Ok(())
 }

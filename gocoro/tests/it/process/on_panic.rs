@@ -17,6 +17,7 @@ scenarios! {
     aborts_at_once::main,
     cancels::main,
     cancels_when_main_has_returned::main,
+    main_does_not_end::main,
     joined::main,
     dropped_group::main,
     unwound_group::main,
@@ -140,6 +141,26 @@ mod cancels_when_main_has_returned {
 #[test]
 fn a_panic_after_main_cancels_what_is_left() {
     run("cancels_when_main_has_returned").code(101).printed("task unwinds");
+}
+
+mod main_does_not_end {
+    use super::*;
+
+    #[gocoro::go_main(on_panic = "cancel", grace = "50ms")]
+    pub(super) fn main() {
+        let _guard = on_drop(|| sleep(NEVER));
+        detached();
+        sleep(NEVER);
+    }
+}
+
+#[test]
+fn a_main_that_does_not_end_is_left_when_the_grace_is_over() {
+    for workers in ["1", "2"] {
+        run_with("main_does_not_end", &[("GOCORO_WORKERS", workers)])
+            .code(101)
+            .says(1, &["gocoro: tasks are left 50ms after they were cancelled"]);
+    }
 }
 
 mod joined {

@@ -135,8 +135,8 @@ pub(crate) fn call<T: Send + 'static>(
     unsafe { io(f, Cut::Detaches) }
 }
 
-/// Makes a blocking call as [`call`] does, for I/O that a cancelled task does not wait for while it
-/// unwinds: it fails with [`Cancelled`](crate::cancel::Cancelled).
+/// Makes a blocking call as [`call()`] does, for I/O that a cancelled task does not wait for while
+/// it unwinds: it fails with [`Cancelled`](crate::cancel::Cancelled).
 pub(crate) fn call_or_refuse<T: Send + 'static>(
     f: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -46,6 +46,7 @@
 //! | sleeping, deadlines | [`time`] |
 //! | sockets | [`net`] |
 //! | reading, writing, copying, pipes, standard streams, streams in memory | [`io`] |
+//! | files | [`fs`] |
 //! | calls that block, on other threads | [`blocking`] |
 //! | signals of the system, Ctrl-C | [`signal`] |
 //! | runtimes made by hand | [`runtime`] |
@@ -340,6 +341,7 @@ pub mod time {
     pub use std::time::{Duration, Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
 }
 
+pub mod fs;
 pub mod io;
 
 pub mod net {

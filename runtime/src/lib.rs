@@ -55,6 +55,7 @@ mod group;
 #[allow(unsafe_code)]
 mod net;
 mod io;
+mod fs;
 mod signal;
 mod go;
 #[allow(unsafe_code)]
@@ -98,6 +99,11 @@ pub mod export {
     /// The items of `gocoro::io`.
     pub mod io {
         pub use crate::io::*;
+    }
+
+    /// The items of `gocoro::fs`.
+    pub mod fs {
+        pub use crate::fs::*;
     }
 
     /// The items of `gocoro::net`.

@@ -116,11 +116,12 @@ pub(crate) const ACCEPT_PAUSE_MAX: std::time::Duration = std::time::Duration::fr
 pub(crate) const CONNECT_STAGGER: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// The first pause before another attempt at what no event announces, as that a full queue of
-/// another Unix socket has room. It doubles up to [`FULL_PAUSE_MAX`]. About as long as a queue that
-/// is being emptied takes.
+/// another Unix socket has room, or that a file's lock is free. It doubles up to
+/// [`FULL_PAUSE_MAX`]. About as long as a queue that is being emptied takes.
 pub(crate) const FULL_PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// The longest of these pauses: as late as the room is noticed of a server that stood still.
+/// The longest of these pauses: as late as the room is noticed of a server that stood still, or a
+/// file that another process has unlocked.
 pub(crate) const FULL_PAUSE_MAX: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// How often a Unix socket that waits for room looks whether its sending half has been shut down,
@@ -134,6 +135,11 @@ pub(crate) const COPY_BYTES_MIN: usize = 8 * 1024;
 /// How far the buffer of a copy grows while reads fill it. Over loopback a copy moved 1.7 GiB/s
 /// with 64 KiB, 2.1 with 128, 2.2 with 256 and 2.3 with 512; each way of a proxy takes this much.
 pub(crate) const COPY_BYTES_MAX: usize = 128 * 1024;
+
+/// The most bytes that one call of a task's reads from a file or writes to one. From memory they
+/// take about as long as a worker's turn ([`TURN_MAX`]), for which neighbours wait. On the blocking
+/// pool they take a cancel that long to be noticed, which a call that runs does not end.
+pub(crate) const FILE_BYTES_MAX: usize = 1 << 20;
 
 /// How much a `BufferStream` moves in one hold of its lock, for whoever waits for the lock spins.
 pub(crate) const BUFFER_PIECE_MAX: usize = 64 * 1024;

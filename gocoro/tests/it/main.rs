@@ -4,6 +4,7 @@ mod blocking;
 mod cancel;
 mod channel;
 mod combinators;
+mod fs;
 mod generators;
 mod group;
 mod io;

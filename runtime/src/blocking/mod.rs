@@ -127,7 +127,6 @@ fn returned<T>(result: thread::Result<T>) -> T {
 
 /// Makes a blocking call that owns what it uses, as [`unblock`] does. An enclosing `io_deadline`
 /// ends the wait with `TimedOut`.
-#[allow(dead_code, reason = "files come next")]
 pub(crate) fn call<T: Send + 'static>(
     f: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -146,7 +145,6 @@ pub(crate) fn call_or_refuse<T: Send + 'static>(
 
 /// Makes a blocking call that may borrow, as [`unblock_scoped`] does. An enclosing `io_deadline`
 /// ends the wait with `TimedOut` if the call has not begun.
-#[allow(dead_code, reason = "files come next, and lend their buffers")]
 pub(crate) fn lend<T: Send>(f: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     // SAFETY: with `Cut::Waits` closure and result may borrow.
     unsafe { io(f, Cut::Waits) }

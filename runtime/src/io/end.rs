@@ -1,4 +1,5 @@
-//! One end of a pipe: how it is read or written without blocking the thread.
+//! One end of a pipe, or what else is read and written once it is ready: how that is done without
+//! blocking the thread.
 //!
 //! An end is never made non-blocking: that mode belongs to the open file, which others may share, a
 //! child process to which the end is given for one. Linux has calls for pipes that never wait.
@@ -15,7 +16,7 @@ use crate::net::sys::taken;
 use crate::reactor::{self, Direction, Source};
 
 /// A handle on one end of a pipe, or on whatever a descriptor was that was given as one.
-pub(super) struct End {
+pub(crate) struct End {
     source: Source,
     shared: Arc<Shared>,
 }
@@ -25,6 +26,8 @@ struct Shared {
     /// gocoro made the pipe, and so it carries bytes: a short transfer has emptied or filled it. A
     /// pipe of packets gives one at a time, and what other files do is not known.
     of_bytes: bool,
+    /// Where the descriptor is in non-blocking mode, what would wait says so, as in std.
+    heeds_mode: bool,
     /// The kernel has no calls that never wait, or none for this file, and is asked first.
     asks: AtomicBool,
     /// Held from the question to the end of the call, so that no other handle takes in between what
@@ -35,7 +38,7 @@ struct Shared {
 impl End {
     /// An end of a pipe that was just made.
     pub(super) fn of_new_pipe(fd: OwnedFd) -> End {
-        End::new(fd, true, false)
+        End::new(fd, Shared { of_bytes: true, ..Shared::new(false) })
     }
 
     /// Takes over what may be an end of a pipe.
@@ -44,24 +47,29 @@ impl End {
     /// regular file, those read no more than what is in memory.
     pub(super) fn of_any(fd: OwnedFd) -> End {
         let is_pipe = sys::is_pipe(fd.as_fd());
-        End::new(fd, false, !is_pipe)
+        End::new(fd, Shared::new(!is_pipe))
     }
 
-    fn new(fd: OwnedFd, of_bytes: bool, asks: bool) -> End {
-        let shared = Shared { of_bytes, asks: AtomicBool::new(asks), asking: Mutex::new(()) };
+    /// Takes over what was opened as a file and is none that lies on a disk: a named pipe, a
+    /// terminal, a device, a socket.
+    pub(crate) fn of_opened(fd: OwnedFd) -> End {
+        End::new(fd, Shared { heeds_mode: true, ..Shared::new(false) })
+    }
+
+    fn new(fd: OwnedFd, shared: Shared) -> End {
         End { source: Source::new(fd), shared: Arc::new(shared) }
     }
 
-    pub(super) fn try_clone(&self) -> io::Result<End> {
+    pub(crate) fn try_clone(&self) -> io::Result<End> {
         let fd = self.fd().try_clone_to_owned()?;
         Ok(End { source: Source::new(fd), shared: Arc::clone(&self.shared) })
     }
 
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.source.fd()
     }
 
-    pub(super) fn into_fd(self) -> OwnedFd {
+    pub(crate) fn into_fd(self) -> OwnedFd {
         self.source.into_inner()
     }
 
@@ -70,13 +78,13 @@ impl End {
     }
 
     #[inline]
-    pub(super) fn read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    pub(crate) fn read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let wanted = taken(bufs);
         self.transfer(Direction::Read, wanted, |fd, wait| sys::read(fd, bufs, wait))
     }
 
     #[inline]
-    pub(super) fn write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.transfer(Direction::Write, taken(bufs), |fd, wait| match wait {
             Wait::Never => sys::write(fd, bufs, wait),
             // A pipe that is not full has room for a piece, and a call that has more to write waits
@@ -101,24 +109,35 @@ impl End {
             return Ok(0);
         }
         let mut is_short = false;
-        let count = self.source.io(
-            direction,
-            || None,
-            |fd| {
-                if !self.shared.asks.load(Relaxed) {
-                    match call(fd, Wait::Never) {
-                        Err(error) if sys::has_no_such_call(&error) => {
-                            self.shared.asks.store(true, Relaxed);
-                        }
-                        result => {
-                            is_short = matches!(result, Ok(count) if 0 < count && count < wanted);
-                            return result;
-                        }
+        let mut attempt = |fd: BorrowedFd<'_>| {
+            if !self.shared.asks.load(Relaxed) {
+                match call(fd, Wait::Never) {
+                    Err(error) if sys::has_no_such_call(&error) => {
+                        self.shared.asks.store(true, Relaxed);
+                    }
+                    result => {
+                        is_short = matches!(result, Ok(count) if 0 < count && count < wanted);
+                        return result;
                     }
                 }
-                self.shared.ask(fd, direction, &mut call)
-            },
-        )?;
+            }
+            self.shared.ask(fd, direction, &mut call)
+        };
+        let count = if self.shared.heeds_mode {
+            self.source.io(
+                direction,
+                || None,
+                |fd| match attempt(fd) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        // Who asked for that mode is told; otherwise the wait begins.
+                        if sys::is_nonblocking(fd) { Ok(Err(error)) } else { Err(error) }
+                    }
+                    result => result.map(Ok),
+                },
+            )??
+        } else {
+            self.source.io(direction, || None, attempt)?
+        };
         if is_short && self.shared.of_bytes {
             self.source.used_up(direction);
         }
@@ -127,6 +146,11 @@ impl End {
 }
 
 impl Shared {
+    fn new(asks: bool) -> Shared {
+        let (asks, asking) = (AtomicBool::new(asks), Mutex::new(()));
+        Shared { of_bytes: false, heeds_mode: false, asks, asking }
+    }
+
     /// Makes a call that may wait, if the kernel says that this one will not.
     #[cold]
     fn ask(

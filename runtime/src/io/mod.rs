@@ -4,7 +4,7 @@ mod chunk;
 mod copy;
 
 #[allow(unsafe_code)]
-mod sys;
+pub(crate) mod sys;
 
 mod end;
 mod piece;
@@ -24,6 +24,7 @@ pub use self::bidirectional::{CopyBidirectional, CopyError, copy_bidirectional};
 pub use self::buffer::BufferStream;
 pub use self::copy::copy;
 pub use self::duplex::Duplex;
+pub(crate) use self::end::End;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::pollable::Pollable;
 pub(crate) use self::stdio::finish_flush;

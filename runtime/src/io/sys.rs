@@ -15,7 +15,7 @@ use crate::net::sys::{BUFFERS_MAX, counted, from_raw_fd, retry};
 
 /// Whether a call may wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Wait {
+pub(crate) enum Wait {
     /// It says `WouldBlock` in place of waiting, whatever the mode of the descriptor. Not every
     /// kernel and descriptor has such calls: see [`has_no_such_call`].
     Never,
@@ -38,7 +38,7 @@ pub(super) fn read(
         // Each is writable for its length until the call returns, for they are borrowed mutably.
         unsafe {
             match wait {
-                Wait::Never => now::read(fd, bufs, count),
+                Wait::Never => now::read(fd, bufs, count, now::POSITION),
                 Wait::Perhaps => counted(libc::readv(fd, bufs, count)),
             }
         }
@@ -54,7 +54,7 @@ pub(super) fn write(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], wait: Wait) -> io:
         // at least `count` of them, each readable for its length until the call returns.
         unsafe {
             match wait {
-                Wait::Never => now::write(fd, bufs, count),
+                Wait::Never => now::write(fd, bufs, count, now::POSITION),
                 Wait::Perhaps => counted(libc::writev(fd, bufs, count)),
             }
         }
@@ -66,7 +66,7 @@ pub(super) fn write(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], wait: Wait) -> io:
 ///
 /// An old kernel says `EINVAL`, a filter of system calls `EPERM`. Where these mean something else,
 /// the call that may wait says so again.
-pub(super) fn has_no_such_call(error: &io::Error) -> bool {
+pub(crate) fn has_no_such_call(error: &io::Error) -> bool {
     let refusals = [libc::EOPNOTSUPP, libc::ENOSYS, libc::EINVAL, libc::EPERM];
     error.raw_os_error().is_some_and(|errno| refusals.contains(&errno))
 }
@@ -74,26 +74,36 @@ pub(super) fn has_no_such_call(error: &io::Error) -> bool {
 /// The calls that never wait: `preadv2` and `pwritev2` with `RWF_NOWAIT`. They are called by their
 /// numbers, for not every C library has functions for them.
 #[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl")))]
-mod now {
+pub(crate) mod now {
     use super::*;
 
-    /// Stands for the position of the descriptor itself, which a pipe has none of.
-    const NO_OFFSET: libc::c_long = -1;
+    /// Stands for the position of the open file itself, which a pipe has none of.
+    pub(crate) const POSITION: i64 = -1;
 
     /// # Safety
     ///
     /// `bufs` leads to `count` buffers, each writable for its length.
-    pub(super) unsafe fn read(fd: RawFd, bufs: *const iovec, count: c_int) -> io::Result<usize> {
+    pub(crate) unsafe fn read(
+        fd: RawFd,
+        bufs: *const iovec,
+        count: c_int,
+        offset: i64,
+    ) -> io::Result<usize> {
         // SAFETY: the caller's promise is what `preadv2` needs.
-        unsafe { call(libc::SYS_preadv2, fd, bufs, count) }
+        unsafe { call(libc::SYS_preadv2, fd, bufs, count, offset) }
     }
 
     /// # Safety
     ///
     /// `bufs` leads to `count` buffers, each readable for its length.
-    pub(super) unsafe fn write(fd: RawFd, bufs: *const iovec, count: c_int) -> io::Result<usize> {
+    pub(crate) unsafe fn write(
+        fd: RawFd,
+        bufs: *const iovec,
+        count: c_int,
+        offset: i64,
+    ) -> io::Result<usize> {
         // SAFETY: the caller's promise is what `pwritev2` needs.
-        unsafe { call(libc::SYS_pwritev2, fd, bufs, count) }
+        unsafe { call(libc::SYS_pwritev2, fd, bufs, count, offset) }
     }
 
     /// # Safety
@@ -104,32 +114,41 @@ mod now {
         fd: RawFd,
         bufs: *const iovec,
         count: c_int,
+        offset: i64,
     ) -> io::Result<usize> {
+        // Where a register has room for all of the offset, the kernel does not look at the second.
+        let (low, high) = (offset as libc::c_long, (offset >> 32) as libc::c_long);
         // SAFETY: both calls take a descriptor, buffers and their count, the two halves of an
         // offset, and flags. The caller answers for the buffers.
-        let result = unsafe {
-            libc::syscall(number, fd, bufs, count, NO_OFFSET, NO_OFFSET, libc::RWF_NOWAIT)
-        };
+        let result = unsafe { libc::syscall(number, fd, bufs, count, low, high, libc::RWF_NOWAIT) };
         counted(result as libc::ssize_t)
     }
 }
 
 /// Other systems have no calls that never wait.
 #[cfg(not(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))))]
-mod now {
+pub(crate) mod now {
     use super::*;
 
-    pub(super) fn read(_: RawFd, _: *const iovec, _: c_int) -> io::Result<usize> {
+    pub(crate) const POSITION: i64 = -1;
+
+    /// # Safety
+    ///
+    /// None: nothing is done.
+    pub(crate) unsafe fn read(_: RawFd, _: *const iovec, _: c_int, _: i64) -> io::Result<usize> {
         Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
     }
 
-    pub(super) fn write(_: RawFd, _: *const iovec, _: c_int) -> io::Result<usize> {
+    /// # Safety
+    ///
+    /// None: nothing is done.
+    pub(crate) unsafe fn write(_: RawFd, _: *const iovec, _: c_int, _: i64) -> io::Result<usize> {
         Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
     }
 }
 
 /// The type and the permissions of the file behind a descriptor.
-pub(super) fn mode(fd: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
+pub(crate) fn mode(fd: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     retry(|| {
         // SAFETY: `stat` has room for what the kernel stores, until the call returns.
@@ -145,6 +164,18 @@ pub(super) fn mode(fd: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
 /// Whether a descriptor is that of a pipe, with a name or without.
 pub(super) fn is_pipe(fd: BorrowedFd<'_>) -> bool {
     mode(fd).is_ok_and(|mode| mode & libc::S_IFMT == libc::S_IFIFO)
+}
+
+/// Whether a descriptor is in non-blocking mode.
+pub(super) fn is_nonblocking(fd: BorrowedFd<'_>) -> bool {
+    status_flags(fd) & libc::O_NONBLOCK != 0
+}
+
+/// The flags that a file was opened with, as far as they last; none of what is not open.
+pub(crate) fn status_flags(fd: BorrowedFd<'_>) -> c_int {
+    // SAFETY: the call takes a descriptor and no pointer.
+    let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
+    flags.max(0)
 }
 
 from_raw_fd! { PipeReader PipeWriter }

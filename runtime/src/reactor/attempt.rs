@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::source::timed_out;
 use super::{Direction, Source, thread};
 use crate::limits::{FULL_PAUSE_MAX, FULL_PAUSE_MIN};
+use crate::task::Reason;
 use crate::{cancel, clock, current, park};
 
 impl<T: AsFd + ?Sized> Source<T> {
@@ -81,9 +82,25 @@ impl Pauses {
         direction: Direction,
         deadline: Option<Instant>,
     ) -> io::Result<()> {
+        let at = self.next_end();
+        pause(direction, at, deadline)
+    }
+
+    /// Makes the next pause of an operation on a file, which waits also where a cancelled task
+    /// unwinds.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` once the time of an enclosing `io_deadline` is up.
+    pub(crate) fn pause_for_file(&mut self) -> io::Result<()> {
+        let at = self.next_end();
+        pause_as(Reason::Sleep, at, None)
+    }
+
+    fn next_end(&mut self) -> Instant {
         let at = clock::now() + self.next;
         self.next = (2 * self.next).min(FULL_PAUSE_MAX);
-        pause(direction, at, deadline)
+        at
     }
 }
 
@@ -98,6 +115,10 @@ pub(crate) fn pause(
     at: Instant,
     deadline: Option<Instant>,
 ) -> io::Result<()> {
+    pause_as(direction.reason(), at, deadline)
+}
+
+fn pause_as(reason: Reason, at: Instant, deadline: Option<Instant>) -> io::Result<()> {
     let deadline = deadline.into_iter().chain(current::waits().io_deadline()).min();
     let end = deadline.map_or(at, |deadline| deadline.min(at));
     // What is woken for nothing waits again; a task that unwinds and is cancelled does not.
@@ -106,12 +127,12 @@ pub(crate) fn pause(
         if now >= at {
             return Ok(());
         }
-        if park::refuses_io() {
+        if reason.is_io() && park::refuses_io() {
             return Err(cancel::error());
         }
         if now >= end {
             return Err(timed_out());
         }
-        let _ = park::pause(direction.reason(), Some(end));
+        let _ = park::pause(reason, Some(end));
     }
 }

@@ -58,6 +58,26 @@ impl RawMutex {
         if park::refuses_io() {
             return Err(cancel::error());
         }
+        self.lock_by_io_deadline(me)
+    }
+
+    /// Locks as [`RawMutex::lock_for_io`] does, for I/O on a file, which waits also where a
+    /// cancelled task unwinds.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` once the time of an enclosing `io_deadline` is up.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn lock_for_file(&self) -> io::Result<()> {
+        park::spent_io();
+        let me = holder::me();
+        if self.take(me) { Ok(()) } else { self.lock_by_io_deadline(me) }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn lock_by_io_deadline(&self, me: u64) -> io::Result<()> {
         let deadline = current::waits().io_deadline();
         if deadline.is_some_and(|at| clock::now() >= at) || !self.lock_slow(me, deadline) {
             return Err(reactor::timed_out());

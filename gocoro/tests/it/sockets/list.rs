@@ -4,6 +4,7 @@ use std::io::{PipeReader as StdPipeReader, PipeWriter as StdPipeWriter};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Instant;
 
+use gocoro::fs::{File, OpenOptions};
 use gocoro::io::{
     self, BufRead, BufferStream, CopyBidirectional, IoSlice, IoSliceMut, PipeReader, PipeWriter,
     Pollable, Read, Write,
@@ -13,6 +14,7 @@ use gocoro::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use gocoro::signal::{SIGURG, Signals};
 use gocoro::time::io_deadline;
 
+use crate::fs::{Fifo, Folder, fifo};
 use crate::resolver::silent;
 use crate::support::NEVER;
 use crate::tcp;
@@ -157,10 +159,52 @@ pub(super) const WAITS: &[(&str, Make)] = &[
     ("Pollable::read_with", op!(pollable_reader(), |r| r.read_with(|mut r| r.read(&mut [0; 8])))),
     ("Pollable::write_with", op!(pollable_writer(), |w| w.write_with(|mut w| w.write(&[0; 4096])))),
     ("Signals::recv", op!(signals(), |s| s.recv())),
+    ("File::read", op!(fifo::ends(), |r| (&*r).read(&mut [0; 8]))),
+    (
+        "File::read_vectored",
+        op!(fifo::ends(), |r| (&*r).read_vectored(&mut [IoSliceMut::new(&mut [0; 8])])),
+    ),
+    ("File::read_to_end", op!(fifo::ends(), |r| (&*r).read_to_end(&mut Vec::new()))),
+    ("File::read_to_string", op!(fifo::ends(), |r| (&*r).read_to_string(&mut String::new()))),
+    ("File::write", op!(fifo_writer(), |w| (&*w).write(&[0; 4096]))),
+    (
+        "File::write_vectored",
+        op!(fifo_writer(), |w| (&*w).write_vectored(&[IoSlice::new(&[0; 4096])])),
+    ),
+];
+
+/// Operations on files that wait as long, but also in a destructor of a cancelled task.
+pub(super) const FILES_WAIT: &[(&str, Make)] = &[
+    ("File::open", op!(lonely_fifo(), |fifo| File::open(fifo.path()))),
+    ("File::create", op!(lonely_fifo(), |fifo| File::create(fifo.path()))),
+    (
+        "OpenOptions::open",
+        op!(lonely_fifo(), |fifo| OpenOptions::new().write(true).open(fifo.path())),
+    ),
+    ("File::lock", op!(locked(), |file| file.lock())),
+    ("File::lock_shared", op!(locked(), |file| file.lock_shared())),
 ];
 
 fn signals() -> io::Result<(Signals, ())> {
     Ok((Signals::new([SIGURG])?, ()))
+}
+
+fn fifo_writer() -> io::Result<(File, File)> {
+    let (reader, writer) = fifo::ends()?;
+    Ok((writer, reader))
+}
+
+/// A named pipe that nobody else opens.
+fn lonely_fifo() -> io::Result<(Fifo, ())> {
+    Ok((Fifo::new(), ()))
+}
+
+/// A file that another one has locked.
+fn locked() -> io::Result<(File, (File, Folder))> {
+    let folder = Folder::new();
+    let (file, holder) = (File::create(folder.join("file"))?, File::open(folder.join("file"))?);
+    holder.lock()?;
+    Ok((file, (holder, folder)))
 }
 
 fn memory(capacity: usize) -> io::Result<(BufferStream, BufferStream)> {

@@ -5,6 +5,7 @@ mod channels;
 mod connections;
 mod copy;
 mod echo;
+mod files;
 mod handoff;
 mod http;
 mod mutex;
@@ -39,6 +40,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
         timers::ROWS,
         sockets::ROWS,
         pipes::ROWS,
+        files::ROWS,
         echo::ROWS,
         copy::ROWS,
         http::ROWS,

@@ -45,8 +45,8 @@
 //! | locks and their like | [`sync`] |
 //! | sleeping, deadlines | [`time`] |
 //! | sockets | [`net`] |
+//! | files, directories | [`fs`] |
 //! | reading, writing, copying, pipes, standard streams, streams in memory | [`io`] |
-//! | files | [`fs`] |
 //! | calls that block, on other threads | [`blocking`] |
 //! | signals of the system, Ctrl-C | [`signal`] |
 //! | runtimes made by hand | [`runtime`] |

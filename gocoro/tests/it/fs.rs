@@ -1,12 +1,17 @@
 //! Files and directories do what std documents, in tasks and on plain threads.
 
 mod cached;
+mod dir;
+mod entries;
 mod faults;
 pub(crate) mod fifo;
 mod file;
+mod like_std;
 mod locks;
 mod many;
+mod path;
 mod position;
+mod saturated;
 mod slow;
 
 use std::path::{Path, PathBuf};
@@ -60,6 +65,15 @@ impl Folder {
         // SAFETY: the text lives, and ends in a null byte.
         assert_eq!(unsafe { libc::mkfifo(text.as_ptr(), 0o600) }, 0);
         path
+    }
+
+    /// The names that are in it, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 }
 

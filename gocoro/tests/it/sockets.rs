@@ -1,9 +1,12 @@
 //! Each operation on a descriptor that may have to wait is cut short in every way, and leaves no
-//! descriptor open. The operations are one list, of sockets mostly.
+//! descriptor open. The operations are one list, of sockets mostly; those on paths are in a part of
+//! their own, for only a full blocking pool keeps them waiting.
 
 mod exhausted;
 mod list;
+mod list_fs;
 mod modes;
+mod queued;
 mod stalled;
 
 use std::io::{self, ErrorKind};

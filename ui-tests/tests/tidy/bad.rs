@@ -251,7 +251,7 @@ fn an_operation_that_waits_and_has_no_row_is_seen() {
     let complaints = |names: &[&str], more: &str, exempt: &[(&str, &str)]| {
         let mut list = list(names);
         list.tokens.extend(format!("const MORE: &[X] = &[{more}];").parse::<TokenStream>());
-        wait_complaints(&sources, &list, exempt)
+        wait_complaints(&sources, &[&list], exempt)
     };
     assert_eq!(complaints(&all, more, &[]), [""; 0]);
     for without in 0..all.len() {
@@ -275,5 +275,5 @@ fn an_operation_that_waits_and_has_no_row_is_seen() {
         "macro_rules! m { ($t:ident) => { impl $t {\n\
                    /// # Parks\n pub fn f() {} } } }",
     )];
-    assert_eq!(wait_complaints(&lonely, &list(&[]), &[]).len(), 1, "a macro that nothing calls");
+    assert_eq!(wait_complaints(&lonely, &[&list(&[])], &[]).len(), 1, "a macro that nothing calls");
 }

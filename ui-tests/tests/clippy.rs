@@ -22,6 +22,27 @@ macro_rules! existing {
 }
 
 existing! {
+    gocoro::fs::DirBuilder;
+    gocoro::fs::File;
+    gocoro::fs::OpenOptions;
+    gocoro::fs::canonicalize;
+    gocoro::fs::copy;
+    gocoro::fs::create_dir;
+    gocoro::fs::create_dir_all;
+    gocoro::fs::exists;
+    gocoro::fs::hard_link;
+    gocoro::fs::metadata;
+    gocoro::fs::read;
+    gocoro::fs::read_dir;
+    gocoro::fs::read_link;
+    gocoro::fs::read_to_string;
+    gocoro::fs::remove_dir;
+    gocoro::fs::remove_dir_all;
+    gocoro::fs::remove_file;
+    gocoro::fs::rename;
+    gocoro::fs::set_permissions;
+    gocoro::fs::symlink_metadata;
+    gocoro::fs::write;
     gocoro::io::pipe;
     gocoro::io::stdin;
     gocoro::net::TcpListener;
@@ -48,8 +69,10 @@ existing! {
 
 /// Uses everything that the list disallows.
 const BLOCKING: &str = r#"#![allow(unused_imports)]
+use std::fs::{self, DirBuilder as _, File as _, OpenOptions as _};
 use std::net::{TcpListener as _, TcpStream as _, UdpSocket as _};
 use std::os::unix::net::{UnixDatagram as _, UnixListener as _, UnixStream as _};
+use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::{Barrier as _, Condvar as _, LazyLock as _, Mutex as _, Once as _, OnceLock as _};
 use std::sync::{RwLock as _, mpsc};
@@ -58,6 +81,14 @@ use std::thread::{self, JoinHandle};
 fn main() {
     let _ = (thread::sleep, thread::park, thread::park_timeout, thread::yield_now);
     thread::scope(|_| ());
+    let _ = (fs::canonicalize::<&str>, fs::create_dir::<&str>, fs::create_dir_all::<&str>);
+    let _ = (fs::exists::<&str>, fs::metadata::<&str>, fs::symlink_metadata::<&str>);
+    let _ = (fs::read::<&str>, fs::read_dir::<&str>, fs::read_to_string::<&str>);
+    let _ = (fs::remove_dir::<&str>, fs::remove_dir_all::<&str>, fs::remove_file::<&str>);
+    let _ = (fs::read_link::<&str>,);
+    let _ = (fs::copy::<&str, &str>, fs::hard_link::<&str, &str>, fs::rename::<&str, &str>);
+    let _ = (fs::write::<&str, &str>, fs::set_permissions::<&str>);
+    let _ = (Path::exists, Path::is_dir, Path::is_file, Path::metadata, Path::read_dir);
     let _ = JoinHandle::<()>::join;
     let _ = (mpsc::channel::<()>, mpsc::sync_channel::<()>, std::io::pipe, std::io::stdin);
     let _ = (Child::wait, Child::wait_with_output, Command::output, Command::status);

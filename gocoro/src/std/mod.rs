@@ -28,6 +28,7 @@
 //!
 //! | path | is | since std's |
 //! |---|---|---|
+//! | `std::fs` | [`gocoro::fs`](crate::fs) | calls wait for the disk |
 //! | `std::io` | [`gocoro::io`](crate::io) | standard streams, pipes and `copy` block |
 //! | `std::net` | [`gocoro::net`](crate::net) | sockets and the lookup of names block |
 //! | `std::os` | [`os`], the same under the names for Unix | |
@@ -73,6 +74,6 @@
 pub mod os;
 
 #[doc(no_inline)]
-pub use crate::{io, net, sync};
+pub use crate::{fs, io, net, sync};
 #[doc(no_inline)]
 pub use ::std::*;

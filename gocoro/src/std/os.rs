@@ -10,6 +10,15 @@ pub mod unix {
     #[doc(no_inline)]
     pub use ::std::os::unix::*;
 
+    pub mod fs {
+        //! [`std::os::unix::fs`]: [`gocoro::fs::unix`](crate::fs::unix).
+
+        #[doc(no_inline)]
+        pub use crate::fs::unix::{chown, chroot, fchown, lchown, symlink};
+        #[doc(no_inline)]
+        pub use ::std::os::unix::fs::*;
+    }
+
     pub mod net {
         //! [`std::os::unix::net`]: [`gocoro::net::unix`](crate::net::unix).
 

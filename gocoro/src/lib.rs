@@ -51,6 +51,7 @@
 //! | signals of the system, Ctrl-C | [`signal`] |
 //! | runtimes made by hand | [`runtime`] |
 //! | programs for std, ported with one line | [`std`](mod@std) |
+//! | code that was written for threads | [`thread`] |
 //! | what std's names became | [`std_map`] |
 //!
 //! # What a task may not do
@@ -408,6 +409,7 @@ pub mod blocking {
     //! files read on the same threads. Its page says how many there are, and when.
     pub use gocoro_runtime::export::blocking::{Stats, stats, unblock, unblock_scoped};
 }
+pub mod thread;
 
 pub mod signal;
 

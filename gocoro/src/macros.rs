@@ -378,12 +378,78 @@ macro_rules! task_local {
     ) => {
         $(#[$attribute])*
         $visibility static $name: $crate::task::LocalKey<$type> = {
-            fn init() -> $type {
+            // A name that the initialiser does not mean: items of a macro are not hygienic.
+            fn __gocoro_init() -> $type {
                 $init
             }
-            $crate::task::LocalKey::new(init)
+            $crate::task::LocalKey::new(__gocoro_init)
         };
         $($crate::task_local! { $($rest)* })?
+    };
+    () => {};
+}
+
+/// Declares thread-locals of which each task has its own value, and each plain thread; the same in
+/// all else as [`std::thread_local!`].
+///
+/// It is for code that was written for threads: the keys, of type
+/// [`thread::LocalKey`](crate::thread::LocalKey), are std's to the letter. New code finds more in
+/// [`task_local!`](crate::task_local), whose keys can bind a value for a call and hand it to a task
+/// that is spawned.
+///
+/// ```
+/// use std::cell::{Cell, RefCell};
+///
+/// gocoro::thread_local! {
+///     /// Requests that this thread has served.
+///     pub static SERVED: Cell<u32> = const { Cell::new(0) };
+///
+///     static LOG: RefCell<Vec<String>> = RefCell::new(Vec::new());
+/// }
+///
+/// let thread = gocoro::thread::spawn(|| {
+///     SERVED.set(SERVED.get() + 1);
+///     LOG.with_borrow_mut(|log| log.push("served".to_owned()));
+///     (SERVED.get(), LOG.take())
+/// });
+/// assert_eq!(thread.join().unwrap(), (1, vec!["served".to_owned()]));
+/// assert_eq!(SERVED.get(), 0);
+/// ```
+#[macro_export]
+macro_rules! thread_local {
+    (
+        $(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = const $init:block
+        $(; $($rest:tt)*)?
+    ) => {
+        $(#[$attribute])*
+        $visibility static $name: $crate::thread::LocalKey<$type> = {
+            // Names that the initialiser does not mean: items of a macro are not hygienic.
+            const __GOCORO_INIT: $type = $init;
+            fn __gocoro_init() -> $type {
+                __GOCORO_INIT
+            }
+            ::std::thread_local! {
+                static __GOCORO_THREADS: $type = const { __GOCORO_INIT };
+            }
+            $crate::thread::LocalKey::new(__gocoro_init, &__GOCORO_THREADS)
+        };
+        $($crate::thread_local! { $($rest)* })?
+    };
+    (
+        $(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = $init:expr
+        $(; $($rest:tt)*)?
+    ) => {
+        $(#[$attribute])*
+        $visibility static $name: $crate::thread::LocalKey<$type> = {
+            fn __gocoro_init() -> $type {
+                $init
+            }
+            ::std::thread_local! {
+                static __GOCORO_THREADS: $type = __gocoro_init();
+            }
+            $crate::thread::LocalKey::new(__gocoro_init, &__GOCORO_THREADS)
+        };
+        $($crate::thread_local! { $($rest)* })?
     };
     () => {};
 }

@@ -60,6 +60,8 @@ mod signal;
 mod go;
 #[allow(unsafe_code)]
 mod runtime;
+#[allow(unsafe_code)]
+mod thread;
 #[cfg(all(test, loom))]
 #[allow(unsafe_code)]
 mod tests;
@@ -136,6 +138,11 @@ pub mod export {
     /// The items of `gocoro::sync`.
     pub mod sync {
         pub use crate::sync::*;
+    }
+
+    /// The items of `gocoro::thread`.
+    pub mod thread {
+        pub use crate::thread::*;
     }
 
     /// The items of `gocoro::time`.

@@ -17,6 +17,10 @@ pub(crate) const STACK_BYTES_MAX: usize = 1 << 36;
 /// KiB, and address space costs nothing until it is touched.
 pub(crate) const STACK_BYTES_DEFAULT: usize = 256 * 1024;
 
+/// The stack of a task that is spawned through the module `thread` and does not ask for a size, as
+/// that of std's threads: code that was written for those may need so much of it.
+pub(crate) const STACK_BYTES_THREAD: usize = 2 * 1024 * 1024;
+
 /// The stack of `main` under `#[go_main]`: as large as that of a process's first thread usually is.
 pub(crate) const STACK_BYTES_MAIN: usize = 8 * 1024 * 1024;
 
@@ -213,6 +217,7 @@ pub(crate) const MAPPINGS_RESERVED: usize = 8 * 1024;
 
 const _: () = assert!(WORKERS_MAX < u16::MAX as usize);
 const _: () = assert!(STACK_BYTES_MIN <= STACK_BYTES_DEFAULT);
-const _: () = assert!(STACK_BYTES_DEFAULT <= STACK_BYTES_MAIN);
+const _: () = assert!(STACK_BYTES_DEFAULT <= STACK_BYTES_THREAD);
+const _: () = assert!(STACK_BYTES_THREAD <= STACK_BYTES_MAIN);
 const _: () = assert!(NEXT_STREAK_MAX < BATCH_TASKS);
 const _: () = assert!(COPY_BYTES_MIN <= COPY_BYTES_MAX);

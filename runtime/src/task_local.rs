@@ -37,9 +37,12 @@ use crate::task::{Locals, Lookup};
 pub struct LocalKey<T: 'static> {
     /// Makes a task's first value.
     init: fn() -> T,
+    /// The value goes after all those that do not last.
+    lasts: bool,
 }
 
-/// The error of a task-local whose value was dropped already, since its task or thread is ending.
+/// The error of a task-local or thread-local whose value was dropped already, since its task or
+/// thread is ending.
 ///
 /// # Examples
 ///
@@ -64,13 +67,13 @@ impl fmt::Debug for AccessError {
 
 impl fmt::Display for AccessError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the task-local was dropped already; don't use it in its own task's end")
+        f.write_str("the value was destroyed already, for its task or thread is ending")
     }
 }
 
 impl Error for AccessError {}
 
-const GONE: AccessError = AccessError { _private: () };
+pub(crate) const GONE: AccessError = AccessError { _private: () };
 
 /// Hands the task-locals of the running task or thread to `f`.
 fn locals<R>(f: impl FnOnce(&Locals) -> R) -> Result<R, AccessError> {
@@ -84,7 +87,13 @@ impl<T: 'static> LocalKey<T> {
     /// For the expansion of `task_local!`.
     #[doc(hidden)]
     pub const fn new(init: fn() -> T) -> LocalKey<T> {
-        LocalKey { init }
+        LocalKey { init, lasts: false }
+    }
+
+    /// A key whose values can be used until the last destructor of a task's values has run, as
+    /// those of std's thread-locals, if they have no destructors of their own.
+    pub(crate) const fn as_in_std(init: fn() -> T) -> LocalKey<T> {
+        LocalKey { init, lasts: !std::mem::needs_drop::<T>() }
     }
 
     /// What tells this key from all others: its address.
@@ -100,11 +109,16 @@ impl<T: 'static> LocalKey<T> {
             Lookup::Nothing => {
                 let made: Rc<dyn Any> = Rc::new(init());
                 // `init` itself may have used this key, and so made a value. That one is replaced.
-                let before = locals(|locals| locals.replace(self.key(), made.clone()))?;
+                let before = self.put(made.clone())?;
                 drop(before);
                 Ok(made)
             }
         }
+    }
+
+    /// Puts a value under this key, and returns what was there before.
+    fn put(&'static self, value: Rc<dyn Any>) -> Result<Lookup, AccessError> {
+        locals(|locals| locals.replace(self.key(), value, self.lasts))
     }
 
     /// Hands the task's value to `f`. The value is made first if the task has none yet.
@@ -148,12 +162,21 @@ impl<T: 'static> LocalKey<T> {
     /// Hands the value to `f`. If the task has none yet, `init` becomes its value; else `f` gets
     /// `init` back.
     fn initialize_with<R>(&'static self, init: T, f: impl FnOnce(Option<T>, &T) -> R) -> R {
-        let mut init = Some(init);
-        let value = self.value(|| init.take().expect("called once"));
-        match value {
-            Ok(value) => f(init, self.typed(&value)),
+        match self.try_initialize_with(init, f) {
+            Ok(result) => result,
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Does what [`LocalKey::initialize_with`] does, with an error in place of the panic.
+    pub(crate) fn try_initialize_with<R>(
+        &'static self,
+        init: T,
+        f: impl FnOnce(Option<T>, &T) -> R,
+    ) -> Result<R, AccessError> {
+        let mut init = Some(init);
+        let value = self.value(|| init.take().expect("called once"))?;
+        Ok(f(init, self.typed(&value)))
     }
 
     /// Runs `f` with another value under this key, and puts the value before back in the end, also
@@ -181,12 +204,12 @@ impl<T: 'static> LocalKey<T> {
     /// assert_eq!(greet(), "hello nobody");
     /// ```
     pub fn scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
-        let before = match locals(|locals| locals.replace(self.key(), Rc::new(value))) {
+        let before = match self.put(Rc::new(value)) {
             Ok(Lookup::Value(before)) => Some(before),
             Ok(Lookup::Nothing) => None,
             Ok(Lookup::Dropped) | Err(_) => panic!("{GONE}"),
         };
-        let _restore = Restore { key: self.key(), before };
+        let _restore = Restore { key: self, before };
         f()
     }
 
@@ -305,18 +328,20 @@ impl<T: 'static> fmt::Debug for LocalKey<T> {
 }
 
 /// Puts back, when it is dropped, the value that a key had before [`LocalKey::scope`].
-struct Restore {
-    key: usize,
+struct Restore<T: 'static> {
+    key: &'static LocalKey<T>,
     before: Option<Rc<dyn Any>>,
 }
 
-impl Drop for Restore {
+impl<T> Drop for Restore<T> {
     fn drop(&mut self) {
         let before = self.before.take();
-        let after = locals(|locals| match before {
-            Some(before) => locals.replace(self.key, before),
-            None => locals.remove(self.key).map_or(Lookup::Nothing, Lookup::Value),
-        });
+        let after = match before {
+            Some(before) => self.key.put(before),
+            None => locals(|locals| {
+                locals.remove(self.key.key()).map_or(Lookup::Nothing, Lookup::Value)
+            }),
+        };
         drop(after);
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Children {
     /// Where the scope was opened.
     at: &'static Location<'static>,
     owner: Owner,
+    /// A child that fails leaves the others and the scope's closure alone, as in std's scopes.
+    patient: bool,
     /// Set when a child has failed whose handle is gone: the scope's closure is to be unwound.
     failed: AtomicBool,
     state: Lock<State>,
@@ -70,16 +72,22 @@ impl Children {
             kind,
             at,
             owner,
+            patient: false,
             failed: AtomicBool::new(false),
             state: Lock::new(State::default()),
         }
+    }
+
+    /// Has a child that fails leave the others and the scope's closure alone.
+    pub(crate) fn patient(self) -> Children {
+        Children { patient: true, ..self }
     }
 
     fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
     }
 
-    pub(super) fn failed(&self) -> &AtomicBool {
+    pub(crate) fn failed(&self) -> &AtomicBool {
         &self.failed
     }
 
@@ -161,8 +169,12 @@ impl Children {
         self.fail();
     }
 
-    /// Cancels all children, and unwinds the scope's closure from its next wait.
+    /// Cancels all children, and unwinds the scope's closure from its next wait; unless the scope
+    /// is [patient](Children::patient).
     fn fail(&self) {
+        if self.patient {
+            return;
+        }
         self.failed.store(true, Ordering::Release);
         self.cancel_children();
         match &self.owner {
@@ -213,7 +225,7 @@ impl Children {
         Ended { panic: state.panic.take(), interrupted, refused: state.refused.take() }
     }
 
-    pub(super) fn describe(&self, f: &mut fmt::DebugStruct<'_, '_>) {
+    pub(crate) fn describe(&self, f: &mut fmt::DebugStruct<'_, '_>) {
         f.field("opened_at", &format_args!("{}", self.at));
         let (children, cancelled) = {
             let state = self.lock();
@@ -226,7 +238,7 @@ impl Children {
 impl Ended {
     /// Panics if a child could not be started.
     #[track_caller]
-    pub(super) fn check_refusal(self) {
+    pub(crate) fn check_refusal(self) {
         let Some(name) = self.refused else { return };
         // If the child was refused because the runtime ends, this task is cancelled too, or will
         // be: then the cancel is thrown, not a panic.

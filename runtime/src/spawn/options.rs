@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) name: Option<String>,
     /// The stack size in bytes. `None`: the runtime's.
     pub(crate) stack_size: Option<usize>,
+    /// What the runtime's stack size is raised to, in bytes, if it is smaller.
+    pub(crate) stack_at_least: Option<usize>,
     pub(crate) daemon: bool,
 }
 
@@ -22,7 +24,7 @@ impl Options {
     /// The options of the task that a runtime is run for.
     pub(crate) fn of_main(class: SizeClass) -> Options {
         let (name, stack_size) = (Some("main".to_owned()), Some(class.bytes()));
-        Options { name, stack_size, daemon: false }
+        Options { name, stack_size, ..Options::default() }
     }
 
     /// What a task with these options is made of, in this runtime.
@@ -38,7 +40,9 @@ impl Options {
     ) -> io::Result<Created> {
         let kind = Kind { local, daemon: self.daemon };
         let plain = Created { id, kind, class: shared.class, spawned_at, meta: None };
-        if self.name.is_none() && self.stack_size.is_none() && !trace::is_on() {
+        let Options { name, stack_size, stack_at_least, .. } = &self;
+        let is_plain = name.is_none() && stack_size.is_none() && stack_at_least.is_none();
+        if is_plain && !trace::is_on() {
             return Ok(plain);
         }
         self.resolve_slow(plain)
@@ -47,9 +51,10 @@ impl Options {
     #[cold]
     #[inline(never)]
     fn resolve_slow(self, plain: Created) -> io::Result<Created> {
-        let class = match self.stack_size {
-            None => plain.class,
-            Some(bytes) => SizeClass::holding(bytes)?,
+        let class = match (self.stack_size, self.stack_at_least) {
+            (Some(bytes), _) => SizeClass::holding(bytes)?,
+            (None, Some(bytes)) => plain.class.max(SizeClass::holding(bytes)?),
+            (None, None) => plain.class,
         };
         let span = trace::task_span(plain.id, self.name.as_deref(), plain.spawned_at);
         // A task without name and span does not store its parent: with it, its header would take

@@ -36,7 +36,7 @@ use suspend::{Own, Suspender, suspend_by};
 
 /// A size class. Stacks of one class are interchangeable. The value is the binary logarithm of the
 /// usable bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct SizeClass(u8);
 
 impl SizeClass {
@@ -70,7 +70,11 @@ impl SizeClass {
 
 /// The class of the stack of `main`: [`STACK_BYTES_MAIN`], or less if such a stack cannot be had.
 pub(crate) fn main_class() -> SizeClass {
-    let mut bytes = STACK_BYTES_MAIN;
+    class_of_at_most(STACK_BYTES_MAIN)
+}
+
+/// The class that has `bytes`, which are in bounds, or a smaller one if such a stack cannot be had.
+pub(crate) fn class_of_at_most(mut bytes: usize) -> SizeClass {
     loop {
         let class = SizeClass::holding(bytes).expect("in bounds");
         if bytes <= STACK_BYTES_MIN || admission::check(class).is_ok() {

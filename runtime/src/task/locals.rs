@@ -14,6 +14,9 @@ pub(crate) struct Locals {
 
 struct Entry {
     key: usize,
+    /// The value is not taken by `drop_all`: it has no destructor, and is there for those of other
+    /// values.
+    lasts: bool,
     /// `None` once `drop_all` has taken this value to drop it. The entry stays, so that the
     /// destructors of other values find "dropped", and do not make the value again.
     value: Option<Rc<dyn Any>>,
@@ -45,12 +48,12 @@ impl Locals {
     }
 
     /// Puts a value under a key, and returns what was there before. If that is [`Lookup::Dropped`],
-    /// the new value is dropped too.
-    pub(crate) fn replace(&self, key: usize, value: Rc<dyn Any>) -> Lookup {
+    /// the new value is dropped too. A value that `lasts` goes after all others.
+    pub(crate) fn replace(&self, key: usize, value: Rc<dyn Any>, lasts: bool) -> Lookup {
         let mut entries = self.entries.borrow_mut();
         match entries.iter_mut().find(|entry| entry.key == key) {
             None => {
-                entries.push(Entry { key, value: Some(value) });
+                entries.push(Entry { key, lasts, value: Some(value) });
                 Lookup::Nothing
             }
             Some(Entry { value: Some(before), .. }) => {
@@ -67,12 +70,14 @@ impl Locals {
         entries.remove(at).value
     }
 
-    /// Drops all values, the newest first, and also the values that their destructors make.
+    /// Drops all values, the newest first, and also the values that their destructors make. Those
+    /// that last go in the end.
     pub(crate) fn drop_all(&self) {
         loop {
             let value = {
                 let mut entries = self.entries.borrow_mut();
-                entries.iter_mut().rev().find_map(|entry| entry.value.take())
+                let ending = entries.iter_mut().rev().filter(|entry| !entry.lasts);
+                ending.filter_map(|entry| entry.value.take()).next()
             };
             match value {
                 Some(value) => unwind::drop_quietly(value),

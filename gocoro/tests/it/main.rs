@@ -28,6 +28,7 @@ mod sockets;
 mod sync;
 mod task_local;
 mod tcp;
+mod thread;
 mod thread_end;
 mod time;
 mod timeout;

@@ -13,6 +13,7 @@ mod registered;
 mod runtimes;
 mod sizes;
 mod stacks;
+mod threads;
 mod unwinding;
 
 use std::os::unix::process::ExitStatusExt;
@@ -111,6 +112,7 @@ fn child() {
         runtimes::SCENARIOS,
         sizes::SCENARIOS,
         stacks::SCENARIOS,
+        threads::SCENARIOS,
         unwinding::SCENARIOS,
     ]
     .concat();

@@ -103,6 +103,7 @@ pub(crate) fn this_program(filter: &[&str], scenario: &str) -> Command {
     command.args(filter).args(["--nocapture", "--test-threads=1"]).env(SCENARIO, scenario);
     for name in [
         "RUST_BACKTRACE",
+        "RUST_MIN_STACK",
         "GOCORO_WORKERS",
         "GOCORO_STACK_SIZE",
         "GOCORO_MAIN_STACK_SIZE",

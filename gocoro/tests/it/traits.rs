@@ -8,7 +8,7 @@ use std::panic::{self, RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use gocoro::task::{self, JoinHandle};
-use gocoro::{go, go_test, io, net, runtime, signal, time};
+use gocoro::{go, go_test, io, net, runtime, signal, thread, time};
 
 /// Answers by method resolution: the inherent method, which has the bound, goes before the trait's.
 struct Probe<T: ?Sized>(PhantomData<T>);
@@ -119,6 +119,26 @@ fn scopes_and_groups() {
         task::ScopedJoinHandle<'static, u8>: [1, 1, 1, 1, 1],
         task::ScopedJoinHandle<'static, Cell<u8>>: [1, 1, 1, 1, 1],
         task::ScopedJoinHandle<'static, Rc<u8>>: [0, 0, 1, 1, 1],
+    }
+}
+
+#[test]
+fn threads() {
+    assert_as_in_std! {
+        thread::Builder = std::thread::Builder,
+        thread::Thread = std::thread::Thread,
+        thread::ThreadId = std::thread::ThreadId,
+        thread::Scope<'static, 'static> = std::thread::Scope<'static, 'static>,
+        thread::LocalKey<u8> = std::thread::LocalKey<u8>,
+        thread::LocalKey<Rc<u8>> = std::thread::LocalKey<Rc<u8>>,
+        thread::AccessError = std::thread::AccessError,
+    }
+    assert_traits! {
+        // As std's, but for the kinds of unwind safety, which std's has not.
+        thread::JoinHandle<u8>: [1, 1, 1, 1, 1],
+        thread::JoinHandle<Rc<u8>>: [1, 1, 1, 1, 1],
+        thread::ScopedJoinHandle<'static, u8>: [1, 1, 1, 1, 1],
+        thread::ScopedJoinHandle<'static, Rc<u8>>: [0, 0, 1, 1, 1],
     }
 }
 

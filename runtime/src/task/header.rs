@@ -237,7 +237,7 @@ impl Header {
             // SAFETY: the task is not DONE, so its packet still belongs to the claimer, which is
             // the caller.
             unsafe { (self.vtable.disclaim)(self) };
-            self.meta.drop_locals();
+            self.drop_locals();
         }
     }
 }

@@ -47,6 +47,10 @@ impl Locals {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.borrow().is_empty()
+    }
+
     /// Puts a value under a key, and returns what was there before. If that is [`Lookup::Dropped`],
     /// the new value is dropped too. A value that `lasts` goes after all others.
     pub(crate) fn replace(&self, key: usize, value: Rc<dyn Any>, lasts: bool) -> Lookup {

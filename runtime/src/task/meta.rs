@@ -88,15 +88,6 @@ impl MetaPtr {
         // which no borrow of `self` outlives.
         unsafe { &*there }
     }
-
-    /// Drops the task's values of task-locals. By the task itself, so that their destructors may
-    /// wait.
-    #[inline(always)]
-    pub(super) fn drop_locals(&self) {
-        if let Some(meta) = self.get() {
-            meta.locals.drop_all();
-        }
-    }
 }
 
 impl Header {
@@ -124,10 +115,32 @@ impl Header {
         self.meta()?.cause.get().copied()
     }
 
+    /// Drops the task's values of task-locals. By the task itself, so that their destructors may
+    /// wait; also if the task is cancelled, which would be thrown out of their waits otherwise.
+    #[inline(always)]
+    pub(super) fn drop_locals(&self) {
+        if let Some(meta) = self.meta()
+            && !meta.locals.is_empty()
+        {
+            drop_locals(&meta.locals, self.word.is_cancelled());
+        }
+    }
+
     /// The task's values of task-locals. By the task itself.
     pub(crate) fn locals(&self) -> &Locals {
         &self.meta.content().locals
     }
+}
+
+/// Drops values, of which few tasks have any: out of the path of the others.
+#[cold]
+#[inline(never)]
+fn drop_locals(locals: &Locals, is_cancelled: bool) {
+    let dropped = match is_cancelled {
+        true => unwind::amid_cancel(|| locals.drop_all()),
+        false => unwind::catch(|| locals.drop_all()),
+    };
+    unwind::drop_quietly(dropped);
 }
 
 impl fmt::Debug for Meta {

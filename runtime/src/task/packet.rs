@@ -69,7 +69,7 @@ use super::{Header, How, Kind, Run, allocation};
 use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::SizeClass;
-use crate::unwind::{self, Destination, Payload, Throw};
+use crate::unwind::{self, Payload};
 
 /// A task's membership in what it belongs to: a scope, a group, or nothing. It lies in the task's
 /// allocation.
@@ -346,20 +346,14 @@ unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, how: How)
 }
 
 /// Drops the closure of a task that was cancelled before its start, in the middle of an unwinding,
-/// as if the cancel had been thrown at the task's first step. So its destructors may wait, and
-/// their I/O, which fails where it would wait, does not hang. A panic of a destructor is the
+/// as if the cancel had been thrown at the task's first step. A panic of a destructor is the
 /// task's.
 #[cold]
 fn never_run<F, T>(header: &Header, closure: F) -> End<T> {
-    let mut dropped = Ok(());
-    if std::mem::needs_drop::<F>() && cfg!(panic = "unwind") {
-        let thrown = unwind::catch(|| {
-            let _closure = unwind::on_drop(|| dropped = unwind::catch(|| drop(closure)));
-            Throw::raise(Destination::Root);
-        });
-        drop(thrown);
+    if !std::mem::needs_drop::<F>() {
+        return End::Cancelled;
     }
-    match dropped {
+    match unwind::amid_cancel(|| drop(closure)) {
         Ok(()) => End::Cancelled,
         Err(payload) => root(header, payload),
     }
@@ -426,7 +420,7 @@ unsafe fn finish<F, T, M: Family>(task: *const Header) -> bool {
         // SAFETY: the task has these types and is not DONE, and the caller claimed it.
         unsafe { disclaim::<F, T, M>(task) };
     }
-    header.meta.drop_locals();
+    header.drop_locals();
     wanted
 }
 

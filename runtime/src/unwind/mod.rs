@@ -77,6 +77,22 @@ pub(crate) fn on_drop(f: impl FnOnce()) -> impl Drop {
     OnDrop(Some(f))
 }
 
+/// Runs `f` in the middle of an unwinding, as if a cancel had been thrown just before it. So `f` may
+/// wait, in a task that is cancelled, and its I/O, which fails where it would wait, does not hang.
+/// Where panics abort, `f` is run as it is.
+pub(crate) fn amid_cancel<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
+    if cfg!(panic = "abort") {
+        return catch(f);
+    }
+    let mut result = None;
+    let thrown = catch(|| {
+        let _run = on_drop(|| result = Some(catch(f)));
+        Throw::raise(Destination::Root);
+    });
+    drop(thrown);
+    result.expect("the guard has run `f`")
+}
+
 /// Drops a value, and swallows a panic out of its destructor. The panic's payload is dropped in the
 /// same way.
 pub(crate) fn drop_quietly<T>(value: T) {

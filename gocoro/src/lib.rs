@@ -73,7 +73,7 @@
 //!   the same way. Those in [`sync`] suspend it.
 //! - Do not wait inside a `std::thread_local!`'s `with` or initialiser unless any other task may
 //!   use it meanwhile: the value is the worker's, and all of its tasks share it. [`task_local!`] is
-//!   a task's own.
+//!   a task's own, and so is gocoro's [`thread_local!`](macro@crate::thread_local).
 //! - Do not compute for long without a wait: call [`task::yield_now`] now and then, or use a
 //!   thread.
 //!
@@ -96,6 +96,8 @@
 //! its stream is not to be read from again. [`time::io_deadline`] ends I/O by an error in place of
 //! that.
 //!
+//! [`std::thread`]: ::std::thread
+//! [`std::thread::sleep`]: ::std::thread::sleep
 //! [`std::net`]: ::std::net
 //! [`std::sync::mpsc`]: ::std::sync::mpsc
 //! [`std::io::stdin`]: ::std::io::stdin
@@ -409,6 +411,7 @@ pub mod blocking {
     //! files read on the same threads. Its page says how many there are, and when.
     pub use gocoro_runtime::export::blocking::{Stats, stats, unblock, unblock_scoped};
 }
+
 pub mod thread;
 
 pub mod signal;

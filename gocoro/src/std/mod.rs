@@ -33,6 +33,11 @@
 //! | `std::net` | [`gocoro::net`](crate::net) | sockets and the lookup of names block |
 //! | `std::os` | [`os`], the same under the names for Unix | |
 //! | `std::sync` | [`gocoro::sync`](crate::sync) | locks and their like block, and know threads only |
+//! | `std::thread` | [`gocoro::thread`](crate::thread) | threads are the system's, and block |
+//! | `std::thread_local!` | [`gocoro::thread_local!`](crate::thread_local) | all tasks of a worker share the value |
+//!
+//! A macro that is written without its path is the prelude's, whatever the line says. So a module
+//! that declares thread-locals by `thread_local!` has a second line: `use std::thread_local;`.
 //!
 //! # What stays std's
 //!
@@ -74,6 +79,6 @@
 pub mod os;
 
 #[doc(no_inline)]
-pub use crate::{fs, io, net, sync};
+pub use crate::{fs, io, net, sync, thread, thread_local};
 #[doc(no_inline)]
 pub use ::std::*;

@@ -235,6 +235,41 @@ fn a_thread_that_runs_tasks_has_a_value_of_its_own() {
     assert_eq!(WHOSE.get(), 1);
 }
 
+/// With `use gocoro::std;` the macro is gocoro's by its path, and with a second line by its name.
+#[test]
+fn the_one_line_reaches_the_macro() {
+    mod by_path {
+        use gocoro::std;
+
+        std::thread_local!(pub(super) static OWN: Cell<u8> = const { Cell::new(1) });
+
+        use std::cell::Cell;
+    }
+
+    mod by_name {
+        use gocoro::std;
+        use std::cell::Cell;
+        use std::thread_local;
+
+        thread_local!(pub(super) static OWN: Cell<u8> = const { Cell::new(2) });
+
+        pub(super) fn on_another() -> u8 {
+            OWN.set(20);
+            std::thread::spawn(|| OWN.get()).join().unwrap()
+        }
+    }
+
+    on_workers(|_| {
+        let keys: [&thread::LocalKey<Cell<u8>>; 2] = [&by_path::OWN, &by_name::OWN];
+        by_path::OWN.set(10);
+        assert_eq!(by_name::on_another(), 2);
+        // A task of the same worker has its own.
+        let others = thread::spawn(move || keys.map(|key| key.get()));
+        assert_eq!(others.join().unwrap(), [1, 2]);
+        assert_eq!(keys.map(|key| key.get()), [10, 20]);
+    });
+}
+
 /// The macro's own names do not get into the way of those that an initialiser means.
 #[test]
 fn an_initialiser_may_call_a_function_of_any_name() {

@@ -1,6 +1,8 @@
 //! Runtimes made by hand run, idle and end as they are told, several at once.
 
+mod across;
 mod closed;
+mod event_loop;
 mod local;
 
 use std::io::ErrorKind;

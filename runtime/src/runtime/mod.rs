@@ -414,7 +414,8 @@ impl LocalRuntime {
     }
 
     /// Runs runnable tasks, up to a batch. If there are none, waits up to `timeout` for something
-    /// to come, or without a limit for `None`. `false`: nothing ran, and the time was up.
+    /// to come, or without a limit for `None`. `false`: nothing ran, and the time was up; or there
+    /// is no limit, and no task for which something could come.
     ///
     /// This is for a loop that somebody else owns.
     ///
@@ -434,6 +435,7 @@ impl LocalRuntime {
     /// ```
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> bool {
         let wait = match timeout {
+            None if self.worker.is_idle() => Wait::No,
             None => Wait::Yes,
             Some(Duration::ZERO) => Wait::No,
             Some(timeout) => clock::after(timeout).map_or(Wait::Yes, Wait::Until),

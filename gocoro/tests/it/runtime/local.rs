@@ -259,6 +259,21 @@ fn debug_tells_how_much_it_holds() {
     assert!(text.contains("live: 1"), "{text}");
 }
 
+/// Without a task nothing can come, so a wait without a limit would be one for ever.
+#[test]
+fn a_poll_without_tasks_ends() {
+    bounded(|| {
+        let mut runtime = LocalRuntime::new().unwrap();
+        while runtime.poll_once(None) {}
+        let daemon = runtime.run(|| go!(local, daemon => sleep(SOON)));
+        // A daemon is a task for which something can come.
+        while !daemon.is_finished() {
+            assert!(runtime.poll_once(None));
+        }
+        while runtime.poll_once(None) {}
+    });
+}
+
 /// A timer that is far off is no reason for `poll_once` to say that something happened.
 #[test]
 fn a_poll_with_a_timer_far_off_ends() {

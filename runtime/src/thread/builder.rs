@@ -185,7 +185,7 @@ fn stack_at_least() -> Option<usize> {
             return None;
         }
         let wanted = env::var("RUST_MIN_STACK").ok().and_then(|text| text.parse().ok());
-        // A hard limit on stacks may permit fewer bytes than are usual, and then threads have those.
+        // A hard limit on stacks may permit fewer bytes than usual, and then threads have those.
         Some(wanted.unwrap_or_else(|| stack::class_of_at_most(STACK_BYTES_THREAD).bytes()))
     })
 }

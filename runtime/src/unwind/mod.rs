@@ -77,7 +77,7 @@ pub(crate) fn on_drop(f: impl FnOnce()) -> impl Drop {
     OnDrop(Some(f))
 }
 
-/// Runs `f` in the middle of an unwinding, as if a cancel had been thrown just before it. So `f` may
+/// Runs `f` in the middle of an unwinding, as if a cancel had been thrown just before. So `f` may
 /// wait, in a task that is cancelled, and its I/O, which fails where it would wait, does not hang.
 /// Where panics abort, `f` is run as it is.
 pub(crate) fn amid_cancel<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {

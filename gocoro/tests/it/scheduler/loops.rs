@@ -14,7 +14,6 @@ use gocoro::sync::{
     Barrier, Condvar, Event, LazyLock, Mutex, Once, OnceLock, RwLock, Semaphore, WaitGroup, promise,
 };
 use gocoro::task::{self, JoinHandle, TaskGroup};
-use gocoro::thread;
 use gocoro::time::{io_deadline, sleep, timeout, timeout_at};
 
 use crate::support::{Colour, HANG, NEVER, bounded, on_drop, on_workers, until, with_workers};
@@ -48,7 +47,6 @@ fn what_is_over_at_once() {
         lets_others_run("park_timeout", || task::park_timeout(ZERO));
         lets_others_run("sleep", || sleep(ZERO));
         lets_others_run("an empty scope", || task::scope(|_| ()));
-        lets_others_run("an empty scope of threads", || thread::scope(|_| ()));
         lets_others_run("a timeout of what does not wait", || {
             timeout(ZERO, || ()).unwrap();
         });

@@ -212,6 +212,22 @@ fn a_thread_that_was_cancelled_does_not_fail_its_scope() {
     });
 }
 
+/// What asks, or waits for nothing, in a loop lets the worker's other tasks run.
+#[test]
+fn loops_give_way() {
+    on_workers(|_| {
+        let has_run = Arc::new(AtomicBool::new(false));
+        let other = go!(clone(has_run) => has_run.store(true, SeqCst));
+        while !has_run.load(SeqCst) {
+            thread::scope(|_| ());
+        }
+        other.wait();
+        let handle = thread::spawn(|| 1);
+        while !handle.is_finished() {}
+        assert_eq!(handle.join().unwrap(), 1);
+    });
+}
+
 #[test]
 fn debug_tells_how_many_threads_there_are() {
     on_workers(|_| {

@@ -86,11 +86,11 @@ fn two_thousand_threads_asleep_are_a_few_of_the_systems() {
 
 fn panics_by_name() {
     let named = thread::Builder::new().name("reader".to_owned());
-    named.spawn(|| panic!("on purpose")).unwrap().join().map(|()| ()).unwrap_err();
+    named.spawn(|| panic!("on purpose")).unwrap().join().unwrap_err();
     thread::scope(|s| {
         let named = thread::Builder::new().name("scoped".to_owned());
         let handle = named.spawn_scoped(s, || panic!("again")).unwrap();
-        handle.join().map(|()| ()).unwrap_err();
+        handle.join().unwrap_err();
     });
 }
 

@@ -106,7 +106,7 @@ fn a_socket_outlives_the_runtime_that_waited_for_it() {
         // Both know the descriptor, then one of them only.
         let clones = (near.try_clone().unwrap(), far.try_clone().unwrap());
         second.run(move || talk(clones.0, clones.1));
-        first.run(|| settle());
+        first.run(settle);
         drop(first);
         second.run(move || talk(near, far));
     });
@@ -124,7 +124,7 @@ fn a_wait_that_its_runtime_cuts_short_has_taken_nothing() {
             first.spawn(move || from_socket.read(&mut [0]).map(|_| ())),
             first.spawn(move || from_pipe.read(&mut [0]).map(|_| ())),
         ];
-        first.run(|| settle());
+        first.run(settle);
         drop(first);
         for wait in waits {
             assert!(wait.join().unwrap_err().is_cancelled());
@@ -189,9 +189,9 @@ fn a_lock_goes_from_a_runtime_that_ends_to_another() {
             *held = 1;
             sleep(NEVER);
         });
-        first.run(|| settle());
+        first.run(settle);
         while shared.0.try_lock().is_ok() {
-            first.run(|| settle());
+            first.run(settle);
         }
         let wants = Arc::new(AtomicBool::new(false));
         let waits = second.spawn({
@@ -255,7 +255,7 @@ fn a_join_waits_across_runtimes() {
         });
         let thread = parks.thread().clone();
         give.send(parks).unwrap();
-        other.run(|| settle());
+        other.run(settle);
         assert!(!waits.is_finished());
         other.run(move || thread.unpark());
         assert_eq!(waits.wait(), 5);

@@ -24,13 +24,13 @@ impl<F: Fn() -> bool> Drop for Tells<F> {
 twice! {
     fn a_join_gives_the_value_or_the_panics_payload() {
         assert_eq!(thread::spawn(|| vec![1, 2]).join().unwrap(), [1, 2]);
-        let literal = thread::spawn(|| panic!("a literal")).join().map(|()| ()).unwrap_err();
+        let literal = thread::spawn(|| panic!("a literal")).join().unwrap_err();
         assert_eq!(literal.downcast_ref::<&str>(), Some(&"a literal"));
         let number = 7;
         let formatted = thread::spawn(move || panic!("the number {number}")).join();
-        let formatted = formatted.map(|()| ()).unwrap_err();
+        let formatted = formatted.unwrap_err();
         assert_eq!(formatted.downcast_ref::<String>().unwrap(), "the number 7");
-        let own = thread::spawn(|| std::panic::panic_any(Cell::new(3))).join().map(|()| ());
+        let own = thread::spawn(|| std::panic::panic_any(Cell::new(3))).join();
         assert_eq!(own.unwrap_err().downcast_ref::<Cell<i32>>(), Some(&Cell::new(3)));
         // The alias is std's type, so a payload goes on as it is.
         let result: thread::Result<u8> = thread::spawn(|| 5).join();
@@ -180,7 +180,7 @@ twice! {
             let _tells = Tells(thread::panicking, sender_of_other);
             panic!("expected");
         });
-        failed.join().map(|()| ()).unwrap_err();
+        failed.join().unwrap_err();
         assert_eq!(receiver.try_recv(), Ok(true));
         assert!(!thread::panicking());
     }

@@ -129,7 +129,7 @@ fn a_panic_ends_one_thread() {
             thread::sleep(SOON);
             panic!("expected");
         });
-        assert_eq!(text(&*failed.join().map(|()| ()).unwrap_err()), "expected");
+        assert_eq!(text(&*failed.join().unwrap_err()), "expected");
         assert_eq!(beside.wait(), 1);
     });
 }

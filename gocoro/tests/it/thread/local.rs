@@ -110,7 +110,7 @@ twice! {
     }
 
     fn keys_are_values_like_others() {
-        self::thread_local!(static NAME: &'static str = "x");
+        self::thread_local!(static NAME: &'static str = const { "x" });
         fn length(key: &'static thread::LocalKey<&'static str>) -> usize {
             key.with(|name| name.len())
         }
@@ -142,7 +142,7 @@ twice! {
         self::thread_local! {
             static PLAIN: Cell<u32> = const { Cell::new(0) };
             static FIRST: Ends = const { Ends("first") };
-            static SECOND: Ends = Ends("second");
+            static SECOND: Ends = Ends(str::trim(" second"));
             static LATE: Late = const { Late };
         }
         let _one = ONE_AT_A_TIME.lock().unwrap();
@@ -209,7 +209,7 @@ fn destructors_wait_on_their_tasks_stack() {
             WAITS.with(|_| ());
             panic!("expected");
         });
-        failed.join().map(|()| ()).unwrap_err();
+        failed.join().unwrap_err();
         let cancelled = thread::spawn(|| {
             WAITS.with(|_| ());
             task::current().cancel();

@@ -69,7 +69,7 @@ twice! {
     fn a_panic_that_was_joined_is_the_joiners() {
         let value = thread::scope(|s| {
             let failed = s.spawn(|| panic!("mine"));
-            let payload = failed.join().map(|()| ()).unwrap_err();
+            let payload = failed.join().unwrap_err();
             assert_eq!(payload.downcast_ref::<&str>(), Some(&"mine"));
             7
         });

@@ -15,17 +15,17 @@ use gocoro::signal::Signals;
 
 /// A signal that one test alone uses, since tests run at once. Without a handler it would end the
 /// process.
-fn own(number: c_int) -> c_int {
+pub(crate) fn own(number: c_int) -> c_int {
     assert!(libc::SIGRTMIN() + number <= libc::SIGRTMAX());
     libc::SIGRTMIN() + number
 }
 
-fn listen(signal: c_int) -> Signals {
+pub(crate) fn listen(signal: c_int) -> Signals {
     Signals::new([signal]).unwrap()
 }
 
 /// Sends a signal to this thread. Its handlers have run when this returns.
-fn raise(signal: c_int) {
+pub(crate) fn raise(signal: c_int) {
     // SAFETY: no pointers. The handlers are those of `signal-hook`, which any code can be
     // interrupted for.
     assert_eq!(unsafe { libc::raise(signal) }, 0);

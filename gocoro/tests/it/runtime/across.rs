@@ -15,7 +15,11 @@ use gocoro::task::{self, JoinHandle};
 use gocoro::time::sleep;
 use gocoro::{blocking, go, thread};
 
+use crate::signal::{listen, own, raise};
 use crate::support::{HANG, NEVER, SOON, bounded, on_workers, settle, until, with_workers};
+
+/// The signal that this theme has for itself.
+const SIGNAL: i32 = 30;
 
 /// A runtime of either kind.
 enum Home {
@@ -259,6 +263,36 @@ fn a_join_waits_across_runtimes() {
         assert!(!waits.is_finished());
         other.run(move || thread.unpark());
         assert_eq!(waits.wait(), 5);
+    });
+}
+
+/// Who listens for signals is the process, not a runtime.
+#[test]
+fn signals_reach_whichever_runtime_waits_for_them() {
+    in_pairs(|mut first, mut second| {
+        let signal = own(SIGNAL);
+        let signals = first.run(|| {
+            let signals = listen(signal);
+            task::scope(|s| {
+                let waits = s.spawn(|| signals.recv().unwrap());
+                settle();
+                raise(signal);
+                assert_eq!(waits.wait(), signal);
+            });
+            signals
+        });
+        // One that came between the two waits is not lost.
+        raise(signal);
+        drop(first);
+        second.run(|| {
+            assert_eq!(signals.recv().unwrap(), signal);
+            task::scope(|s| {
+                let waits = s.spawn(|| signals.recv().unwrap());
+                settle();
+                raise(signal);
+                assert_eq!(waits.wait(), signal);
+            });
+        });
     });
 }
 

@@ -47,6 +47,7 @@
 //! | sockets | [`net`] |
 //! | files, directories | [`fs`] |
 //! | reading, writing, copying, pipes, standard streams, streams in memory | [`io`] |
+//! | child processes | [`process`] |
 //! | calls that block, on other threads | [`blocking`] |
 //! | signals of the system, Ctrl-C | [`signal`] |
 //! | runtimes made by hand | [`runtime`] |
@@ -61,7 +62,7 @@
 //! no sign of it. So, in a task:
 //!
 //! - Do not wait in std's own calls: [`std::thread::sleep`], [`std::net`], [`std::sync::mpsc`], the
-//!   join of a [`std::thread`], [`std::fs`], a child process, [`std::io::stdin`], a [`println!`]
+//!   join of a [`std::thread`], [`std::fs`], [`std::process`], [`std::io::stdin`], a [`println!`]
 //!   that nobody reads, a C library that does I/O. Take gocoro's operation of the same name
 //!   where there is one, else [`blocking::unblock`].
 //! - Do not hold a [`std::sync::Mutex`] across a wait: the next task of the worker that wants it
@@ -413,6 +414,7 @@ pub mod blocking {
 }
 
 pub mod thread;
+pub mod process;
 
 pub mod signal;
 

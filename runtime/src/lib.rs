@@ -56,6 +56,7 @@ mod group;
 mod net;
 mod io;
 mod fs;
+mod process;
 mod signal;
 mod go;
 #[allow(unsafe_code)]
@@ -121,6 +122,13 @@ pub mod export {
         };
     }
 
+    /// The items of `gocoro::process`.
+    pub mod process {
+        pub use crate::process::{
+            Child, ChildStderr, ChildStdin, ChildStdout, Command, CommandExt,
+        };
+    }
+
     /// The items of `gocoro::runtime`.
     pub mod runtime {
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
@@ -162,6 +170,7 @@ pub mod export {
         };
         pub use crate::group::State as GroupState;
         pub use crate::join::{Join, JoinArm};
+        pub use crate::process::ExitArm;
         pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};
         pub use crate::signal::SignalArm;

@@ -162,8 +162,9 @@ pub(crate) const PIPE_PIECE_BYTES_MAX: usize =
 /// its calls served in turn.
 pub(crate) const BLOCKING_THREADS_MAX: usize = 256;
 
-/// How long an idle thread of the blocking pool stays before it ends.
-pub(crate) const BLOCKING_IDLE: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long an idle thread of the blocking pool stays before it ends. Unit tests see one end.
+pub(crate) const BLOCKING_IDLE: std::time::Duration =
+    std::time::Duration::from_millis(if cfg!(test) { 20 } else { 10_000 });
 
 /// Bytes of ended tasks' memory that a thread keeps for its next tasks, of each of two sizes.
 pub(crate) const TASK_BYTES_KEPT: usize = 1 << 20;

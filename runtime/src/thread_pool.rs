@@ -30,7 +30,7 @@ pub(crate) struct Counts {
     pub(crate) threads: usize,
     /// Threads without a job.
     pub(crate) idle: usize,
-    /// Threads whose jobs wait in gocoro's operations.
+    /// Threads whose jobs wait in gocoro's operations, and those that stay though they are too many.
     pub(crate) aside: usize,
 }
 
@@ -52,6 +52,8 @@ impl State {
 struct Pool {
     state: Mutex<State>,
     work: Condvar,
+    /// Where threads wait that stay though there are too many. Nobody notifies it: they look.
+    surplus: Condvar,
 }
 
 static POOL: OnceLock<Pool> = OnceLock::new();
@@ -59,10 +61,17 @@ static POOL: OnceLock<Pool> = OnceLock::new();
 thread_local! {
     /// Whether this thread is one of the pool's, and runs a job that does not wait.
     static AT_WORK: Cell<bool> = const { Cell::new(false) };
+
+    /// What each [`Keep`] of this thread has a part in.
+    static KEPT: Arc<()> = Arc::default();
 }
 
 fn pool() -> &'static Pool {
-    POOL.get_or_init(|| Pool { state: Mutex::default(), work: Condvar::new() })
+    POOL.get_or_init(|| Pool {
+        state: Mutex::default(),
+        work: Condvar::new(),
+        surplus: Condvar::new(),
+    })
 }
 
 /// How many threads may run jobs at once: by the environment, else [`BLOCKING_THREADS_MAX`].
@@ -127,8 +136,20 @@ impl Pool {
     fn work(&self) {
         AT_WORK.set(true);
         let mut state = self.lock();
-        // A job that waited may be at work again although another thread was made in its place.
-        while state.at_work() <= max() {
+        loop {
+            // A job that waited may be at work again although another thread was made in its place.
+            if state.at_work() > max() {
+                if !is_kept() {
+                    break;
+                }
+                state.counts.aside += 1;
+                (state, _) = self
+                    .surplus
+                    .wait_timeout(state, BLOCKING_IDLE)
+                    .unwrap_or_else(PoisonError::into_inner);
+                state.counts.aside -= 1;
+                continue;
+            }
             if let Some(job) = state.next() {
                 drop(state);
                 job.run();
@@ -143,7 +164,7 @@ impl Pool {
                 .unwrap_or_else(PoisonError::into_inner);
             state = back;
             state.counts.idle -= 1;
-            if waited.timed_out() && state.queue.is_empty() {
+            if waited.timed_out() && state.queue.is_empty() && !is_kept() {
                 break;
             }
         }
@@ -210,6 +231,25 @@ impl Drop for Aside {
     }
 }
 
+/// While the answer lives, this thread of the pool does not end, however long it is idle. `None`:
+/// this thread is no thread of the pool.
+pub(crate) fn keep() -> Option<Keep> {
+    if !AT_WORK.get() {
+        return None;
+    }
+    KEPT.try_with(|kept| Keep { _part: kept.clone() }).ok()
+}
+
+fn is_kept() -> bool {
+    KEPT.with(|kept| Arc::strong_count(kept) > 1)
+}
+
+/// Keeps a thread of the pool. See [`keep`].
+#[derive(Debug)]
+pub(crate) struct Keep {
+    _part: Arc<()>,
+}
+
 /// How many threads there are, and how many jobs are queued.
 pub(crate) fn counts() -> (Counts, usize) {
     let state = pool().lock();
@@ -232,4 +272,50 @@ pub(crate) fn run_for_nobody(f: impl FnOnce() + Send + 'static) {
         }
     }
     run(Arc::new(ForNobody(Mutex::new(Some(f)))));
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::mpsc::{self, Sender, TryRecvError};
+
+    use super::*;
+
+    struct Tells(Sender<()>);
+
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+
+    thread_local! {
+        /// Tells of the thread's end.
+        static END: Cell<Option<Tells>> = const { Cell::new(None) };
+    }
+
+    #[test]
+    fn a_thread_that_is_kept_does_not_end() {
+        // Both jobs run at once, so that each has a thread of its own.
+        let both = Arc::new(Barrier::new(2));
+        let job = |keeps: bool| {
+            let both = both.clone();
+            let (tell, ended) = mpsc::channel();
+            let (give, given) = mpsc::channel();
+            run_for_nobody(move || {
+                END.set(Some(Tells(tell)));
+                let _ = give.send(keeps.then(keep).flatten());
+                both.wait();
+            });
+            (given, ended)
+        };
+        assert!(keep().is_none(), "this is no thread of the pool");
+        let (kept, end_of_kept) = job(true);
+        let (_, end_of_other) = job(false);
+        let kept = kept.recv().unwrap().expect("a thread of the pool");
+        end_of_other.recv().unwrap();
+        assert_eq!(end_of_kept.try_recv(), Err(TryRecvError::Empty));
+        drop(kept);
+        end_of_kept.recv().unwrap();
+    }
 }

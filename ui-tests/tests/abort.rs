@@ -111,6 +111,15 @@ fn a_way_of_a_copy_that_fails_ends_the_other_one() {
 }
 
 #[test]
+fn children_are_started_waited_for_and_killed() {
+    for workers in [1, 4] {
+        let (output, out, err) = run("children", workers, "");
+        assert!(output.status.success(), "{err}");
+        assert!(["Some(4)\n", "None\n"].contains(&&*out), "{out}");
+    }
+}
+
+#[test]
 fn the_end_of_main_waits_for_no_daemon() {
     for workers in [1, 2] {
         for code in [0, 7] {

@@ -32,6 +32,7 @@
 //! | `std::io` | [`gocoro::io`](crate::io) | standard streams, pipes and `copy` block |
 //! | `std::net` | [`gocoro::net`](crate::net) | sockets and the lookup of names block |
 //! | `std::os` | [`os`], the same under the names for Unix | |
+//! | `std::process` | [`gocoro::process`](crate::process) | starting children and waiting for them block |
 //! | `std::sync` | [`gocoro::sync`](crate::sync) | locks and their like block, and know threads only |
 //! | `std::thread` | [`gocoro::thread`](crate::thread) | threads are the system's, and block |
 //! | `std::thread_local!` | [`gocoro::thread_local!`](crate::thread_local) | all tasks of a worker share the value |
@@ -79,6 +80,6 @@
 pub mod os;
 
 #[doc(no_inline)]
-pub use crate::{fs, io, net, sync, thread, thread_local};
+pub use crate::{fs, io, net, process, sync, thread, thread_local};
 #[doc(no_inline)]
 pub use ::std::*;

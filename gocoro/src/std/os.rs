@@ -27,4 +27,13 @@ pub mod unix {
         #[doc(no_inline)]
         pub use ::std::os::unix::net::*;
     }
+
+    pub mod process {
+        //! [`std::os::unix::process`]: [`gocoro::process::unix`](crate::process::unix).
+
+        #[doc(no_inline)]
+        pub use crate::process::unix::CommandExt;
+        #[doc(no_inline)]
+        pub use ::std::os::unix::process::*;
+    }
 }

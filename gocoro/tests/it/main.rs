@@ -3,6 +3,7 @@
 mod blocking;
 mod cancel;
 mod channel;
+mod child;
 mod combinators;
 mod fs;
 mod generators;

@@ -5,6 +5,7 @@
 mod exhausted;
 mod list;
 mod list_fs;
+mod list_process;
 mod modes;
 mod queued;
 mod stalled;
@@ -20,9 +21,11 @@ use crate::support::{HANG, SOON, on_drop, on_workers, passes_alone, scenario, se
 use crate::tcp::{Colour, kind};
 pub(crate) use list::limit_backlog;
 use list::{FILES_WAIT, Make, Op, WAITS};
+use list_process::PROCESSES;
 
+/// All parts of the list.
 fn all() -> impl Iterator<Item = &'static (&'static str, Make)> {
-    WAITS.iter().chain(FILES_WAIT)
+    WAITS.iter().chain(FILES_WAIT).chain(PROCESSES)
 }
 
 /// Runs `check` with each operation of the list in a task and on a thread.
@@ -72,7 +75,7 @@ fn a_cancel_ends_each() {
 #[test]
 fn in_destructors_of_a_cancelled_task_each_fails() {
     on_workers(|_| {
-        for (name, make) in WAITS {
+        for (name, make) in waits() {
             println!("{name}");
             let mut op = make().unwrap();
             let (tell, told) = mpsc::channel();

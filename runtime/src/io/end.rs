@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::piece;
 use super::sys::{self, Wait};
 use crate::net::sys::taken;
+use crate::park;
 use crate::reactor::{self, Direction, Source};
 
 /// A handle on one end of a pipe, or on whatever a descriptor was that was given as one.
@@ -94,6 +95,21 @@ impl End {
                 Some(piece) => sys::write(fd, &[IoSlice::new(piece)], wait),
             },
         })
+    }
+
+    /// Reads what is there, and says `WouldBlock` in place of waiting.
+    pub(super) fn try_read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        park::spent_io();
+        if !self.shared.asks.load(Relaxed) {
+            match sys::read(self.fd(), bufs, Wait::Never) {
+                Err(error) if sys::has_no_such_call(&error) => {
+                    self.shared.asks.store(true, Relaxed);
+                }
+                result => return result,
+            }
+        }
+        let mut call = |fd: BorrowedFd<'_>, wait| sys::read(fd, bufs, wait);
+        self.shared.ask(self.fd(), Direction::Read, &mut call)
     }
 
     /// Transfers up to `wanted` bytes by `call`, which transfers no bytes at once if none are

@@ -55,7 +55,7 @@ use crate::reactor::{Direction, Readiness, ReadyArm};
 ///
 /// ```
 /// use gocoro::io::{self, Read};
-/// use std::process::Command;
+/// use gocoro::process::Command;
 ///
 /// let (mut reader, writer) = io::pipe()?;
 /// let mut child = Command::new("echo").arg("hello").stdout(writer).spawn()?;
@@ -166,6 +166,11 @@ impl PipeReader {
     /// ```
     pub fn try_clone(&self) -> io::Result<PipeReader> {
         Ok(PipeReader { end: self.end.try_clone()? })
+    }
+
+    /// Reads what is there, and says `WouldBlock` in place of waiting.
+    pub(crate) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.end.try_read(&mut [IoSliceMut::new(buf)])
     }
 }
 

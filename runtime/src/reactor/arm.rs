@@ -43,6 +43,11 @@ impl<'a> ReadyArm<'a> {
         true
     }
 
+    /// Takes the error with which the wait has failed, if it has.
+    pub(crate) fn failure(&self) -> Option<io::Error> {
+        self.failed.take()
+    }
+
     fn has_failed(&self) -> bool {
         let failed = self.failed.take();
         let has = failed.is_some();

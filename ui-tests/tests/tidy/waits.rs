@@ -32,8 +32,10 @@ const EXEMPT: &[(&str, &str)] = &[
     ("File::stream_position", CALLS),
     ("File::sync_all", CALLS),
     ("File::sync_data", CALLS),
+    ("Command::spawn", "the pool starts a child at once: it/child/spawning fills the pool"),
     ("Incoming::", "the rows of TcpListener::incoming and UnixListener::incoming call it"),
     ("IntoIncoming::", "the row of TcpListener::into_incoming calls it"),
+    ("Now::", "it never waits: the rows of Child::wait_with_output read by it"),
     ("Pending::", "it takes what has come, and does not wait"),
     ("Signals::next", "it has no error to end by: it/signal/cuts cuts it short"),
     (

@@ -45,12 +45,14 @@
 //! | [`stdin`], [`stdout`], [`stderr`], their types and locks | gocoro, with std's signatures | suspended, for input, room or a lock |
 //! | [`IsTerminal`] | gocoro, for all that implements std's, and for the streams here | never |
 //! | [`Pollable`] | gocoro | suspended, for what any descriptor can wait for |
+//! | [`Tee`] | gocoro | as what it reads and writes does |
 //!
 //! # Which one moves bytes
 //!
 //! - From a reader to a writer of any kind: [`copy`](fn@copy).
 //! - Both ways between two streams, as a proxy does: [`copy_bidirectional`](fn@copy_bidirectional),
 //!   with an idle timeout [`CopyBidirectional`]. What it takes is a [`Duplex`].
+//! - From a reader to two places: a [`Tee`] around the reader.
 //! - Between tasks: [`BufferStream`] for bytes, [`channel`](crate::channel) for messages.
 //!
 //! # Standard streams
@@ -77,8 +79,8 @@
 #[doc(inline)]
 pub use gocoro_runtime::export::io::{
     BufferStream, CopyBidirectional, CopyError, Duplex, IsTerminal, PipeReader, PipeWriter,
-    Pollable, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, copy, copy_bidirectional,
-    pipe, stderr, stdin, stdout,
+    Pollable, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, Tee, copy,
+    copy_bidirectional, pipe, stderr, stdin, stdout,
 };
 #[doc(no_inline)]
 pub use std::io::*;

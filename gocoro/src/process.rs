@@ -55,6 +55,7 @@
 //! - [`Command::kill_on_drop`] has a child end with the code that started it.
 //! - [`Child::send_signal`], and [`Child::kill_group`] for a child and all that it has started. No
 //!   signal goes to a process that has got a number again.
+//! - [`io::Tee`](crate::io::Tee) sends what a child reads or writes to a second place.
 //!
 //! # To know
 //!

@@ -7,3 +7,4 @@ mod pipe;
 mod pollable;
 mod readers;
 mod stdio;
+mod tee;

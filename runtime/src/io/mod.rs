@@ -18,6 +18,8 @@ mod duplex;
 
 mod bidirectional;
 
+mod tee;
+
 mod stdio;
 
 pub use self::bidirectional::{CopyBidirectional, CopyError, copy_bidirectional};
@@ -31,3 +33,4 @@ pub(crate) use self::stdio::finish_flush;
 pub use self::stdio::{
     IsTerminal, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, stderr, stdin, stdout,
 };
+pub use self::tee::Tee;

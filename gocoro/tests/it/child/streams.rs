@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use gocoro::go;
-use gocoro::io::{self, Pollable, Read, Write};
+use gocoro::io::{self, BufferStream, Pollable, Read, Tee, Write};
 use gocoro::process::unix::CommandExt;
 use gocoro::process::{Command, Stdio};
 use gocoro::select;
@@ -13,6 +13,32 @@ use gocoro::time::timeout;
 
 use super::{sh, sleeper};
 use crate::support::{HANG, SOON, in_both_colours, skipped};
+
+/// A script whose input is captured, and whose output goes to a capture and to the parent's.
+#[test]
+fn a_script_with_captured_input_and_output() {
+    in_both_colours(|| {
+        let mut child = sh("sleep 0.1; read a; echo a=$a")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (source, mut feed) = io::pipe().unwrap();
+        let (captured_input, mut input_capture) = BufferStream::bounded(1024);
+        let mut stdin = child.stdin.take().unwrap();
+        let feeding = go!({ io::copy(&mut Tee::new(source, &mut input_capture), &mut stdin) });
+        let (captured, mut capture) = BufferStream::bounded(1024);
+        let stdout = child.stdout.take().unwrap();
+        let teeing = go!({ io::copy(&mut Tee::new(stdout, io::stderr()), &mut capture) });
+
+        feed.write_all(b"5\n").unwrap();
+        drop(feed);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_eq!((feeding.wait().unwrap(), teeing.wait().unwrap()), (2, 4));
+        let text = |stream| std::io::read_to_string(stream).unwrap();
+        assert_eq!((text(captured_input), text(captured)), ("5\n".into(), "a=5\n".into()));
+    });
+}
 
 /// `dd` between two pipes; the same in one call; and with the parent's streams.
 #[test]

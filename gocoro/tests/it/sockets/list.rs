@@ -7,7 +7,7 @@ use std::time::Instant;
 use gocoro::fs::{File, OpenOptions};
 use gocoro::io::{
     self, BufRead, BufferStream, CopyBidirectional, IoSlice, IoSliceMut, PipeReader, PipeWriter,
-    Pollable, Read, Write,
+    Pollable, Read, Tee, Write,
 };
 use gocoro::net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use gocoro::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
@@ -159,6 +159,8 @@ pub(super) const WAITS: &[(&str, Make)] = &[
     ("Pollable::read_with", op!(pollable_reader(), |r| r.read_with(|mut r| r.read(&mut [0; 8])))),
     ("Pollable::write_with", op!(pollable_writer(), |w| w.write_with(|mut w| w.write(&[0; 4096])))),
     ("Signals::recv", op!(signals(), |s| s.recv())),
+    ("Tee::read, reading", tee_of_silence),
+    ("Tee::read, writing", tee_to_full),
     ("File::read", op!(fifo::ends(), |r| (&*r).read(&mut [0; 8]))),
     (
         "File::read_vectored",
@@ -286,6 +288,27 @@ impl Write for HeldBack {
     fn flush(&mut self) -> io::Result<()> {
         Err(io::ErrorKind::WouldBlock.into())
     }
+}
+
+fn tee_of_silence() -> io::Result<Op> {
+    let (reader, writer) = io::pipe()?;
+    let mut tee = Tee::new(reader, io::sink());
+    Ok(Box::new(move || {
+        let _ = &writer;
+        tee.read(&mut [0; 8]).map(drop)
+    }))
+}
+
+/// Once it is cut short, what was not written is written first.
+fn tee_to_full() -> io::Result<Op> {
+    let (reader, writer) = io::pipe()?;
+    let mut tee = Tee::new(io::repeat(0), writer);
+    Ok(Box::new(move || {
+        let _ = &reader;
+        loop {
+            let _ = tee.read(&mut [0; 4096])?;
+        }
+    }))
 }
 
 fn full_pollable() -> io::Result<(Pollable<StdPipeWriter>, StdPipeReader)> {

@@ -292,6 +292,9 @@ pub mod sync {
     //! threads only: one that a task holds across a wait blocks the worker for the next task that
     //! wants it, for good. [`std_map`](crate::std_map) has the details.
 
+    #[cfg(not(loom))]
+    #[expect(deprecated, reason = "std has it, too")]
+    pub use gocoro_runtime::export::sync::ONCE_INIT;
     pub use gocoro_runtime::export::sync::{
         AbandonedPromise, AcquireError, Barrier, BarrierWaitResult, Condvar, Deferred, Event,
         LazyLock, Mutex, MutexGuard, Once, OnceLock, OnceState, OwnedPermit, Permit, Promise,
@@ -342,7 +345,9 @@ pub mod time {
         Elapsed, Interval, MissedTicks, interval, io_deadline, sleep, sleep_until, timeout,
         timeout_at,
     };
-    pub use std::time::{Duration, Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
+    pub use std::time::{
+        Duration, Instant, SystemTime, SystemTimeError, TryFromFloatSecsError, UNIX_EPOCH,
+    };
 }
 
 pub mod fs;
@@ -398,6 +403,8 @@ pub mod net {
     //!   blocks its worker.
     //! - [`select!`](crate::select) has arms `readable(…)` and `writable(…)`.
 
+    #[cfg(target_os = "linux")]
+    pub use gocoro_runtime::export::net::linux;
     pub use gocoro_runtime::export::net::{
         AddrParseError, Incoming, IntoIncoming, IpAddr, Ipv4Addr, Ipv6Addr, ListenerBuilder,
         Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs,

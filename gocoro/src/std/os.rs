@@ -37,3 +37,20 @@ pub mod unix {
         pub use ::std::os::unix::process::*;
     }
 }
+
+#[cfg(target_os = "linux")]
+pub mod linux {
+    //! [`std::os::linux`], of which what is there for sockets is replaced.
+
+    #[doc(no_inline)]
+    pub use ::std::os::linux::*;
+
+    pub mod net {
+        //! [`std::os::linux::net`]: [`gocoro::net::linux`](crate::net::linux).
+
+        #[doc(no_inline)]
+        pub use crate::net::linux::TcpStreamExt;
+        #[doc(no_inline)]
+        pub use ::std::os::linux::net::*;
+    }
+}

@@ -65,6 +65,9 @@ mod tcp;
 mod udp;
 pub mod unix;
 
+#[cfg(target_os = "linux")]
+pub mod linux;
+
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
 };

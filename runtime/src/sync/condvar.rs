@@ -195,6 +195,26 @@ impl Condvar {
         guard.lock.poison.check((guard, WaitTimeoutResult(!notified)))
     }
 
+    /// Waits as [`wait_timeout`](Self::wait_timeout), for so many milliseconds, and says whether it
+    /// was notified.
+    ///
+    /// # Parks
+    ///
+    /// As [`Condvar::wait_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Condvar::wait`].
+    #[deprecated(note = "replaced by `Condvar::wait_timeout`")]
+    pub fn wait_timeout_ms<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        ms: u32,
+    ) -> LockResult<(MutexGuard<'a, T>, bool)> {
+        let notified = self.wait_until(&guard, clock::after(Duration::from_millis(ms.into())));
+        guard.lock.poison.check((guard, notified))
+    }
+
     /// Waits until `condition` is false, but not longer than `dur`.
     ///
     /// The result says that the time was up only if `condition` is still true.

@@ -33,6 +33,9 @@ pub use condvar::{Condvar, WaitTimeoutResult};
 pub use event::Event;
 pub use lazy_lock::LazyLock;
 pub use mutex::{Mutex, MutexGuard};
+#[cfg(not(loom))]
+#[expect(deprecated, reason = "std has it, too")]
+pub use once::ONCE_INIT;
 pub use once::{Once, OnceState};
 pub use once_lock::OnceLock;
 pub use promise::{AbandonedPromise, Deferred, Promise, promise};

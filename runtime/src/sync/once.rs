@@ -44,6 +44,12 @@ pub struct OnceState {
     poisoned: bool,
 }
 
+/// A `Once` that has run nothing; as [`std::sync::ONCE_INIT`].
+#[cfg(not(loom))]
+#[deprecated(note = "replaced by `Once::new()`")]
+#[allow(clippy::declare_interior_mutable_const, reason = "each use of it is to be another `Once`")]
+pub const ONCE_INIT: Once = Once::new();
+
 impl UnwindSafe for Once {}
 impl RefUnwindSafe for Once {}
 

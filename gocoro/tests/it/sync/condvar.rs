@@ -140,6 +140,9 @@ fn a_wait_ends_when_its_time_is_up() {
         let (guard, result) = changed.wait_timeout(lock.lock().unwrap(), SOON).unwrap();
         assert!(result.timed_out() && before.elapsed() >= SOON);
         assert!(lock.try_lock().is_err());
+        #[expect(deprecated, reason = "std deprecates it as well")]
+        let (guard, notified) = changed.wait_timeout_ms(guard, 1).unwrap();
+        assert!(!notified);
         let (guard, result) = changed.wait_timeout(guard, Duration::ZERO).unwrap();
         assert!(result.timed_out());
         let (guard, result) = changed.wait_timeout_while(guard, SOON, |_| true).unwrap();

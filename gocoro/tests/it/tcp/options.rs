@@ -236,3 +236,29 @@ fn the_kernel_s_options() {
         Ok(())
     });
 }
+
+#[test]
+fn the_kernel_s_options_that_only_linux_has() {
+    use gocoro::net::linux::TcpStreamExt;
+    both(|| {
+        let (client, _server) = pair()?;
+        client.set_quickack(false)?;
+        assert!(!client.quickack()?);
+        client.set_quickack(true)?;
+        assert!(client.quickack()?);
+        Ok(())
+    });
+}
+
+#[test]
+#[expect(deprecated, reason = "std deprecates them as well")]
+fn it_is_too_late_for_only_v6() {
+    both(|| {
+        // A machine without IPv6 has nothing to show.
+        let Ok(listener) = TcpListener::bind("[::1]:0") else { return Ok(()) };
+        let before = listener.only_v6()?;
+        assert_eq!(kind(listener.set_only_v6(!before)), ErrorKind::InvalidInput);
+        assert_eq!(listener.only_v6()?, before);
+        Ok(())
+    });
+}

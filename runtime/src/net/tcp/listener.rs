@@ -146,6 +146,27 @@ impl TcpListener {
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.kernel().ttl_v4()
     }
+
+    /// Sets the value for the `IPV6_V6ONLY` option, which has to be set before a socket is bound,
+    /// and so comes too late for every listener.
+    ///
+    /// # Errors
+    ///
+    /// Those of `setsockopt`, which refuses it on a bound socket.
+    #[deprecated(note = "this option can only be set before the socket is bound")]
+    pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
+        self.socket.kernel().set_only_v6(only_v6)
+    }
+
+    /// Gets the value of the `IPV6_V6ONLY` option for this socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockopt`, for one if the socket is no IPv6 socket.
+    #[deprecated(note = "this option can only be set before the socket is bound")]
+    pub fn only_v6(&self) -> io::Result<bool> {
+        self.socket.kernel().only_v6()
+    }
 }
 
 /// As std's: the address if there is one, and the descriptor.

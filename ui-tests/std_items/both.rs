@@ -7,6 +7,8 @@
 #![deny(ambiguous_glob_imports)]
 
 #[macro_use]
+mod shapes;
+#[macro_use]
 mod uses;
 
 #[macro_use]
@@ -15,6 +17,7 @@ mod of_std;
 mod std_itself {
     use ::std;
 
+    shapes!();
     include!("fs.txt");
     include!("io.txt");
     include!("net.txt");
@@ -31,6 +34,7 @@ mod of_gocoro;
 mod gocoro_std {
     use gocoro::std;
 
+    shapes!();
     include!("fs.txt");
     include!("io.txt");
     include!("net.txt");

@@ -13,8 +13,8 @@ A list has a line for each item, with the version that it is stable since. The l
     name          there is an item of this name
     constant      a constant has this type
     declares      a macro declares statics of this type
-    call          a function has this type
-    const_call    a function has this type, and constants may call it
+    call          a function has this type, and no more generics
+    const_call    the same of a function that constants may call
     implements    a type implements a trait, auto traits included
     associated    a trait has this associated type
     absent_…      std has it and gocoro has not; `std_map.md` says why
@@ -398,8 +398,7 @@ class Maker:
             generics.bounds = [named(bound) for bound in generics.bounds]
         if "const " in words:
             arguments = ", ".join(f"a{at}: {type}" for at, type in enumerate(taken))
-            names = ", ".join(f"a{at}" for at in range(len(taken)))
-            self.add(f'const_call!("{version}", {generics}, fn({arguments}) -> {result} = {value}({names}));')
+            self.add(f'const_call!("{version}", {generics}, fn({arguments}) -> {result} = {value});')
         else:
             self.add(f'call!("{version}", {generics}, {words}fn({", ".join(taken)}) -> {result} = {value});')
 

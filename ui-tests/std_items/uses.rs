@@ -35,7 +35,8 @@ macro_rules! declares {
     };
 }
 
-/// A function has this type.
+/// A function has this type, and is generic over no more: inference would miss that, where std's
+/// has one answer.
 macro_rules! call {
     ($since:literal, [$($of:tt)*] $([$($where:tt)*])?, $type:ty = $function:expr) => {
         const _: () = {
@@ -43,24 +44,26 @@ macro_rules! call {
             where
                 $($($where)*)?
             {
+                let _ = $function;
                 let _: $type = $function;
             }
         };
     };
 }
 
-/// A function has this type, and constants may call it.
+/// As `call`, of a function that constants may call.
 macro_rules! const_call {
     (
         $since:literal, [$($of:tt)*] $([$($where:tt)*])?,
-        fn($($name:ident: $type:ty),*) -> $result:ty = $call:expr
+        fn($($name:ident: $type:ty),*) -> $result:ty = $function:expr
     ) => {
         const _: () = {
             const fn check<$($of)*>($($name: $type),*) -> $result
             where
                 $($($where)*)?
             {
-                $call
+                let _ = $function;
+                $function($($name),*)
             }
         };
     };

@@ -16,7 +16,8 @@ mod gocoro_std {
     constant!("1.0.0", std::sync::Mutex<()> = std::sync::ONCE_INIT);
     declares!("1.0.0", std::thread_local, std::thread::Thread);
     call!("1.0.0", [], fn(u16) -> std::sync::Barrier = <std::sync::Barrier>::new);
-    const_call!("1.0.0", ['a], fn(a0: &'a std::sync::Barrier) -> std::sync::BarrierWaitResult = <std::sync::Barrier>::wait(a0));
+    call!("1.0.0", [], fn(gocoro::task::Builder, std::string::String) -> gocoro::task::Builder = <gocoro::task::Builder>::name);
+    const_call!("1.0.0", ['a], fn(a0: &'a std::sync::Barrier) -> std::sync::BarrierWaitResult = <std::sync::Barrier>::wait);
     implements!("1.0.0", [], std::sync::Barrier: std::clone::Clone);
     implements!("1.0.0", [T] <T>, std::sync::Mutex<T>: std::marker::Sync);
     associated!("1.0.0", std::net::ToSocketAddrs, Iterator);

@@ -3,15 +3,16 @@
 
     python3 ui-tests/std_items/generate.py "$(rustc --print sysroot)/share/doc/rust/html"
 
-The argument is the documentation of std in HTML, which `rustup component add rust-docs` installs. Run it when the pinned
-toolchain moves, read the difference, and see `cargo test -p ui-tests --test std_items`. CI does not run it.
+The argument is the documentation of std in HTML, which `rustup component add rust-docs` installs. Run this when the
+pinned toolchain moves, read the difference, and see `cargo test -p ui-tests --test std_items`. CI does not run it.
 
-A list has a line for each item, with the version that it is stable since. The lines are calls of macros, which
-`both.rs` defines and compiles through both paths. What a line of each kind shows:
+A list has a line for each item, with the version that it is stable since where the documentation says so. The lines
+are calls of macros, and `both.rs` compiles them through both paths. What a line of each kind shows:
 
     same          gocoro's item is std's own, so that nothing that belongs to it needs a line
     name          there is an item of this name
     constant      a constant has this type
+    field         a type has this field, of this type
     declares      a macro declares statics of this type
     call          a function has this type, and no more generics
     const_call    the same of a function that constants may call
@@ -292,6 +293,12 @@ class Maker:
                 self.type(page, path)
 
     def type(self, page, path):
+        fields = page.section("fields").split('<span id="structfield.')[1:]
+        for name, markup in (field.split('"', 1) for field in fields):
+            shown = text_of(re.search(r"<code>(.*?)</code>", markup, re.S)[1])
+            self.add(f'field!("", {path}, {shown});')
+        if page.section("variants"):
+            fail(f"{path}: lines for variants are to be written yet")
         declared = text_of(page.declaration()).partition(path.rpartition("::")[2])[2]
         declared = split(bracketed(declared)[0]) if declared.startswith("<") else []
         declared = {name.strip(): bound.strip() for name, _, bound in (one.partition(":") for one in declared)}

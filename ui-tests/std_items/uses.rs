@@ -20,6 +20,17 @@ macro_rules! constant {
     };
 }
 
+/// A type has this field, of this type, to be taken and to be put.
+macro_rules! field {
+    ($since:literal, $of:path, $name:ident: $type:ty) => {
+        const _: () = {
+            fn check(of: &mut $of, mut other: $type) {
+                std::mem::swap(&mut of.$name, &mut other);
+            }
+        };
+    };
+}
+
 /// A macro declares statics of this type.
 macro_rules! declares {
     ($since:literal, $($macro:ident)::+, $($key:ident)::+) => {

@@ -14,6 +14,7 @@ mod gocoro_std {
 
     name!("1.0.0", std::sync::Mutexes);
     constant!("1.0.0", std::sync::Mutex<()> = std::sync::ONCE_INIT);
+    field!("1.0.0", std::process::Output, stdin: std::vec::Vec<u8>);
     declares!("1.0.0", std::thread_local, std::thread::Thread);
     call!("1.0.0", [], fn(u16) -> std::sync::Barrier = <std::sync::Barrier>::new);
     call!("1.0.0", [], fn(gocoro::task::Builder, std::string::String) -> gocoro::task::Builder = <gocoro::task::Builder>::name);

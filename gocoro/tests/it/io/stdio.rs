@@ -2,6 +2,7 @@
 //! are of the kind that the scenario is about.
 
 mod exits;
+mod first;
 mod input;
 pub(super) mod kinds;
 mod order;
@@ -46,6 +47,7 @@ fn child() {
         part::SCENARIOS,
         refused::SCENARIOS,
         exits::SCENARIOS,
+        first::SCENARIOS,
     ];
     let scenarios = files.concat();
     let found = scenarios.iter().find(|(known, _)| *known == name);

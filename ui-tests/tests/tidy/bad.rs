@@ -109,6 +109,8 @@ fn unfinished_or_unlabelled_files_are_seen() {
     };
     assert_eq!(count("//! A.\n"), 0);
     assert_eq!(count("// A.\n"), 1);
+    let included = |text| text_complaints(&Source::new("examples/ported/a.rs", text)).len();
+    assert_eq!((included("// A.\n"), included("fn main() {}\n")), (0, 1));
     assert_eq!(count(&"//! A.\n".repeat(LINES_MAX)), 0);
     assert_eq!(count(&"//! A.\n".repeat(LINES_MAX + 1)), 1);
     let wide = "a".repeat(COMMENT_WIDTH - 2);

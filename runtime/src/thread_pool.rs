@@ -24,13 +24,18 @@ pub(crate) trait Job: Send + Sync {
     fn is_withdrawn(&self) -> bool;
 }
 
+/// Runs foreign code on this thread as if nothing of the thread's own was under way: it is neither
+/// in the running task, nor inside what bounds the thread's waits, nor takes the thread's wakes.
+pub(crate) type Apart = fn(&mut dyn FnMut());
+
 /// How many threads the pool has, and what they do.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) threads: usize,
     /// Threads without a job.
     pub(crate) idle: usize,
-    /// Threads whose jobs wait in gocoro's operations, and those that stay though they are too many.
+    /// Threads whose jobs wait in gocoro's operations, and those that stay though there are too
+    /// many.
     pub(crate) aside: usize,
 }
 
@@ -103,7 +108,7 @@ impl Pool {
     }
 
     /// Sees to it that somebody takes what is queued.
-    fn serve(&'static self, mut state: MutexGuard<'static, State>) {
+    fn serve(&'static self, mut state: MutexGuard<'static, State>, apart: Apart) {
         if state.counts.idle >= state.queue.len() {
             self.work.notify_one();
             return;
@@ -127,7 +132,8 @@ impl Pool {
         // never.
         while let Some(job) = state.next() {
             drop(state);
-            job.run();
+            apart(&mut || job.run());
+            drop(job);
             state = self.lock();
         }
     }
@@ -182,12 +188,12 @@ impl State {
     }
 }
 
-/// Queues a job.
-pub(crate) fn run(job: Arc<dyn Job>) {
+/// Queues a job. `apart` is for the case that no thread can be had.
+pub(crate) fn run(job: Arc<dyn Job>, apart: Apart) {
     let pool = pool();
     let mut state = pool.lock();
     state.queue.push_back(job);
-    pool.serve(state);
+    pool.serve(state, apart);
 }
 
 /// Notes that a queued job was withdrawn. Once most of the queue was, it is swept: where every
@@ -208,7 +214,8 @@ pub(crate) fn note_withdrawn() {
 
 /// While the answer lives, this thread of the pool waits in one of gocoro's operations, and does
 /// not count against the limit. `None`: this thread is no thread of the pool, or waits already.
-pub(crate) fn aside() -> Option<Aside> {
+/// `apart` is for the case that no thread can be had to take its place.
+pub(crate) fn aside(apart: Apart) -> Option<Aside> {
     if !AT_WORK.replace(false) {
         return None;
     }
@@ -216,7 +223,7 @@ pub(crate) fn aside() -> Option<Aside> {
     let mut state = pool.lock();
     state.counts.aside += 1;
     if !state.queue.is_empty() {
-        pool.serve(state);
+        pool.serve(state, apart);
     }
     Some(Aside(()))
 }
@@ -257,7 +264,7 @@ pub(crate) fn counts() -> (Counts, usize) {
 }
 
 /// Runs `f` on the pool, for nobody. A panic out of `f` is swallowed.
-pub(crate) fn run_for_nobody(f: impl FnOnce() + Send + 'static) {
+pub(crate) fn run_for_nobody(f: impl FnOnce() + Send + 'static, apart: Apart) {
     struct ForNobody<F>(Mutex<Option<F>>);
     impl<F: FnOnce() + Send> Job for ForNobody<F> {
         fn run(&self) {
@@ -271,7 +278,7 @@ pub(crate) fn run_for_nobody(f: impl FnOnce() + Send + 'static) {
             false
         }
     }
-    run(Arc::new(ForNobody(Mutex::new(Some(f)))));
+    run(Arc::new(ForNobody(Mutex::new(Some(f)))), apart);
 }
 
 #[cfg(all(test, not(loom)))]
@@ -302,11 +309,12 @@ mod tests {
             let both = both.clone();
             let (tell, ended) = mpsc::channel();
             let (give, given) = mpsc::channel();
-            run_for_nobody(move || {
+            let job = move || {
                 END.set(Some(Tells(tell)));
                 let _ = give.send(keeps.then(keep).flatten());
                 both.wait();
-            });
+            };
+            run_for_nobody(job, |f| f());
             (given, ended)
         };
         assert!(keep().is_none(), "this is no thread of the pool");

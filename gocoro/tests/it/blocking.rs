@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use gocoro::blocking::{stats, unblock, unblock_scoped};
 use gocoro::channel::bounded;
+use gocoro::runtime::LocalRuntime;
 use gocoro::time::{io_deadline, sleep, timeout};
 use gocoro::{go, task};
 
@@ -280,6 +281,17 @@ fn calls_that_wait_for_calls_do_not_fill_the_pool() {
                 assert_eq!(calls.into_iter().map(task::JoinHandle::wait).sum::<usize>(), 20 * 27);
             });
         }
+        // A call may run a runtime, whose only worker it is then.
+        let calls: Vec<_> = (0..4)
+            .map(|_| {
+                thread::spawn(|| {
+                    timeout(NEVER, || {
+                        unblock(|| LocalRuntime::new().unwrap().run(|| unblock(|| nested(1))))
+                    })
+                })
+            })
+            .collect();
+        calls.into_iter().for_each(|call| assert_eq!(call.join().unwrap().unwrap(), 3));
         assert_eq!((stats().limit, stats().queued, stats().waiting), (2, 0, 0));
     });
 }

@@ -75,7 +75,7 @@ fn a_cancel_ends_each() {
 #[test]
 fn in_destructors_of_a_cancelled_task_each_fails() {
     on_workers(|_| {
-        for (name, make) in waits() {
+        for (name, make) in all() {
             println!("{name}");
             let mut op = make().unwrap();
             let (tell, told) = mpsc::channel();

@@ -29,14 +29,15 @@ impl<T: Send + 'static> Call<T> {
     pub(crate) fn start(f: impl FnOnce() -> T + Send + 'static) -> Call<T> {
         let call = Arc::new(Queue::with(Progress::Running));
         let theirs = call.clone();
-        thread_pool::run_for_nobody(move || {
+        let job = move || {
             let result = unwind::catch(f);
             let mut queue = theirs.lock();
             *queue = Progress::Returned(result);
             let wakes = queue.claim_all(|()| ());
             drop(queue);
             wakes.give();
-        });
+        };
+        thread_pool::run_for_nobody(job, current::apart);
         Call(call)
     }
 

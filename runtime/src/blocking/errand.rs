@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use crate::current;
 use crate::lock::Lock;
 use crate::park::{self, Left, Woken};
 use crate::task::{Reason, Target, Unparker};
@@ -165,6 +166,6 @@ pub(super) unsafe fn run<F: FnOnce() -> T + Send, T: Send>(
     // or takes the result, or waits on. After that the pool has an `Errand` without either, which
     // it may drop at any time.
     let job = unsafe { mem::transmute::<Arc<dyn Job + '_>, Arc<dyn Job + 'static>>(job) };
-    thread_pool::run(job);
+    thread_pool::run(job, current::apart);
     errand.wait(&target, cut, deadline)
 }

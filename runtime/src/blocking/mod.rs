@@ -208,7 +208,7 @@ pub struct Stats {
 ///
 /// go!({ blocking::unblock(|| ()) }).wait();
 /// let stats = blocking::stats();
-/// assert!(stats.threads <= stats.limit);
+/// assert!(stats.threads - stats.waiting <= stats.limit);
 /// ```
 pub fn stats() -> Stats {
     let (counts, queued) = thread_pool::counts();

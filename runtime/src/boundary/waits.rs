@@ -85,6 +85,13 @@ impl Waits {
         f()
     }
 
+    /// Runs `f`, which does not unwind, as if no boundary was open.
+    pub(crate) fn apart(&self, f: impl FnOnce()) {
+        let innermost = self.innermost.replace(ptr::null());
+        f();
+        self.innermost.set(innermost);
+    }
+
     /// Runs `f` with every throw held back, for code that waits where it must not unwind.
     pub(crate) fn shielded<R>(&self, f: impl FnOnce() -> R) -> R {
         self.within(&Boundary::shield(), f)

@@ -272,6 +272,17 @@ pub(crate) fn off_task<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Runs foreign code in the middle of a wait, or of a task, as if nothing of this thread's own was
+/// under way: without the running task, the boundaries of this thread, and its parker, whose token
+/// ends the wait that is under way.
+pub(crate) fn apart(f: &mut dyn FnMut()) {
+    let kept = PARKER.try_with(RefCell::take).ok().flatten();
+    thread_waits().apart(|| off_task(f));
+    if let Some(kept) = kept {
+        let _ = PARKER.try_with(|place| place.replace(Some(kept)));
+    }
+}
+
 /// The mailbox id of this thread's worker, if it is one.
 #[inline(always)]
 pub(crate) fn here() -> Option<u16> {

@@ -229,7 +229,7 @@ fn park_thread(
     leave: &dyn Fn() -> Left,
 ) -> Woken {
     if reason == Reason::Children {
-        let _aside = thread_pool::aside();
+        let _aside = thread_pool::aside(current::apart);
         parker.park(deadline);
         return timed_out(deadline, leave);
     }
@@ -246,7 +246,7 @@ pub(crate) fn park_thread_by(
     throw_in_thread(leave);
     // If a boundary runs out between `throw_in_thread` and the sleep, the sleep ends at once, and
     // `throw_in_thread` after the sleep finds that.
-    let aside = thread_pool::aside();
+    let aside = thread_pool::aside(current::apart);
     sleep(deadline.into_iter().chain(next_expiry()).min());
     drop(aside);
     throw_in_thread(leave);

@@ -136,7 +136,7 @@ impl Shared {
         // `all_ended` misses nothing.
         self.refusing.fetch_add(1, AcqRel);
         let shared = self.clone();
-        thread_pool::run_for_nobody(move || {
+        let job = move || {
             current::refusing(shared.id, || drop_on_pool(&task));
             if !task.kind.daemon {
                 shared.count_foreign_ended();
@@ -144,7 +144,8 @@ impl Shared {
             if shared.refusing.fetch_sub(1, AcqRel) == 1 {
                 shared.notify_waiters();
             }
-        });
+        };
+        thread_pool::run_for_nobody(job, current::apart);
     }
 
     /// Whether the blocking pool has still to drop closures of refused tasks.

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::worker::{Wait, Worker};
-use crate::clock;
 use crate::limits::{SPIN, STEAL_PATIENCE, WATCH};
+use crate::{clock, current, thread_pool};
 
 /// How many looks at the inbox have to fail in a row, after one that paid, before the worker sleeps
 /// without looking first.
@@ -249,7 +249,10 @@ impl Worker {
             } else {
                 None
             };
+            // The worker may be a thread of the blocking pool, whose call runs a runtime.
+            let aside = thread_pool::aside(current::apart);
             self.poll(timeout.into_iter().chain(tidy).min());
+            drop(aside);
             // Two tasks that wake each other make each worker sleep for the time of two wakes.
             if !alone
                 && !self.core.mailbox.is_empty()

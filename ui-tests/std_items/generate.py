@@ -45,10 +45,14 @@ LISTS = {
 
 # What gocoro has an item of its own for. All else has to be std's own item.
 REPLACED = {
+    "fs": "DirBuilder DirEntry File OpenOptions ReadDir canonicalize copy create_dir create_dir_all exists hard_link"
+    " metadata read read_dir read_link read_to_string remove_dir remove_dir_all remove_file rename set_permissions"
+    " soft_link symlink_metadata write",
     "io": "IsTerminal PipeReader PipeWriter Stderr StderrLock Stdin StdinLock Stdout StdoutLock copy pipe stderr"
     " stdin stdout",
     "net": "Incoming IntoIncoming TcpListener TcpStream ToSocketAddrs UdpSocket",
     "os::linux::net": "TcpStreamExt",
+    "os::unix::fs": "chown chroot fchown lchown symlink",
     "os::unix::net": "Incoming UnixDatagram UnixListener UnixStream",
     "sync": "Barrier BarrierWaitResult Condvar LazyLock Mutex MutexGuard Once ONCE_INIT OnceLock OnceState RwLock"
     " RwLockReadGuard RwLockWriteGuard WaitTimeoutResult",

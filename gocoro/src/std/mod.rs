@@ -3,26 +3,38 @@
 //! ```
 //! use gocoro::std; // <- the line
 //!
+//! use std::fs;
 //! use std::io::{self, prelude::*};
-//! use std::net::{TcpListener, TcpStream};
-//! use std::sync::{Arc, Mutex};
+//! use std::process::Command;
+//! use std::sync::mpsc;
+//! use std::thread;
 //!
-//! fn main() -> std::io::Result<()> {
-//!     let listener = TcpListener::bind("127.0.0.1:0")?; // gocoro's, by std's name
-//!     let mut near = TcpStream::connect(listener.local_addr()?)?;
-//!     let (far, _) = listener.accept()?;
-//!     near.write_all(b"the same program")?;
-//!     near.shutdown(std::net::Shutdown::Write)?; // a path is redirected as well as an import
-//!     let text = Arc::new(Mutex::new(String::new()));
-//!     io::BufReader::new(far).read_to_string(&mut text.lock().unwrap())?;
-//!     assert_eq!(*text.lock().unwrap(), "the same program");
+//! fn main() -> io::Result<()> {
+//!     let (sender, lengths) = mpsc::channel();
+//!     for path in ["Cargo.toml", "src/lib.rs"] {
+//!         let sender = sender.clone();
+//!         thread::spawn(move || sender.send(fs::read_to_string(path).map(|text| text.len())));
+//!     }
+//!     drop(sender);
+//!     for length in lengths {
+//!         writeln!(io::stdout(), "{} bytes", length?)?;
+//!     }
+//!     let output = Command::new("echo").arg("the same program").output()?;
+//!     assert_eq!(output.stdout, b"the same program\n");
+//!     std::thread::sleep(std::time::Duration::from_millis(1)); // a path in the middle of code
 //!     Ok(())
 //! }
 //! ```
 //!
 //! With `use gocoro::std;` in a module, each path of the module that begins with `std::` leads
 //! here: in `use` declarations, nested ones too, and in the middle of code. Names, signatures,
-//! errors and trait implementations are std's; [`std_map`](crate::std_map) lists the deviations.
+//! errors and trait implementations are std's. A test compiles each stable item of the modules
+//! below through both paths; [`std_map`](crate::std_map) lists the deviations.
+//!
+//! The program's threads are tasks then. Ten thousand that sleep or wait for a socket take a few
+//! threads of the system. Nothing else is asked of the program: a `main` without
+//! [`#[go_main]`](crate::go_main) goes on as a plain thread, which waits as threads do, and its
+//! tasks run in the default runtime and end with the program.
 //!
 //! # What is replaced
 //!
@@ -42,14 +54,15 @@
 //!
 //! # What stays std's
 //!
-//! Everything else, which never waits or has nothing to wait for: `collections`, `fmt`, `path`,
-//! `env`, `panic`, `time` (`Instant`, `Duration`), `sync::{Arc, Weak, atomic}`, the traits of `io`
-//! and what reads and writes through them, `io::Error`, addresses. They are the same items, not
-//! copies: values of theirs pass freely between code with the line and code without it.
-//! `thread::panicking` is right in a task, too.
+//! Everything else, which never waits, or has nothing to wait for: `collections`, `fmt`, `env`,
+//! `panic`, `time` with its `Instant` and `Duration`, `sync::{Arc, Weak, atomic}`,
+//! `thread::{panicking, available_parallelism}`, the traits and buffers of `io`, `io::Error`,
+//! `fs::Metadata`, `process::{Output, ExitStatus, Stdio}`, addresses, descriptors. They are the
+//! same items, no copies, so such values pass between code with the line and code without it.
 //!
-//! Where a type is replaced, it converts from and to std's (`From`, `Into`), or through its
-//! descriptor: for a crate that wants a `::std::net::TcpStream`, say.
+//! Files, sockets, pipes and children convert from and to std's by `From` and `Into`; threads,
+//! locks and channels do not. `path` is std's: what a `Path` asks of the file system, as
+//! `Path::exists` does, blocks for as long as the disk takes, where `fs::exists(path)` suspends.
 //!
 //! # Where the line reaches
 //!
@@ -57,25 +70,53 @@
 //!   One that begins with `use super::*;` and imports from std, as many a `mod tests` does, says
 //!   that `std` is ambiguous until it has.
 //! - Editions 2018, 2021 and 2024.
-//! - Not the macros that are written without a path, nor what macros of other crates expand to:
-//!   `println!` and derives are std's.
+//! - Not the macros that are written without a path: `println!` is std's. What a macro expands to
+//!   leads here where it says `std::` and no more; what says `::std::` or `$crate`, as most crates'
+//!   does, stays with std.
 //! - Not the prelude's types, and not paths that begin with `::std::`, which is the way to mean
 //!   std in such a module.
 //! - `use gocoro::*;` brings this module too, and makes `use std::…` ambiguous. Import what is
 //!   needed by its name.
 //!
+//! ```edition2021
+//! use gocoro::std;
+//! use std::{net::{TcpListener, TcpStream}, sync::{self, Arc}};
+//!
+//! fn adopted(stream: ::std::net::TcpStream) -> TcpStream {
+//!     stream.into() // std's, of a crate without the line
+//! }
+//!
+//! mod inside {
+//!     use gocoro::std; // its own
+//!
+//!     pub(super) type Shared = std::sync::Arc<std::sync::Mutex<u32>>;
+//! }
+//!
+//! let listener = ::std::net::TcpListener::bind("127.0.0.1:0")?;
+//! let near = adopted(::std::net::TcpStream::connect(listener.local_addr()?)?);
+//! let (far, _) = TcpListener::from(listener).accept()?;
+//! assert_eq!(near.local_addr()?, far.peer_addr()?);
+//! let shared: inside::Shared = Arc::new(sync::Mutex::new(1));
+//! assert_eq!(*shared.lock().unwrap(), 1);
+//! # ::std::io::Result::Ok(())
+//! ```
+//!
 //! # How a ported program can still block its worker
+//!
+//! In three ways, and with the worker all tasks that are pinned there:
 //!
 //! 1. **By calls that the line does not reach**, if they wait: a `println!` whose output nobody
 //!    reads, a crate that sleeps or does I/O in std's own calls, a C library. Give the crate
 //!    gocoro's streams if it is generic over [`Read`](::std::io::Read) and
-//!    [`Write`](::std::io::Write), or let it run on a thread of its own.
-//! 2. **By a lock that knows threads only and is held across a wait**: a `Mutex`, `Once`,
-//!    `LazyLock` of std's in a crate without the line that calls back into code with it. The next
-//!    task of the worker that wants the lock blocks the thread on which its holder would go on.
-//! 3. **By computing without waiting.** A task that spins on an atomic keeps its worker's other
-//!    tasks from running, maybe the one that would end the loop. Call
-//!    [`task::yield_now`](crate::task::yield_now) there.
+//!    [`Write`](::std::io::Write), or call it in
+//!    [`blocking::unblock`](crate::blocking::unblock). `writeln!(std::io::stdout(), …)` suspends.
+//! 2. **By a lock that knows threads only, held across a wait**: a `Mutex`, `Once` or `LazyLock` of
+//!    std's, in a crate without the line, that is held while your code runs. The next task of the
+//!    worker that wants it blocks the very thread on which its holder would go on, for good. Have
+//!    what runs under such a lock wait for nothing.
+//! 3. **By computing without waiting.** A loop that asks an atomic again and again keeps the
+//!    worker's other tasks from running, maybe the one that would end it. `std::thread::yield_now`
+//!    in the loop lets them run; so does whatever waits.
 
 pub mod os;
 

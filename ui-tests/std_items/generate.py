@@ -54,9 +54,13 @@ REPLACED = {
     "os::linux::net": "TcpStreamExt",
     "os::unix::fs": "chown chroot fchown lchown symlink",
     "os::unix::net": "Incoming UnixDatagram UnixListener UnixStream",
+    "os::unix::process": "CommandExt",
+    "process": "Child ChildStderr ChildStdin ChildStdout Command",
     "sync": "Barrier BarrierWaitResult Condvar LazyLock Mutex MutexGuard Once ONCE_INIT OnceLock OnceState RwLock"
     " RwLockReadGuard RwLockWriteGuard WaitTimeoutResult",
     "sync::mpsc": "IntoIter Iter Receiver Sender SyncSender TryIter channel sync_channel",
+    "thread": "AccessError Builder JoinHandle LocalKey Scope ScopedJoinHandle Thread ThreadId current park"
+    " park_timeout park_timeout_ms scope sleep sleep_ms spawn yield_now",
 }
 REPLACED = {f"std::{module}::{name}" for module, names in REPLACED.items() for name in names.split()}
 

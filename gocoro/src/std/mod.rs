@@ -38,19 +38,33 @@
 //!
 //! # What is replaced
 //!
-//! | path | is | since std's |
+//! | path | is | since of std's |
 //! |---|---|---|
-//! | `std::fs` | [`gocoro::fs`](crate::fs) | calls wait for the disk |
+//! | `std::fs` | [`gocoro::fs`](crate::fs) | all calls block, if the disk does |
 //! | `std::io` | [`gocoro::io`](crate::io) | standard streams, pipes and `copy` block |
-//! | `std::net` | [`gocoro::net`](crate::net) | sockets and the lookup of names block |
-//! | `std::os` | [`os`], the same under the names for Unix | |
-//! | `std::process` | [`gocoro::process`](crate::process) | starting children and waiting for them block |
-//! | `std::sync` | [`gocoro::sync`](crate::sync) | locks and their like block, and know threads only |
-//! | `std::thread` | [`gocoro::thread`](crate::thread) | threads are the system's, and block |
+//! | `std::net` | [`gocoro::net`](crate::net) | sockets, and looking names up, block |
+//! | `std::os` | [`os`], the same under the systems' names | |
+//! | `std::process` | [`gocoro::process`](crate::process) | waiting for a child, and its pipes, block |
+//! | `std::sync` | [`gocoro::sync`](crate::sync) | locks block, and know threads only |
+//! | `std::thread` | [`gocoro::thread`](crate::thread) | threads are the system's |
 //! | `std::thread_local!` | [`gocoro::thread_local!`](crate::thread_local) | all tasks of a worker share the value |
 //!
-//! A macro that is written without its path is the prelude's, whatever the line says. So a module
-//! that declares thread-locals by `thread_local!` has a second line: `use std::thread_local;`.
+//! A macro that is written without a path is the prelude's, whatever the line says. So a module
+//! that declares thread-locals by a bare `thread_local!` has a second line,
+//! `use gocoro::thread_local;`, or one for both:
+//!
+//! ```
+//! use gocoro::{std, thread_local};
+//! use std::cell::Cell;
+//!
+//! thread_local! {
+//!     static COUNT: Cell<u32> = const { Cell::new(0) };
+//! }
+//!
+//! COUNT.set(1);
+//! let of_another = std::thread::spawn(|| COUNT.get()).join().unwrap();
+//! assert_eq!((COUNT.get(), of_another), (1, 0));
+//! ```
 //!
 //! # What stays std's
 //!

@@ -1,4 +1,6 @@
 //! [`std::os`], of which what waits is replaced: [`gocoro::std`](crate::std) has the story.
+//!
+//! Each module has all of std's of that name. What is gocoro's in it takes the place of std's.
 
 #[doc(no_inline)]
 pub use ::std::os::*;
@@ -11,7 +13,7 @@ pub mod unix {
     pub use ::std::os::unix::*;
 
     pub mod fs {
-        //! [`std::os::unix::fs`]: [`gocoro::fs::unix`](crate::fs::unix).
+        //! [`std::os::unix::fs`], with the functions of [`gocoro::fs::unix`](crate::fs::unix).
 
         #[doc(no_inline)]
         pub use crate::fs::unix::{chown, chroot, fchown, lchown, symlink};
@@ -20,7 +22,7 @@ pub mod unix {
     }
 
     pub mod net {
-        //! [`std::os::unix::net`]: [`gocoro::net::unix`](crate::net::unix).
+        //! [`std::os::unix::net`], with the sockets of [`gocoro::net::unix`](crate::net::unix).
 
         #[doc(no_inline)]
         pub use crate::net::unix::{Incoming, SocketAddr, UnixDatagram, UnixListener, UnixStream};
@@ -29,12 +31,22 @@ pub mod unix {
     }
 
     pub mod process {
-        //! [`std::os::unix::process`]: [`gocoro::process::unix`](crate::process::unix).
+        //! [`std::os::unix::process`], with the trait of
+        //! [`gocoro::process::unix`](crate::process::unix).
 
         #[doc(no_inline)]
         pub use crate::process::unix::CommandExt;
         #[doc(no_inline)]
         pub use ::std::os::unix::process::*;
+    }
+
+    pub mod prelude {
+        //! [`std::os::unix::prelude`]: the traits of the modules beside it.
+
+        #[doc(no_inline)]
+        pub use super::process::CommandExt;
+        #[doc(no_inline)]
+        pub use ::std::os::unix::prelude::*;
     }
 }
 
@@ -46,7 +58,7 @@ pub mod linux {
     pub use ::std::os::linux::*;
 
     pub mod net {
-        //! [`std::os::linux::net`]: [`gocoro::net::linux`](crate::net::linux).
+        //! [`std::os::linux::net`], with the trait of [`gocoro::net::linux`](crate::net::linux).
 
         #[doc(no_inline)]
         pub use crate::net::linux::TcpStreamExt;

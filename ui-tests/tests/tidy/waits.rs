@@ -22,17 +22,8 @@ const TRAITS: &[&str] = &["BufRead", "Iterator", "Read", "Seek", "Write"];
 /// reason.
 const EXEMPT: &[(&str, &str)] = &[
     ("DirEntry::file_type", "waits only where a file is removed while its entry is read"),
-    ("File::create_new", "there is no file, so none that would have to be waited for"),
-    ("File::metadata", CALLS),
-    ("File::seek", CALLS),
-    ("File::set_len", CALLS),
-    ("File::set_modified", CALLS),
-    ("File::set_permissions", CALLS),
-    ("File::set_times", CALLS),
-    ("File::stream_position", CALLS),
-    ("File::sync_all", CALLS),
-    ("File::sync_data", CALLS),
     ("Command::spawn", "the pool starts a child at once: it/child/spawning fills the pool"),
+    ("File::stream_position", "waits only for others at the position, as fs/position shows"),
     ("Incoming::", "the rows of TcpListener::incoming and UnixListener::incoming call it"),
     ("IntoIncoming::", "the row of TcpListener::into_incoming calls it"),
     ("Now::", "it never waits: the rows of Child::wait_with_output read by it"),
@@ -51,9 +42,6 @@ const EXEMPT: &[(&str, &str)] = &[
     ("UdpSocket::send", "the loopback interface always has room"),
     ("UdpSocket::wait_writable", "the loopback interface always has room"),
 ];
-
-/// Why most calls of files have no rows.
-const CALLS: &str = "it ends by itself; fs/cached cuts such calls short while the pool is full";
 
 /// Why the standard streams have no rows.
 const STREAMS: &str = "there is one of each in a process: io/stdio cuts them short in children";

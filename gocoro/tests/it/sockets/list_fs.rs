@@ -1,11 +1,12 @@
 //! The list's part about files: each entry makes an operation that a full blocking pool keeps
 //! waiting for ever, with all that it needs inside.
 
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, ErrorKind, IoSlice, Seek, SeekFrom, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use gocoro::fs::{self, DirBuilder, DirEntry, Permissions, ReadDir, unix};
+use gocoro::fs::{self, DirBuilder, DirEntry, File, FileTimes, Permissions, ReadDir, unix};
 
 use super::list::{Make, Op};
 use crate::fs::Folder;
@@ -17,6 +18,19 @@ macro_rules! op {
             let folder = folder();
             Ok(Box::new(move || {
                 let $in = |name: &str| -> PathBuf { folder.join(name) };
+                $op.map(drop)
+            }))
+        }
+    };
+}
+
+/// An operation on a file.
+macro_rules! on_file {
+    (|$file:ident| $op:expr) => {
+        || {
+            let (file, folder) = file()?;
+            Ok(Box::new(move || {
+                let (_, $file) = (&folder, &file);
                 $op.map(drop)
             }))
         }
@@ -54,7 +68,28 @@ pub(super) const QUEUED: &[(&str, Make)] = &[
     ("fs::lchown", op!(|at| unix::lchown(at("link"), None, None))),
     ("fs::fchown", fchown),
     ("fs::chroot", op!(|at| refused_chroot(unix::chroot(at("none"))))),
+    ("File::open", op!(|at| File::open(at("file")))),
+    ("File::create", op!(|at| File::create(at("new")))),
+    ("File::create_new", op!(|at| File::create_new(at("new")))),
+    ("File::sync_all", on_file!(|file| file.sync_all())),
+    ("File::sync_data", on_file!(|file| file.sync_data())),
+    ("File::set_len", on_file!(|file| file.set_len(1))),
+    ("File::metadata", on_file!(|file| file.metadata())),
+    ("File::set_permissions", on_file!(|file| file.set_permissions(Permissions::from_mode(0o600)))),
+    ("File::set_times", on_file!(|file| file.set_times(FileTimes::new()))),
+    ("File::set_modified", on_file!(|file| file.set_modified(SystemTime::UNIX_EPOCH))),
+    ("File::seek", on_file!(|file| (&*file).seek(SeekFrom::End(0)))),
+    ("File::write", on_file!(|file| (&*file).write(b"x"))),
+    ("File::write_vectored", on_file!(|file| (&*file).write_vectored(&[IoSlice::new(b"x")]))),
 ];
+
+/// A file of which it is not known where it lies, and whose writes wait for the disk.
+fn file() -> io::Result<(File, Folder)> {
+    let folder = folder();
+    let mut options = std::fs::File::options();
+    let file = options.write(true).custom_flags(libc::O_DSYNC).open(folder.join("file"))?;
+    Ok((file.into(), folder))
+}
 
 fn folder() -> Folder {
     let folder = Folder::new();

@@ -38,7 +38,8 @@ pub(crate) use self::call::Call;
 /// # The pool
 ///
 /// The process has one pool. Its threads are called `gocoro-blocking`; one is started when a call
-/// comes that no idle one can take, and ends after 10 seconds without work. At most 256 of them run
+/// comes that no idle one can take, and ends after 10 seconds without work, unless a [child
+/// process](crate::process::Command#spawning) that it has started runs on. At most 256 of them run
 /// calls at once; the environment variable `GOCORO_BLOCKING_THREADS` sets another limit. More
 /// calls wait in a queue, first come, first served, suspended. [`stats`] tells how many there are.
 ///

@@ -129,7 +129,8 @@ impl Pool {
             return;
         }
         // No thread can be had at all, so this one runs the jobs, and blocks: late is better than
-        // never.
+        // never. A job that needs what this thread's caller holds, such as a file's position, may
+        // then wait for ever.
         while let Some(job) = state.next() {
             drop(state);
             apart(&mut || job.run());
@@ -174,6 +175,8 @@ impl Pool {
                 break;
             }
         }
+        // What the destructors of its thread-locals wait for is no matter of the pool's.
+        AT_WORK.set(false);
         state.counts.threads -= 1;
     }
 }

@@ -42,6 +42,10 @@ existing! {
     gocoro::fs::rename;
     gocoro::fs::set_permissions;
     gocoro::fs::symlink_metadata;
+    gocoro::fs::unix::chown;
+    gocoro::fs::unix::fchown;
+    gocoro::fs::unix::lchown;
+    gocoro::fs::unix::symlink;
     gocoro::fs::write;
     gocoro::io::pipe;
     gocoro::io::stdin;
@@ -72,6 +76,7 @@ const BLOCKING: &str = r#"#![allow(unused_imports)]
 use std::fs::{self, DirBuilder as _, File as _, OpenOptions as _};
 use std::net::{TcpListener as _, TcpStream as _, UdpSocket as _};
 use std::os::unix::net::{UnixDatagram as _, UnixListener as _, UnixStream as _};
+use std::os::unix::fs as unix;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::{Barrier as _, Condvar as _, LazyLock as _, Mutex as _, Once as _, OnceLock as _};
@@ -89,9 +94,13 @@ fn main() {
     let _ = (fs::copy::<&str, &str>, fs::hard_link::<&str, &str>, fs::rename::<&str, &str>);
     let _ = (fs::write::<&str, &str>, fs::set_permissions::<&str>);
     let _ = (Path::exists, Path::is_dir, Path::is_file, Path::metadata, Path::read_dir);
+    let _ = (Path::canonicalize, Path::is_symlink, Path::read_link, Path::symlink_metadata);
+    let _ = (Path::try_exists, unix::chown::<&str>, unix::lchown::<&str>);
+    let _ = (unix::fchown::<std::io::Stdin>, unix::symlink::<&str, &str>);
     let _ = JoinHandle::<()>::join;
     let _ = (mpsc::channel::<()>, mpsc::sync_channel::<()>, std::io::pipe, std::io::stdin);
-    let _ = (Child::wait, Child::wait_with_output, Command::output, Command::status);
+    let _ = (Child::wait, Child::wait_with_output, Command::output, Command::spawn);
+    let _ = Command::status;
 }
 "#;
 

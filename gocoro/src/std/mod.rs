@@ -92,6 +92,14 @@
 //! - `use gocoro::*;` brings this module too, and makes `use std::…` ambiguous. Import what is
 //!   needed by its name.
 //!
+//! ```edition2018
+//! use gocoro::std;
+//!
+//! let (sender, receiver) = std::sync::mpsc::channel();
+//! std::thread::spawn(move || sender.send(7).unwrap());
+//! assert_eq!(receiver.recv(), Ok(7));
+//! ```
+//!
 //! ```edition2021
 //! use gocoro::std;
 //! use std::{net::{TcpListener, TcpStream}, sync::{self, Arc}};

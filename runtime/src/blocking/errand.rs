@@ -22,7 +22,7 @@ use crate::lock::Lock;
 use crate::park::{self, Left, Woken};
 use crate::task::{Reason, Target, Unparker};
 use crate::thread_pool::{self, Job};
-use crate::unwind;
+use crate::unwind::{self, AbortIfPanic};
 
 /// What becomes of a call that runs when the wait for it is to be cut short. One that is still
 /// queued is withdrawn.
@@ -166,6 +166,9 @@ pub(super) unsafe fn run<F: FnOnce() -> T + Send, T: Send>(
     // or takes the result, or waits on. After that the pool has an `Errand` without either, which
     // it may drop at any time.
     let job = unsafe { mem::transmute::<Arc<dyn Job + '_>, Arc<dyn Job + 'static>>(job) };
+    // An unwinding here would leave the job queued, and what it borrows freed.
+    let abort = AbortIfPanic("queueing a blocking call");
     thread_pool::run(job, current::apart);
+    mem::forget(abort);
     errand.wait(&target, cut, deadline)
 }

@@ -158,6 +158,8 @@ unsafe fn io<T: Send>(f: impl FnOnce() -> io::Result<T> + Send, cut: Cut) -> io:
     if may_block() {
         return f();
     }
+    // One whose time is up returns at once, however often it is called.
+    park::spent_io();
     let deadline = current::waits().io_deadline();
     if is_over(deadline, cut) {
         return Err(reactor::cut_short());

@@ -179,28 +179,29 @@ impl Disk {
         if blocking::may_block() {
             return call(self.fd(), Wait::Perhaps);
         }
+        let calls = match direction {
+            Direction::Read => &self.shared.reads,
+            Direction::Write => &self.shared.writes,
+        };
+        // What has refused a call may have refused what was asked for, and not the way of asking.
+        let mut perhaps_refused = false;
         if self.lies(Place::Memory) {
             if direction == Direction::Read || wanted <= MEMORY_WRITE_BYTES_MAX {
                 return call(self.fd(), Wait::Perhaps);
             }
-        } else {
-            let calls = match direction {
-                Direction::Read => &self.shared.reads,
-                Direction::Write => &self.shared.writes,
-            };
-            if !calls.are_refused.load(Relaxed) {
-                match call(self.fd(), Wait::Never) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) if has_no_such_call(&error) => {
-                        calls.are_refused.store(true, Relaxed);
-                    }
-                    Ok(0)
-                        if direction == Direction::Read && wanted > 0 && !self.is_at_end(at)? => {}
-                    result => return result,
-                }
+        } else if !calls.are_refused.load(Relaxed) {
+            match call(self.fd(), Wait::Never) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if has_no_such_call(&error) => perhaps_refused = true,
+                Ok(0) if direction == Direction::Read && wanted > 0 && !self.is_at_end(at)? => {}
+                result => return result,
             }
         }
-        self.lend(|file| call(file.as_fd(), Wait::Perhaps))
+        let result = self.lend(|file| call(file.as_fd(), Wait::Perhaps));
+        if perhaps_refused && result.is_ok() {
+            calls.are_refused.store(true, Relaxed);
+        }
+        result
     }
 
     /// Whether there is nothing to be read: Linux 5.9 and 5.10 may say so, when they are asked not

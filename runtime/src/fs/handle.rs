@@ -138,8 +138,7 @@ impl Handle {
         }
     }
 
-    /// What is no disk has no place in it that would have to be waited for: the kernel refuses the
-    /// call, or answers at once.
+    /// What is no disk mostly refuses the call. A device that does not may wait for its hardware.
     pub(super) fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let most = most().min(buf.len());
         let buf = &mut buf[..most];
@@ -147,8 +146,8 @@ impl Handle {
         match self {
             Handle::Disk(disk) => disk.read(at, most, |fd, wait| sys::read(fd, buf, at, wait)),
             Handle::Other(end) => {
-                park::spent_io();
-                sys::read(end.fd(), buf, at, Wait::Perhaps)
+                let fd = end.fd();
+                blocking::lend(|| sys::read(fd, buf, at, Wait::Perhaps))
             }
         }
     }
@@ -184,8 +183,8 @@ impl Handle {
                 disk.write(at, buf.len(), |fd, wait| sys::write(fd, buf, at, wait))
             }
             Handle::Other(end) => {
-                park::spent_io();
-                sys::write(end.fd(), buf, at, Wait::Perhaps)
+                let fd = end.fd();
+                blocking::lend(|| sys::write(fd, buf, at, Wait::Perhaps))
             }
         }
     }

@@ -170,7 +170,7 @@ fn write_now(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], offset: i64) -> io::Resul
 pub(super) enum Place {
     /// Nobody has asked.
     Unknown,
-    /// In memory: no call waits for a disk.
+    /// In memory: no call waits for a disk, unless the memory was swapped out.
     Memory,
     /// On a disk of this machine, or made by the kernel: what is asked about an open file is known
     /// in memory.

@@ -137,6 +137,11 @@ impl End {
                     }
                 }
             }
+            if self.shared.heeds_mode && sys::is_nonblocking(fd) {
+                // It does not wait, and says more than the question: a named pipe that nobody has
+                // opened for writing yet is at its end.
+                return call(fd, Wait::Perhaps);
+            }
             self.shared.ask(fd, direction, &mut call)
         };
         let count = if self.shared.heeds_mode {

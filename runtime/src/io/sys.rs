@@ -148,7 +148,13 @@ pub(crate) mod now {
 }
 
 /// The type and the permissions of the file behind a descriptor.
+///
+/// On Linux it is what the kernel knows: to ask a file's server may take as long as that likes, and
+/// a type never changes.
 pub(crate) fn mode(fd: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
+    if let Some(mode) = known_mode(fd) {
+        return Ok(mode);
+    }
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     retry(|| {
         // SAFETY: `stat` has room for what the kernel stores, until the call returns.
@@ -159,6 +165,28 @@ pub(crate) fn mode(fd: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
     })?;
     // SAFETY: `fstat` succeeded, so it has filled all of it.
     Ok(unsafe { stat.assume_init() }.st_mode)
+}
+
+/// `None`: the kernel has no such question, or a filter of system calls does not let it through.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn known_mode(fd: BorrowedFd<'_>) -> Option<libc::mode_t> {
+    let what = libc::STATX_TYPE | libc::STATX_MODE;
+    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    let mut found = MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: `statx` takes a descriptor, a path, which is empty and ends in a null byte, flags, a
+    // mask, and a place with room for what it stores, until the call returns.
+    let done = unsafe {
+        let (fd, path) = (fd.as_raw_fd(), c"".as_ptr());
+        libc::syscall(libc::SYS_statx, fd, path, flags, what, found.as_mut_ptr())
+    };
+    // SAFETY: it is made of numbers alone, which may be zero if nothing was stored.
+    let found = unsafe { found.assume_init() };
+    (done == 0 && found.stx_mask & what == what).then(|| found.stx_mode.into())
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn known_mode(_: BorrowedFd<'_>) -> Option<libc::mode_t> {
+    None
 }
 
 /// Whether a descriptor is that of a pipe, with a name or without.

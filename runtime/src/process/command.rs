@@ -464,8 +464,8 @@ impl Command {
 
 fn start(command: &mut process::Command, kill_on_drop: bool) -> io::Result<Child> {
     orphans::reap();
-    let (child, spawner) = blocking::lend(|| Ok((command.spawn()?, thread_pool::keep())))?;
-    Ok(Child::new(child, kill_on_drop, spawner))
+    // The child's descriptor is opened right there: later its number might be another's.
+    blocking::lend(|| Ok(Child::new(command.spawn()?, kill_on_drop, thread_pool::keep())))
 }
 
 /// Takes a command of std's over. Which of its streams are set cannot be asked: `output` captures

@@ -170,7 +170,10 @@ impl Handle {
 
     /// Sends a signal, unless the child's end is known.
     pub(super) fn signal(&self, signal: i32) -> io::Result<()> {
-        let state = self.lock();
+        let mut state = self.lock();
+        // The child may have ended, and its number may be another's: where ends are ignored, or
+        // somebody else waits for the program's children.
+        let _ = state.ask();
         if state.is_over() {
             return Ok(());
         }
@@ -180,10 +183,11 @@ impl Handle {
 
     /// Sends a signal to the group that the child leads.
     pub(super) fn signal_group(&self, signal: i32) -> io::Result<()> {
-        let state = self.lock();
+        let mut state = self.lock();
         if let Some(result) = self.signal_by_descriptor(signal, To::Group) {
             return result;
         }
+        let _ = state.ask();
         if state.is_over() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,

@@ -107,6 +107,8 @@ fn in_non_blocking_mode_it_says_what_would_wait() {
         let path = folder.fifo("fifo");
         let flags = libc::O_NONBLOCK;
         let mut reader = File::options().read(true).custom_flags(flags).open(&path)?;
+        // Nobody has opened it for writing, and so it is at its end.
+        assert_eq!(reader.read(&mut [0; 8])?, 0);
         let no_reader = File::options().write(true).custom_flags(flags).open(folder.fifo("other"));
         assert_eq!(no_reader.unwrap_err().raw_os_error(), Some(libc::ENXIO));
         let mut writer = File::options().write(true).custom_flags(flags).open(&path)?;

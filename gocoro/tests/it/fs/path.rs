@@ -5,8 +5,11 @@ use std::fs as std_fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
 
 use gocoro::fs::{self, unix};
+use gocoro::time::io_deadline;
 use gocoro::{go, task};
 
 use super::Folder;
@@ -29,6 +32,30 @@ fn a_reader_and_a_writer_that_wait_for_each_other_share_a_worker() {
         fs::write(&*copied, [7; 100]).unwrap();
         assert_eq!(read.wait().unwrap(), text);
         assert_eq!(read_second.wait().unwrap(), [7; 100]);
+    });
+}
+
+/// What waits no more gives way none the less, so that others get to end it.
+#[test]
+fn a_loop_whose_time_is_up_gives_way() {
+    with_workers(1).run(|| {
+        let ended = Arc::new(AtomicBool::new(false));
+        go!(clone(ended) => { ended.store(true, Relaxed) });
+        io_deadline(Instant::now(), || {
+            while !ended.load(Relaxed) {
+                assert_eq!(fs::metadata("/").unwrap_err().kind(), ErrorKind::TimedOut);
+            }
+        });
+        let endless = go!({
+            io_deadline(Instant::now(), || {
+                loop {
+                    drop(fs::metadata("/"))
+                }
+            })
+        });
+        task::yield_now();
+        endless.cancel();
+        assert!(endless.join().unwrap_err().is_cancelled());
     });
 }
 

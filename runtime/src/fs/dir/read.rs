@@ -192,9 +192,10 @@ impl Iterator for ReadDir {
     type Item = io::Result<DirEntry>;
 
     fn next(&mut self) -> Option<io::Result<DirEntry>> {
+        // An error may come again and again without a wait.
+        park::spent();
         loop {
             if self.is_last || !self.ready.as_slice().is_empty() {
-                park::spent();
                 return self.ready.next();
             }
             if self.reading.is_none() && blocking::may_block() {

@@ -93,6 +93,10 @@ impl File {
 
     /// Locks the file as [`lock`](File::lock) does, if no other open file holds a lock on it.
     ///
+    /// # Parks
+    ///
+    /// As [`metadata`](File::metadata).
+    ///
     /// # Errors
     ///
     /// [`TryLockError::WouldBlock`] if one does, [`TryLockError::Error`] with what else the system
@@ -104,6 +108,10 @@ impl File {
     /// Locks the file as [`lock_shared`](File::lock_shared) does, if no other open file holds an
     /// exclusive lock on it.
     ///
+    /// # Parks
+    ///
+    /// As [`metadata`](File::metadata).
+    ///
     /// # Errors
     ///
     /// As [`try_lock`](File::try_lock).
@@ -113,6 +121,10 @@ impl File {
 
     /// Gives up the lock of this open file, which its clones have too. It is no error if there is
     /// none.
+    ///
+    /// # Parks
+    ///
+    /// As [`metadata`](File::metadata).
     ///
     /// # Errors
     ///

@@ -42,22 +42,34 @@ use super::open_options::OpenOptions;
 /// A read or write on the blocking pool uses the caller's buffer, so it is waited for once it runs:
 /// a cancel, a timeout or an [`io_deadline`](crate::time::io_deadline) that comes meanwhile takes
 /// effect at the next wait. One that has not begun is withdrawn, and has done nothing. So it is
-/// with all calls here but [`open`](File::open). Files are also read and written by destructors of
+/// with all calls here but [`open`](File::open). A file that has no end and makes its readers wait,
+/// such as `/proc/kmsg` or `trace_pipe` of tracefs, keeps them for as long as it likes, and a
+/// thread of the pool with each; take [`Pollable`](crate::io::Pollable) for those. Files are also read and written by destructors of
 /// a cancelled task, where sockets and pipes return an error.
 ///
 /// # The position
 ///
 /// The file's position is the kernel's, shared with clones and with whatever other process has the
 /// open file. Tasks and threads that use it at the same time, through one `File` or its clones,
-/// wait for each other, suspended. Someone else who reads at the same position of the same open
-/// file, through a descriptor of his own or in another process, and waits for the disk, blocks the
-/// worker meanwhile: the kernel's lock does not tell. Reads at an offset do not have this.
+/// wait for each other, suspended. Someone else who reads or writes at the same position of the
+/// same open file, through a descriptor of his own or in another process, as a child does that got
+/// the file for its output, and waits for the disk, blocks the worker meanwhile: the kernel's lock
+/// does not tell. Reads and writes at an offset do not have this.
+///
+/// # Named pipes with several readers or writers
+///
+/// The kernel has no call that never waits for a named pipe. It is asked whether a call would wait,
+/// and then the call is made. Whoever takes in that moment what was there, or fills the room, be it
+/// another process or another `File` of the same pipe, makes this call wait, and blocks the worker:
+/// for as long as nobody writes, or reads. A pipe that several take from, such as the jobserver of
+/// `make`, is opened with `O_NONBLOCK`, and read through [`Pollable`](crate::io::Pollable).
 ///
 /// # Closing
 ///
 /// Dropping a `File` closes it, right there. Errors are ignored, as in std:
 /// [`sync_all`](File::sync_all) tells of them. On a network or FUSE file system a close may wait
-/// for the server, and blocks the worker meanwhile.
+/// for the server, and blocks the worker meanwhile. So does the last close of a large file that was
+/// removed, whose blocks are freed then.
 ///
 /// # Examples
 ///

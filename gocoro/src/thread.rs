@@ -34,7 +34,9 @@
 //! - **Ends.** What is spawned here ends with the program, and does not keep it alive: it is a
 //!   daemon, in the words of [`task::Builder`](crate::task::Builder). A program that wants its
 //!   threads' results joins them. Where a thread of std's is stopped wherever it is, a task is
-//!   cancelled under [`#[go_main]`](crate::go_main): its destructors run.
+//!   cancelled under [`#[go_main]`](crate::go_main): its destructors run. What is spawned in a
+//!   runtime that ends earlier ends with that: with its test under
+//!   [`#[go_test]`](crate::go_test), so that no test can start a server for the others.
 //! - **Scopes** wait for all of their tasks, whoever panics: see [`scope`].
 //! - **Stacks** have 2 MiB, or what `RUST_MIN_STACK` says, so that code that recurses as deeply as
 //!   on a thread does so here. That is a matter of addresses: memory takes what is touched, 4 KiB

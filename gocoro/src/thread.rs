@@ -55,7 +55,7 @@
 //!   around the code that joins: then it [unwinds](crate#cancellation-unwinds) from where it waits,
 //!   and the error of the join is a text that says so.
 //! - If there is no memory for a stack, [`Builder::spawn`] does not say so: the join does, for a
-//!   task gets its stack when it starts.
+//!   task gets its stack when it starts. So it is where the runtime is closed already.
 //! - [`park`] returns for no reason but the token.
 //! - `std::os::unix::thread::JoinHandleExt` has nothing to return: there is no thread.
 

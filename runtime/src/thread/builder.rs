@@ -8,7 +8,6 @@ use std::sync::OnceLock;
 use super::handle::JoinHandle;
 use super::scoped::{Scope, ScopedJoinHandle};
 use crate::limits::STACK_BYTES_THREAD;
-use crate::scheduler;
 use crate::spawn::{self, Options, Placement, no_family, spawn_unchecked};
 use crate::stack;
 
@@ -59,9 +58,11 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a stack size that cannot be; `Other` if the runtime is closed, or if the
-    /// default runtime cannot start. If there is no memory for the stack, that shows when the task
-    /// would start: the error of [`JoinHandle::join`] says so.
+    /// `InvalidInput` for a stack size that cannot be; `Other` if the default runtime cannot start.
+    /// If there is no memory for the stack, that shows when the task would start: the error of
+    /// [`JoinHandle::join`] says so. It also says if the runtime was closed already. That is no
+    /// error here, since programs take the result for granted: a pool may do so in the destructor
+    /// that replaces a thread, and destructors run while a program ends.
     ///
     /// # Panics
     ///
@@ -73,7 +74,6 @@ impl Builder {
         F: Send + 'static,
         T: Send + 'static,
     {
-        scheduler::check_open()?;
         self.spawn_at(f, Location::caller())
     }
 
@@ -98,7 +98,6 @@ impl Builder {
         F: Send,
         T: Send,
     {
-        scheduler::check_open()?;
         let (options, at) = (self.options(), Location::caller());
         // SAFETY: the closure and its value are `Send`. What they borrow lives until the handle is
         // joined, as the caller promises; and a join returns when the task has ended.
@@ -138,12 +137,10 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        scheduler::check_open()?;
         scope.spawn_at(self, f, Location::caller())
     }
 
-    /// Spawns as [`Builder::spawn`] does, with this spawn site. A closed runtime is no error here:
-    /// it refuses the task. So code that spawns a thread does not panic while its runtime ends.
+    /// Spawns as [`Builder::spawn`] does, with this spawn site.
     pub(super) fn spawn_at<F, T>(
         self,
         f: F,

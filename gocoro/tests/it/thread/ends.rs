@@ -1,5 +1,6 @@
 //! How threads end that are tasks: with their runtime, by a cancel, in a runtime that is closed.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -97,10 +98,16 @@ fn a_closed_runtime_refuses_threads() {
             let _late = on_drop(move || {
                 let late = thread::spawn(|| unreachable!("the runtime is closed"));
                 let _: &thread::JoinHandle<()> = &late;
-                let refused = text(&*late.join().unwrap_err());
                 let builder = thread::Builder::new();
-                let error = builder.spawn(|| ()).map(|_| ()).unwrap_err();
-                tell.send((refused, error)).unwrap();
+                let built = builder.spawn(|| unreachable!("the runtime is closed"));
+                let _: &io::Result<thread::JoinHandle<()>> = &built;
+                let refused = [late, built.unwrap()].map(|late| text(&*late.join().unwrap_err()));
+                let scoped = thread::scope(|s| {
+                    let builder = thread::Builder::new();
+                    builder.spawn_scoped(s, || ()).unwrap().join().unwrap_err()
+                });
+                let [spawned, built] = refused;
+                tell.send([spawned, built, text(&*scoped)]).unwrap();
             });
             begun.send(()).unwrap();
             sleep(NEVER);
@@ -108,9 +115,12 @@ fn a_closed_runtime_refuses_threads() {
         is_begun.recv_timeout(HANG).unwrap();
         runtime.shutdown(Duration::MAX).unwrap();
         assert!(waits.join().unwrap_err().is_cancelled());
-        let (refused, error) = told.try_recv().unwrap();
-        assert!(refused.contains("was refused"), "{refused}");
-        assert!(error.to_string().contains("closed"), "{error}");
+        let [spawned, built, scoped] = told.try_recv().unwrap();
+        for refused in [spawned, built] {
+            assert!(refused.contains("was refused"), "{refused}");
+        }
+        // A scope takes its children in, and cancels them.
+        assert!(scoped.contains("was cancelled by the end of its runtime"), "{scoped}");
     });
 }
 

@@ -120,6 +120,15 @@ fn children_are_started_waited_for_and_killed() {
 }
 
 #[test]
+fn files_are_opened_read_and_written() {
+    for workers in [1, 4] {
+        let (output, out, err) = run("files", workers, "");
+        assert!(output.status.success(), "{err}");
+        assert_eq!((&*out, &*err), ("to the end\n", ""));
+    }
+}
+
+#[test]
 fn the_end_of_main_waits_for_no_daemon() {
     for workers in [1, 2] {
         for code in [0, 7] {

@@ -192,6 +192,41 @@ fn long_transfers_arrive_whole() {
     });
 }
 
+/// One call of a task's transfers no more than the bound, and what it left is there for the next.
+#[test]
+fn a_single_call_of_a_task_has_a_bound() {
+    each(|path| {
+        let in_memory = path.starts_with("/dev/shm");
+        let long = pattern(4 * MOST);
+        std_fs::write(&path, &long)?;
+        let mut file = File::options().read(true).write(true).open(&path)?;
+        let is_task = gocoro::task::try_current().is_some();
+        let most = if is_task { MOST } else { long.len() };
+        // On a disk it may be less: what can be done without waiting.
+        let is_right = |count| count == most || (0 < count && count < most && !in_memory);
+        let mut whole = vec![0; long.len()];
+        let count = file.read(&mut whole)?;
+        assert!(is_right(count), "{count}");
+        assert_eq!(file.stream_position()?, count as u64);
+        file.read_exact(&mut whole[count..])?;
+        assert!(whole == long);
+        assert_eq!(file.read(&mut whole)?, 0);
+
+        let other: Vec<u8> = long.iter().map(|byte| !byte).collect();
+        file.rewind()?;
+        let count = file.write(&other)?;
+        assert!(is_right(count), "{count}");
+        assert_eq!(file.stream_position()?, count as u64);
+        let now = std_fs::read(&path)?;
+        assert!(now[..count] == other[..count] && now[count..] == long[count..]);
+        file.set_len(0)?;
+        let count = file.write_at(&other, 0)?;
+        assert!(is_right(count), "{count}");
+        assert_eq!(file.metadata()?.len(), count as u64);
+        Ok(())
+    });
+}
+
 #[test]
 fn all_is_read_into_no_more_memory_than_it_takes() {
     each(|path| {

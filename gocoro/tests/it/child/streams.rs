@@ -133,6 +133,32 @@ fn a_child_s_output_is_another_s_input() {
     });
 }
 
+/// `2>&1`: both streams are one pipe, which has the bytes in the order of the writes.
+#[test]
+fn output_and_errors_in_one_pipe() {
+    in_both_colours(|| {
+        const SCRIPT: &str = "for n in 1 2 3 4 5; do echo out $n; echo err $n >&2; done; exit 3";
+        let expected: String = (1..=5).map(|n| format!("out {n}\nerr {n}\n")).collect();
+
+        let (reader, writer) = io::pipe().unwrap();
+        let mut command = sh(SCRIPT);
+        command.stdout(Stdio::from(writer.try_clone().unwrap())).stderr(Stdio::from(writer));
+        assert_eq!(command.status().unwrap().code(), Some(3));
+        drop(command); // its ends of the pipe are closed
+        assert_eq!(io::read_to_string(reader).unwrap(), expected);
+
+        // Read while the child runs; and the one stream is none that `output` would capture.
+        let (reader, writer) = io::pipe().unwrap();
+        let reading = go!({ io::read_to_string(reader) });
+        let mut command = sh(SCRIPT);
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let output = command.output().unwrap();
+        drop(command);
+        assert_eq!((output.stdout, output.stderr), (vec![], vec![]));
+        assert_eq!(reading.wait().unwrap(), expected);
+    });
+}
+
 #[test]
 fn a_dialogue_line_by_line() {
     in_both_colours(|| {

@@ -1,7 +1,10 @@
 //! What goes wrong in the system, each in a process of its own.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+use std::process::Output;
 use std::time::Instant;
 
 use gocoro::go;
@@ -10,6 +13,7 @@ use gocoro::select;
 use gocoro::time::{io_deadline, timeout};
 
 use super::{children, sh, sleeper};
+use crate::fs::Folder;
 use crate::support::{
     Colour, HANG, NEVER, SOON, in_both_colours, passes_alone, scenario, with_workers,
 };
@@ -180,4 +184,143 @@ fn after_many_children() {
         assert!(begun.elapsed() < HANG, "zombies: {:?}", children());
         drop(Command::new("true").kill_on_drop(true).spawn());
     }
+}
+
+const NO_INPUT: &str = "child::no_input";
+
+#[test]
+fn a_program_without_a_standard_input() {
+    passes_alone("child::faults::with_no_standard_input", NO_INPUT);
+}
+
+fn is_free(fd: i32) -> bool {
+    // SAFETY: the call takes numbers alone.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) == -1 }
+}
+
+/// Runs `f` while number 0 is free, which it has to be again at its end.
+fn without_input(f: impl FnOnce()) {
+    let input = io::stdin().as_fd().try_clone_to_owned().unwrap();
+    // SAFETY: the number is that of the standard input, which nobody uses in this process.
+    assert_eq!(unsafe { libc::close(0) }, 0);
+    f();
+    assert!(is_free(0));
+    // SAFETY: the number is free, so nobody loses what it stands for.
+    assert_eq!(unsafe { libc::dup2(input.as_raw_fd(), 0) }, 0);
+}
+
+/// What children find in place of an input, and what their parent is told.
+macro_rules! told {
+    ($name:ident, $Command:ty, $File:ty) => {
+        fn $name(path: &Path) -> Vec<String> {
+            const LOOK: &str = "cat; echo $?; test -e /proc/self/fd/0; echo $?; exit 3";
+            let sh = |script: &str| {
+                let mut command = <$Command>::new("sh");
+                command.args(["-c", script]);
+                command
+            };
+            let shown = |result: io::Result<Output>| match result {
+                Ok(Output { status, stdout, stderr }) => {
+                    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                    format!("{:?} {:?} {:?}", status.code(), text(&stdout), text(&stderr))
+                }
+                Err(error) => format!("{error:?}"),
+            };
+            let status = |script: &str| match sh(script).stderr(Stdio::null()).status() {
+                Ok(status) => format!("{:?}", status.code()),
+                Err(error) => format!("{error:?}"),
+            };
+            let dialogue = || {
+                let mut command = sh("read a; echo got $a; read b; echo end $b; exit 4");
+                let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+                let mut stdin = child.stdin.take().unwrap();
+                stdin.write_all(b"1\n")?;
+                let mut answer = [0; 6];
+                child.stdout.as_mut().unwrap().read_exact(&mut answer)?;
+                assert_eq!(&answer, b"got 1\n");
+                stdin.write_all(b"2\n")?;
+                drop(stdin);
+                child.wait_with_output()
+            };
+            let mut seen = vec![
+                status("test -e /proc/self/fd/0"),
+                status("cat >/dev/null"),
+                shown(sh(LOOK).output()),
+                shown(sh(LOOK).stdin(Stdio::inherit()).output()),
+                shown(sh(LOOK).stdin(Stdio::null()).output()),
+                shown(sh(LOOK).stdin(<$File>::open(path).unwrap()).output()),
+                shown(dialogue()),
+            ];
+            // It may have the free number.
+            let file = <$File>::open(path).unwrap();
+            seen.push(shown(sh(LOOK).stdin(Stdio::inherit()).output()));
+            seen.push(shown(sh(LOOK).stdin(file).output()));
+            seen
+        }
+    };
+}
+
+told!(told_by_std, std::process::Command, File);
+told!(told_by_gocoro, Command, gocoro::fs::File);
+
+/// A pipe and a file have the number, and are used and closed as any.
+fn use_number_0(path: &Path) {
+    let (mut reader, writer) = gocoro::io::pipe().unwrap();
+    assert_eq!(reader.as_raw_fd(), 0);
+    assert!(timeout(SOON, || reader.read(&mut [0])).is_err());
+    let mut command = sh("sleep 0.01; echo text");
+    let mut child = command.stdout(writer).spawn().unwrap();
+    drop(command);
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "text\n");
+    assert!(child.wait().unwrap().success());
+    drop(reader);
+    assert!(is_free(0));
+
+    let mut file = gocoro::fs::File::open(path).unwrap();
+    assert_eq!(file.as_raw_fd(), 0);
+    let mut bytes = [0; 4];
+    file.read_exact(&mut bytes).unwrap();
+    let clone = file.try_clone().unwrap();
+    assert_ne!(clone.as_raw_fd(), 0);
+    drop(file);
+    assert!(is_free(0));
+    // The position is the clone's, too.
+    assert_eq!((&bytes, &*io::read_to_string(clone).unwrap()), (b"some", " text"));
+}
+
+/// Everything is as with std; whoever is given the free number can use it.
+#[test]
+fn with_no_standard_input() {
+    if scenario().as_deref() != Some(NO_INPUT) {
+        return;
+    }
+    fn compare(path: &Path) {
+        let (by_std, by_gocoro) = (told_by_std(path), told_by_gocoro(path));
+        println!("{by_std:#?}");
+        assert_eq!(by_gocoro, by_std);
+    }
+    in_both_colours(|| {
+        let folder = Folder::new();
+        let path = folder.file("file", "some text");
+        // What is needed once is there.
+        let with_input = told_by_gocoro(&path);
+        let before = open_descriptors();
+        without_input(|| {
+            compare(&path);
+            assert_ne!(told_by_gocoro(&path), with_input);
+            use_number_0(&path);
+        });
+        assert_eq!((open_descriptors(), children()), (before, vec![]));
+    });
+    // A runtime's own descriptors have the number.
+    without_input(|| {
+        with_workers(1).run(|| {
+            assert!(!is_free(0));
+            let folder = Folder::new();
+            compare(&folder.file("file", "some text"));
+        });
+    });
+    assert_eq!(children(), []);
 }

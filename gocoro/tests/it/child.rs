@@ -12,7 +12,7 @@ use std::path::Path;
 use gocoro::process::{Child, Command};
 
 /// A command that runs a shell's script.
-fn sh(script: &str) -> Command {
+pub(crate) fn sh(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script]);
     command

@@ -12,7 +12,7 @@ mod many;
 mod path;
 mod position;
 mod saturated;
-mod slow;
+pub(crate) mod slow;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};

@@ -1,6 +1,7 @@
 //! Runtimes made by hand run, idle and end as they are told, several at once.
 
 mod across;
+mod across_files;
 mod closed;
 mod event_loop;
 mod local;

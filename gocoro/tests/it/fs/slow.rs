@@ -34,7 +34,7 @@ mod request {
     pub(super) const BATCH_FORGET: u32 = 42;
 }
 
-pub(super) struct Slow {
+pub(crate) struct Slow {
     served: Arc<Served>,
     server: Option<JoinHandle<()>>,
     folder: Folder,
@@ -49,7 +49,7 @@ struct Served {
 
 impl Slow {
     /// `None` where no file system can be mounted.
-    pub(super) fn mount() -> Option<Slow> {
+    pub(crate) fn mount() -> Option<Slow> {
         let mounted = Slow::try_mount();
         if let Err(error) = &mounted {
             skipped(&format!("slow files, since no file system can be mounted ({error}) here"));
@@ -87,7 +87,7 @@ impl Slow {
         Ok(slow)
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.join("slow")
     }
 
@@ -97,12 +97,12 @@ impl Slow {
         drop(self.served.changed.wait_while(held, |held| held.len() < count).unwrap());
     }
 
-    pub(super) fn reads(&self) -> usize {
+    pub(crate) fn reads(&self) -> usize {
         self.served.held.lock().unwrap().len()
     }
 
     /// Answers the oldest read that waits.
-    pub(super) fn answer(&self) {
+    pub(crate) fn answer(&self) {
         self.wait_for_reads(1);
         let (unique, size) = self.served.held.lock().unwrap().remove(0);
         self.served.reply(unique, &vec![7; size]);

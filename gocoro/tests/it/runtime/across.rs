@@ -22,20 +22,23 @@ use crate::support::{HANG, NEVER, SOON, bounded, on_workers, settle, until, with
 const SIGNAL: i32 = 30;
 
 /// A runtime of either kind.
-enum Home {
+pub(super) enum Home {
     Threads(Runtime),
     Here(LocalRuntime),
 }
 
 impl Home {
-    fn run<T: Send>(&mut self, f: impl FnOnce() -> T + Send) -> T {
+    pub(super) fn run<T: Send>(&mut self, f: impl FnOnce() -> T + Send) -> T {
         match self {
             Home::Threads(runtime) => runtime.run(f),
             Home::Here(runtime) => runtime.run(f),
         }
     }
 
-    fn spawn<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         match self {
             Home::Threads(runtime) => runtime.spawn(f),
             Home::Here(runtime) => runtime.spawn(f),
@@ -43,13 +46,13 @@ impl Home {
     }
 
     /// Waits for a task of this runtime.
-    fn wait_for<T: Send>(&mut self, task: JoinHandle<T>) -> T {
+    pub(super) fn wait_for<T: Send>(&mut self, task: JoinHandle<T>) -> T {
         self.run(|| task.wait())
     }
 }
 
 /// Runs `scenario` with every two kinds of runtimes, from a plain thread and from a task.
-fn in_pairs(scenario: fn(Home, Home)) {
+pub(super) fn in_pairs(scenario: fn(Home, Home)) {
     fn home(kind: usize) -> Home {
         match kind {
             0 => Home::Here(LocalRuntime::new().unwrap()),
@@ -92,7 +95,7 @@ fn connection(home: &mut Home) -> (TcpStream, TcpStream) {
 }
 
 /// Writes while a task waits to read it.
-fn talk(mut near: impl Write, mut far: impl Read + Send + 'static) {
+pub(super) fn talk(mut near: impl Write, mut far: impl Read + Send + 'static) {
     let reads = go!({
         let mut bytes = [0; 5];
         far.read_exact(&mut bytes).unwrap();

@@ -168,7 +168,16 @@ fn links_lead_to_what_exists() {
 
 #[test]
 fn messages_and_pages_name_what_exists() {
-    let facade = ["lib.rs", "fs.rs", "io.rs", "macros.rs", "process.rs", "std/mod.rs", "std/os.rs"];
+    let facade = [
+        "lib.rs",
+        "blocking.rs",
+        "fs.rs",
+        "io.rs",
+        "macros.rs",
+        "process.rs",
+        "std/mod.rs",
+        "std/os.rs",
+    ];
     let facade = facade.map(|file| read(&format!("gocoro/src/{file}"))).concat();
     let pages = ["README.md", "gocoro/src/std_map.md", "gocoro/clippy-snippet.toml"];
     let pages = pages.map(|page| (page.to_owned(), read(page)));

@@ -44,8 +44,8 @@ use super::open_options::OpenOptions;
 /// effect at the next wait. One that has not begun is withdrawn, and has done nothing. So it is
 /// with all calls here but [`open`](File::open). A file that has no end and makes its readers wait,
 /// such as `/proc/kmsg` or `trace_pipe` of tracefs, keeps them for as long as it likes, and a
-/// thread of the pool with each; take [`Pollable`](crate::io::Pollable) for those. Files are also read and written by destructors of
-/// a cancelled task, where sockets and pipes return an error.
+/// thread of the pool with each; take [`Pollable`](crate::io::Pollable) for those. Files are also
+/// read and written by destructors of a cancelled task, where sockets and pipes return an error.
 ///
 /// # The position
 ///

@@ -66,9 +66,9 @@ impl File {
 
 /// # Parks
 ///
-/// As the [table](File#which-way-the-bytes-go) says. On a plain thread it blocks the thread. Where a
-/// cancel or a timeout unwinds `read_to_string`, what it has read is lost; `read_to_end` leaves that
-/// in its buffer.
+/// As the [table](File#which-way-the-bytes-go) says. On a plain thread it blocks the thread. Where
+/// a cancel or a timeout unwinds `read_to_string`, what it has read is lost; `read_to_end` leaves
+/// that in its buffer.
 impl Read for &File {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {

@@ -50,6 +50,7 @@
 //! | child processes | [`process`] |
 //! | calls that block, on other threads | [`blocking`] |
 //! | signals of the system, Ctrl-C | [`signal`] |
+//! | futures of async crates, and being awaited by them | [`future`] |
 //! | runtimes made by hand | [`runtime`] |
 //! | programs for std, ported with one line | [`std`](mod@std) |
 //! | code that was written for threads | [`thread`] |
@@ -418,6 +419,7 @@ pub mod thread;
 pub mod process;
 
 pub mod signal;
+pub mod future;
 
 pub mod runtime {
     //! Runtimes made by hand. Most programs need none: [`go_main`](crate::go_main) makes one, and

@@ -5,6 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::Poll;
 use std::time::Duration;
 
 use gocoro::channel::{Receiver, Sender, bounded, unbounded};
@@ -13,7 +14,7 @@ use gocoro::runtime::Builder;
 use gocoro::sync::{Event, Mutex};
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::{sleep, timeout};
-use gocoro::{go, select};
+use gocoro::{future, go, select};
 
 /// The system's allocator, counted.
 struct Counting;
@@ -167,6 +168,31 @@ fn timeouts() -> usize {
     })
 }
 
+/// Futures that wake themselves, and that another task wakes.
+fn futures() -> usize {
+    let (sender, receiver) = echo(Some(1));
+    let event = Event::auto();
+    steady(|n| {
+        sender.send(n).unwrap();
+        let (mut polls, mut got) = (0, None);
+        future::wait(std::future::poll_fn(|context| {
+            polls += 1;
+            if polls == 1 {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            // What a poll waits for, and what it clones, is not allocated either.
+            let waker = context.waker().clone();
+            got = Some(receiver.recv());
+            event.set();
+            event.wait();
+            drop(waker);
+            Poll::Ready(())
+        }));
+        assert_eq!(got, Some(Ok(n)));
+    })
+}
+
 fn choices() -> usize {
     let ((one, first), (other, second)) = (echo(Some(1)), echo(Some(1)));
     steady(|n| {
@@ -243,7 +269,7 @@ fn full_sockets() -> usize {
 /// What is done, and what a thousand rounds of it allocate.
 type Row = (&'static str, fn() -> usize);
 
-const WAITS: [Row; 13] = [
+const WAITS: [Row; 14] = [
     ("yields", yields),
     ("parks", parks),
     ("sleeps", sleeps),
@@ -252,6 +278,7 @@ const WAITS: [Row; 13] = [
     ("unbounded messages", unbounded_messages),
     ("messages in time", messages_in_time),
     ("timeouts", timeouts),
+    ("futures", futures),
     ("choices", choices),
     ("locks", locks),
     ("events", events),

@@ -58,6 +58,7 @@ mod io;
 mod fs;
 mod process;
 mod signal;
+mod future;
 mod go;
 #[allow(unsafe_code)]
 mod runtime;
@@ -97,6 +98,14 @@ pub mod export {
             broadcast, never, oneshot, tick, unbounded, watch,
         };
         pub use crate::waiters::{Receive, Selectable};
+    }
+
+    /// The items of `gocoro::future`.
+    pub mod future {
+        pub use crate::channel::{BroadcastFuture, ChangedFuture, RecvFuture, SendFuture};
+        pub use crate::future::{wait, wait_timeout};
+        pub use crate::join::JoinFuture;
+        pub use crate::sync::DeferredFuture;
     }
 
     /// The items of `gocoro::io`.

@@ -7,11 +7,13 @@
 use std::cell::RefCell;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, OnceLock, PoisonError};
+use std::task::Wake;
 use std::time::Instant;
 
 use crate::clock;
-use crate::loom::{Condvar, Mutex, MutexGuard};
+use crate::loom::{AtomicU32, Condvar, Mutex, MutexGuard};
 
 /// A token that one thread waits for and any thread may give.
 #[derive(Debug, Default)]
@@ -20,6 +22,9 @@ pub(crate) struct Parker {
     given: Condvar,
     /// A pipe that becomes readable when the token is given, made by the first [`Parker::listen`].
     bell: OnceLock<(PipeReader, PipeWriter)>,
+    /// Whether a waker of this thread was called since the thread last began to poll a future: see
+    /// `waiters::Awaiter`. Unlike the token, no other wait of the thread uses this up.
+    called: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +64,22 @@ impl Parker {
         token.given = false;
     }
 
+    /// Notes that the future which the thread polls is to be polled again.
+    pub(crate) fn call(&self) {
+        // A read-modify-write, as the clearing is, so that one of the two reads the other's value.
+        self.called.swap(1, AcqRel);
+    }
+
+    pub(crate) fn is_called(&self) -> bool {
+        self.called.load(Acquire) != 0
+    }
+
+    /// Takes the note back, before a poll. The poll sees what the wakers wrote whose calls this
+    /// takes. `true`: there was one.
+    pub(crate) fn take_call(&self) -> bool {
+        self.called.swap(0, AcqRel) != 0
+    }
+
     fn lock(&self) -> MutexGuard<'_, Token> {
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,6 +108,18 @@ impl Parker {
         }
         token.rings = self.bell.get().is_some();
         Some(Listening(self))
+    }
+}
+
+/// The waker of a thread that polls a future.
+impl Wake for Parker {
+    fn wake(self: Arc<Parker>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Parker>) {
+        self.call();
+        self.unpark();
     }
 }
 

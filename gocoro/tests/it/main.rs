@@ -6,6 +6,7 @@ mod channel;
 mod child;
 mod combinators;
 mod fs;
+mod future;
 mod generators;
 mod group;
 mod io;

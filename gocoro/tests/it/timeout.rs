@@ -341,7 +341,7 @@ fn a_timeout_that_does_not_expire_keeps_no_timer() {
 #[test]
 fn the_error_is_a_statement() {
     let late = timeout(Duration::ZERO, task::park).unwrap_err();
-    let text = "the time was up before the closure returned";
+    let text = "the time was up before there was a result";
     assert_eq!(
         (late.to_string(), std::io::Error::from(late).to_string()),
         (text.into(), text.into())

@@ -6,7 +6,7 @@ use std::fmt;
 use super::chan::{Chan, Right, await_promise};
 use super::error::{RecvError, SendError};
 use super::slot::{Role, Slot, SlotNode, Stage};
-use super::state::{Outlet, State};
+use super::state::{Found, Outlet, State};
 use crate::waiters::{Arm, ArmNode, Choice, Node, Place};
 
 /// A receive as an arm of a choice.
@@ -32,8 +32,8 @@ impl<T> ArmNode<SlotNode<T>> {
         unsafe { self.make(node) }
     }
 
-    /// The slot of an arm that was chosen, once the slot is settled.
-    fn settled(&self, chan: &Chan<T>) -> &Slot<T> {
+    /// The node and the slot of an arm that was chosen, once the slot is settled or promised.
+    fn chosen(&self, chan: &Chan<T>) -> (&SlotNode<T>, &Slot<T>) {
         let node = self.get().expect("what was chosen was linked");
         // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
@@ -41,6 +41,12 @@ impl<T> ArmNode<SlotNode<T>> {
             // Whoever chose this slot holds the lock until its stage is written.
             drop(chan.lock());
         }
+        (node, slot)
+    }
+
+    /// The slot of an arm that was chosen, once the slot is settled.
+    pub(super) fn settled(&self, chan: &Chan<T>) -> &Slot<T> {
+        let (node, slot) = self.chosen(chan);
         // SAFETY: a wait settles its arms before it goes, so the waiter is still there.
         await_promise(unsafe { node.waiter() }, slot);
         slot
@@ -84,6 +90,40 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
         true
     }
 
+    fn attempt_at(&self, place: Option<Place<'_>>) -> bool {
+        let mut state = self.chan.lock();
+        if place.is_none() && state.is_rendezvous() {
+            return false;
+        }
+        let (received, wake) = match state.receive() {
+            Found::Message(message, wake) => (Ok(message), wake),
+            Found::Closed => (Err(RecvError), None),
+            Found::Nothing => return false,
+            Found::Promiser(promiser, wake) => {
+                let place = place.expect("only a rendezvous has promisers");
+                let node = self.node.at(place, Role::Receiver);
+                // SAFETY: slots have their own way to be shared: the stage tells who may touch
+                // what.
+                unsafe { node.shared() }.settle(Stage::Promised);
+                let claimed = place.waiter.claim(place.arm);
+                debug_assert!(claimed, "an arm that is linked nowhere");
+                // SAFETY: `receive` has chosen the promiser in this hold of the lock, and nothing
+                // has settled its slot since. The node stays where it is until the promise is kept
+                // or abandoned, for the arm is chosen.
+                unsafe { promiser.shared().pair(node) };
+                drop(state);
+                wake.give();
+                return false;
+            }
+        };
+        drop(state);
+        if let Some(wake) = wake {
+            wake.give();
+        }
+        self.received.set(Some(received));
+        true
+    }
+
     fn is_ready(&self) -> bool {
         Self::looks_ready(&self.chan.lock(), None)
     }
@@ -120,6 +160,18 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
         true
     }
 
+    fn is_settled(&self) -> bool {
+        self.node.chosen(self.chan).1.stage() != Stage::Promised
+    }
+
+    fn undo(&self) {
+        if self.settle()
+            && let Some(Ok(message)) = self.received.take()
+        {
+            self.chan.give_back(message);
+        }
+    }
+
     /// Always `false`: whatever makes a receive ready chooses waiting receivers in the same hold of
     /// the channel's lock.
     fn has_turned(&self) -> bool {
@@ -145,7 +197,7 @@ impl<'a, T> SendArm<'a, T> {
         self.right.take().expect("the arm was chosen")
     }
 
-    fn looks_ready(state: &State<T>, own: Option<Place<'_>>) -> bool {
+    pub(super) fn looks_ready(state: &State<T>, own: Option<Place<'_>>) -> bool {
         let earnest = own.is_some_and(|place| place.waits && !place.watches);
         let own = own.map(|place| place.waiter);
         state.has_room()

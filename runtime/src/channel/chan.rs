@@ -305,10 +305,15 @@ impl<T> Chan<T> {
 
     /// Gives back a message that was held for a choice which was not completed.
     pub(super) fn undo(&self, ticket: u64) {
-        let wake = {
-            let mut state = self.lock();
-            state.redeem(ticket).and_then(|message| state.give_back(message))
-        };
+        let message = self.redeem(ticket);
+        if let Some(message) = message {
+            self.give_back(message);
+        }
+    }
+
+    /// Gives back a message that was received and not used.
+    pub(super) fn give_back(&self, message: T) {
+        let wake = self.lock().give_back(message);
         if let Some(wake) = wake {
             wake.give();
         }

@@ -8,8 +8,10 @@ mod arm;
 pub mod broadcast;
 mod chan;
 mod error;
+mod future;
 mod iter;
 mod news;
+mod news_future;
 pub mod oneshot;
 mod receiver;
 mod select;
@@ -33,8 +35,10 @@ pub use self::error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
+pub use self::future::{RecvFuture, SendFuture};
 pub use self::iter::{IntoIter, Iter, TryIter};
 pub use self::news::NewsArm;
+pub use self::news_future::{BroadcastFuture, ChangedFuture};
 pub use self::oneshot::oneshot;
 pub use self::receiver::{Receiver, ReceiverArm};
 pub use self::select::{Select, SelectedOperation};

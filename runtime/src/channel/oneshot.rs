@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 use super::arm::RecvArm;
 use super::chan::{Chan, Failure};
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
+use super::future::RecvFuture;
+use super::receiver::ReceiverArm;
 use crate::park;
 use crate::waiters::{Limit, Receive, Selectable};
 
@@ -97,6 +99,23 @@ impl<T> Receiver<T> {
     /// that borrows the receiver.
     pub fn recv(self) -> Result<T, RecvError> {
         self.chan.receive(Limit::Never).map_err(|_| RecvError)
+    }
+
+    /// A future that receives the message, as [`Receiver::recv`] does, for any executor.
+    ///
+    /// # Errors
+    ///
+    /// The future's output is an error where [`Receiver::recv`] returns one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = gocoro::channel::oneshot();
+    /// gocoro::go!({ sender.send("done") });
+    /// assert_eq!(gocoro::future::wait(receiver.recv_async()), Ok("done"));
+    /// ```
+    pub fn recv_async(&self) -> RecvFuture<'_, T> {
+        RecvFuture::new(ReceiverArm::of_chan(&self.chan))
     }
 
     /// Receives the message if it is there.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::arm::RecvArm;
 use super::chan::{Chan, Failure};
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
+use super::future::RecvFuture;
 use super::iter::{IntoIter, Iter, TryIter};
 use super::news::Listener;
 use super::timed::{Timed, TimedArm};
@@ -95,6 +96,26 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
         self.receive(Limit::Never).map_err(|_| RecvError)
+    }
+
+    /// A future that receives a message, as [`Receiver::recv`] does, for any executor.
+    ///
+    /// # Errors
+    ///
+    /// The future's output is an error if the channel is empty and no sender is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::unbounded;
+    /// use gocoro::future;
+    ///
+    /// let (sender, receiver) = unbounded();
+    /// gocoro::go!(sender.send(5));
+    /// assert_eq!(future::wait(async { receiver.recv_async().await }), Ok(5));
+    /// ```
+    pub fn recv_async(&self) -> RecvFuture<'_, T> {
+        RecvFuture::new(ReceiverArm::new(self))
     }
 
     /// Receives a message that is there. On a channel of capacity zero, receives from a sender that
@@ -374,6 +395,10 @@ impl<'a, T, E> ReceiverArm<'a, T, E> {
         ReceiverArm(arm, PhantomData)
     }
 
+    pub(super) fn of_chan(chan: &'a Chan<T>) -> Self {
+        ReceiverArm(FlavorArm::Chan(RecvArm::new(chan)), PhantomData)
+    }
+
     /// What the choice received.
     pub(crate) fn received(self) -> Result<T, RecvError> {
         call!(self.0, take(), Err(RecvError))
@@ -384,6 +409,10 @@ impl<'a, T, E> ReceiverArm<'a, T, E> {
 unsafe impl<T, E> Choice for ReceiverArm<'_, T, E> {
     fn attempt(&self) -> bool {
         call!(&self.0, attempt(), false)
+    }
+
+    fn attempt_at(&self, place: Option<Place<'_>>) -> bool {
+        call!(&self.0, attempt_at(place), false)
     }
 
     fn is_ready(&self) -> bool {
@@ -400,6 +429,14 @@ unsafe impl<T, E> Choice for ReceiverArm<'_, T, E> {
 
     fn settle(&self) -> bool {
         call!(&self.0, settle(), false)
+    }
+
+    fn is_settled(&self) -> bool {
+        call!(&self.0, is_settled(), true)
+    }
+
+    fn undo(&self) {
+        call!(&self.0, undo(), ());
     }
 
     fn has_turned(&self) -> bool {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::arm::SendArm;
 use super::chan::{Chan, Failure};
 use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::future::SendFuture;
 use crate::park;
 use crate::waiters::Limit;
 
@@ -76,6 +77,27 @@ impl<T> Sender<T> {
     #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.chan.send(message, Limit::Never).map_err(|(message, _)| SendError(message))
+    }
+
+    /// A future that sends a message, as [`Sender::send`] does, for any executor.
+    ///
+    /// # Errors
+    ///
+    /// The future's output is an error if no receiver is left; the message comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::bounded;
+    /// use gocoro::future;
+    ///
+    /// let (sender, receiver) = bounded(0);
+    /// let meeting = gocoro::go!(receiver.recv());
+    /// assert_eq!(future::wait(sender.send_async('x')), Ok(()));
+    /// assert_eq!(meeting.wait(), Ok('x'));
+    /// ```
+    pub fn send_async(&self, message: T) -> SendFuture<'_, T> {
+        SendFuture::new(&self.chan, message)
     }
 
     /// Sends a message if that needs no waiting.

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use super::error::{RecvError, RecvTimeoutError, SendError};
 use super::news::{self, Listener, News, NewsArm};
+use super::news_future::ChangedFuture;
 use crate::clock;
 use crate::park;
 use crate::waiters::{Arm, Locked, Queue, Selectable};
@@ -225,6 +226,28 @@ impl<T> Receiver<T> {
     pub fn changed(&self) -> Result<(), RecvError> {
         park::spent();
         news::receive(self, None).unwrap_or(Err(RecvError))
+    }
+
+    /// A future that waits for a new value, as [`Receiver::changed`] does, for any executor.
+    ///
+    /// # Errors
+    ///
+    /// The future's output is an error where [`Receiver::changed`] returns one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel::watch;
+    /// use gocoro::future;
+    ///
+    /// let (sender, receiver) = watch(1);
+    /// gocoro::go!({ sender.send(2) });
+    /// future::wait(receiver.changed_async())?;
+    /// assert_eq!(*receiver.borrow(), 2);
+    /// # Ok::<(), gocoro::channel::RecvError>(())
+    /// ```
+    pub fn changed_async(&self) -> ChangedFuture<'_, T> {
+        ChangedFuture::new(self)
     }
 
     /// Waits for a new value as [`Receiver::changed`] does, but no longer than `timeout`.

@@ -22,26 +22,63 @@ impl<T> crate::waiters::Sealed for &mut JoinHandle<T> {}
 
 impl<'a, T> Selectable for &'a mut JoinHandle<T> {
     type Output = Result<T, JoinError>;
-    type Arm = JoinArm<'a, T>;
+    type Arm = JoinArm<&'a mut JoinHandle<T>>;
 
-    fn arm(self) -> JoinArm<'a, T> {
-        JoinArm { handle: self, node: ArmNode::new(), announced: Cell::new(false) }
+    fn arm(self) -> Self::Arm {
+        JoinArm::new(self)
     }
 }
 
-/// A join in `select!`.
+/// Who has the handle of the task that is joined: the arm itself, or somebody who lends it.
+#[expect(unnameable_types, reason = "only arms are asked")]
+pub trait Holder {
+    type Value;
+
+    fn handle(&self) -> &JoinHandle<Self::Value>;
+
+    fn handle_mut(&mut self) -> &mut JoinHandle<Self::Value>;
+}
+
+impl<T> Holder for JoinHandle<T> {
+    type Value = T;
+
+    fn handle(&self) -> &JoinHandle<T> {
+        self
+    }
+
+    fn handle_mut(&mut self) -> &mut JoinHandle<T> {
+        self
+    }
+}
+
+impl<T> Holder for &mut JoinHandle<T> {
+    type Value = T;
+
+    fn handle(&self) -> &JoinHandle<T> {
+        self
+    }
+
+    fn handle_mut(&mut self) -> &mut JoinHandle<T> {
+        self
+    }
+}
+
+/// A join in `select!`, or as a future.
 #[doc(hidden)]
-pub struct JoinArm<'a, T> {
-    /// The handle of the task that is joined.
-    handle: &'a mut JoinHandle<T>,
+pub struct JoinArm<H> {
+    holder: H,
     node: ArmNode<JoinNode>,
     /// Whether the node is announced in the task's joiner slot.
     announced: Cell<bool>,
 }
 
-impl<T> JoinArm<'_, T> {
+impl<H: Holder> JoinArm<H> {
+    pub(super) fn new(holder: H) -> JoinArm<H> {
+        JoinArm { holder, node: ArmNode::new(), announced: Cell::new(false) }
+    }
+
     fn joined(&self) -> &TaskRef {
-        &self.handle.task().inner
+        &self.holder.handle().task().inner
     }
 
     fn node(&self) -> &JoinNode {
@@ -52,14 +89,14 @@ impl<T> JoinArm<'_, T> {
 // SAFETY: only the joiner slot refers to the node that `link` makes. `unlink` and `settle` return
 // when the announcement was taken back, so that nobody finds the node, or when whoever completed
 // the task has let go of it.
-unsafe impl<T> Choice for JoinArm<'_, T> {
+unsafe impl<H: Holder> Choice for JoinArm<H> {
     fn attempt(&self) -> bool {
         refuse_own(self.joined());
         self.is_ready()
     }
 
     fn is_ready(&self) -> bool {
-        self.handle.has_ended()
+        self.holder.handle().has_ended()
     }
 
     fn link(&self, place: Place<'_>) -> bool {
@@ -82,16 +119,16 @@ unsafe impl<T> Choice for JoinArm<'_, T> {
     }
 }
 
-impl<T> Arm for JoinArm<'_, T> {
-    type Output = Result<T, JoinError>;
+impl<H: Holder> Arm for JoinArm<H> {
+    type Output = Result<H::Value, JoinError>;
 
-    fn take(self) -> Result<T, JoinError> {
-        outcome(self.handle.spawned.take_by_ref())
+    fn take(mut self) -> Self::Output {
+        outcome(self.holder.handle_mut().spawned.take_by_ref())
     }
 }
 
-impl<T> fmt::Debug for JoinArm<'_, T> {
+impl<H: Holder> fmt::Debug for JoinArm<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("JoinArm").field(self.handle).finish()
+        f.debug_tuple("JoinArm").field(self.holder.handle()).finish()
     }
 }

@@ -1,6 +1,7 @@
 //! Waiting for a task's end, and its result.
 
 mod arm;
+mod future;
 mod many;
 
 use std::any::Any;
@@ -19,6 +20,7 @@ use crate::unwind::{self, Payload};
 use crate::waiters::{JoinNode, Waiter};
 
 pub use arm::{Join, JoinArm};
+pub use future::JoinFuture;
 pub use many::{wait_all, wait_any};
 
 /// The right to a task's result. Dropping it detaches the task, which goes on by itself.

@@ -82,6 +82,7 @@ pub(crate) fn park(
             park_task(core, task, reason, deadline, leave)
         }
         Target::Thread(parker) => park_thread(parker, reason, deadline, &leave),
+        Target::Poller(_) => unreachable!("a future is polled, and parks nobody"),
     }
 }
 

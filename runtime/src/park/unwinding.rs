@@ -41,5 +41,6 @@ fn wait_alone(core: &Core, task: &Header) {
 fn has_come(task: &Header) -> bool {
     task.has(Flags::TOKEN)
         || task.reason.get() == Reason::Park && task.has(Flags::PERMIT)
+        || task.reason.get() == Reason::Future && task.has(Flags::POLL)
         || task.reason.get().is_io() && task.is_interrupted()
 }

@@ -333,7 +333,11 @@ impl Worker {
                 wake::expire(&self.core, header);
             }
             let permitted = requests.permit() && header.reason.get() == Reason::Park;
-            if requests.wake() || permitted {
+            if requests.poll() {
+                header.set(Flags::POLL);
+            }
+            let polled = requests.poll() && header.reason.get() == Reason::Future;
+            if requests.wake() || permitted || polled {
                 wake::queue_last(&self.core, header);
             }
         }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::children::Children;
-use crate::join::{Join, JoinArm, JoinError, JoinHandle};
+use crate::join::{Join, JoinArm, JoinError, JoinFuture, JoinHandle};
 use crate::task::{self, End, Family, Header, Task, TaskId};
 use crate::unwind::{self, Payload};
 use crate::waiters::Selectable;
@@ -155,10 +155,21 @@ impl<T> crate::waiters::Sealed for &mut ScopedJoinHandle<'_, T> {}
 
 impl<'a, T> Selectable for &'a mut ScopedJoinHandle<'_, T> {
     type Output = Result<T, JoinError>;
-    type Arm = JoinArm<'a, T>;
+    type Arm = JoinArm<&'a mut JoinHandle<T>>;
 
-    fn arm(self) -> JoinArm<'a, T> {
+    fn arm(self) -> Self::Arm {
         self.task.arm()
+    }
+}
+
+/// In an `async` block, `.await` waits for the task's end as [`ScopedJoinHandle::join`] does. The
+/// future is dropped before the scope ends, or leaked, for it has the scope's lifetime.
+impl<'scope, T> IntoFuture for ScopedJoinHandle<'scope, T> {
+    type Output = Result<T, JoinError>;
+    type IntoFuture = JoinFuture<'scope, T>;
+
+    fn into_future(self) -> JoinFuture<'scope, T> {
+        JoinFuture::new(self.task)
     }
 }
 

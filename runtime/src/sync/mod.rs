@@ -22,6 +22,7 @@ mod rwlock;
 pub mod mpsc;
 
 mod event;
+mod future;
 mod promise;
 mod semaphore;
 mod wait_group;
@@ -31,6 +32,7 @@ pub(crate) use arm::{Grant, Queued};
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use event::Event;
+pub use future::DeferredFuture;
 pub use lazy_lock::LazyLock;
 pub use mutex::{Mutex, MutexGuard};
 #[cfg(not(loom))]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::arm::{Grant, QueueArm, Queued};
+use super::future::DeferredFuture;
 use crate::loom::AtomicU32;
 use crate::park;
 use crate::task::Reason;
@@ -190,6 +191,27 @@ impl<T> Deferred<T> {
             }
             self.shared.wait();
         }
+    }
+
+    /// A future of the value, as [`Deferred::wait`] waits for it, for any executor. `.await` of a
+    /// reference is the same: `(&deferred).await`.
+    ///
+    /// # Errors
+    ///
+    /// The future's output is an error if the promise was dropped without having been set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (promise, answer) = gocoro::sync::promise();
+    /// gocoro::go!({ promise.set(42) });
+    /// gocoro::future::wait(async {
+    ///     assert_eq!(answer.wait_async().await, Ok(&42));
+    ///     assert_eq!((&answer).await, Ok(&42));
+    /// });
+    /// ```
+    pub fn wait_async(&self) -> DeferredFuture<'_, T> {
+        DeferredFuture::new(self)
     }
 
     /// The value, if it has come.

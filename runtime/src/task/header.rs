@@ -52,6 +52,9 @@ impl Flags {
     pub(crate) const REPORTED: u8 = 1 << 4;
     /// The task is refused: it never got a stack of its own, and runs only to drop its closure.
     pub(crate) const REFUSED: u8 = 1 << 5;
+    /// A waker of the task was called since the task last began to poll a future. POLL stays set
+    /// while the task waits for something else inside of the poll: see `waiters::Awaiter`.
+    pub(crate) const POLL: u8 = 1 << 6;
 
     /// The flags that take a park, or a return from it, off its fast path.
     pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED;

@@ -17,6 +17,7 @@
 //! | CANCEL | anyone; never cleared | unwind the task; on an unstarted task: its body never runs |
 //! | PERMIT | anyone but the owner | give the task the public token |
 //! | EXPIRED | anyone but the owner | look whether a scope that failed ends the task's wait |
+//! | POLL | anyone but the owner, by a waker of the task | poll the future again that the task waits for |
 //! | HANDLE | creation; cleared by the drop of the join handle | somebody may want the result |
 //! | JOINER | the join handle's holder, who also clears it | the joiner slot holds the node of somebody who waits |
 //!
@@ -77,6 +78,7 @@ mod locals;
 pub(crate) mod mailbox;
 mod meta;
 mod packet;
+mod poller;
 mod ready;
 mod reason;
 mod reference;
@@ -91,6 +93,7 @@ pub(crate) use locals::{Locals, Lookup};
 pub(crate) use mailbox::push_if_asked;
 pub(crate) use meta::{Meta, Parent};
 pub(crate) use packet::{Created, End, Family, Spawned, create, panic_of};
+pub(crate) use poller::Poller;
 pub(crate) use ready::ReadyQueue;
 pub(crate) use reason::Reason;
 pub(crate) use reference::TaskRef;

@@ -29,6 +29,8 @@ pub(crate) enum Reason {
     WaitGroup,
     Event,
     Promise,
+    /// A future that the task polls, to whose poll a waker calls it again.
+    Future,
     /// The wait of a scope for its children, which must not be cut short: nothing is thrown out of
     /// it.
     Children,
@@ -43,5 +45,6 @@ impl Reason {
     pub(crate) fn is_external(self) -> bool {
         self.is_io()
             || matches!(self, Reason::Park | Reason::Sleep | Reason::Blocking | Reason::Signal)
+            || matches!(self, Reason::Park | Reason::Sleep | Reason::Blocking | Reason::Future)
     }
 }

@@ -1,8 +1,8 @@
-//! The right to wake whoever waits: a task or a plain thread.
+//! The right to wake whoever waits: a task, a plain thread, or whoever polls a future.
 
 use std::sync::Arc;
 
-use super::{Header, TaskRef};
+use super::{Header, Poller, TaskRef};
 use crate::parker::Parker;
 
 /// Who waits, as named in the waiter's own record. A `Target` is good for as long as that record
@@ -12,6 +12,8 @@ pub(crate) enum Target {
     /// A task. The `Target` was made on its own thread.
     Task(*const Header),
     Thread(Arc<Parker>),
+    /// The wait is a future, and whoever polls that is to poll it again.
+    Poller(Arc<Poller>),
 }
 
 /// The right to wake somebody who waits. A wake is a hint: the waiter reads what happened from its
@@ -20,6 +22,7 @@ pub(crate) enum Target {
 pub(crate) enum Unparker {
     Task(TaskRef),
     Thread(Arc<Parker>),
+    Poller(Arc<Poller>),
 }
 
 /// One wake, which is to be given at once: before this thread's next switch.
@@ -44,6 +47,7 @@ impl Target {
             // to it.
             Target::Task(task) => Unparker::Task(unsafe { TaskRef::retain(*task) }),
             Target::Thread(parker) => Unparker::Thread(parker.clone()),
+            Target::Poller(poller) => Unparker::Poller(poller.clone()),
         }
     }
 

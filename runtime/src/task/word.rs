@@ -57,8 +57,13 @@ const JOINER: u32 = 1 << 7;
 /// claim that finds WAKE gives the task a token, so that the task's first wait ends at once.
 const WAKE: u32 = 1 << 8;
 
+/// A waker of the task was called: the owner is to have the task poll its future again. Like
+/// PERMIT, POLL is cleared by a drain. A task that is UNSTARTED has given out no waker, so no claim
+/// finds POLL.
+const POLL: u32 = 1 << 9;
+
 /// What a drain takes out of the word. CANCEL is not among it, for it stays set.
-const REQUESTS: u32 = LINK | WAKE | PERMIT | EXPIRED;
+const REQUESTS: u32 = LINK | WAKE | PERMIT | EXPIRED | POLL;
 
 /// The upper half of the word is the owner: the mailbox of the worker that claimed the task. It is
 /// zero before the claim, and never changes after it.
@@ -104,6 +109,11 @@ impl Requests {
     /// Whether a scope of the task has failed.
     pub(crate) fn expired(self) -> bool {
         self.0 & EXPIRED != 0
+    }
+
+    /// Whether a waker of the task was called.
+    pub(crate) fn poll(self) -> bool {
+        self.0 & POLL != 0
     }
 
     /// Whether the task had ended when the requests were taken.
@@ -212,6 +222,11 @@ impl Word {
     /// Asks the owner to give the task the public token.
     pub(crate) fn ask_permit(&self) -> Asked {
         self.ask(PERMIT)
+    }
+
+    /// Asks the owner to have the task poll its future again.
+    pub(crate) fn ask_poll(&self) -> Asked {
+        self.ask(POLL)
     }
 
     /// Asks the owner to unwind the task.

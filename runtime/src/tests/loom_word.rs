@@ -43,6 +43,7 @@ struct Owner {
     permits: bool,
     cancelled: bool,
     expired: bool,
+    polls: bool,
     links_due: usize,
 }
 
@@ -52,6 +53,7 @@ impl Owner {
         self.permits |= requests.permit();
         self.cancelled |= requests.cancel();
         self.expired |= requests.expired();
+        self.polls |= requests.poll();
     }
 }
 
@@ -199,6 +201,21 @@ fn loom_a_refused_task_is_pushed_by_nobody() {
         assert!((0..OWNERS).all(|id| !model.task.word.is_owned_by(id as u16)));
         assert!(!model.task.word.complete(true).expect("the handle is there").joiner);
         canceller.join().unwrap();
+        model.check();
+    });
+}
+
+/// A waker is called by several, one of them perhaps after the task's end, which is no fault.
+#[test]
+fn loom_a_call_of_a_waker_reaches_the_task_or_finds_it_ended() {
+    loom::model(|| {
+        let model = Model::new();
+        let mut owner = model.claim(0);
+        let callers =
+            [0, 1].map(|_| spawn(&model, |model| model.carry_out(model.task.word.ask_poll())));
+        model.turn_until(0, &mut owner, |owner| owner.polls);
+        model.complete_and_end(0, owner);
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
         model.check();
     });
 }

@@ -11,7 +11,7 @@ use crate::current;
 use crate::park;
 use crate::unwind::Unwinds;
 
-/// The error of [`timeout`]: the time was up before the closure returned.
+/// The error of [`timeout`], and of the other waits that are bounded as a whole: the time was up.
 ///
 /// It becomes an [`io::Error`] of the kind `TimedOut` where `?` asks for one.
 ///
@@ -29,6 +29,12 @@ pub struct Elapsed {
     _private: (),
 }
 
+impl Elapsed {
+    pub(crate) fn new() -> Elapsed {
+        Elapsed { _private: () }
+    }
+}
+
 impl fmt::Debug for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Elapsed")
@@ -37,7 +43,7 @@ impl fmt::Debug for Elapsed {
 
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time was up before the closure returned")
+        f.write_str("the time was up before there was a result")
     }
 }
 
@@ -108,7 +114,7 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
     park::looked();
     let () = Unwinds::<T>::TIMEOUT;
     let deadline = clock::after(duration);
-    park::timeout(deadline, duration.is_zero(), f).ok_or(Elapsed { _private: () })
+    park::timeout(deadline, duration.is_zero(), f).ok_or_else(Elapsed::new)
 }
 
 /// Runs `f`, but not after `deadline`. As for [`timeout`], take care with what is tried again.
@@ -143,7 +149,7 @@ pub fn timeout_at<T>(deadline: Instant, f: impl FnOnce() -> T) -> Result<T, Elap
     park::looked();
     let () = Unwinds::<T>::TIMEOUT;
     let expired = clock::now() >= deadline;
-    park::timeout(Some(deadline), expired, f).ok_or(Elapsed { _private: () })
+    park::timeout(Some(deadline), expired, f).ok_or_else(Elapsed::new)
 }
 
 /// Runs `f` with a deadline for I/O: once the deadline has passed, every wait of `f` for gocoro's

@@ -129,6 +129,14 @@ pub unsafe trait Choice {
     /// Chooses the arm if it is ready now. What the choice took stays in the arm.
     fn attempt(&self) -> bool;
 
+    /// Attempts the arm as [`Choice::attempt`] does, for a future, which must not wait for the
+    /// other side. If the arm meets one that has yet to make what it gives, the arm is linked at
+    /// `place`, and claims the wait there: it is chosen, and not settled. Without a place, it meets
+    /// nobody.
+    fn attempt_at(&self, _place: Option<Place<'_>>) -> bool {
+        self.attempt()
+    }
+
     /// Whether [`Choice::attempt`] would probably choose the arm now.
     fn is_ready(&self) -> bool;
 
@@ -142,6 +150,18 @@ pub unsafe trait Choice {
     /// Completes the choice of an arm that a claim chose, which then needs no `unlink`. `false`:
     /// the other side gave up, and nothing is chosen.
     fn settle(&self) -> bool;
+
+    /// Whether [`Choice::settle`] need not wait for the other side, for an arm that a claim chose.
+    /// If not, another wake comes when that has changed.
+    fn is_settled(&self) -> bool {
+        true
+    }
+
+    /// Undoes the choice of an arm that a claim chose and that is settled: what the arm was granted
+    /// goes to others, or back. Takes the arm's link back, as [`Choice::unlink`] does.
+    fn undo(&self) {
+        self.unlink();
+    }
 
     /// Whether the arm has become ready since its link although the wait has not been claimed. The
     /// choice asks all arms after all links, before it says that none was ready. It also asks arms

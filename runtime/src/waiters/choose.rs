@@ -94,7 +94,7 @@ impl Limit {
 }
 
 /// The number by which the waiting side claims its own wait, so that no arm can any more.
-const NOBODY: u32 = u32::MAX - 1;
+pub(super) const NOBODY: u32 = u32::MAX - 1;
 
 /// The arms of a choice, found by their numbers.
 pub(crate) type Arms<'a> = &'a dyn Fn(usize) -> &'a dyn Choice;

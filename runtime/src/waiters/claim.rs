@@ -1,13 +1,14 @@
 //! The claim: which of the places that may end a wait has ended it.
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Instant;
 
 use super::poll;
 use crate::loom::AtomicU32;
 use crate::park::{self, Left, Woken};
-use crate::task::{Header, Reason, Target, Wake};
+use crate::task::{Header, Poller, Reason, Target, Wake};
 
 /// One wait of a task or a plain thread.
 #[derive(Debug)]
@@ -29,6 +30,12 @@ impl Waiter {
     /// A wait that many places can end.
     pub(crate) fn many() -> Waiter {
         Waiter { claimed: AtomicU32::new(0), solo: false, target: park::target() }
+    }
+
+    /// A wait that many places can end, and that is a future.
+    pub(crate) fn polled(poller: Arc<Poller>) -> Waiter {
+        let target = Target::Poller(poller);
+        Waiter { claimed: AtomicU32::new(0), solo: false, target }
     }
 
     /// Ends the wait by `arm`, unless another arm has ended it. After a `true` the waiter may be
@@ -90,7 +97,7 @@ impl Waiter {
     pub(super) fn task(&self) -> *const Header {
         match self.target {
             Target::Task(task) => task,
-            Target::Thread(_) => unreachable!("only tasks wait here"),
+            Target::Thread(_) | Target::Poller(_) => unreachable!("only tasks wait here"),
         }
     }
 

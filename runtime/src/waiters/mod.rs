@@ -19,10 +19,15 @@
 //! these three need not.
 //!
 //! Code that cannot keep the rule looks at its own record again right before each park.
+//!
+//! A wake of somebody who polls a future is a call of anybody's code. It keeps the rule all the
+//! same, since it runs as if there were no task.
 
 mod arm;
+mod awaiter;
 mod choose;
 mod claim;
+mod future;
 mod joiner;
 mod list;
 mod poll;
@@ -30,9 +35,11 @@ mod queue;
 
 pub use arm::{Arm, Choice, Place, Receive, Selectable};
 pub(crate) use arm::{ArmNode, Sealed};
+pub(crate) use awaiter::Awaiter;
 pub use choose::Limit;
 pub(crate) use choose::{Aim, choose};
 pub(crate) use claim::Waiter;
+pub(crate) use future::ArmFuture;
 pub(crate) use joiner::JoinNode;
 pub(crate) use list::{List, Listed, Node, Stay};
 pub(crate) use poll::{millis, poll};

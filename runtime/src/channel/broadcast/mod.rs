@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use super::error::SendError;
 use super::news::{self, Listener, News, NewsArm};
+use super::news_future::BroadcastFuture;
 use crate::clock;
 use crate::park;
 use crate::unwind;
@@ -269,6 +270,23 @@ impl<T: Clone> Receiver<T> {
     pub fn recv(&self) -> Result<T, RecvError> {
         park::spent();
         news::receive(self, None).unwrap_or(Err(RecvError::Closed)).map(own)
+    }
+
+    /// A future that receives the next message, as [`Receiver::recv`] does, for any executor.
+    ///
+    /// # Errors
+    ///
+    /// The future's output is an error where [`Receiver::recv`] returns one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = gocoro::channel::broadcast(8);
+    /// gocoro::go!(sender.send(4));
+    /// assert_eq!(gocoro::future::wait(receiver.recv_async()), Ok(4));
+    /// ```
+    pub fn recv_async(&self) -> BroadcastFuture<'_, T> {
+        BroadcastFuture::new(self)
     }
 
     /// Receives the next message if it is there.

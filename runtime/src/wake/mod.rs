@@ -2,10 +2,18 @@
 //!
 //! A wake is a hint: the waiter reads what happened from its own record. A task of this thread's
 //! worker is queued right here. For any other task, a request is left in the task's word, and its
-//! link in its owner's inbox. A plain thread is given its parker's token.
+//! link in its owner's inbox. A plain thread is given its parker's token. Whoever polls a future
+//! that is a wait is called by the waker that the last poll has left.
+
+mod waker;
 
 use crate::current::{self, Core};
-use crate::task::{Flags, Header, Reason, Run, Task, TaskRef, Unparker, Wake, push_if_asked};
+use crate::task::{
+    Flags, Header, Poller, Reason, Run, Task, TaskRef, Unparker, Wake, push_if_asked,
+};
+use crate::unwind;
+
+pub(crate) use waker::lend_waker;
 
 impl Unparker {
     /// Makes the waiter runnable. If it does not wait yet, its next wait ends at once.
@@ -13,7 +21,21 @@ impl Unparker {
         match self {
             Unparker::Task(task) => unpark(task),
             Unparker::Thread(parker) => parker.unpark(),
+            Unparker::Poller(poller) => call(poller),
         }
+    }
+}
+
+/// Calls the waker that the last poll of a future has left.
+///
+/// It is anybody's code, and runs on the stack of whoever ended the wait: perhaps a task that has
+/// published a wait of its own and not parked yet, or one that is ending. So it runs as if there
+/// were no task, which it could otherwise switch or unwind, and its panic goes no further.
+#[cold]
+#[inline(never)]
+fn call(poller: &Poller) {
+    if let Some(waker) = poller.take() {
+        current::off_task(|| unwind::run_quietly(|| waker.wake()));
     }
 }
 
@@ -114,6 +136,20 @@ fn permit(core: &Core, task: &Header) {
     task.set(Flags::PERMIT);
     if task.run.get() == Run::Parked && task.reason.get() == Reason::Park {
         queue_next(core, task);
+    }
+}
+
+/// Has a task poll its future again, from any thread.
+#[inline]
+fn poll_again(task: &TaskRef) {
+    match local(task) {
+        Some(core) => {
+            task.set(Flags::POLL);
+            if task.run.get() == Run::Parked && task.reason.get() == Reason::Future {
+                queue_next(core, task);
+            }
+        }
+        None => push_if_asked(task, task.word.ask_poll()),
     }
 }
 

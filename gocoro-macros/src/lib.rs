@@ -97,8 +97,8 @@ use proc_macro::TokenStream;
 ///
 /// A compile error names the fix when the function is not `fn main`, is `async`, `const`, `unsafe`
 /// or `extern`, or has parameters or generics, and when an option is unknown, repeated or has a
-/// value of the wrong kind. There is nothing to await: plain functions wait. A future needs an
-/// executor, on a thread of its own.
+/// value of the wrong kind. There is nothing to await: plain functions wait. `future::wait(…)`
+/// waits for a future.
 #[proc_macro_attribute]
 pub fn go_main(options: TokenStream, item: TokenStream) -> TokenStream {
     entry(valid::entry::Kind::Main, options, item)

@@ -130,9 +130,9 @@
 /// - An operator expression such as `go!(a() + b())` or `go!(f()?)`. Write `go!({ a() + b() })`.
 /// - `.await`, `async` bodies, and a body whose value is a future, such as a call of an `async fn`:
 ///   the task would make the future, and nothing would run it. There is nothing to await in a task,
-///   where plain functions may wait. A future needs an executor, on a thread of its own. A future
-///   that is to be handed over unrun is made by [`task::spawn`](crate::task::spawn), which asks no
-///   questions.
+///   where plain functions may wait. [`future::wait`](crate::future::wait) waits for a future. A
+///   future that is to be handed over unrun is made by [`task::spawn`](crate::task::spawn), which
+///   asks no questions.
 /// - What is borrowed from the spawner, which may return before the task ends. Move it, clone it,
 ///   or spawn in a `task::scope`.
 /// - What is not [`Send`], without `local`.

@@ -64,7 +64,7 @@ pub fn used<T>(_: Value<T>) -> Used {
 #[diagnostic::on_unimplemented(
     message = "this task would only make a future, which nothing would run",
     label = "the value of this is a future",
-    note = "in a task plain functions may wait anywhere: call one, or remove `async` from this one",
+    note = "in a task plain functions may wait anywhere: call one, remove `async` from this one, or write `future::wait(…)` around it",
     note = "if the future is to be handed over unrun, write `task::spawn(move || …)`"
 )]
 pub trait NotAFuture {}

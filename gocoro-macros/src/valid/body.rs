@@ -214,9 +214,9 @@ fn is_place(expr: &Expr) -> bool {
 }
 
 const NO_ASYNC: &str = "a task's body is plain code, and plain functions may wait anywhere in it: \
-                        remove `async`; a future needs an executor, on a thread of its own";
-const NO_AWAIT: &str = "there is nothing to await: plain functions may wait anywhere in a task; a \
-                        future needs an executor, on a thread of its own";
+                        remove `async`; `future::wait(…)` waits for a future";
+const NO_AWAIT: &str = "there is nothing to await: plain functions may wait anywhere in a task; \
+                        `future::wait(…)` waits for a future";
 
 /// Refuses `.await`. It is accepted in `async` blocks and functions, which make futures of their
 /// own, and in the input of other macros, which is not gocoro's to read.

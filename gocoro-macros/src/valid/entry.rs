@@ -61,7 +61,7 @@ fn signature(kind: Kind, signature: &Signature, refusals: &mut Refusals) {
             token,
             format!(
                 "{what} is plain code, and plain functions may wait anywhere in it; remove `async`; \
-                 a future needs an executor, on a thread of its own"
+                 `future::wait(…)` waits for a future"
             ),
         );
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -28,7 +30,8 @@ use crate::waiters::{Arm, ArmFuture, ArmNode, Choice, Node, Place};
 ///
 /// On a channel of capacity zero the partner may be an arm `send(…)` of a `select!`, which makes
 /// its message after the two have met. If the future is dropped in between, its destructor waits
-/// for the message, to give it back; on a plain thread it blocks the thread for that time.
+/// for the message, to give it back; on a plain thread it blocks the thread for that time. So that
+/// message must not be made by whoever drops the future.
 ///
 /// # Panics
 ///
@@ -116,15 +119,18 @@ impl<T> Future for SendFuture<'_, T> {
 struct Alarm {
     at: Instant,
     task: JoinHandle<()>,
+    /// Set before the waker is called.
+    is_over: Arc<AtomicBool>,
 }
 
 impl Alarm {
     #[cold]
     fn set(at: Instant, poller: Arc<Poller>) -> Alarm {
-        let call = Call(poller);
+        let is_over = Arc::<AtomicBool>::default();
+        let call = Call { poller, is_over: is_over.clone() };
         let sleep = move || {
             // Once the future is gone, this task alone has the place of its waker.
-            while Arc::strong_count(&call.0) > 1 {
+            while Arc::strong_count(&call.poller) > 1 {
                 let left = at.saturating_duration_since(clock::now());
                 if left.is_zero() {
                     break;
@@ -134,12 +140,12 @@ impl Alarm {
             drop(call);
         };
         let task = Builder::new().daemon(true).spawn_at(sleep, Location::caller());
-        Alarm { at, task: spawn::spawned(task) }
+        Alarm { at, task: spawn::spawned(task), is_over }
     }
 
     /// Whether the alarm will go off at this time. It goes off early if its runtime ends.
     fn is_set_for(&self, at: Instant) -> bool {
-        self.at == at && !self.task.has_ended()
+        self.at == at && !self.is_over.load(Acquire)
     }
 }
 
@@ -150,11 +156,16 @@ impl Drop for Alarm {
 }
 
 /// Calls the waker when dropped.
-struct Call(Arc<Poller>);
+struct Call {
+    poller: Arc<Poller>,
+    is_over: Arc<AtomicBool>,
+}
 
 impl Drop for Call {
     fn drop(&mut self) {
-        Unparker::Poller(self.0.clone()).unpark();
+        // Whoever is woken looks whether another alarm is to be set.
+        self.is_over.store(true, Release);
+        Unparker::Poller(self.poller.clone()).unpark();
     }
 }
 

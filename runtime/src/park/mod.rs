@@ -23,7 +23,7 @@ use crate::unwind::Throw;
 mod spend;
 mod unwinding;
 
-pub(crate) use spend::{checkpoint, looked, spent, spent_io};
+pub(crate) use spend::{checkpoint, looked, polled, spent, spent_io};
 
 /// Why [`park`] has returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -12,7 +12,7 @@ use super::{switch_with_unwinding, throw_now, yield_task, yields_to_unstarted};
 use crate::clock;
 use crate::current::{self, Core};
 use crate::limits::{
-    UNITS_LOOK, UNITS_OPERATION, UNITS_PER_CLOCK_IO, UNITS_PER_CLOCK_LOOKS, UNITS_THROW,
+    BUDGET, UNITS_LOOK, UNITS_OPERATION, UNITS_PER_CLOCK_IO, UNITS_PER_CLOCK_LOOKS, UNITS_THROW,
 };
 use crate::task::{Flags, Header, Run};
 
@@ -79,6 +79,26 @@ pub(crate) fn checkpoint() {
     spent_by_throw(core, task, thread::panicking());
     throw_now();
     spent_computing();
+}
+
+/// Counts a poll of a future, which costs as much as a question. `true`: the budget is used up, and
+/// is filled again; the caller is to let others run.
+///
+/// A poll does not give way by itself: it may run inside an executor that holds a lock, or has
+/// noted for its thread what it polls, and another task of this worker would find both.
+#[inline]
+pub(crate) fn polled() -> bool {
+    let Some((core, _)) = current::task() else { return false };
+    let left = core.budget.get();
+    if left > UNITS_LOOK {
+        let next = left - UNITS_LOOK;
+        core.budget.set(next);
+        if next & (UNITS_PER_CLOCK_LOOKS - 1) != 0 || !core.pace.is_over() {
+            return false;
+        }
+    }
+    core.budget.set(BUDGET);
+    true
 }
 
 /// Counts a question, which never waits, before it has an effect, for a loop may do nothing but

@@ -44,7 +44,7 @@ impl Reason {
     /// Whether the wait may end without a task's doing: by time, the kernel, or another thread.
     pub(crate) fn is_external(self) -> bool {
         self.is_io()
-            || matches!(self, Reason::Park | Reason::Sleep | Reason::Blocking | Reason::Signal)
-            || matches!(self, Reason::Park | Reason::Sleep | Reason::Blocking | Reason::Future)
+            || matches!(self, Reason::Park | Reason::Sleep | Reason::Blocking)
+            || matches!(self, Reason::Signal | Reason::Future)
     }
 }

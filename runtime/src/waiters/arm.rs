@@ -239,7 +239,7 @@ impl<N> ArmNode<N> {
     /// The node, if the arm was linked and the node has not been cleared since.
     pub(crate) fn get(&self) -> Option<&N> {
         // SAFETY: only `make` and `clear` replace the node. Their callers see to it that nobody has
-        // a reference to it then, and run on this thread, since `ArmNode` is not `Sync`.
+        // a reference to it then, and do not run meanwhile, since `ArmNode` is not `Sync`.
         unsafe { (*self.0.get()).as_ref() }
     }
 

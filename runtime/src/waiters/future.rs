@@ -73,7 +73,10 @@ impl<A: Arm> ArmFuture<A> {
     ///
     /// If the future was ready before.
     pub(crate) fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A::Output> {
-        park::looked();
+        if park::polled() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         // SAFETY: the arm is moved out only when it is chosen, and linked nowhere any more. Nothing
         // else is moved.
         let this = unsafe { self.get_unchecked_mut() };

@@ -426,3 +426,34 @@ fn a_wait_while_the_task_unwinds_is_an_ordinary_wait() {
         assert!(failed.is_err() && ended.get());
     });
 }
+
+/// An executor may note for its thread what it polls, as tokio's does, or hold a lock. Another task
+/// of the worker must not find that in the middle of a poll.
+#[test]
+fn a_poll_does_not_give_way() {
+    thread_local! {
+        static IS_POLLING: Cell<bool> = const { Cell::new(false) };
+    }
+    on_workers(|_| {
+        let ends = [(); 2].map(|()| {
+            let (sender, receiver) = gocoro::channel::unbounded();
+            for n in 0..3000 {
+                sender.send(n).unwrap();
+            }
+            go!({
+                let mut all = pin!(async {
+                    for n in 0..3000 {
+                        assert_eq!(receiver.recv_async().await, Ok(n));
+                    }
+                });
+                wait(from_fn(move |context| {
+                    assert!(!IS_POLLING.replace(true));
+                    let polled = all.as_mut().poll(context);
+                    IS_POLLING.set(false);
+                    polled
+                }));
+            })
+        });
+        ends.into_iter().for_each(task::JoinHandle::wait);
+    });
+}

@@ -54,7 +54,7 @@ impl Builder {
         self
     }
 
-    /// Spawns the task, as [`spawn`](super::spawn) does.
+    /// Spawns the task, as [`spawn`](super::spawn()) does.
     ///
     /// # Errors
     ///

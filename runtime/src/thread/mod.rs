@@ -1,9 +1,8 @@
 //! `std::thread` to the letter, whose threads are tasks: for code that was written for threads.
 //!
-//! These are thin types around what [`spawn`](crate::spawn), [`join`](crate::join) and
-//! [`scope`](crate::scope) do. What differs from those is what std promises: a spawned task ends
-//! with the program, its stack is as large as a thread's, a scope's children are not cancelled, and
-//! a join gives the panic's payload.
+//! These are thin types around what the modules `spawn`, `join` and `scope` do. What differs from
+//! those is what std promises: a spawned task ends with the program, its stack is as large as a
+//! thread's, a scope's children are not cancelled, and a join gives the panic's payload.
 
 mod builder;
 mod handle;

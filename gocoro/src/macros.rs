@@ -392,7 +392,7 @@ macro_rules! task_local {
 /// Declares thread-locals of which each task has its own value, and each plain thread; the same in
 /// all else as [`std::thread_local!`].
 ///
-/// It is for code that was written for threads: the keys, of type
+/// The macro is for code that was written for threads: the keys, of type
 /// [`thread::LocalKey`](crate::thread::LocalKey), are std's to the letter. New code finds more in
 /// [`task_local!`](crate::task_local), whose keys can bind a value for a call and hand it to a task
 /// that is spawned.

@@ -169,7 +169,7 @@ fn chat_closes_what_it_has_opened() {
                 ann.hears_until(&format!("* {name} is gone"));
             }
         }
-        // Its workers may have opened something of their own since.
+        // The workers of the server may have opened something of their own since.
         let begun = Instant::now();
         while chat.descriptors() > before + 8 {
             assert!(begun.elapsed() < LIMIT, "{} are open", chat.descriptors());

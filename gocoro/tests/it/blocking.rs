@@ -123,7 +123,7 @@ fn a_call_that_owns_what_it_uses_is_left_behind() {
                 })
             });
             assert!(cut.is_err());
-            // It may have been cut before it began; then it never runs.
+            // A call that was cut short before it began never runs.
             let ran = begun.recv().is_ok();
             gate.open();
             assert!(was_dropped.recv().is_err(), "ran: {ran}");

@@ -28,11 +28,11 @@ use crate::unwind::{self, AbortIfPanic};
 /// queued is withdrawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Cut {
-    /// It is waited for: it uses what the caller lends.
+    /// The call is waited for: it uses what the caller lends.
     Waits,
-    /// It is left to the pool, which drops its result.
+    /// The call is left to the pool, which drops its result.
     Detaches,
-    /// As `Detaches`. It is I/O as of a socket, for which a cancelled task that unwinds does not
+    /// As `Detaches`, of I/O as of a socket, for which a cancelled task that unwinds does not
     /// wait.
     Refuses,
 }
@@ -129,7 +129,7 @@ impl<F, T> Errand<F, T> {
                 return None;
             }
             if cut == Cut::Waits && self.is_running() {
-                // It ends when it ends. A deadline would end each park at once.
+                // A deadline does not end a call that runs, and would end each park at once.
                 deadline = None;
             }
             let leave = || self.leave(cut, &withdrawn);

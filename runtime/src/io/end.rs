@@ -138,8 +138,8 @@ impl End {
                 }
             }
             if self.shared.heeds_mode && sys::is_nonblocking(fd) {
-                // It does not wait, and says more than the question: a named pipe that nobody has
-                // opened for writing yet is at its end.
+                // In non-blocking mode the call does not wait, and tells more than the question: a
+                // named pipe that nobody has opened for writing yet is at its end.
                 return call(fd, Wait::Perhaps);
             }
             self.shared.ask(fd, direction, &mut call)

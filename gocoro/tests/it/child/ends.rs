@@ -148,7 +148,7 @@ fn a_child_is_stopped_and_goes_on() {
         assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
         let (mut child, invalid) = (sleeper().spawn().unwrap(), 12345);
         assert_eq!(child.send_signal(invalid).unwrap_err().kind(), ErrorKind::InvalidInput);
-        // It leads no group, and ours is not taken for its own.
+        // The child leads no group, and this process's group is not taken for one of the child's.
         let error = child.kill_group().unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
         assert!(is_running(&child));

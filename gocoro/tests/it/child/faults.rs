@@ -86,7 +86,7 @@ fn in_a_full_table() {
         });
         assert_eq!(failed.unwrap_err().raw_os_error(), Some(libc::EMFILE));
         assert_eq!(ends.map(Result::unwrap), [Some(3); 2]);
-        // It gets one now.
+        // There is room in the table again, so the child gets its descriptor now.
         assert_eq!(child.wait_timeout(SOON).unwrap(), None);
         assert_eq!(open_descriptors(), before + 1);
         assert_eq!(children(), [child.id()]);
@@ -125,7 +125,7 @@ fn where_ends_are_ignored() {
         assert_eq!(child.wait_timeout(SOON).unwrap(), None);
         drop(stdin);
         assert!(is_lost(child.wait().unwrap_err()));
-        // It waited for the end.
+        // A `wait` whose status is lost has waited for the end all the same.
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "end\n");
@@ -178,7 +178,7 @@ fn after_many_children() {
         assert_eq!(open_descriptors(), before);
     }
     Colour::Thread.run(0, round);
-    // Those that were dropped are asked for at later spawns.
+    // Later spawns ask for the children that were dropped.
     let begun = Instant::now();
     while !children().is_empty() {
         assert!(begun.elapsed() < HANG, "zombies: {:?}", children());
@@ -251,7 +251,7 @@ macro_rules! told {
                 shown(sh(LOOK).stdin(<$File>::open(path).unwrap()).output()),
                 shown(dialogue()),
             ];
-            // It may have the free number.
+            // The file may have got the number 0, which is free.
             let file = <$File>::open(path).unwrap();
             seen.push(shown(sh(LOOK).stdin(Stdio::inherit()).output()));
             seen.push(shown(sh(LOOK).stdin(file).output()));

@@ -139,7 +139,7 @@ fn in_a_file_that_lies_in_memory() {
     });
 }
 
-/// It was opened elsewhere, so where it lies has to be asked. That is kept for its clones.
+/// Where a file lies that std has opened has to be asked, and the answer is kept for its clones.
 #[test]
 fn where_a_file_lies_is_asked_once() {
     with_one_thread("fs::cached::where_a_file_lies_is_asked_once", || {
@@ -203,7 +203,7 @@ fn each_call_that_waits_for_the_pool_is_cut_short() {
             println!("{name}");
             let folder = Folder::new();
             let path = folder.file("file", "text");
-            // Its reads would wait for the disk, and its writes.
+            // Reads and writes of a file that was opened with this flag wait for the disk.
             let flags = libc::O_DIRECT;
             let file =
                 std_fs::File::options().read(true).write(true).custom_flags(flags).open(&path);

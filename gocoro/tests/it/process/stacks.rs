@@ -84,47 +84,59 @@ fn dig(bytes: usize) -> usize {
     dig(bytes - size_of_val(&frame)) + std::hint::black_box(&frame)[0]
 }
 
+/// Memory that this process has touched and that no file is behind, as stacks. What is resident of
+/// the program's own file is left out, for the kernel may map megabytes of it at a touch.
+fn anonymous() -> usize {
+    bytes("smaps_rollup", "Anonymous:")
+}
+
+/// Waits, a step at a time, until what was dug is gone, of which there was `most` before.
+#[track_caller]
+fn until_given_back(before: usize, most: usize, step: impl Fn()) {
+    assert!(most >= before + DEPTH, "{before} bytes, and {most} on a deep stack");
+    let begun = Instant::now();
+    loop {
+        let now = anonymous();
+        if now <= before + DEPTH / 4 {
+            return;
+        }
+        assert!(begun.elapsed() < HANG, "deep pages are kept: {before} bytes, {most}, now {now}");
+        step();
+    }
+}
+
+/// How deep tasks go whose pages are to be given back.
+const DEPTH: usize = 16 << 20;
+
 fn deep_pages_go() {
-    const DEPTH: usize = 16 << 20;
     let runtime = with_workers(1);
     // What runs once is there.
     runtime.spawn(|| dig(4096)).wait();
-    let before = bytes("smaps_rollup", "Rss:");
+    let before = anonymous();
     let deep = runtime.spawn(|| {
         go!(stack_size = 4 * DEPTH => {
             dig(DEPTH);
-            bytes("smaps_rollup", "Rss:")
+            anonymous()
         })
         .wait()
     });
     let most = deep.wait();
-    assert!(most >= before + DEPTH, "{before} bytes, and {most} on a deep stack");
     // The worker has nothing to do now.
-    let begun = Instant::now();
-    while bytes("smaps_rollup", "Rss:") > before + DEPTH / 4 {
-        assert!(begun.elapsed() < HANG, "deep pages are kept");
-        task::yield_now();
-    }
+    until_given_back(before, most, task::yield_now);
 }
 
 fn deep_pages_go_from_a_busy_worker() {
-    const DEPTH: usize = 16 << 20;
     with_workers(1).run(|| {
         // What runs once is there.
         go!({ dig(4096) }).wait();
-        let before = bytes("smaps_rollup", "Rss:");
+        let before = anonymous();
         let digger = go!(stack_size = 4 * DEPTH => {
             dig(DEPTH);
-            bytes("smaps_rollup", "Rss:")
+            anonymous()
         });
         let most = digger.wait();
-        assert!(most >= before + DEPTH, "{before} bytes, and {most} on a deep stack");
-        let begun = Instant::now();
-        while bytes("smaps_rollup", "Rss:") > before + DEPTH / 4 {
-            assert!(begun.elapsed() < HANG, "deep pages are kept");
-            // All the time there is something to run.
-            (0..10_000).for_each(|_| task::yield_now());
-        }
+        // All the time there is something to run.
+        until_given_back(before, most, || (0..10_000).for_each(|_| task::yield_now()));
     });
 }
 

@@ -419,6 +419,7 @@ pub mod thread;
 pub mod process;
 
 pub mod signal;
+pub mod coroutine;
 pub mod future;
 
 pub mod runtime {

@@ -58,6 +58,7 @@ mod io;
 mod fs;
 mod process;
 mod signal;
+mod coroutine;
 mod future;
 mod go;
 #[allow(unsafe_code)]
@@ -106,6 +107,13 @@ pub mod export {
         pub use crate::future::{wait, wait_timeout};
         pub use crate::join::JoinFuture;
         pub use crate::sync::DeferredFuture;
+    }
+
+    /// The items of `gocoro::coroutine`.
+    pub mod coroutine {
+        pub use crate::coroutine::{
+            Coroutine, Greenlet, ResumeError, State, Step, Suspender, SwitchError, iter,
+        };
     }
 
     /// The items of `gocoro::io`.

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::boundary::Boundary;
 use crate::current;
 use crate::task::{Locals, Lookup};
 
@@ -210,7 +211,7 @@ impl<T: 'static> LocalKey<T> {
             Ok(Lookup::Dropped) | Err(_) => panic!("{GONE}"),
         };
         let _restore = Restore { key: self, before };
-        f()
+        current::waits().within(&Boundary::local(), f)
     }
 
     /// Makes a closure that runs `f` with a clone of the value that this task has now. Spawn the

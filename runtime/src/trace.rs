@@ -63,15 +63,32 @@ pub(crate) fn close(span: Option<tracing::Span>) {
     unwind::run_quietly(|| drop(span));
 }
 
+/// The span that was entered last on this thread.
+pub(crate) fn innermost() -> Option<Id> {
+    let mut id = None;
+    unwind::run_quietly(|| {
+        dispatcher::get_default(|dispatch| id = dispatch.current_span().id().cloned());
+    });
+    id
+}
+
 /// Exits all spans that are entered on this thread.
+pub(crate) fn take_off() -> Taken {
+    take_off_down_to(None)
+}
+
+/// Exits the spans that are entered on this thread and were entered after `outside`, or all.
 ///
 /// A panic of the subscriber is swallowed here, as in the other functions of this module: it must
 /// not unwind a task that is between two states, nor a spawn that is half done.
-pub(crate) fn take_off() -> Taken {
+pub(crate) fn take_off_down_to(outside: Option<&Id>) -> Taken {
     let mut taken = Vec::new();
     unwind::run_quietly(|| {
         dispatcher::get_default(|dispatch| {
             while let Some(id) = dispatch.current_span().id().cloned() {
+                if Some(&id) == outside {
+                    break;
+                }
                 dispatch.exit(&id);
                 // With a subscriber that does not track exits, this loop would not end by itself.
                 if taken.len() >= SPANS_MAX {

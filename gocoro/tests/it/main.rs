@@ -5,6 +5,7 @@ mod cancel;
 mod channel;
 mod child;
 mod combinators;
+mod coroutine;
 mod fs;
 mod future;
 mod generators;

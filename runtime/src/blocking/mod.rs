@@ -178,7 +178,7 @@ fn is_over(deadline: Option<Instant>, cut: Cut) -> bool {
 /// Whether the caller may block its thread, which is a plain one, for as long as a call takes:
 /// nothing bounds its waits.
 pub(crate) fn may_block() -> bool {
-    current::task().is_none() && current::thread_waits().are_free()
+    current::task().is_none() && current::thread_waits().are_unbounded()
 }
 
 /// What the blocking pool does, as [`stats`] tells.

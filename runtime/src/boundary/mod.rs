@@ -14,4 +14,4 @@ mod record;
 mod waits;
 
 pub(crate) use record::Boundary;
-pub(crate) use waits::Waits;
+pub(crate) use waits::{Mark, Waits};

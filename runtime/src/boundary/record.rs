@@ -22,6 +22,8 @@ pub(super) enum Kind<'a> {
     IoDeadline(Instant),
     /// The code inside is unwound once this flag is set, for a child of the scope has failed.
     Scope(&'a AtomicBool),
+    /// None: a task-local has another value inside. A coroutine must not suspend in there.
+    Local,
 }
 
 /// Bounds or shields the waits of the code inside it, while it is open.
@@ -70,6 +72,11 @@ impl<'a> Boundary<'a> {
         Boundary::new(Kind::Scope(failed))
     }
 
+    /// What a task-local has another value in.
+    pub(crate) fn local() -> Boundary<'static> {
+        Boundary::new(Kind::Local)
+    }
+
     /// Marks that the timeout's deadline has passed.
     pub(crate) fn expire(&self) {
         self.expired.set(true);
@@ -80,7 +87,7 @@ impl<'a> Boundary<'a> {
         match self.kind {
             Kind::Timeout(_) => self.expired.get(),
             Kind::Scope(failed) => failed.load(Acquire),
-            Kind::Shield | Kind::IoDeadline(_) => false,
+            Kind::Shield | Kind::IoDeadline(_) | Kind::Local => false,
         }
     }
 

@@ -19,6 +19,19 @@ pub(crate) struct Waits {
     innermost: Cell<*const Boundary<'static>>,
 }
 
+/// Which boundaries a task or thread has open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Mark {
+    innermost: *const Boundary<'static>,
+    waits: *const Waits,
+}
+
+impl Default for Mark {
+    fn default() -> Mark {
+        Mark { innermost: ptr::null(), waits: ptr::null() }
+    }
+}
+
 /// An open boundary, which is closed when this guard is dropped.
 struct Open<'a> {
     waits: &'a Waits,
@@ -52,6 +65,17 @@ impl Waits {
     #[inline(always)]
     pub(crate) fn are_free(&self) -> bool {
         self.innermost.get().is_null()
+    }
+
+    /// Which boundaries are open, to be compared on the same task or thread.
+    #[inline(always)]
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { innermost: self.innermost.get(), waits: self }
+    }
+
+    /// Whether the code is as free to wait as if no boundary was open.
+    pub(crate) fn are_unbounded(&self) -> bool {
+        self.are_free() || self.outwards().all(|boundary| matches!(boundary.kind, Kind::Local))
     }
 
     /// The open boundaries, innermost first.

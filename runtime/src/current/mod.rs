@@ -15,7 +15,7 @@ use std::thread;
 
 use crate::boundary::Waits;
 use crate::parker::{Kept, Parker};
-use crate::stack::Pool;
+use crate::stack::{self, Chain, Nested, Pool};
 use crate::task::mailbox::{Mailbox, Notifier};
 use crate::task::word::Requests;
 use crate::task::{Flags, Header, Locals, ReadyQueue, TaskRef};
@@ -72,6 +72,8 @@ pub(crate) struct Core {
     /// The worker whose task runs this worker, while this one is the thread's worker; null if there
     /// is none.
     outer: Cell<*const Core>,
+    /// The coroutines in which this thread ran when it became this worker.
+    below: Chain,
 }
 
 /// How long [`Core::attend`] waits if nothing is there.
@@ -111,6 +113,7 @@ impl Core {
             reactor: Cell::new(std::ptr::null()),
             worker: Cell::new(std::ptr::null()),
             outer: Cell::new(std::ptr::null()),
+            below: Chain::empty(),
         })
     }
 
@@ -238,6 +241,11 @@ pub(crate) fn tasks() -> impl Iterator<Item = &'static Header> {
     })
 }
 
+/// The coroutines that run on this thread, and those that run a worker of it, innermost first.
+pub(crate) fn coroutines() -> impl Iterator<Item = &'static Nested> {
+    stack::running().chain(cores().flat_map(|core| core.below.coroutines()))
+}
+
 /// This thread's worker, then the worker whose task runs that one, and so on.
 fn cores() -> impl Iterator<Item = &'static Core> {
     // SAFETY: `enter` sets `CORE` and `outer` to cores that live until they are set back, on this
@@ -306,17 +314,20 @@ pub(crate) fn thread_mark() -> usize {
 pub(crate) unsafe fn enter(core: &Core) -> Entered {
     let before = CORE.replace(core);
     core.outer.set(before);
+    // The worker's tasks are not in the coroutines that this thread runs.
+    core.below.swap();
     // If this thread unwinds, none of the worker's tasks does: take the unwinding off the thread.
     let unwinding = thread::panicking().then(|| Unwinding::take(core.panics));
     // A throw that the thread caught before it became a worker, and whose payload it has kept, is
     // no throw at any of the worker's tasks.
     unwind::not_thrown();
-    Entered { before, unwinding }
+    Entered { core, before, unwinding }
 }
 
 /// While this lives, this thread is a worker.
 #[derive(Debug)]
 pub(crate) struct Entered {
+    core: *const Core,
     /// The worker that this thread was before, or null.
     before: *const Core,
     /// The unwinding that was under way here before, if one was.
@@ -326,6 +337,8 @@ pub(crate) struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         CORE.set(self.before);
+        // SAFETY: whoever called `enter` has promised that the core outlives this.
+        unsafe { &*self.core }.below.swap();
         if let Some(unwinding) = self.unwinding.take() {
             unwinding.put_back();
         }

@@ -6,7 +6,7 @@ use std::thread;
 use super::refuse;
 use crate::current;
 use crate::join;
-use crate::stack::Fault;
+use crate::stack::{Fault, Who};
 use crate::task::{Flags, Header, How, Run, TaskRef};
 use crate::trace;
 use crate::unwind::AbortIfPanic;
@@ -69,9 +69,14 @@ pub(super) unsafe fn run(task: NonNull<()>) {
     std::mem::forget(abort);
 }
 
-/// Describes the fault, if the address lies in the guard of the running task's stack, or of a task
-/// that runs the worker of the running one.
+/// Describes the fault, if the address lies in the guard of the running task's stack, of a
+/// coroutine that runs on this thread, or of a task that runs the worker of the running one.
 pub(super) fn fault(address: usize) -> Option<Fault> {
+    let found = current::coroutines().find(|nested| nested.guards(address));
+    if let Some(nested) = found {
+        let (at, bytes) = (nested.site(), nested.class().bytes());
+        return Some(Fault { who: Who::Coroutine, file: at.file(), line: at.line(), bytes });
+    }
     let (task, class) = current::tasks().find_map(|task| {
         // SAFETY: this is the thread of all these tasks, each of which runs, or runs a worker.
         let stack = unsafe { task.stack() }?;
@@ -80,6 +85,6 @@ pub(super) fn fault(address: usize) -> Option<Fault> {
     })?;
     // SAFETY: the process ends before the task does, so the name stays valid.
     let name = task.name().map(|name| unsafe { &*std::ptr::from_ref::<str>(name) });
-    let at = task.spawned_at;
-    Some(Fault { name, id: task.id, file: at.file(), line: at.line(), bytes: class.bytes() })
+    let (at, who) = (task.spawned_at, Who::Task { name, id: task.id });
+    Some(Fault { who, file: at.file(), line: at.line(), bytes: class.bytes() })
 }

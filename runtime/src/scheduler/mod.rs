@@ -31,7 +31,7 @@ pub(crate) use default_runtime::{check_open, default_shared, set_default};
 pub(crate) use ids::take_id;
 pub(crate) use panics::{NoFamily, OnPanic, drop_unclaimed, lose};
 pub(crate) use plan::Plan;
-pub(crate) use process::check_not_forked;
+pub(crate) use process::{check_not_forked, prepare_process};
 pub(crate) use shared::{Seat, Shared};
 pub(crate) use start::Threads;
 pub(crate) use stay::leave;

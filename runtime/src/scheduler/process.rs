@@ -17,7 +17,7 @@ use crate::{hook, stack};
 /// This runs on the thread that wants a runtime, before any worker's thread. A panicking thread may
 /// not change the hook, and nobody may while a hook runs, which a panicking thread may be in. So on
 /// a panicking thread another one prepares the process, and is not waited for without a limit.
-pub(super) fn prepare_process() -> io::Result<()> {
+pub(crate) fn prepare_process() -> io::Result<()> {
     if stack::is_installed() {
         return Ok(());
     }

@@ -59,7 +59,7 @@ pub(crate) struct Worker {
     lightest: Cell<(usize, usize)>,
     lifetimes: Lifetimes,
     ids: Ids,
-    _alt_stack: AltStack,
+    _alt_stack: Rc<AltStack>,
 }
 
 #[inline(always)]

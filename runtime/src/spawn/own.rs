@@ -50,8 +50,8 @@ pub(crate) fn running() -> Option<Task> {
     Some(Task::new(unsafe { task::TaskRef::retain(task) }))
 }
 
-/// How many bytes of its stack the running task has left, above the guard. `None`: this is a plain
-/// thread.
+/// How many bytes are left on the stack of the running task, or of the coroutine that it runs,
+/// above the guard. `None`: a plain thread runs no coroutine.
 ///
 /// A deep recursion can stop in time, or go on in a task with a larger stack.
 ///
@@ -65,6 +65,9 @@ pub(crate) fn running() -> Option<Task> {
 /// assert!(left < 64 * 1024);
 /// ```
 pub fn remaining_stack() -> Option<usize> {
+    if let Some(nested) = stack::running().next() {
+        return nested.remaining();
+    }
     let (_, task) = current::task()?;
     // SAFETY: this is the thread of the task's owner, which alone may read the stack's place.
     let stack = unsafe { task.stack() }?;

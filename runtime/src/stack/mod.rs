@@ -10,6 +10,7 @@
 mod admission;
 mod guard;
 mod layout;
+mod nested;
 mod overflow;
 mod pool;
 #[cfg(gocoro_asan)]
@@ -30,7 +31,8 @@ use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
 pub(crate) use guard::kind as guard_kind;
-pub(crate) use overflow::{AltStack, Fault, set_main};
+pub(crate) use nested::{Chain, Nested, running};
+pub(crate) use overflow::{AltStack, Fault, Who, set_main};
 pub(crate) use pool::Pool;
 use suspend::{Own, Suspender, suspend_by};
 

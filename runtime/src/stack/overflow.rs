@@ -10,20 +10,28 @@
 //! may: it reads memory, calls `write(2)` and `abort`, and, where another thread is about to abort,
 //! `pause(2)`.
 
-use std::cell::UnsafeCell;
+use std::cell::{RefCell, UnsafeCell};
 use std::io;
 use std::mem::MaybeUninit;
+use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-/// What to report of an overflow: the task and its stack's size. It is made in a signal handler, so
-/// it owns nothing.
+/// What to report of an overflow: whose stack it was, and the stack's size. It is made in a signal
+/// handler, so it owns nothing.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    pub(crate) name: Option<&'static str>,
-    pub(crate) id: u64,
+    pub(crate) who: Who,
+    /// Where the task was spawned, or the coroutine created.
     pub(crate) file: &'static str,
     pub(crate) line: u32,
     pub(crate) bytes: usize,
+}
+
+/// Whose stack has overflowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who {
+    Task { name: Option<&'static str>, id: u64 },
+    Coroutine,
 }
 
 /// What the handler needs to know.
@@ -154,30 +162,43 @@ struct Report {
 
 impl Report {
     fn fill(&mut self, fault: &Fault) {
-        self.text("\ngocoro: task ");
-        match fault.name {
-            Some(name) => {
-                self.text("'");
+        match fault.who {
+            Who::Task { name: Some(name), .. } => {
+                self.text("\ngocoro: task '");
                 self.text(name);
-                self.text("'");
+                self.text("' (spawned at ");
             }
-            None => self.number(fault.id),
+            Who::Task { name: None, id } => {
+                self.text("\ngocoro: task ");
+                self.number(id);
+                self.text(" (spawned at ");
+            }
+            Who::Coroutine => self.text("\ngocoro: a coroutine (created at "),
         }
-        self.text(" (spawned at ");
         self.text(fault.file);
         self.text(":");
         self.number(fault.line.into());
         self.text(") has overflowed its stack of ");
         self.number(fault.bytes as u64);
         let wanted = fault.bytes as u64 * 4;
-        if fault.id == MAIN.load(Ordering::Relaxed) {
-            self.text(" bytes\nraise it with `#[go_main(main_stack_size = ");
-            self.number(wanted);
-            self.text(")]` or GOCORO_MAIN_STACK_SIZE\n");
-        } else {
-            self.text(" bytes\nraise it with `go!(stack_size = ");
-            self.number(wanted);
-            self.text(" => ..)`, task::Builder::stack_size, or for all tasks GOCORO_STACK_SIZE\n");
+        match fault.who {
+            Who::Task { id, .. } if id == MAIN.load(Ordering::Relaxed) => {
+                self.text(" bytes\nraise it with `#[go_main(main_stack_size = ");
+                self.number(wanted);
+                self.text(")]` or GOCORO_MAIN_STACK_SIZE\n");
+            }
+            Who::Task { .. } => {
+                self.text(" bytes\nraise it with `go!(stack_size = ");
+                self.number(wanted);
+                self.text(
+                    " => ..)`, task::Builder::stack_size, or for all tasks GOCORO_STACK_SIZE\n",
+                );
+            }
+            Who::Coroutine => {
+                self.text(" bytes\nraise it with `Coroutine::with_stack_size(");
+                self.number(wanted);
+                self.text(", ..)`, or for all coroutines GOCORO_STACK_SIZE\n");
+            }
         }
     }
 
@@ -232,9 +253,24 @@ pub(crate) struct AltStack {
 
 const ALT_STACK_BYTES: usize = 64 * 1024;
 
+thread_local! {
+    /// What gocoro has given this thread, as long as somebody needs it.
+    static ALT_STACK: RefCell<Weak<AltStack>> = const { RefCell::new(Weak::new()) };
+}
+
 impl AltStack {
-    /// Gives this thread an alternate signal stack unless it has one.
-    pub(crate) fn ensure() -> AltStack {
+    /// Gives this thread an alternate signal stack unless it has one. It has it at least for as
+    /// long as the answer is kept, on this thread.
+    pub(crate) fn ensure() -> Rc<AltStack> {
+        let kept = ALT_STACK.try_with(|kept| kept.borrow().upgrade()).ok().flatten();
+        kept.unwrap_or_else(|| {
+            let made = Rc::new(AltStack::make());
+            let _ = ALT_STACK.try_with(|kept| kept.replace(Rc::downgrade(&made)));
+            made
+        })
+    }
+
+    fn make() -> AltStack {
         // SAFETY: all-zero is a valid stack_t.
         let mut now: libc::stack_t = unsafe { MaybeUninit::zeroed().assume_init() };
         // SAFETY: `now` is a valid place for the answer.
@@ -259,8 +295,8 @@ impl Drop for AltStack {
     fn drop(&mut self) {
         let Some(first) = self.mapped else { return };
         // SAFETY: this disables the thread's alternate signal stack and then unmaps the memory,
-        // which only that signal stack used. Its owner keeps an `AltStack` on the thread that
-        // called `ensure`.
+        // which only that signal stack used. An `Rc` does not leave its thread, which is the one
+        // that called `ensure`.
         unsafe {
             let mut none: libc::stack_t = MaybeUninit::zeroed().assume_init();
             none.ss_flags = libc::SS_DISABLE;

@@ -6,8 +6,10 @@
 //! gives back pages and stacks that nobody has needed for so long, one at a time.
 
 use std::io;
+use std::ptr::NonNull;
 use std::time::Instant;
 
+use super::suspend::Own;
 use super::{CLASSES, SizeClass, Stack, Suspender};
 use crate::limits::{POOL_LINGER, POOL_STEP, POOLED_STACKS_KEPT};
 
@@ -78,7 +80,17 @@ impl Pool {
     pub(crate) fn make(&mut self, class: SizeClass) -> io::Result<Stack> {
         // SAFETY: a worker, which stays on one thread, drops its pool, and with it the suspender,
         // after all of its stacks.
-        unsafe { Stack::new(class, self.suspender.pointer()) }
+        unsafe { Stack::new(class, self.handle()) }
+    }
+
+    /// The handle by which the stacks of this pool suspend.
+    pub(super) fn handle(&self) -> NonNull<Own<'static>> {
+        self.suspender.pointer()
+    }
+
+    /// How many stacks of this class are idle.
+    pub(super) fn idle(&self, class: SizeClass) -> usize {
+        self.classes[class.index()].idle.len()
     }
 
     /// Takes an idle stack back.

@@ -25,6 +25,17 @@ thread_local! {
     static RESUMER: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
+/// The bounds of the stack that resumed the running coroutine.
+pub(super) fn resumer() -> (usize, usize) {
+    RESUMER.get()
+}
+
+/// Sets the bounds of the stack that the running coroutine is about to go back to, and returns
+/// those before.
+pub(super) fn put_resumer(resumer: (usize, usize)) -> (usize, usize) {
+    RESUMER.replace(resumer)
+}
+
 /// Tells that a stack was mapped: memory to which it refers is in use.
 pub(super) fn mapped(stack: Range<usize>) {
     // SAFETY: the stack's memory stays mapped until `unmapped` is called for it.

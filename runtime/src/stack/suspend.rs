@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 #[cfg(gocoro_asan)]
 use super::sanitizer;
-use super::{Bare, Job, SizeClass, Stack, admission};
+use super::{Bare, Job, SizeClass, Stack, admission, nested};
 use crate::limits::STACK_BYTES_MIN;
 use crate::unwind;
 
@@ -102,7 +102,7 @@ impl Stack {
 /// `own` came from [`Suspender::pointer`], and that suspender is alive until the copy is no longer
 /// used.
 #[inline(always)]
-unsafe fn copy(own: *const Own<'static>) -> ManuallyDrop<Own<'static>> {
+pub(super) unsafe fn copy(own: *const Own<'static>) -> ManuallyDrop<Own<'static>> {
     // SAFETY: `own` points to a live suspender's handle, which is initialised, and the copy is
     // never dropped.
     ManuallyDrop::new(unsafe { own.read() })
@@ -117,13 +117,15 @@ pub(super) fn suspend_by(own: &mut Own<'_>) {
     own.yield_with(());
 }
 
-/// Suspends the running task from inside a generator that the task itself runs. That generator
-/// stays as it is until the task is resumed.
+/// Suspends the running task from inside a coroutine, or a generator of another library, that the
+/// task itself runs. Whatever lies between stays as it is until the task is resumed.
 #[cold]
 #[inline(never)]
 fn suspend_from_within() {
-    #[cfg(gocoro_asan)]
-    return sanitizer::suspend(Some(|| generator::co_yield_with(())));
-    #[cfg(not(gocoro_asan))]
-    generator::co_yield_with(());
+    nested::suspend_whole(|| {
+        #[cfg(gocoro_asan)]
+        return sanitizer::suspend(Some(|| generator::co_yield_with(())));
+        #[cfg(not(gocoro_asan))]
+        generator::co_yield_with(());
+    });
 }

@@ -67,7 +67,7 @@ pub fn sleep_until(deadline: Instant) {
 
 /// Whether this is a plain thread inside no timeout and no scope, so that std's sleep will do.
 fn is_free_thread() -> bool {
-    current::task().is_none() && current::thread_waits().are_free()
+    current::task().is_none() && current::thread_waits().are_unbounded()
 }
 
 /// Waits until `deadline`. `None`: until the task is cancelled.

@@ -119,6 +119,26 @@ impl Count {
         }
     }
 
+    /// How many panics are under way on the thread.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn get(self) -> usize {
+        self.count().load(Relaxed)
+    }
+
+    /// Takes the panics that came after the first `base`, and the flag of the panic hook.
+    pub(crate) fn take_beyond(self, base: usize) -> Counted {
+        let all = self.take();
+        self.put(Counted { panics: base, in_hook: None });
+        Counted { panics: all.panics.saturating_sub(base), ..all }
+    }
+
+    /// Puts what [`Count::take_beyond`] took upon what there is now.
+    pub(crate) fn put_upon(self, counted: Counted) {
+        let panics = self.get() + counted.panics;
+        self.put(Counted { panics, ..counted });
+    }
+
     fn count(&self) -> &AtomicUsize {
         // SAFETY: `search` found the word in this thread's own thread-local memory, which stays
         // mapped until the thread ends, and a `Count` does not leave its thread. Only std accesses

@@ -47,7 +47,75 @@ impl Unwinding {
             count.put(counted);
         }
     }
+
+    /// Puts an unwinding that was taken by [`Below::take_above`] upon what unwinds on the thread
+    /// now.
+    pub(crate) fn put_upon(self) {
+        throw::put_mark(self.mark);
+        if let Some((count, counted)) = self.counted {
+            count.put_upon(counted);
+        }
+    }
 }
+
+/// What unwinds on a thread at some moment. Code that begins then may unwind too; what that adds is
+/// its own.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Below {
+    panics: usize,
+    mark: u64,
+}
+
+impl Below {
+    /// What unwinds on this thread now. `None`: something does, and the thread's count of panics
+    /// cannot be found.
+    #[inline]
+    pub(crate) fn now() -> Option<Below> {
+        if thread::panicking() { Below::of_panicking() } else { Some(Below::default()) }
+    }
+
+    #[cold]
+    fn of_panicking() -> Option<Below> {
+        Some(Below { panics: Count::find()?.get(), mark: throw::mark() })
+    }
+
+    /// Says again whose throw the unwinding is that was under way then, after code that may have
+    /// put another mark.
+    pub(crate) fn mark_again(self) {
+        throw::put_mark(self.mark);
+    }
+
+    /// Whether an unwinding that began since is under way on this thread.
+    #[cold]
+    pub(crate) fn is_unwinding(self) -> bool {
+        thread::panicking() && Count::find().is_none_or(|count| count.get() > self.panics)
+    }
+
+    /// Takes the unwinding off this thread that began since, if one did.
+    ///
+    /// # Errors
+    ///
+    /// If the thread unwinds, and its count of panics cannot be found.
+    #[inline]
+    pub(crate) fn take_above(self) -> Result<Option<Unwinding>, NotFound> {
+        if thread::panicking() { self.take_panicking() } else { Ok(None) }
+    }
+
+    #[cold]
+    fn take_panicking(self) -> Result<Option<Unwinding>, NotFound> {
+        let count = Count::find().ok_or(NotFound)?;
+        if count.get() <= self.panics {
+            return Ok(None);
+        }
+        let mark = throw::mark();
+        throw::put_mark(self.mark);
+        Ok(Some(Unwinding { counted: Some((count, count.take_beyond(self.panics))), mark }))
+    }
+}
+
+/// The thread's count of panics cannot be found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotFound;
 
 /// Runs `f` and catches its unwinding.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {

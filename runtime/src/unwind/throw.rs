@@ -34,6 +34,8 @@ pub(crate) enum Destination {
     Root,
     /// The boundary with this id.
     Boundary(u64),
+    /// The root of the coroutine at this address, which is being dropped.
+    Coroutine(usize),
 }
 
 /// The payload that the runtime throws. It is private, so user code can catch it and raise it

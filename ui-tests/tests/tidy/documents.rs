@@ -172,6 +172,7 @@ fn messages_and_pages_name_what_exists() {
         "lib.rs",
         "blocking.rs",
         "fs.rs",
+        "coroutine.rs",
         "future.rs",
         "io.rs",
         "macros.rs",

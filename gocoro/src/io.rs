@@ -45,6 +45,7 @@
 //! | [`stdin`], [`stdout`], [`stderr`], their types and locks | gocoro, with std's signatures | suspended, for input, room or a lock |
 //! | [`IsTerminal`] | gocoro, for all that implements std's, and for the streams here | never |
 //! | [`Pollable`] | gocoro | suspended, for what any descriptor can wait for |
+//! | [`PollRead`], [`PollWrite`] | gocoro | never: for polls, and adapters made of them |
 //! | [`Tee`] | gocoro | as what it reads and writes does |
 //!
 //! # Which one moves bytes
@@ -79,8 +80,8 @@
 #[doc(inline)]
 pub use gocoro_runtime::export::io::{
     BufferStream, CopyBidirectional, CopyError, Duplex, IsTerminal, PipeReader, PipeWriter,
-    Pollable, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, Tee, copy,
-    copy_bidirectional, pipe, stderr, stdin, stdout,
+    PollRead, PollWrite, Pollable, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, Tee,
+    copy, copy_bidirectional, pipe, stderr, stdin, stdout,
 };
 #[doc(no_inline)]
 pub use std::io::*;

@@ -86,30 +86,46 @@ impl End {
 
     #[inline]
     pub(crate) fn write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.transfer(Direction::Write, taken(bufs), |fd, wait| match wait {
-            Wait::Never => sys::write(fd, bufs, wait),
-            // A pipe that is not full has room for a piece, and a call that has more to write waits
-            // until all of it is written.
-            Wait::Perhaps => match piece::of_several(bufs) {
-                None => sys::write(fd, bufs, wait),
-                Some(piece) => sys::write(fd, &[IoSlice::new(piece)], wait),
-            },
-        })
+        self.transfer(Direction::Write, taken(bufs), |fd, wait| write(fd, bufs, wait))
     }
 
     /// Reads what is there, and says `WouldBlock` in place of waiting.
     pub(super) fn try_read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         park::spent_io();
+        self.attempt_read(bufs)
+    }
+
+    /// As [`End::try_read`], but counts nothing.
+    pub(super) fn attempt_read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let mut call = |fd: BorrowedFd<'_>, wait| sys::read(fd, bufs, wait);
+        self.attempt(Direction::Read, &mut call)
+    }
+
+    /// Writes as much as there is room for, and says `WouldBlock` in place of waiting.
+    pub(super) fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        park::spent_io();
+        self.attempt_write(bufs)
+    }
+
+    /// As [`End::try_write`], but counts nothing.
+    pub(super) fn attempt_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.attempt(Direction::Write, &mut |fd, wait| write(fd, bufs, wait))
+    }
+
+    fn attempt(
+        &self,
+        direction: Direction,
+        call: &mut dyn FnMut(BorrowedFd<'_>, Wait) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         if !self.shared.asks.load(Relaxed) {
-            match sys::read(self.fd(), bufs, Wait::Never) {
+            match call(self.fd(), Wait::Never) {
                 Err(error) if sys::has_no_such_call(&error) => {
                     self.shared.asks.store(true, Relaxed);
                 }
                 result => return result,
             }
         }
-        let mut call = |fd: BorrowedFd<'_>, wait| sys::read(fd, bufs, wait);
-        self.shared.ask(self.fd(), Direction::Read, &mut call)
+        self.shared.ask(self.fd(), direction, call)
     }
 
     /// Transfers up to `wanted` bytes by `call`, which transfers no bytes at once if none are
@@ -163,6 +179,19 @@ impl End {
             self.source.used_up(direction);
         }
         Ok(count)
+    }
+}
+
+#[inline]
+fn write(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
+    match wait {
+        Wait::Never => sys::write(fd, bufs, wait),
+        // A pipe that is not full has room for a piece, and a call that has more to write waits
+        // until all of it is written.
+        Wait::Perhaps => match piece::of_several(bufs) {
+            None => sys::write(fd, bufs, wait),
+            Some(piece) => sys::write(fd, &[IoSlice::new(piece)], wait),
+        },
     }
 }
 

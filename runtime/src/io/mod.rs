@@ -34,3 +34,4 @@ pub use self::stdio::{
     IsTerminal, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, stderr, stdin, stdout,
 };
 pub use self::tee::Tee;
+pub use crate::reactor::{PollRead, PollWrite};

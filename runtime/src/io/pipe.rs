@@ -7,7 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::process::Stdio;
 
 use super::end::End;
-use crate::reactor::{Direction, Readiness, ReadyArm};
+use crate::reactor::{self, Direction, Readiness, Reads, ReadyArm, Source, Writes};
 
 /// Creates an anonymous pipe, and returns its two ends.
 ///
@@ -201,6 +201,33 @@ impl PipeWriter {
         Ok(PipeWriter { end: self.end.try_clone()? })
     }
 }
+
+impl Reads for PipeReader {
+    fn source(&self) -> &Source {
+        self.end.source()
+    }
+
+    fn attempt_read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.end.attempt_read(bufs)
+    }
+}
+
+impl Writes for PipeWriter {
+    fn source(&self) -> &Source {
+        self.end.source()
+    }
+
+    fn attempt_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.end.attempt_write(bufs)
+    }
+
+    fn end_writing(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+reactor::poll_read!(PipeReader);
+reactor::poll_write!(PipeWriter);
 
 impl Read for &PipeReader {
     #[inline]

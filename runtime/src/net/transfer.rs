@@ -73,11 +73,23 @@ impl Socket {
         stream: Stream,
     ) -> io::Result<usize> {
         park::spent_io();
-        let wanted = sys::taken(bufs);
-        if wanted == 0 {
+        if sys::taken(bufs) == 0 {
             return Ok(0);
         }
-        let count = sys::recv_vectored(self.fd(), bufs)?;
+        self.attempt_read(bufs, stream)
+    }
+
+    /// Reads into buffers that have room, and counts nothing.
+    pub(super) fn attempt_read(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+        stream: Stream,
+    ) -> io::Result<usize> {
+        let wanted = sys::taken(bufs);
+        let count = match bufs {
+            [buf] => sys::recv(self.fd(), buf, 0)?,
+            bufs => sys::recv_vectored(self.fd(), bufs)?,
+        };
         Ok(self.received(count, wanted, stream))
     }
 
@@ -89,12 +101,19 @@ impl Socket {
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         park::spent_io();
-        let wanted = sys::taken(bufs);
-        if wanted == 0 {
+        if sys::taken(bufs) == 0 {
             return Ok(0);
         }
-        let count = sys::send_vectored(self.fd(), bufs)?;
-        Ok(self.transferred(Direction::Write, count, wanted))
+        self.attempt_write(bufs)
+    }
+
+    /// Writes from buffers that have bytes, and counts nothing.
+    pub(super) fn attempt_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let count = match bufs {
+            [buf] => sys::send(self.fd(), buf)?,
+            bufs => sys::send_vectored(self.fd(), bufs)?,
+        };
+        Ok(self.transferred(Direction::Write, count, sys::taken(bufs)))
     }
 
     #[inline]

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::process::{self, Stdio};
 
 use crate::io::{PipeReader, PipeWriter};
-use crate::reactor::{Readiness, ReadyArm};
+use crate::reactor::{self, Readiness, Reads, ReadyArm, Source, Writes};
 
 /// The writing end of a pipe to a child's standard input.
 ///
@@ -117,6 +117,22 @@ impl Write for &ChildStdin {
     }
 }
 
+impl Writes for ChildStdin {
+    fn source(&self) -> &Source {
+        Writes::source(&self.0)
+    }
+
+    fn attempt_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.attempt_write(bufs)
+    }
+
+    fn end_writing(&self) -> io::Result<()> {
+        self.0.end_writing()
+    }
+}
+
+reactor::poll_write!(ChildStdin);
+
 /// What the two that are read have.
 macro_rules! output {
     ($($ty:ident)*) => {$(
@@ -126,6 +142,18 @@ macro_rules! output {
                 &self.0
             }
         }
+
+        impl Reads for $ty {
+            fn source(&self) -> &Source {
+                self.0.source()
+            }
+
+            fn attempt_read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                self.0.attempt_read(bufs)
+            }
+        }
+
+        reactor::poll_read!($ty);
 
         impl Read for $ty {
             fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {

@@ -4,11 +4,18 @@
 //! that waits on it, edge-triggered and for both directions, at the first wait; its slot holds the
 //! lists of the tasks that wait. All of a slot is touched by the driver's thread alone, whose tasks
 //! they are, so an event queues them directly. Plain threads use `poll(2)`.
+//!
+//! Those who poll leave wakers, in a place that a descriptor's slots share (`pollers`).
 
 mod arm;
 mod attempt;
+mod ends;
+mod poll_io;
+mod polled;
+pub(crate) mod pollers;
 mod source;
 mod thread;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -17,12 +24,15 @@ use std::num::NonZeroU32;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task;
 use std::time::Duration;
 
+use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 
+use self::pollers::Pollers;
 use crate::current::{self, Core};
 use crate::limits::EVENTS_MAX;
 use crate::task::mailbox::{Mailbox, Message, Notifier};
@@ -31,6 +41,8 @@ use crate::wake;
 
 pub use arm::{Readiness, ReadyArm};
 pub(crate) use attempt::{Pauses, pause};
+pub(crate) use ends::{Reads, Writes, poll_read, poll_write};
+pub use poll_io::{PollRead, PollWrite};
 pub(crate) use source::{Direction, Source, cut_short, timed_out};
 pub(crate) use thread::is_ready;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -46,6 +58,8 @@ pub(crate) struct Driver {
     slots: RefCell<Slab<Slot>>,
     uses: Cell<Generation>,
     turns: Cell<u64>,
+    /// Wakers that are to be called when nothing of the driver is borrowed.
+    due: Cell<Vec<task::Waker>>,
     remote: Arc<Remote>,
 }
 
@@ -67,6 +81,8 @@ pub(crate) struct Slot {
     generation: Generation,
     read: Side,
     write: Side,
+    /// Where those leave their wakers who poll in tasks of the driver's worker.
+    pollers: Option<Arc<Pollers>>,
 }
 
 /// One direction of a descriptor.
@@ -140,6 +156,14 @@ impl Registered {
     fn side<R>(self, f: impl FnOnce(&Side) -> R) -> R {
         f(self.driver.slots.borrow()[self.index].side(self.direction))
     }
+
+    /// Has the driver's events call the wakers that are left with `pollers`.
+    fn tell(self, pollers: &Arc<Pollers>) {
+        let place = &mut self.driver.slots.borrow_mut()[self.index].pollers;
+        if place.is_none() {
+            *place = Some(pollers.clone());
+        }
+    }
 }
 
 impl Listed<()> for Registered {
@@ -193,6 +217,7 @@ impl Driver {
             slots: RefCell::new(Slab::new()),
             uses: Cell::new(Generation::MIN),
             turns: Cell::new(0),
+            due: Cell::default(),
             remote,
         };
         Ok((driver, notifier))
@@ -207,6 +232,19 @@ impl Driver {
     /// Waits for events up to `timeout` (`None`: until notified), and wakes those they concern.
     pub(crate) fn turn(&self, core: &Core, timeout: Option<Duration>) -> io::Result<()> {
         self.turns.set(self.turns.get() + 1);
+        let mut due = self.due.take();
+        self.take_events(core, timeout, &mut due)?;
+        pollers::call(due.drain(..));
+        self.due.set(due);
+        Ok(())
+    }
+
+    fn take_events(
+        &self,
+        core: &Core,
+        timeout: Option<Duration>,
+        due: &mut Vec<task::Waker>,
+    ) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
         match self.poll.borrow_mut().poll(&mut events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -223,17 +261,15 @@ impl Driver {
             let Some(slot) = slots.get(index).filter(|slot| slot.generation == generation) else {
                 continue;
             };
-            let failed = event.is_error();
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            let urgent = event.is_priority();
-            #[cfg(not(any(target_os = "linux", target_os = "android")))]
-            let urgent = false;
-            let read_ended = event.is_read_closed() || failed || urgent;
-            if event.is_readable() || read_ended {
-                slot.read.ready(core, read_ended);
+            let concerns = Concerns::of(event);
+            if concerns.read {
+                slot.read.ready(core, concerns.read_ended);
             }
-            if event.is_writable() || event.is_write_closed() || failed {
-                slot.write.ready(core, event.is_write_closed() || failed);
+            if concerns.write {
+                slot.write.ready(core, concerns.write_ended);
+            }
+            if let Some(pollers) = &slot.pollers {
+                pollers.take_concerned(&concerns, due);
             }
         }
         Ok(())
@@ -258,7 +294,8 @@ impl Driver {
         let interest = interest | Interest::PRIORITY;
         let poll = self.poll.borrow();
         poll.registry().register(&mut SourceFd(&fd), pack(index, generation)?, interest)?;
-        entry.insert(Slot { generation, read: Side::default(), write: Side::default() });
+        let (read, write) = (Side::default(), Side::default());
+        entry.insert(Slot { generation, read, write, pollers: None });
         Ok((index, generation))
     }
 
@@ -279,6 +316,43 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.remote.ended.store(true, Ordering::Release);
         *self.remote.registry() = None;
+        // No further event comes from here. Whoever has polled in a task of this worker, and polls
+        // elsewhere from now on, is watched there from its next poll.
+        let mut due = self.due.take();
+        for (_, slot) in self.slots.take() {
+            if let Some(pollers) = slot.pollers {
+                pollers.take(Direction::Read, &mut due);
+                pollers.take(Direction::Write, &mut due);
+            }
+        }
+        pollers::call(due);
+    }
+}
+
+/// The sides of a descriptor that an event concerns.
+struct Concerns {
+    read: bool,
+    /// Closed, failed, or with urgent bytes.
+    read_ended: bool,
+    write: bool,
+    write_ended: bool,
+}
+
+impl Concerns {
+    fn of(event: &Event) -> Concerns {
+        let failed = event.is_error();
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let urgent = event.is_priority();
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let urgent = false;
+        let read_ended = event.is_read_closed() || failed || urgent;
+        let write_ended = event.is_write_closed() || failed;
+        Concerns {
+            read: event.is_readable() || read_ended,
+            read_ended,
+            write: event.is_writable() || write_ended,
+            write_ended,
+        }
     }
 }
 

@@ -4,8 +4,11 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::Instant;
 
+use super::pollers::Pollers;
+use super::watch::Place;
 use super::{Driver, Generation, Registered, Remote, driver, thread};
 use crate::current;
 use crate::lock::Lock;
@@ -46,6 +49,10 @@ struct Registrations {
     /// The first worker that waited.
     first: OnceLock<Registration>,
     others: Lock<Vec<Registration>>,
+    /// Where the watching thread has it.
+    watched: Place,
+    /// Where those leave their wakers who poll; from the first poll on.
+    pollers: OnceLock<Arc<Pollers>>,
 }
 
 impl Drop for Registrations {
@@ -53,6 +60,10 @@ impl Drop for Registrations {
         let others = std::mem::take(&mut *self.others.lock());
         for entry in self.first.take().into_iter().chain(others) {
             entry.remote.forget(self.fd, entry.index, entry.generation);
+        }
+        if let Some(pollers) = self.pollers.take() {
+            self.watched.leave(self.fd);
+            pollers.clear();
         }
     }
 }
@@ -70,8 +81,14 @@ pub(crate) struct Source<T: ?Sized = OwnedFd> {
 impl<T: AsFd> Source<T> {
     pub(crate) fn new(holder: T) -> Source<T> {
         let fd = holder.as_fd().as_raw_fd();
-        let (first, others) = (OnceLock::new(), Lock::new(Vec::new()));
-        Source { registrations: Registrations { fd, first, others }, holder }
+        let registrations = Registrations {
+            fd,
+            first: OnceLock::new(),
+            others: Lock::new(Vec::new()),
+            watched: Place::default(),
+            pollers: OnceLock::new(),
+        };
+        Source { registrations, holder }
     }
 
     /// Gives the holder up, its descriptor taken out of every poll.
@@ -86,6 +103,29 @@ impl<T: AsFd + ?Sized> Source<T> {
     #[inline]
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.holder.as_fd()
+    }
+
+    /// Has the waker called once the descriptor may have become ready, on any thread.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if it cannot watch the descriptor.
+    pub(super) fn listen(&self, direction: Direction, waker: &Waker) -> io::Result<Listening> {
+        let Registrations { fd, watched, pollers, .. } = &self.registrations;
+        let pollers = pollers.get_or_init(Arc::default);
+        if current::task().is_none() {
+            if let Err(error) = watched.enter(*fd, pollers) {
+                return always_ready(error);
+            }
+            pollers.listen(direction, waker);
+            return Ok(Listening::Since);
+        }
+        let Some(registered) = self.register(direction)? else {
+            return Ok(Listening::Never);
+        };
+        registered.tell(pollers);
+        pollers.listen(direction, waker);
+        Ok(Listening::Always)
     }
 
     /// Waits until the descriptor may be ready. A return is a hint: the system call tells.
@@ -254,6 +294,26 @@ impl<T: AsFd + ?Sized> Source<T> {
 impl<T: ?Sized> fmt::Debug for Source<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").field("fd", &self.registrations.fd).finish_non_exhaustive()
+    }
+}
+
+/// From when on a waker is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Listening {
+    /// From the caller's last question on, if it has asked since its task ran last: this thread's
+    /// own driver watches, and has acted on no event since.
+    Always,
+    /// From now on. What came before was perhaps announced before.
+    Since,
+    /// It is not called: the descriptor is always ready.
+    Never,
+}
+
+/// The kernel's poll refuses what is always ready.
+fn always_ready(error: io::Error) -> io::Result<Listening> {
+    match error.raw_os_error() {
+        Some(libc::EPERM) => Ok(Listening::Never),
+        _ => Err(error),
     }
 }
 

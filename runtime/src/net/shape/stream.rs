@@ -179,6 +179,33 @@ macro_rules! stream {
             }
         }
 
+        impl $crate::reactor::Reads for $ty {
+            fn source(&self) -> &$crate::reactor::Source {
+                self.socket.source()
+            }
+
+            fn attempt_read(&self, bufs: &mut [std::io::IoSliceMut<'_>]) -> std::io::Result<usize> {
+                self.socket.attempt_read(bufs, $crate::net::transfer::Stream::$stream)
+            }
+        }
+
+        impl $crate::reactor::Writes for $ty {
+            fn source(&self) -> &$crate::reactor::Source {
+                self.socket.source()
+            }
+
+            fn attempt_write(&self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
+                self.socket.attempt_write(bufs)
+            }
+
+            fn end_writing(&self) -> std::io::Result<()> {
+                self.shutdown(std::net::Shutdown::Write)
+            }
+        }
+
+        $crate::reactor::poll_read!($ty);
+        $crate::reactor::poll_write!($ty);
+
         impl std::io::Read for &$ty {
             #[inline]
             fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {

@@ -1,0 +1,79 @@
+//! Operations that are polled: tried, and tried again when a waker is called.
+//!
+//! No poll waits, blocks, or lets other tasks run. A time that an `io_deadline` or a socket's own
+//! timeout sets does not apply, nor does the mode of `set_nonblocking`.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::task::{Context, Poll};
+
+use super::source::Listening;
+use super::{Direction, Source, thread};
+use crate::park;
+
+/// What `WouldBlock` proves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// An operation said it: so another one has to wait for an event.
+    UsedUp,
+    /// A question said it: the kernel's answer may be that there is *little* room.
+    Nothing,
+}
+
+impl<T: AsFd + ?Sized> Source<T> {
+    /// Does `attempt`. If that says `WouldBlock`, has the waker called once another attempt may say
+    /// something else.
+    pub(crate) fn poll_io<R>(
+        &self,
+        direction: Direction,
+        context: &Context<'_>,
+        attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll(direction, context, Proof::UsedUp, attempt)
+    }
+
+    /// Asks the kernel whether an operation in `direction` would return at once.
+    pub(crate) fn poll_ready(
+        &self,
+        direction: Direction,
+        context: &Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll(direction, context, Proof::Nothing, |fd| match thread::is_ready(fd, direction)? {
+            true => Ok(()),
+            false => Err(ErrorKind::WouldBlock.into()),
+        })
+    }
+
+    fn poll<R>(
+        &self,
+        direction: Direction,
+        context: &Context<'_>,
+        proof: Proof,
+        mut attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        if park::polled() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if !self.is_used_up(direction) {
+            match attempt(self.fd()) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+        match self.listen(direction, context.waker())? {
+            Listening::Always => {
+                if proof == Proof::UsedUp {
+                    self.used_up(direction);
+                }
+                return Poll::Pending;
+            }
+            Listening::Since => {}
+            Listening::Never => context.waker().wake_by_ref(),
+        }
+        match attempt(self.fd()) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+            result => Poll::Ready(result),
+        }
+    }
+}

@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::piece;
 use super::sys::{self, Wait};
 use crate::net::sys::taken;
-use crate::park;
 use crate::reactor::{self, Direction, Source};
 
 /// A handle on one end of a pipe, or on whatever a descriptor was that was given as one.
@@ -89,25 +88,14 @@ impl End {
         self.transfer(Direction::Write, taken(bufs), |fd, wait| write(fd, bufs, wait))
     }
 
-    /// Reads what is there, and says `WouldBlock` in place of waiting.
-    pub(super) fn try_read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        park::spent_io();
-        self.attempt_read(bufs)
-    }
-
-    /// As [`End::try_read`], but counts nothing.
+    /// Reads what is there, and says `WouldBlock` in place of waiting. Counts nothing.
     pub(super) fn attempt_read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let mut call = |fd: BorrowedFd<'_>, wait| sys::read(fd, bufs, wait);
         self.attempt(Direction::Read, &mut call)
     }
 
-    /// Writes as much as there is room for, and says `WouldBlock` in place of waiting.
-    pub(super) fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        park::spent_io();
-        self.attempt_write(bufs)
-    }
-
-    /// As [`End::try_write`], but counts nothing.
+    /// Writes as much as there is room for, and says `WouldBlock` in place of waiting. Counts
+    /// nothing.
     pub(super) fn attempt_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.attempt(Direction::Write, &mut |fd, wait| write(fd, bufs, wait))
     }

@@ -8,6 +8,7 @@ pub(crate) mod sys;
 
 mod end;
 mod piece;
+mod polls;
 mod pipe;
 
 mod pollable;
@@ -29,6 +30,7 @@ pub use self::duplex::Duplex;
 pub(crate) use self::end::End;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::pollable::Pollable;
+pub(crate) use self::polls::{read_polls, write_polls};
 pub(crate) use self::stdio::finish_flush;
 pub use self::stdio::{
     IsTerminal, Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, stderr, stdin, stdout,

@@ -7,6 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::process::Stdio;
 
 use super::end::End;
+use super::polls::{read_polls, write_polls};
 use crate::reactor::{self, Direction, Readiness, Reads, ReadyArm, Source, Writes};
 
 /// Creates an anonymous pipe, and returns its two ends.
@@ -167,11 +168,6 @@ impl PipeReader {
     pub fn try_clone(&self) -> io::Result<PipeReader> {
         Ok(PipeReader { end: self.end.try_clone()? })
     }
-
-    /// Reads what is there, and says `WouldBlock` in place of waiting.
-    pub(crate) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.end.try_read(&mut [IoSliceMut::new(buf)])
-    }
 }
 
 impl PipeWriter {
@@ -228,6 +224,13 @@ impl Writes for PipeWriter {
 
 reactor::poll_read!(PipeReader);
 reactor::poll_write!(PipeWriter);
+
+read_polls!(
+    PipeReader,
+    "use gocoro::io::{self, Write};",
+    "let (reader, mut writer) = io::pipe()?;\nwriter.write_all(b\"abc\\n\")?;"
+);
+write_polls!(PipeWriter, "use gocoro::io;", "let (reader, writer) = io::pipe()?;");
 
 impl Read for &PipeReader {
     #[inline]

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use socket2::{SockAddr, SockRef};
@@ -39,6 +40,18 @@ impl Socket {
         self.io(Direction::Read, accept)
     }
 
+    /// Accepts one connection inside of a poll.
+    ///
+    /// # Errors
+    ///
+    /// Those of the kernel.
+    pub(super) fn poll_accept(
+        &self,
+        context: &Context<'_>,
+    ) -> Poll<io::Result<(OwnedFd, SockAddr)>> {
+        self.source().poll_io(Direction::Read, context, accept)
+    }
+
     /// As [`Socket::accept`], of a Unix listener: that one is shut down the kernel tells only to a
     /// call that may wait, so this costs a question before the first wait.
     ///
@@ -46,9 +59,26 @@ impl Socket {
     ///
     /// Those of the kernel. `InvalidInput` for a listener that is shut down.
     pub(super) fn accept_unix(&self) -> io::Result<(OwnedFd, SockAddr)> {
-        let shut = || Err(io::Error::from_raw_os_error(libc::EINVAL));
         self.io(Direction::Read, |fd| self.until_shut(shut, || accept(fd)))
     }
+
+    /// As [`Socket::poll_accept`], of a Unix listener.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::accept_unix`].
+    pub(super) fn poll_accept_unix(
+        &self,
+        context: &Context<'_>,
+    ) -> Poll<io::Result<(OwnedFd, SockAddr)>> {
+        let attempt = |fd: BorrowedFd<'_>| self.until_shut(shut, || accept(fd));
+        self.source().poll_io(Direction::Read, context, attempt)
+    }
+}
+
+/// What accepting from a listener says that is shut down.
+fn shut() -> io::Result<(OwnedFd, SockAddr)> {
+    Err(io::Error::from_raw_os_error(libc::EINVAL))
 }
 
 /// When an iterator may ask the listener again.

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
+use std::task::{Context, Poll};
 
 use socket2::SockAddr;
 
@@ -174,6 +175,42 @@ impl Socket {
 
     pub(super) fn send_to(&self, buf: &[u8], addr: &SockAddr) -> io::Result<usize> {
         self.io(Direction::Write, |fd| sys::send_to(fd, buf, addr))
+    }
+}
+
+/// Transfers of datagrams inside of a poll.
+impl Socket {
+    pub(super) fn poll_recv(
+        &self,
+        context: &Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.source().poll_io(Direction::Read, context, |fd| {
+            self.until_shut(|| Ok(0), || sys::recv(fd, buf, 0))
+        })
+    }
+
+    pub(super) fn poll_recv_from(
+        &self,
+        context: &Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<(usize, SockAddr)>> {
+        self.source().poll_io(Direction::Read, context, |fd| {
+            self.until_shut(end, || sys::recv_from(fd, buf, 0))
+        })
+    }
+
+    pub(super) fn poll_send(&self, context: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.source().poll_io(Direction::Write, context, |fd| sys::send(fd, buf))
+    }
+
+    pub(super) fn poll_send_to(
+        &self,
+        context: &Context<'_>,
+        buf: &[u8],
+        addr: &SockAddr,
+    ) -> Poll<io::Result<usize>> {
+        self.source().poll_io(Direction::Write, context, |fd| sys::send_to(fd, buf, addr))
     }
 }
 

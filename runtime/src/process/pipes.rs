@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::process::{self, Stdio};
 
-use crate::io::{PipeReader, PipeWriter};
+use crate::io::{PipeReader, PipeWriter, read_polls, write_polls};
 use crate::reactor::{self, Readiness, Reads, ReadyArm, Source, Writes};
 
 /// The writing end of a pipe to a child's standard input.
@@ -132,6 +132,29 @@ impl Writes for ChildStdin {
 }
 
 reactor::poll_write!(ChildStdin);
+
+write_polls!(
+    ChildStdin,
+    "use gocoro::process::{Command, Stdio};",
+    "let mut child = Command::new(\"cat\")
+    .stdin(Stdio::piped())
+    .stdout(Stdio::null())
+    .spawn()?;
+let writer = child.stdin.take().unwrap();"
+);
+read_polls!(
+    ChildStdout,
+    "use gocoro::process::{Command, Stdio};",
+    "let mut child = Command::new(\"echo\").arg(\"abc\").stdout(Stdio::piped()).spawn()?;
+let reader = child.stdout.take().unwrap();"
+);
+read_polls!(
+    ChildStderr,
+    "use gocoro::process::{Command, Stdio};",
+    "let script = \"echo abc >&2\";
+let mut child = Command::new(\"sh\").args([\"-c\", script]).stderr(Stdio::piped()).spawn()?;
+let reader = child.stderr.take().unwrap();"
+);
 
 /// What the two that are read have.
 macro_rules! output {

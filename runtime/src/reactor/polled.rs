@@ -11,15 +11,6 @@ use super::source::Listening;
 use super::{Direction, Source, thread};
 use crate::park;
 
-/// What `WouldBlock` proves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Proof {
-    /// An operation said it: so another one has to wait for an event.
-    UsedUp,
-    /// A question said it: the kernel's answer may be that there is *little* room.
-    Nothing,
-}
-
 impl<T: AsFd + ?Sized> Source<T> {
     /// Does `attempt`. If that says `WouldBlock`, has the waker called once another attempt may say
     /// something else.
@@ -27,9 +18,16 @@ impl<T: AsFd + ?Sized> Source<T> {
         &self,
         direction: Direction,
         context: &Context<'_>,
-        attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
+        mut attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        self.poll(direction, context, Proof::UsedUp, attempt)
+        self.poll(direction, context, |fd| {
+            let result = attempt(fd);
+            // A write that found no room proves less: there may be some for a shorter one.
+            if direction == Direction::Read && would_block(&result) {
+                self.used_up(direction);
+            }
+            result
+        })
     }
 
     /// Asks the kernel whether an operation in `direction` would return at once.
@@ -38,7 +36,7 @@ impl<T: AsFd + ?Sized> Source<T> {
         direction: Direction,
         context: &Context<'_>,
     ) -> Poll<io::Result<()>> {
-        self.poll(direction, context, Proof::Nothing, |fd| match thread::is_ready(fd, direction)? {
+        self.poll(direction, context, |fd| match thread::is_ready(fd, direction)? {
             true => Ok(()),
             false => Err(ErrorKind::WouldBlock.into()),
         })
@@ -48,7 +46,6 @@ impl<T: AsFd + ?Sized> Source<T> {
         &self,
         direction: Direction,
         context: &Context<'_>,
-        proof: Proof,
         mut attempt: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         if park::polled() {
@@ -56,24 +53,21 @@ impl<T: AsFd + ?Sized> Source<T> {
             return Poll::Pending;
         }
         if !self.is_used_up(direction) {
-            match attempt(self.fd()) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
+            let result = attempt(self.fd());
+            if !would_block(&result) {
+                return Poll::Ready(result);
             }
         }
         match self.listen(direction, context.waker())? {
-            Listening::Always => {
-                if proof == Proof::UsedUp {
-                    self.used_up(direction);
-                }
-                return Poll::Pending;
-            }
+            Listening::Always => return Poll::Pending,
             Listening::Since => {}
             Listening::Never => context.waker().wake_by_ref(),
         }
-        match attempt(self.fd()) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
-            result => Poll::Ready(result),
-        }
+        let result = attempt(self.fd());
+        if would_block(&result) { Poll::Pending } else { Poll::Ready(result) }
     }
+}
+
+fn would_block<R>(result: &io::Result<R>) -> bool {
+    matches!(result, Err(error) if error.kind() == ErrorKind::WouldBlock)
 }

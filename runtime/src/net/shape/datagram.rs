@@ -85,6 +85,38 @@ macro_rules! datagram {
                 self.socket.recv(buf)
             }
 
+            /// Receives one datagram from inside of a poll, where nothing may wait. Beyond std.
+            ///
+            /// If there is none, the waker is called once there may be one. All that the page of
+            /// [`PollRead`](crate::io::PollRead) says of polls goes for this too.
+            ///
+            /// # Errors
+            ///
+            /// As [`recv`](Self::recv) but `WouldBlock` and `TimedOut`, and what the system says if
+            /// it cannot watch the descriptor.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $imports]
+            /// use std::future::poll_fn;
+            ///
+            #[doc = $setup]
+            /// peer.send(b"ping")?;
+            ///
+            /// let mut buf = [0; 8];
+            /// let received = poll_fn(|context| socket.poll_recv(context, &mut buf));
+            /// assert_eq!(gocoro::future::wait(received)?, 4);
+            /// # Ok::<(), std::io::Error>(())
+            /// ```
+            pub fn poll_recv(
+                &self,
+                context: &mut std::task::Context<'_>,
+                buf: &mut [u8],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                self.socket.poll_recv(context, buf)
+            }
+
             /// Receives one datagram without removing it from the queue, and returns how many bytes
             /// of it are in the buffer.
             ///

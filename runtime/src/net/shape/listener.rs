@@ -5,7 +5,8 @@
 /// connection's options from those of its listener, `$accept` is the socket's method that accepts.
 macro_rules! listener {
     (
-        $ty:ident, $stream:ident, $addr:ty, $to_addr:path, $options:path, $accept:ident, $std:ty,
+        $ty:ident, $stream:ident, $addr:ty, $to_addr:path, $options:path, $accept:ident,
+        $poll_accept:ident, $std:ty,
         $imports:literal, $setup:literal, $connect:literal, $end:literal
     ) => {
         $crate::net::shape::socket!($ty, $std, $imports, $setup, "listener", $end);
@@ -65,6 +66,38 @@ macro_rules! listener {
             pub fn try_accept(&self) -> std::io::Result<($stream, $addr)> {
                 $crate::park::spent_io();
                 self.accepted($crate::net::accept::accept(self.socket.fd())?)
+            }
+
+            /// Accepts a connection from inside of a poll, where nothing may wait. Beyond std.
+            ///
+            /// If none is pending, the waker is called once there may be one. All that the page of
+            /// [`PollRead`](crate::io::PollRead) says of polls goes for this too.
+            ///
+            /// # Errors
+            ///
+            /// As [`accept`](Self::accept) but `WouldBlock`, and what the system says if it cannot
+            /// watch the descriptor.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $imports]
+            /// use std::future::poll_fn;
+            ///
+            #[doc = $setup]
+            #[doc = concat!("let client = ", $connect, "?;")]
+            /// let accepted = poll_fn(|context| listener.poll_accept(context));
+            /// let (stream, addr) = gocoro::future::wait(accepted)?;
+            /// assert_eq!(format!("{addr:?}"), format!("{:?}", client.local_addr()?));
+            #[doc = $end]
+            /// # Ok::<(), std::io::Error>(())
+            /// ```
+            pub fn poll_accept(
+                &self,
+                context: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<($stream, $addr)>> {
+                let accepted = std::task::ready!(self.socket.$poll_accept(context))?;
+                std::task::Poll::Ready(self.accepted(accepted))
             }
 
             /// Waits until a connection is pending. Beyond std.

@@ -102,6 +102,37 @@ macro_rules! stream {
                 self.socket.try_read(buf, $crate::net::transfer::Stream::$stream)
             }
 
+            /// Asks from inside of a poll whether a read would return at once, be it with an error.
+            /// Beyond std.
+            ///
+            /// If not, the waker is called once that may have changed. The page of
+            /// [`PollRead`](crate::io::PollRead), which has more for such code, says how polls
+            /// behave.
+            ///
+            /// # Errors
+            ///
+            /// What the system says if it cannot watch the descriptor.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $imports]
+            /// use std::future::poll_fn;
+            ///
+            #[doc = $setup]
+            /// (&stream).write_all(b"abc")?;
+            ///
+            /// gocoro::future::wait(poll_fn(|context| peer.poll_read_ready(context)))?;
+            /// assert_eq!(peer.try_read(&mut [0; 8])?, 3);
+            /// # Ok::<(), std::io::Error>(())
+            /// ```
+            pub fn poll_read_ready(
+                &self,
+                context: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                $crate::reactor::PollRead::poll_read_ready(self, context)
+            }
+
             /// Reads what is there into several buffers, and never waits. Beyond std.
             ///
             /// # Errors
@@ -151,6 +182,35 @@ macro_rules! stream {
             /// ```
             pub fn try_write(&self, buf: &[u8]) -> std::io::Result<usize> {
                 self.socket.try_write(buf)
+            }
+
+            /// Asks from inside of a poll whether a write of some bytes would return at once, be it
+            /// with an error. Beyond std.
+            ///
+            /// If not, the waker is called once that may have changed. The page of
+            /// [`PollWrite`](crate::io::PollWrite), which has more for such code, says how polls
+            /// behave.
+            ///
+            /// # Errors
+            ///
+            /// What the system says if it cannot watch the descriptor.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $imports]
+            /// use std::future::poll_fn;
+            ///
+            #[doc = $setup]
+            /// gocoro::future::wait(poll_fn(|context| stream.poll_write_ready(context)))?;
+            /// assert_eq!(stream.try_write(b"abc")?, 3);
+            /// # Ok::<(), std::io::Error>(())
+            /// ```
+            pub fn poll_write_ready(
+                &self,
+                context: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                $crate::reactor::PollWrite::poll_write_ready(self, context)
             }
 
             /// Writes from several buffers as much as there is room for, and never waits. Beyond

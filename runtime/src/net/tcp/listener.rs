@@ -187,6 +187,7 @@ listener!(
     inet,
     Options::inherited,
     accept,
+    poll_accept,
     std::net::TcpListener,
     "use gocoro::net::{TcpListener, TcpStream};",
     "let listener = TcpListener::bind(\"127.0.0.1:0\")?;",

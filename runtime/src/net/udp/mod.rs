@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::task::{Context, Poll, ready};
 
 use super::addr::{self, ToSocketAddrs, inet};
 use super::connect;
@@ -172,6 +173,96 @@ impl UdpSocket {
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (count, addr) = self.socket.recv_from(buf)?;
         Ok((count, inet(addr)?))
+    }
+
+    /// Receives one datagram and says who sent it, from inside of a poll, where nothing may wait.
+    /// Beyond std.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_recv`](Self::poll_recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::UdpSocket;
+    /// use std::future::poll_fn;
+    ///
+    /// let peer = UdpSocket::bind("127.0.0.1:0")?;
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// peer.send_to(b"ping", socket.local_addr()?)?;
+    ///
+    /// let mut buf = [0; 8];
+    /// let received = poll_fn(|context| socket.poll_recv_from(context, &mut buf));
+    /// assert_eq!(gocoro::future::wait(received)?, (4, peer.local_addr()?));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn poll_recv_from(
+        &self,
+        context: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let (count, addr) = ready!(self.socket.poll_recv_from(context, buf))?;
+        Poll::Ready(inet(addr).map(|addr| (count, addr)))
+    }
+
+    /// Sends one datagram to the address that this socket is connected to, from inside of a poll,
+    /// where nothing may wait. Beyond std.
+    ///
+    /// If there is no room for it, the waker is called once there may be.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send) but `WouldBlock` and `TimedOut`, and what the system says if it
+    /// cannot watch the descriptor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::UdpSocket;
+    /// use std::future::poll_fn;
+    ///
+    /// let peer = UdpSocket::bind("127.0.0.1:0")?;
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.connect(peer.local_addr()?)?;
+    ///
+    /// let sent = poll_fn(|context| socket.poll_send(context, b"ping"));
+    /// assert_eq!(gocoro::future::wait(sent)?, 4);
+    /// assert_eq!(peer.recv(&mut [0; 8])?, 4);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn poll_send(&self, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.socket.poll_send(context, buf)
+    }
+
+    /// Sends one datagram to the given address, as [`poll_send`](Self::poll_send) does. Beyond std.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_send`](Self::poll_send).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::UdpSocket;
+    /// use std::future::poll_fn;
+    ///
+    /// let peer = UdpSocket::bind("127.0.0.1:0")?;
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// let target = peer.local_addr()?;
+    ///
+    /// let sent = poll_fn(|context| socket.poll_send_to(context, b"ping", target));
+    /// assert_eq!(gocoro::future::wait(sent)?, 4);
+    /// assert_eq!(peer.recv(&mut [0; 8])?, 4);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn poll_send_to(
+        &self,
+        context: &mut Context<'_>,
+        buf: &[u8],
+        target: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        self.socket.poll_send_to(context, buf, &target.into())
     }
 
     /// Receives one datagram without removing it from the queue, and returns how many bytes of it

@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
+use std::task::{Context, Poll, ready};
 
 use socket2::Type;
 
@@ -262,6 +263,38 @@ impl UnixDatagram {
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (count, addr) = self.socket.recv_from(buf)?;
         Ok((count, addr::of_sender(addr)?))
+    }
+
+    /// Receives one datagram and says who sent it, from inside of a poll, where nothing may wait.
+    /// Beyond std.
+    ///
+    /// There is no such way to send: no event tells of room in another socket's queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_recv`](Self::poll_recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::net::unix::UnixDatagram;
+    /// use std::future::poll_fn;
+    ///
+    /// let (socket, peer) = UnixDatagram::pair()?;
+    /// peer.send(b"ping")?;
+    ///
+    /// let mut buf = [0; 8];
+    /// let received = poll_fn(|context| socket.poll_recv_from(context, &mut buf));
+    /// assert_eq!(gocoro::future::wait(received)?.0, 4);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn poll_recv_from(
+        &self,
+        context: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let (count, addr) = ready!(self.socket.poll_recv_from(context, buf))?;
+        Poll::Ready(addr::of_sender(addr).map(|addr| (count, addr)))
     }
 
     /// Receives one datagram without removing it from the queue, and returns how many bytes of it

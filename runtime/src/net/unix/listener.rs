@@ -147,6 +147,7 @@ listener!(
     addr::from_kernel,
     no_options,
     accept_unix,
+    poll_accept_unix,
     std::os::unix::net::UnixListener,
     "use gocoro::net::unix::{UnixListener, UnixStream};
 # let name = format!(\"gocoro-{}-{:?}\", std::process::id(), std::thread::current().id());

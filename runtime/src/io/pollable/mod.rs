@@ -1,17 +1,16 @@
 //! Any descriptor that the system can watch, with the reads and writes of whatever holds it.
 
+mod polls;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use socket2::SockRef;
-
 use super::{piece, sys};
 use crate::park;
-use crate::reactor::{self, Direction, Pauses, Readiness, Reads, ReadyArm, Source, Writes};
+use crate::reactor::{self, Direction, Pauses, Readiness, ReadyArm, Source};
 
 /// Makes reads and writes of any descriptor that the system can watch suspendable.
 ///
@@ -344,50 +343,6 @@ by_reference! {
     Write: File, std::io::PipeWriter, std::net::TcpStream, std::os::unix::net::UnixStream
 }
 
-impl<T> Reads for Pollable<T>
-where
-    for<'a> &'a T: Read,
-{
-    fn source(&self) -> &Source {
-        &self.watch.source
-    }
-
-    fn attempt_read(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.watch.check(Direction::Read)?;
-        match bufs {
-            [buf] => (&self.io).read(buf),
-            bufs => (&self.io).read_vectored(bufs),
-        }
-    }
-}
-
-impl<T> Writes for Pollable<T>
-where
-    for<'a> &'a T: Write,
-{
-    fn source(&self) -> &Source {
-        &self.watch.source
-    }
-
-    fn attempt_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.watch.check(Direction::Write)?;
-        match self.watch.is_pipe.then(|| piece::of_several(bufs)).flatten() {
-            Some(piece) => (&self.io).write(piece),
-            None => match bufs {
-                [buf] => (&self.io).write(buf),
-                bufs => (&self.io).write_vectored(bufs),
-            },
-        }
-    }
-
-    fn end_writing(&self) -> io::Result<()> {
-        self.watch.shut_down()
-    }
-}
-
-reactor::poll_read!(Pollable<T>, [T] where for<'a> &'a T: Read);
-reactor::poll_write!(Pollable<T>, [T] where for<'a> &'a T: Write);
-
 impl<T: AsFd> AsFd for Pollable<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.as_fd()
@@ -441,10 +396,8 @@ impl Watch {
             || None,
             |fd| {
                 looks += 1;
-                match reactor::is_ready(fd, direction)? {
-                    true => Ok(looks > 1),
-                    false => Err(io::ErrorKind::WouldBlock.into()),
-                }
+                check(fd, direction)?;
+                Ok(looks > 1)
             },
         )
     }
@@ -470,22 +423,6 @@ impl Watch {
             // What the kernel calls ready, the call does not: it waits for something else, such as
             // room at another socket. No event tells of it.
             pauses.pause(direction, None)?;
-        }
-    }
-
-    /// Says `WouldBlock` unless the kernel says that it is ready.
-    fn check(&self, direction: Direction) -> io::Result<()> {
-        match reactor::is_ready(self.source.fd(), direction)? {
-            true => Ok(()),
-            false => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-
-    /// Shuts the sending half of a socket down; what is none has no halves.
-    fn shut_down(&self) -> io::Result<()> {
-        match SockRef::from(&self.source.fd()).shutdown(Shutdown::Write) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => Ok(()),
-            ended => ended,
         }
     }
 
@@ -518,5 +455,13 @@ impl Watch {
             }
             result => result,
         }
+    }
+}
+
+/// Says `WouldBlock` unless the kernel says that it is ready.
+fn check(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
+    match reactor::is_ready(fd, direction)? {
+        true => Ok(()),
+        false => Err(io::ErrorKind::WouldBlock.into()),
     }
 }

@@ -238,13 +238,17 @@ impl Socket {
         if stream != Some(Stream::Unix) {
             return self.wait(Direction::Write);
         }
-        self.looking_again(Direction::Write, |fd| {
-            // No bytes send nothing on a stream, and a half that is shut down refuses even those.
-            match reactor::is_ready(fd, Direction::Write)? || sys::send(fd, &[]).is_err() {
-                true => Ok(()),
-                false => Err(io::ErrorKind::WouldBlock.into()),
-            }
+        self.looking_again(Direction::Write, |_| match self.has_room(Stream::Unix)? {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WouldBlock.into()),
         })
+    }
+
+    /// Whether a write to a stream would return at once, be it with an error.
+    pub(super) fn has_room(&self, stream: Stream) -> io::Result<bool> {
+        let is_ready = reactor::is_ready(self.fd(), Direction::Write)?;
+        // No bytes send nothing on a stream, and a half that is shut down refuses even those.
+        Ok(is_ready || stream == Stream::Unix && sys::send(self.fd(), &[]).is_err())
     }
 
     /// Does `attempt`, or gives the `end` if the receiving half is shut down and nothing is left in

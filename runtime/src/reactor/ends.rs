@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 
-use super::Source;
+use super::{Direction, Source, is_ready};
 
 /// What is read by attempts that never wait.
 pub(crate) trait Reads {
@@ -27,6 +27,25 @@ pub(crate) trait Writes {
     /// `WouldBlock` if there is no room, else those of writing.
     fn attempt_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Whether a poll that is pending looks again now and then, for what no event announces.
+    fn looks_again(&self) -> bool {
+        false
+    }
+
+    /// Whether an attempt would do something, be it fail.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if it cannot tell.
+    fn has_room(&self) -> io::Result<bool> {
+        is_ready(self.source().fd(), Direction::Write)
+    }
+
+    /// Shuts the writing half down, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of shutting down.
     fn end_writing(&self) -> io::Result<()>;
 }
 
@@ -89,8 +108,13 @@ macro_rules! poll_write {
                 &self,
                 context: &mut std::task::Context<'_>,
             ) -> std::task::Poll<std::io::Result<()>> {
-                let source = $crate::reactor::Writes::source(self);
-                source.poll_ready($crate::reactor::Direction::Write, context)
+                let looks_again = $crate::reactor::Writes::looks_again(self);
+                $crate::reactor::Writes::source(self).poll_write(context, looks_again, || {
+                    match $crate::reactor::Writes::has_room(self)? {
+                        true => Ok(()),
+                        false => Err(std::io::ErrorKind::WouldBlock.into()),
+                    }
+                })
             }
 
             fn try_write(&self, buf: &[u8]) -> std::io::Result<usize> {
@@ -127,8 +151,8 @@ macro_rules! poll_write {
                 if bufs.iter().all(|buf| buf.is_empty()) {
                     return std::task::Poll::Ready(Ok(0));
                 }
-                let source = $crate::reactor::Writes::source(self);
-                source.poll_io($crate::reactor::Direction::Write, context, |_| {
+                let looks_again = $crate::reactor::Writes::looks_again(self);
+                $crate::reactor::Writes::source(self).poll_write(context, looks_again, || {
                     $crate::reactor::Writes::attempt_write(self, bufs)
                 })
             }

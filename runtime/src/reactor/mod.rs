@@ -24,7 +24,6 @@ use std::num::NonZeroU32;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task;
 use std::time::Duration;
 
 use mio::event::Event;
@@ -58,8 +57,6 @@ pub(crate) struct Driver {
     slots: RefCell<Slab<Slot>>,
     uses: Cell<Generation>,
     turns: Cell<u64>,
-    /// Wakers that are to be called when nothing of the driver is borrowed.
-    due: Cell<Vec<task::Waker>>,
     remote: Arc<Remote>,
 }
 
@@ -217,7 +214,6 @@ impl Driver {
             slots: RefCell::new(Slab::new()),
             uses: Cell::new(Generation::MIN),
             turns: Cell::new(0),
-            due: Cell::default(),
             remote,
         };
         Ok((driver, notifier))
@@ -232,45 +228,40 @@ impl Driver {
     /// Waits for events up to `timeout` (`None`: until notified), and wakes those they concern.
     pub(crate) fn turn(&self, core: &Core, timeout: Option<Duration>) -> io::Result<()> {
         self.turns.set(self.turns.get() + 1);
-        let mut due = self.due.take();
-        self.take_events(core, timeout, &mut due)?;
-        pollers::call(due.drain(..));
-        self.due.set(due);
-        Ok(())
-    }
-
-    fn take_events(
-        &self,
-        core: &Core,
-        timeout: Option<Duration>,
-        due: &mut Vec<task::Waker>,
-    ) -> io::Result<()> {
-        let mut events = self.events.borrow_mut();
-        match self.poll.borrow_mut().poll(&mut events, timeout) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            _ => {}
+        let mut due = Vec::new();
+        {
+            let mut events = self.events.borrow_mut();
+            match self.poll.borrow_mut().poll(&mut events, timeout) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            let slots = self.slots.borrow();
+            for event in events.iter() {
+                if event.token() == WAKER {
+                    continue;
+                }
+                let Some((index, generation)) = unpack(event.token()) else {
+                    continue;
+                };
+                let Some(slot) = slots.get(index).filter(|slot| slot.generation == generation)
+                else {
+                    continue;
+                };
+                let concerns = Concerns::of(event);
+                if concerns.read {
+                    slot.read.ready(core, concerns.read_ended);
+                }
+                if concerns.write {
+                    slot.write.ready(core, concerns.write_ended);
+                }
+                if let Some(pollers) = &slot.pollers {
+                    pollers.take_concerned(&concerns, &mut due);
+                }
+            }
         }
-        let slots = self.slots.borrow();
-        for event in events.iter() {
-            if event.token() == WAKER {
-                continue;
-            }
-            let Some((index, generation)) = unpack(event.token()) else {
-                continue;
-            };
-            let Some(slot) = slots.get(index).filter(|slot| slot.generation == generation) else {
-                continue;
-            };
-            let concerns = Concerns::of(event);
-            if concerns.read {
-                slot.read.ready(core, concerns.read_ended);
-            }
-            if concerns.write {
-                slot.write.ready(core, concerns.write_ended);
-            }
-            if let Some(pollers) = &slot.pollers {
-                pollers.take_concerned(&concerns, due);
-            }
+        // Now that nothing of the driver is borrowed, for they may do anything with it.
+        if !due.is_empty() {
+            pollers::call(due);
         }
         Ok(())
     }
@@ -318,7 +309,7 @@ impl Drop for Driver {
         *self.remote.registry() = None;
         // No further event comes from here. Whoever has polled in a task of this worker, and polls
         // elsewhere from now on, is watched there from its next poll.
-        let mut due = self.due.take();
+        let mut due = Vec::new();
         for (_, slot) in self.slots.take() {
             if let Some(pollers) = slot.pollers {
                 pollers.take(Direction::Read, &mut due);
@@ -339,6 +330,7 @@ struct Concerns {
 }
 
 impl Concerns {
+    #[inline(always)]
     fn of(event: &Event) -> Concerns {
         let failed = event.is_error();
         #[cfg(any(target_os = "linux", target_os = "android"))]

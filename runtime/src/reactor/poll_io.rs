@@ -11,10 +11,10 @@ use std::task::{Context, Poll, ready};
 ///
 /// None of these methods waits, blocks the thread, or lets other tasks run, so an executor may hold
 /// what it likes around them. None is a cancel point. A time that an
-/// [`io_deadline`](crate::time::io_deadline) or a socket's read timeout sets does not apply to them,
-/// nor does the mode of `set_nonblocking`. The polls count, so that a loop of them gives way: such
-/// a poll calls its waker and is pending. The methods of the same names that the types have by
-/// themselves count in their own way, and may let other tasks run.
+/// [`io_deadline`](crate::time::io_deadline) or a socket's read timeout sets does not apply to
+/// them, nor does the mode of `set_nonblocking`. The polls count, so that a loop of them gives way:
+/// once in a while a poll calls its waker and is pending. The `try_read` that the types have by
+/// themselves counts too, and may let other tasks run; the one here does neither.
 ///
 /// Any number of tasks, threads and executors may poll one object, with any wakers, while others
 /// wait in `read`: an event reaches all of them.
@@ -107,9 +107,8 @@ pub trait PollRead {
 /// Streams, the writing ends of pipes, and [`Pollable`](crate::io::Pollable) are, and references
 /// and shared pointers to them. All that [`PollRead`] says goes for this too.
 ///
-/// A Unix stream that is full is told of room and of its end, but the kernel tells nothing of a half
-/// that alone is shut down, be it this stream's or its peer's. So such a poll may stay pending; a
-/// plain `write` looks now and then.
+/// If the receiving half of a Unix stream's peer, or the stream's own sending half, is shut down
+/// while the stream is full, a poll that waits for room is told up to 250 ms late.
 ///
 /// # Examples
 ///

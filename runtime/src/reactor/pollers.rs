@@ -4,75 +4,62 @@
 //! tasks ([`super::Driver`]), and the watching thread's entry for all other polls
 //! ([`super::watch`]).
 //!
-//! - *No wake is lost.* A poll leaves its waker here, while a watch that it relies on is set up.
-//!   After that it asks the kernel, unless no event of that watch can have been acted on since it
-//!   asked last. Whoever acts on an event takes all wakers after the event. So one of the two sees
-//!   the other.
+//! - *No wake is lost.* A poll finds nothing, sets a watch up if there is none, and leaves its
+//!   waker here. Then it tries again, since an event may have been acted on before the waker was
+//!   here. It need not where its own worker's driver watches, which acts on no event while the task
+//!   runs. Whoever acts on an event takes all wakers. So one of the two sees the other.
 //! - *No poll spins.* The kernel is what says "ready", and no flag that could be stale. A waker
 //!   that is called is out of here, until its owner polls again and finds nothing.
 //! - *Foreign code.* A waker is cloned, called and dropped under no lock and with no slot borrowed,
 //!   as if there were no task.
 //!
-//! Nobody tells when whoever polled has lost interest. So the places of a list that has grown are
-//! swept: each waker that has not been left again since the last sweep goes, and each other one is
-//! called, to be left again by an owner who still waits.
+//! Nobody tells when whoever polled has lost interest. So where many wakers are kept and more come,
+//! all are called once in a while, as by an event: those who still wait leave theirs again.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use super::{Concerns, Direction};
+use crate::clock;
 use crate::current;
 use crate::lock::Lock;
 use crate::unwind;
 
-/// How many wakers a side keeps before it is first swept.
-const SWEPT_FROM: usize = 16;
+/// How many wakers a side keeps before it asks who still waits.
+const ASKED_FROM: usize = 16;
+
+/// How long a side goes on without asking. Two calls a second for nothing are not felt, and what is
+/// left meanwhile is little, be it a waker each millisecond.
+const ASKED_EACH: Duration = Duration::from_millis(500);
 
 /// The wakers of one descriptor.
 pub(crate) struct Pollers {
     read: Lock<Waiting>,
     write: Lock<Waiting>,
+    /// Whether the watching thread will call the wakers of those who write after a while.
+    pub(super) looks: AtomicBool,
 }
 
 /// The wakers of one side.
+#[derive(Default)]
 struct Waiting {
-    left: Vec<Left>,
-    /// The number of wakers at which the side is swept.
-    swept_at: usize,
-}
-
-struct Left {
-    waker: Waker,
-    /// It was called by a sweep, and not left again since.
-    asked: bool,
+    left: Vec<Waker>,
+    /// When it is time to ask who still waits; `None` until there are many.
+    ask_at: Option<Instant>,
 }
 
 impl Default for Pollers {
     fn default() -> Pollers {
-        Pollers { read: Lock::new(Waiting::new()), write: Lock::new(Waiting::new()) }
+        let (read, write) = (Lock::new(Waiting::default()), Lock::new(Waiting::default()));
+        Pollers { read, write, looks: AtomicBool::new(false) }
     }
 }
 
 impl fmt::Debug for Pollers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pollers").finish_non_exhaustive()
-    }
-}
-
-impl Waiting {
-    fn new() -> Waiting {
-        Waiting { left: Vec::new(), swept_at: SWEPT_FROM }
-    }
-
-    /// Notes that the waker's owner waits. `false`: the waker is not known.
-    fn renew(&mut self, waker: &Waker) -> bool {
-        match self.left.iter_mut().find(|left| left.waker.will_wake(waker)) {
-            Some(left) => {
-                left.asked = false;
-                true
-            }
-            None => false,
-        }
     }
 }
 
@@ -88,52 +75,41 @@ impl Pollers {
     /// a second time.
     pub(crate) fn listen(&self, direction: Direction, waker: &Waker) {
         let side = self.side(direction);
-        let is_full = {
-            let mut waiting = side.lock();
-            if waiting.renew(waker) {
+        let count = {
+            let waiting = side.lock();
+            if waiting.left.iter().any(|left| left.will_wake(waker)) {
                 return;
             }
-            waiting.left.len() >= waiting.swept_at
+            waiting.left.len()
         };
-        if is_full {
-            self.sweep(direction);
+        if count >= ASKED_FROM {
+            self.ask(direction, clock::now());
         }
         let waker = current::off_task(|| waker.clone());
-        side.lock().left.push(Left { waker, asked: false });
+        side.lock().left.push(waker);
     }
 
-    /// Drops the wakers of those who have not polled since the last sweep, and calls all others.
-    ///
-    /// While those are called they are not here. An event may come meanwhile and not find them. But
-    /// an owner that polls after its call finds what the event told of, or has left its waker again
-    /// before.
+    /// Calls all wakers, if it is time to.
     #[cold]
-    fn sweep(&self, direction: Direction) {
-        let side = self.side(direction);
-        let all = std::mem::take(&mut side.lock().left);
-        let (mut gone, kept): (Vec<Left>, Vec<Left>) = all.into_iter().partition(|left| left.asked);
-        for left in &kept {
-            foreign(|| left.waker.wake_by_ref());
-        }
+    fn ask(&self, direction: Direction, now: Instant) {
+        let mut due = Vec::new();
         {
-            let mut waiting = side.lock();
-            waiting.swept_at = SWEPT_FROM.max(2 * kept.len());
-            for left in kept {
-                if waiting.left.iter().any(|other| other.waker.will_wake(&left.waker)) {
-                    gone.push(left);
-                } else {
-                    waiting.left.push(Left { asked: true, ..left });
+            let mut waiting = self.side(direction).lock();
+            match waiting.ask_at {
+                Some(at) if at <= now => {
+                    waiting.ask_at = None;
+                    due = std::mem::take(&mut waiting.left);
                 }
+                Some(_) => {}
+                None => waiting.ask_at = now.checked_add(ASKED_EACH),
             }
         }
-        gone.into_iter().for_each(|left| foreign(|| drop(left)));
+        call(due);
     }
 
     /// Takes the wakers of one side, after an event, for the caller to call.
     pub(crate) fn take(&self, direction: Direction, due: &mut Vec<Waker>) {
-        let mut waiting = self.side(direction).lock();
-        waiting.swept_at = SWEPT_FROM;
-        due.extend(waiting.left.drain(..).map(|left| left.waker));
+        due.append(&mut self.side(direction).lock().left);
     }
 
     /// Takes the wakers of the sides that an event concerns.

@@ -8,7 +8,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::pollers::Pollers;
-use super::watch::Place;
+use super::watch::{self, Place};
 use super::{Driver, Generation, Registered, Remote, driver, thread};
 use crate::current;
 use crate::lock::Lock;
@@ -126,6 +126,15 @@ impl<T: AsFd + ?Sized> Source<T> {
         registered.tell(pollers);
         pollers.listen(direction, waker);
         Ok(Listening::Always)
+    }
+
+    /// Has the wakers of those who poll to write called after a while, event or not.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if it starts no thread.
+    pub(super) fn look_again(&self) -> io::Result<()> {
+        watch::look_again(self.registrations.pollers.get_or_init(Arc::default))
     }
 
     /// Waits until the descriptor may be ready. A return is a hint: the system call tells.

@@ -258,6 +258,14 @@ macro_rules! stream {
                 self.socket.attempt_write(bufs)
             }
 
+            fn looks_again(&self) -> bool {
+                $crate::net::transfer::Stream::$stream == $crate::net::transfer::Stream::Unix
+            }
+
+            fn has_room(&self) -> std::io::Result<bool> {
+                self.socket.has_room($crate::net::transfer::Stream::$stream)
+            }
+
             fn end_writing(&self) -> std::io::Result<()> {
                 self.shutdown(std::net::Shutdown::Write)
             }

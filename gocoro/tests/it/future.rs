@@ -3,6 +3,8 @@
 mod awaited;
 mod dropped;
 mod executor;
+mod readiness;
+mod readiness_wakers;
 mod storm;
 mod waits;
 mod wakers;

@@ -16,6 +16,7 @@ mod loom_inbox;
 mod loom_join;
 mod loom_lock;
 mod loom_news;
+mod loom_pollers;
 mod loom_scope;
 mod loom_sync;
 mod loom_waiters;

@@ -211,7 +211,7 @@ impl<T: 'static> LocalKey<T> {
             Ok(Lookup::Dropped) | Err(_) => panic!("{GONE}"),
         };
         let _restore = Restore { key: self, before };
-        current::waits().within(&Boundary::local(), f)
+        current::waits().within(&Boundary::fixed(), f)
     }
 
     /// Makes a closure that runs `f` with a clone of the value that this task has now. Spawn the

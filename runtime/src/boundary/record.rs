@@ -22,8 +22,9 @@ pub(super) enum Kind<'a> {
     IoDeadline(Instant),
     /// The code inside is unwound once this flag is set, for a child of the scope has failed.
     Scope(&'a AtomicBool),
-    /// None: a task-local has another value inside. A coroutine must not suspend in there.
-    Local,
+    /// None. A coroutine must not suspend in there, for what runs inside belongs to this task: a
+    /// task-local has another value, or the task polls a future.
+    Fixed,
 }
 
 /// Bounds or shields the waits of the code inside it, while it is open.
@@ -72,9 +73,9 @@ impl<'a> Boundary<'a> {
         Boundary::new(Kind::Scope(failed))
     }
 
-    /// What a task-local has another value in.
-    pub(crate) fn local() -> Boundary<'static> {
-        Boundary::new(Kind::Local)
+    /// A boundary that only keeps coroutines from being suspended inside.
+    pub(crate) fn fixed() -> Boundary<'static> {
+        Boundary::new(Kind::Fixed)
     }
 
     /// Marks that the timeout's deadline has passed.
@@ -87,7 +88,7 @@ impl<'a> Boundary<'a> {
         match self.kind {
             Kind::Timeout(_) => self.expired.get(),
             Kind::Scope(failed) => failed.load(Acquire),
-            Kind::Shield | Kind::IoDeadline(_) | Kind::Local => false,
+            Kind::Shield | Kind::IoDeadline(_) | Kind::Fixed => false,
         }
     }
 

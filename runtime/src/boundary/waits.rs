@@ -75,7 +75,7 @@ impl Waits {
 
     /// Whether the code is as free to wait as if no boundary was open.
     pub(crate) fn are_unbounded(&self) -> bool {
-        self.are_free() || self.outwards().all(|boundary| matches!(boundary.kind, Kind::Local))
+        self.are_free() || self.outwards().all(|boundary| matches!(boundary.kind, Kind::Fixed))
     }
 
     /// The open boundaries, innermost first.

@@ -349,7 +349,8 @@ impl Core {
     fn has_open(&self) -> ! {
         panic!(
             "the coroutine created at {} cannot suspend inside a `timeout`, `io_deadline`, \
-             `shield`, scope or task-local `scope` that its body has opened; close it before",
+             `shield`, scope, task-local `scope`, initialiser or poll of a future that its body \
+             has begun; suspend before or after it",
             self.site
         )
     }

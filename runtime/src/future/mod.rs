@@ -1,12 +1,15 @@
 //! Waiting for any future, from tasks and plain threads.
 
 use std::future::IntoFuture;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::boundary::Boundary;
 use crate::clock;
+use crate::current;
 use crate::park;
+use crate::stack;
 use crate::time::Elapsed;
 use crate::waiters::Awaiter;
 
@@ -20,6 +23,9 @@ use crate::waiters::Awaiter;
 /// types ask for its context (`Runtime::enter`, or the crate `async-compat`). Such a context is a
 /// thread-local, so inside of a future that has entered one a wait of gocoro's own is not
 /// supported: it would lend the context to the worker's other tasks.
+///
+/// A [coroutine](crate::coroutine) whose body waits for a future cannot be suspended inside of a
+/// poll, for the future's waker wakes the task that waits now, and the next resumer may be another.
 ///
 /// # Parks
 ///
@@ -79,7 +85,7 @@ pub fn wait<F: IntoFuture>(future: F) -> F::Output {
 /// ```
 /// use gocoro::channel::unbounded;
 /// use gocoro::future::wait_timeout;
-/// use std::pin::pin;
+/// use std::pin::{Pin, pin};
 /// use std::time::Duration;
 ///
 /// let (sender, receiver) = unbounded();
@@ -99,9 +105,19 @@ pub fn wait_timeout<F: IntoFuture>(timeout: Duration, future: F) -> Result<F::Ou
 /// Polls a future until it is ready, and drops it. `None`: the deadline came first.
 #[inline]
 fn drive<F: IntoFuture>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
-    let mut future = pin!(future.into_future());
-    // Made after the future, so that it goes first: the future's destructor may wait for another
-    // future, and is not part of this wait.
+    let future = pin!(future.into_future());
+    if stack::is_in_coroutine() {
+        // Whoever polls is this task. A coroutine that was suspended inside of a poll could go on
+        // in another task, after this one has ended.
+        return current::waits().within(&Boundary::fixed(), || poll(future, deadline));
+    }
+    poll(future, deadline)
+}
+
+#[inline]
+fn poll<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+    // It goes before the future, whose destructor may wait for another future, and is not part of
+    // this wait.
     let awaiter = Awaiter::here();
     let mut context = Context::from_waker(awaiter.waker());
     loop {

@@ -31,7 +31,7 @@ use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
 pub(crate) use guard::kind as guard_kind;
-pub(crate) use nested::{Chain, Nested, running};
+pub(crate) use nested::{Chain, Nested, is_in_coroutine, running};
 pub(crate) use overflow::{AltStack, Fault, Who, set_main};
 pub(crate) use pool::Pool;
 use suspend::{Own, Suspender, suspend_by};

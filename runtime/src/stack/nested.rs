@@ -224,6 +224,12 @@ fn chain_of(innermost: *const Nested) -> impl Iterator<Item = &'static Nested> {
     std::iter::successors(innermost, |nested| unsafe { nested.outer.get().as_ref() })
 }
 
+/// Whether the caller runs in a coroutine, of its task or its plain thread.
+#[inline]
+pub(crate) fn is_in_coroutine() -> bool {
+    !INNERMOST.get().is_null()
+}
+
 /// The chain of a task that is suspended, or of a thread that has become a worker.
 #[derive(Debug)]
 pub(crate) struct Chain(Cell<*const Nested>);

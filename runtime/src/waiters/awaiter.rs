@@ -63,7 +63,8 @@ impl Awaiter {
         match current::task() {
             Some((_, task)) => {
                 // SAFETY: the worker holds a reference to the task that it runs, and the answer
-                // does not outlive the frame, which is the task's.
+                // does not outlive the frame, which is the task's: where it may be that of a
+                // coroutine, a boundary keeps the coroutine from being suspended meanwhile.
                 let waker = unsafe { wake::lend_waker(task) };
                 Awaiter { who: Who::Task(task), waker, cleared: Cell::new(false) }
             }

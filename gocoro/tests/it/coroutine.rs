@@ -1,10 +1,16 @@
 //! Coroutines as values, greenlets, and generators.
 
+mod cancels;
 mod ends;
 mod greenlets;
 mod items;
+mod lent;
+mod memory;
+mod misuse;
 mod open;
+mod programs;
 mod tasks;
+mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};

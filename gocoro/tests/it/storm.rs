@@ -14,6 +14,7 @@
 mod channels;
 mod choices;
 mod combinators;
+mod coroutines;
 mod groups;
 mod primitives;
 mod scopes;

@@ -223,3 +223,16 @@ fn a_panic_in_a_task_aborts() {
         assert_eq!(err.is_empty(), who == "silent", "{err}");
     }
 }
+
+/// What is suspended and dropped is left as it is; a panic of a coroutine aborts as any other.
+#[test]
+fn a_coroutine_that_cannot_be_unwound_is_left_as_it_is() {
+    for workers in [1, 4] {
+        let (output, out, err) = run("coroutines", workers, "");
+        assert!(output.status.success(), "{err}");
+        assert_eq!((&*out, &*err), ("went on\n", ""));
+    }
+    let (output, _, err) = run("coroutines", 1, "panics");
+    assert_eq!(output.status.signal(), Some(6));
+    assert!(err.contains("in the body"), "{err}");
+}

@@ -62,7 +62,6 @@ fn everywhere(scenario: fn()) {
     }
 }
 
-/// T-N1.
 #[test]
 fn a_coroutine_is_unstarted_suspended_and_finished() {
     everywhere(|| {
@@ -81,7 +80,7 @@ fn a_coroutine_is_unstarted_suspended_and_finished() {
 #[test]
 fn values_go_in_and_out() {
     everywhere(|| {
-        // T-Z2: yields 1, 4, 6 while 3, 2, 22 go in.
+        // It yields 1, 4, 6 while 3, 2, 22 go in.
         let mut coroutine = Coroutine::new(|suspender: &Suspender<u32, u32>, first| {
             assert_eq!(first, 0);
             let seen = [1, 4, 6].map(|out| suspender.suspend(out));
@@ -94,7 +93,7 @@ fn values_go_in_and_out() {
     });
 }
 
-/// T-Z1: the order of the steps, and the states between.
+/// The order of the steps, and the states between.
 #[test]
 fn steps_alternate() {
     everywhere(|| {
@@ -123,7 +122,7 @@ fn steps_alternate() {
     });
 }
 
-/// T-N2, and more: a finished one, itself, and one that resumes others.
+/// A finished one, itself, and one that resumes others.
 #[test]
 fn what_cannot_be_resumed_is_an_error() {
     everywhere(|| {
@@ -160,7 +159,7 @@ fn a_stack_that_cannot_be_is_told_by_the_first_resume() {
     });
 }
 
-/// T-Z3, T-Z6: what runs in the resumer, once the coroutine is suspended.
+/// What runs in the resumer, once the coroutine is suspended.
 #[test]
 fn a_suspension_is_followed_by_what_was_asked_for() {
     everywhere(|| {

@@ -8,7 +8,7 @@ use gocoro::time::sleep;
 use super::*;
 use crate::support::{SOON, with_workers};
 
-/// T-N2: the panic goes to the resumer, through several.
+/// The panic goes to the resumer, through several.
 #[test]
 fn a_panic_goes_to_the_resumer() {
     everywhere(|| {

@@ -24,7 +24,7 @@ impl<T> Ring<T> {
     }
 }
 
-/// T-G2: what the README of greenlet prints.
+/// What the README of greenlet prints.
 #[test]
 fn two_functions_take_turns() {
     everywhere(|| {
@@ -55,7 +55,7 @@ fn two_functions_take_turns() {
     });
 }
 
-/// T-G1: the root is switched to in the middle, and goes in again.
+/// The root is switched to in the middle, and goes in again.
 #[test]
 fn a_greenlet_returns_to_the_root_and_is_entered_again() {
     everywhere(|| {
@@ -114,7 +114,7 @@ fn who_runs_and_whose_child_it_is() {
     });
 }
 
-/// T-G3: from a grandchild, over a child that catches nothing.
+/// From a grandchild, over a child that catches nothing.
 #[test]
 fn a_panic_goes_to_the_nearest_live_parent() {
     everywhere(|| {
@@ -260,7 +260,7 @@ fn a_switch_from_outside_is_refused() {
     });
 }
 
-/// T-G2: a producer and a consumer, and who has ended.
+/// A producer and a consumer, and who has ended.
 #[test]
 fn a_producer_hands_over_until_it_is_dead() {
     everywhere(|| {

@@ -57,7 +57,7 @@ fn the_end_and_a_panic_are_the_end() {
     });
 }
 
-/// T-A5: sums, an early break, and errors early and late.
+/// Sums, an early break, and errors early and late.
 #[test]
 fn a_fallible_body_ends_with_its_first_error() {
     fn items(fails_after: usize) -> impl Iterator<Item = Result<u32, &'static str>> {

@@ -9,6 +9,8 @@ use std::thread;
 use std::time::Instant;
 
 use gocoro::channel::{bounded, never, unbounded};
+use gocoro::coroutine::iter::generate;
+use gocoro::coroutine::{Coroutine, Greenlet, Step, Suspender};
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::sync::{Condvar, Event, Mutex};
 use gocoro::task::{self, TaskGroup};
@@ -211,5 +213,22 @@ fn reads_and_writes() {
         stream.read_to_string(&mut answer).unwrap();
         assert_eq!(answer, "last");
         echo.wait();
+    });
+}
+
+#[test]
+fn resumes_coroutines() {
+    at_the_end(|| {
+        let mut coroutine = Coroutine::new(|suspender: &Suspender<u32, u32>, n| {
+            sleep(SOON);
+            suspender.suspend(n + 1)
+        });
+        assert_eq!(coroutine.resume(1).unwrap(), Step::Yielded(2));
+        assert_eq!(coroutine.resume(3).unwrap(), Step::Returned(3));
+        let mut items = generate(|emitter| (0..3).for_each(|n| emitter.emit(n)));
+        assert_eq!(items.next(), Some(0));
+        // It is unwound.
+        drop(items);
+        assert_eq!(Greenlet::new(|n: u32| n + 1).switch_to(1).unwrap(), 2);
     });
 }

@@ -81,8 +81,9 @@ type Body<In, Out, Ret> = Box<dyn FnOnce(&Suspender<In, Out>, In) -> Ret>;
 ///
 /// What cannot be unwound is left as it is, and its memory leaks: a body that suspends again while
 /// it is unwound, in a destructor, or because it has swallowed the unwinding several times; one
-/// that was suspended in a destructor, in the middle of an unwinding of its own; and any where
-/// panics abort.
+/// that was suspended in a destructor, in the middle of an unwinding of its own; any where panics
+/// abort; and one that an unwinding drops where std's count of panics is not found, which a runtime
+/// says when it starts.
 ///
 /// One that a thread-local holds is unwound when its thread ends. It must not use other
 /// thread-locals then, which may be gone, as none of their references may lie on its stack.

@@ -221,12 +221,8 @@ fn take_turns(shared: &Shared, mut random: Random, depth: u32) {
 
 /// One worker's share of a round: some tasks beside one another, and then what they have left.
 fn share(ends: Ends, mut random: Random) {
-    let shared = Shared {
-        ends,
-        bag: Rc::default(),
-        others: Rc::default(),
-        budget: Rc::new(Cell::new(600)),
-    };
+    let shared =
+        Shared { ends, bag: Rc::default(), others: Rc::default(), budget: Rc::new(Cell::new(600)) };
     let tasks: Vec<_> = (0..6)
         .map(|_| {
             let (theirs, own) = (shared.clone(), Random::new(random.next()));

@@ -262,7 +262,8 @@ pub(super) fn suspend_whole(switch: impl FnOnce()) {
     switch();
     chain.swap();
     #[cfg(gocoro_asan)]
-    if let Some(resumer) = resumer {
+    if let Some((resumer, innermost)) = resumer.zip(running().next()) {
+        sanitizer::goes_on(innermost.stack.usable(innermost.class));
         sanitizer::put_resumer(resumer);
     }
 }

@@ -79,6 +79,18 @@ pub(super) fn suspend(switch: Option<impl FnOnce()>) {
     RESUMER.set((bottom.addr(), bytes));
 }
 
+/// Tells that the code which goes on runs on `stack`, and not on the stack that was resumed: a task
+/// that had suspended as a whole goes on in its innermost coroutine.
+pub(super) fn goes_on(stack: Range<usize>) {
+    let mut fake = ptr::null_mut();
+    let bottom = ptr::without_provenance(stack.start);
+    // SAFETY: `stack` has the bounds of the stack that runs, and `fake` is used at once.
+    unsafe {
+        __sanitizer_start_switch_fiber(&mut fake, bottom, stack.len());
+        __sanitizer_finish_switch_fiber(fake, ptr::null_mut(), ptr::null_mut());
+    }
+}
+
 /// Tells that the running coroutine is about to return to its resumer for good.
 pub(super) fn end() {
     let (bottom, bytes) = RESUMER.get();

@@ -66,7 +66,7 @@ impl Kit {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.kit.ends.lock().unwrap()[self.index] += 1;
-        if self.index % 4 == 0 {
+        if self.index.is_multiple_of(4) {
             self.kit.wait();
         }
     }

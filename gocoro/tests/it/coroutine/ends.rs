@@ -172,9 +172,10 @@ fn a_body_that_cannot_be_unwound_is_left_as_it_is() {
 #[test]
 fn a_drop_poisons_no_lock() {
     everywhere(|| {
-        let lock: &'static gocoro::sync::Mutex<u32> = Box::leak(Box::default());
-        let mut coroutine = Coroutine::new(|suspender: &Suspender<(), ()>, ()| {
-            let _guard = lock.lock().unwrap();
+        let lock: Rc<gocoro::sync::Mutex<u32>> = Rc::default();
+        let theirs = lock.clone();
+        let mut coroutine = Coroutine::new(move |suspender: &Suspender<(), ()>, ()| {
+            let _guard = theirs.lock().unwrap();
             suspender.suspend(());
         });
         coroutine.resume(()).unwrap();

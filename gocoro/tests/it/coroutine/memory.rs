@@ -26,7 +26,7 @@ fn looks(test: &str) -> bool {
 
 fn suspended() -> Plain<()> {
     let mut coroutine = Coroutine::new(|suspender: &Suspender<(), ()>, ()| {
-        let _kept = vec![1_u8; 100];
+        let _kept = Box::new([1_u8; 100]);
         suspender.suspend(());
     });
     coroutine.resume(()).unwrap();

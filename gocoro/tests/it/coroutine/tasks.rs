@@ -115,10 +115,11 @@ fn a_timeout_around_reaches_in_and_one_inside_ends_inside() {
 #[test]
 fn a_guard_stays_across_a_suspension() {
     everywhere(|| {
-        let lock: &'static Mutex<u32> = Box::leak(Box::new(Mutex::new(0)));
-        let mut coroutine = Coroutine::new(|suspender: &Suspender<(), ()>, ()| {
-            *lock.lock().unwrap() += 1;
-            let guard = lock.lock().unwrap();
+        let lock = Rc::new(Mutex::new(0));
+        let theirs = lock.clone();
+        let mut coroutine = Coroutine::new(move |suspender: &Suspender<(), ()>, ()| {
+            *theirs.lock().unwrap() += 1;
+            let guard = theirs.lock().unwrap();
             suspender.suspend(());
             drop(guard);
         });

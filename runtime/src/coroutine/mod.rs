@@ -94,9 +94,9 @@ type Body<In, Out, Ret> = Box<dyn FnOnce(&Suspender<In, Out>, In) -> Ret>;
 /// [`shield`](crate::cancel::shield), scope or `scope` of a task-local bounds what its caller's
 /// task does, and the next resumer may be another task. So one that the body opened has to be
 /// closed when the body suspends, else `suspend` panics. It does too inside a
-/// [`Once`](crate::sync::Once) and its like, whose initialiser belongs to the task that runs it, and
-/// inside of a poll by [`future::wait`](crate::future::wait), which the task waits for. `tracing`
-/// spans may stay open: they are left at the suspension and entered again.
+/// [`Once`](crate::sync::Once) and its like, whose initialiser belongs to the task that runs it,
+/// and inside of a poll by [`future::wait`](crate::future::wait), which the task waits for.
+/// `tracing` spans may stay open: they are left at the suspension and entered again.
 ///
 /// # Examples
 ///

@@ -1,5 +1,4 @@
 use gocoro::coroutine::{Coroutine, Suspender};
-use gocoro::task;
 
 fn main() {
     let mut kept: Option<&Suspender<(), u32>> = None;
@@ -8,11 +7,4 @@ fn main() {
     });
     coroutine.resume(()).unwrap();
     kept.unwrap().suspend(1);
-
-    let mut lent: Coroutine<(), u32, ()> = Coroutine::new(|suspender, ()| {
-        task::scope(|scope| {
-            scope.spawn(|| suspender.suspend(1));
-        });
-    });
-    lent.resume(()).unwrap();
 }

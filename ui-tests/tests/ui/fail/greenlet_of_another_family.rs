@@ -1,5 +1,3 @@
-use std::thread;
-
 use gocoro::coroutine::Greenlet;
 
 fn main() {
@@ -12,6 +10,4 @@ fn main() {
 
     let child: Greenlet<String> = Greenlet::with_parent(&numbers, |text: String| text);
     child.switch_to(String::new()).unwrap();
-
-    thread::spawn(move || numbers.switch_to(2));
 }

@@ -24,8 +24,9 @@ use crate::waiters::Awaiter;
 /// thread-local, so inside of a future that has entered one a wait of gocoro's own is not
 /// supported: it would lend the context to the worker's other tasks.
 ///
-/// A [coroutine](crate::coroutine) whose body waits for a future cannot be suspended inside of a
-/// poll, for the future's waker wakes the task that waits now, and the next resumer may be another.
+/// A [coroutine](crate::coroutine::Coroutine) whose body waits for a future cannot be suspended
+/// inside of a poll, for the future's waker wakes the task that waits now, and the next resumer may
+/// be another.
 ///
 /// # Parks
 ///

@@ -47,6 +47,8 @@ impl Flags {
     const SPANS: u8 = 1 << 3;
     /// The resumer has something to call.
     const AFTERWARDS: u8 = 1 << 4;
+    /// The body has ended.
+    const ENDED: u8 = 1 << 5;
 }
 
 /// How many times a body may swallow the unwinding and suspend again, before the coroutine is left
@@ -102,6 +104,11 @@ impl Core {
         self.site
     }
 
+    #[inline(always)]
+    pub(super) fn is_suspended(&self) -> bool {
+        self.state.get() == State::Suspended
+    }
+
     pub(super) fn state(&self) -> State {
         match self.state.get() {
             State::Running if self.nested().is_some_and(Nested::resumes) => State::Resuming,
@@ -109,6 +116,7 @@ impl Core {
         }
     }
 
+    #[inline(always)]
     fn nested(&self) -> Option<&Nested> {
         // SAFETY: `nested` is written in `reserve` and `finish` alone, which run in the owner while
         // the coroutine has no stack in use; no answer of this is kept across these.
@@ -145,14 +153,19 @@ impl Core {
         self.state.set(State::Suspended);
     }
 
-    /// Continues the coroutine until it suspends or ends.
+    /// Continues the coroutine until it suspends or ends. Whether it has ended.
+    ///
+    /// The switch is inlined into the caller of the public function, as is that of
+    /// [`Core::suspend`]: a frame that is returned from after a switch costs a mispredicted return,
+    /// which is nearly as much as the switch. Not in a debug build, where whatever is inlined makes
+    /// the caller's frame larger.
     ///
     /// # Safety
     ///
     /// The coroutine is suspended, or was just given its job, and stays where it is in memory until
     /// it has ended.
-    #[inline]
-    pub(super) unsafe fn resume(&self) {
+    #[inline(always)]
+    pub(super) unsafe fn resume(&self) -> bool {
         debug_assert_eq!(self.state.get(), State::Suspended);
         let nested = self.nested().expect("a suspended coroutine has a stack");
         self.open.set(current::waits().mark());
@@ -163,15 +176,26 @@ impl Core {
         // SAFETY: the coroutine is suspended, so its stack is not running. `nested` stays where it
         // is, as `self` does.
         unsafe { nested.resume() };
+        if self.has(Flags::BELOW | Flags::ENDED | Flags::AFTERWARDS) {
+            return self.come_back();
+        }
+        false
+    }
+
+    /// What is to be done after a switch back here, if anything. Whether the coroutine has ended.
+    #[inline(never)]
+    fn come_back(&self) -> bool {
         if self.has(Flags::BELOW) {
             self.mark_again();
         }
-        if self.state.get() == State::Finished {
+        let has_ended = self.has(Flags::ENDED);
+        if has_ended {
             self.finish();
         }
         if self.has(Flags::AFTERWARDS) {
             self.call_afterwards();
         }
+        has_ended
     }
 
     #[inline(always)]
@@ -232,30 +256,40 @@ impl Core {
     }
 
     /// Whether the caller runs in this coroutine, on its own stack.
+    #[inline(always)]
     pub(super) fn is_running(&self) -> bool {
         let here = Cell::new(0u8);
         let here = (&raw const here).addr();
         self.nested().is_some_and(|nested| nested.is_running(here))
     }
 
-    /// Panics unless the caller runs in this coroutine, and may suspend it where it is.
+    /// Panics unless the caller runs in this coroutine.
     ///
     /// # Panics
     ///
     /// As it says.
-    #[inline]
+    #[inline(always)]
     pub(super) fn check(&self) {
         if !self.is_running() {
             self.is_elsewhere();
         }
+    }
+
+    /// Panics if the body has something open that a suspension must not take along.
+    ///
+    /// # Panics
+    ///
+    /// As it says.
+    #[inline(always)]
+    pub(super) fn check_open(&self) {
         if current::waits().mark() != self.open.get() {
             self.has_open();
         }
     }
 
     /// Suspends the coroutine, in which the caller runs, until it is resumed. The caller has
-    /// [checked](Core::check) that it may.
-    #[inline]
+    /// [checked](Core::check) that [it may](Core::check_open).
+    #[inline(always)]
     pub(super) fn suspend(&self) {
         loop {
             if self.has(Flags::UNWOUND) {
@@ -362,6 +396,7 @@ impl Core {
             drop(self.take_spans_off());
         }
         self.state.set(State::Finished);
+        self.set(Flags::ENDED, true);
     }
 
     /// Unwinds a suspended coroutine. `false`: it could not be unwound to its end, and has to stay
@@ -373,8 +408,7 @@ impl Core {
     pub(super) unsafe fn unwind(&self) -> bool {
         self.set(Flags::UNWOUND, true);
         // SAFETY: the caller's promise.
-        unsafe { self.resume() };
-        self.state.get() == State::Finished
+        unsafe { self.resume() }
     }
 
     /// Has `f` called in the resumer, after the next suspension.

@@ -204,25 +204,29 @@ impl<In: 'static, Out: 'static, Ret: 'static> Coroutine<In, Out, Ret> {
     /// # Panics
     ///
     /// With the panic of the body.
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn resume(&mut self, input: In) -> Result<Step<Out, Ret>, ResumeError> {
+        match self.step(input)? {
+            Step::Yielded(output) => Ok(Step::Yielded(output)),
+            Step::Returned(Ok(returned)) => Ok(Step::Returned(returned)),
+            Step::Returned(Err(payload)) => panic::resume_unwind(payload),
+        }
+    }
+
+    /// As [`Coroutine::resume`], but returns the panic of the body.
+    #[inline(always)]
+    fn step(&mut self, input: In) -> Result<Step<Out, thread::Result<Ret>>, ResumeError> {
         let inner = &*self.inner;
-        let core = &inner.suspender.core;
-        match core.state() {
-            State::Suspended => {}
-            State::Unstarted => inner.start()?,
-            state => return Err(ResumeError::not_resumable(core.site(), state)),
+        if !inner.suspender.core.is_suspended() {
+            inner.start()?;
         }
         inner.suspender.input.set(Some(input));
-        inner.resume();
-        match inner.result.take() {
-            None => {
-                let output = inner.suspender.output.take();
-                Ok(Step::Yielded(output.expect("a suspension hands something out")))
-            }
-            Some(Ok(returned)) => Ok(Step::Returned(returned)),
-            Some(Err(payload)) => panic::resume_unwind(payload),
+        if inner.resume() {
+            let result = inner.result.take();
+            return Ok(Step::Returned(result.expect("a body that has ended has a result")));
         }
+        let output = inner.suspender.output.take();
+        Ok(Step::Yielded(output.expect("a suspension hands something out")))
     }
 
     /// Takes the stack of an unstarted coroutine, so that its first resume does not fail.
@@ -250,10 +254,15 @@ impl<In: 'static, Out: 'static, Ret: 'static> Inner<In, Out, Ret> {
         core.reserve().map_err(|error| ResumeError::no_stack(core.site(), error))
     }
 
-    #[cold]
+    /// Gives an unstarted coroutine its stack and its job.
     #[inline(never)]
     fn start(&self) -> Result<(), ResumeError> {
-        self.reserve()?;
+        match self.suspender.core.state() {
+            State::Unstarted => self.reserve()?,
+            state => {
+                return Err(ResumeError::not_resumable(self.suspender.core.site(), state));
+            }
+        }
         let job = Job::new(run::<In, Out, Ret>, self);
         // SAFETY: the job runs when this coroutine is resumed, which its owner does, who keeps
         // `self` where it is, in an `Rc`, until the coroutine has ended. It is given once, for the
@@ -262,12 +271,12 @@ impl<In: 'static, Out: 'static, Ret: 'static> Inner<In, Out, Ret> {
         Ok(())
     }
 
-    /// Continues a suspended coroutine.
-    #[inline]
-    fn resume(&self) {
+    /// Continues a suspended coroutine. Whether it has ended.
+    #[inline(always)]
+    fn resume(&self) -> bool {
         // SAFETY: the callers have seen that the coroutine is suspended, and `self` is kept in an
         // `Rc`.
-        unsafe { self.suspender.core.resume() };
+        unsafe { self.suspender.core.resume() }
     }
 }
 
@@ -346,15 +355,23 @@ impl<In, Out> Suspender<In, Out> {
     /// If anybody else than the coroutine's own body calls it; or inside a
     /// [timeout or the like](Coroutine#what-must-be-closed-at-a-suspension) that the body has
     /// opened.
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn suspend(&self, output: Out) -> In {
         self.core.check();
+        self.suspend_here(output)
+    }
+
+    /// As [`Suspender::suspend`], for a caller that runs in this coroutine.
+    #[inline(always)]
+    fn suspend_here(&self, output: Out) -> In {
+        self.core.check_open();
         self.output.set(Some(output));
         self.core.suspend();
         self.input.take().expect("a resume hands something in")
     }
 
     /// Whether the caller runs in this coroutine, on its own stack.
+    #[inline(always)]
     fn is_running(&self) -> bool {
         self.core.is_running()
     }

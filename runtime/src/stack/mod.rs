@@ -283,6 +283,14 @@ impl Stack {
         self.record().wrapping_sub(address) as u32
     }
 
+    /// Whether the frame that `address` lies in, which is that of running code, is on this stack.
+    #[inline(always)]
+    fn has_frame(&self, address: usize, class: SizeClass) -> bool {
+        // All frames lie below the record, which lies in the top page. The addresses down to the
+        // record's less the size reach into the guard, where no frame can be.
+        self.record().wrapping_sub(address) < class.bytes()
+    }
+
     /// Whether the coroutine has ended. It does not end as long as it has a job.
     #[inline(always)]
     pub(crate) fn is_ended(&self) -> bool {

@@ -25,6 +25,9 @@ use super::{AltStack, Job, Pool, SizeClass, Stack};
 use crate::clock;
 use crate::limits::POOLED_STACKS_KEPT;
 
+/// After how many stacks that came back a thread looks at the clock, and for what nobody needs.
+const RETURNS_A_LOOK: u32 = 16;
+
 thread_local! {
     /// The coroutine that runs on this thread, or that runs the one that does; null: none.
     static INNERMOST: Cell<*const Nested> = const { Cell::new(ptr::null()) };
@@ -36,6 +39,8 @@ thread_local! {
 /// coroutine.
 struct OwnPool {
     pool: RefCell<Pool>,
+    /// How many stacks came back.
+    returns: Cell<u32>,
     _alt_stack: Rc<AltStack>,
 }
 
@@ -48,7 +53,7 @@ impl OwnPool {
         }
         let alt_stack = AltStack::ensure();
         let pool = RefCell::new(Pool::new()?);
-        let made = Rc::new(OwnPool { pool, _alt_stack: alt_stack });
+        let made = Rc::new(OwnPool { pool, returns: Cell::new(0), _alt_stack: alt_stack });
         let _ = OWN.try_with(|own| own.replace(Some(made.clone())));
         Ok(made)
     }
@@ -76,8 +81,6 @@ pub(crate) struct Nested {
     site: &'static Location<'static>,
     /// The coroutine that resumed this one; null: a task or a plain thread did.
     outer: Cell<*const Nested>,
-    /// Whether this coroutine has resumed another one, which has not come back yet.
-    resumes: Cell<bool>,
     /// What the sanitizer knows of the resumer of the chain's first coroutine, if this is that one.
     #[cfg(gocoro_asan)]
     resumer: Cell<(usize, usize)>,
@@ -103,7 +106,6 @@ impl Nested {
             by,
             site,
             outer: Cell::new(ptr::null()),
-            resumes: Cell::new(false),
             #[cfg(gocoro_asan)]
             resumer: Cell::new((0, 0)),
         })
@@ -120,7 +122,10 @@ impl Nested {
             if own.idle(class) > POOLED_STACKS_KEPT {
                 own.take(class).ok().map(|stack| (stack, class))
             } else {
-                own.step(clock::now())
+                // Reading the clock takes as long as the rest of this.
+                pool.returns.set(pool.returns.get().wrapping_add(1));
+                let looks = pool.returns.get().is_multiple_of(RETURNS_A_LOOK);
+                looks.then(|| own.step(clock::now())).flatten()
             }
         };
         if let Some((stack, class)) = surplus {
@@ -145,26 +150,18 @@ impl Nested {
     ///
     /// The stack has a job and is not running, nor is a task suspended inside it. `self` is not
     /// moved before this returns.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn resume(&self) {
         // A signal handler may follow the chain at any time.
         let outer = INNERMOST.get();
         self.outer.set(outer);
         INNERMOST.set(self);
-        // SAFETY: a coroutine that runs lasts at least until the one that it resumes comes back.
-        let resumer = unsafe { outer.as_ref() };
-        if let Some(resumer) = resumer {
-            resumer.resumes.set(true);
-        }
         #[cfg(gocoro_asan)]
         self.resumer.set(sanitizer::resumer());
         // SAFETY: the stack is not running. A `Nested` is not `Send`, so no other thread has
         // resumed it.
         unsafe { self.stack.resume() };
         INNERMOST.set(outer);
-        if let Some(resumer) = resumer {
-            resumer.resumes.set(false);
-        }
     }
 
     /// Suspends this coroutine: its resumer goes on.
@@ -172,7 +169,7 @@ impl Nested {
     /// # Safety
     ///
     /// [`Nested::is_running`] says `true` in the caller's frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn suspend(&self) {
         // SAFETY: the handle is that of the pool, which `self` keeps.
         suspend_by(&mut *unsafe { copy(self.by.as_ptr()) });
@@ -180,9 +177,9 @@ impl Nested {
 
     /// Whether code with a frame at `here` runs on this very stack: in this coroutine, and in none
     /// that this one has resumed, of gocoro's or another library's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_running(&self, here: usize) -> bool {
-        ptr::eq(INNERMOST.get(), self) && self.stack.usable(self.class).contains(&here)
+        ptr::eq(INNERMOST.get(), self) && self.stack.has_frame(here, self.class)
     }
 
     /// Whether the address lies in the guard below this stack.
@@ -190,9 +187,9 @@ impl Nested {
         self.stack.guard(self.class).contains(&address)
     }
 
-    /// Whether this coroutine has resumed another one, which has not come back yet.
+    /// Whether this coroutine has resumed another one, which runs on this thread.
     pub(crate) fn resumes(&self) -> bool {
-        self.resumes.get()
+        running().skip(1).any(|nested| ptr::eq(nested, self))
     }
 
     pub(crate) fn site(&self) -> &'static Location<'static> {

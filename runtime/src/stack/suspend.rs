@@ -83,7 +83,7 @@ impl Stack {
     /// stack came from a [`Pool`](super::Pool), which is alive.
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self, class: SizeClass, here: usize) {
-        if self.record().wrapping_sub(here) >= class.bytes() {
+        if !self.has_frame(here, class) {
             return suspend_from_within();
         }
         let own = self.generator().get_local_data().cast::<Own<'static>>();

@@ -98,8 +98,8 @@ struct Node<T: 'static> {
 
 /// The greenlets of one type on one thread.
 struct Family<T: 'static> {
-    /// The greenlet that runs, while the family's loop does.
-    current: RefCell<Option<Rc<Node<T>>>>,
+    /// The greenlet that runs, while the family's loop does: that of a [`Turn`].
+    current: Cell<Option<NonNull<Node<T>>>>,
 }
 
 thread_local! {
@@ -116,36 +116,93 @@ impl<T: 'static> Family<T> {
         if let Ok(Some(kept)) = kept {
             return kept.downcast().expect("families are kept by their types");
         }
-        let made = Rc::new(Family { current: RefCell::new(None) });
+        let made = Rc::new(Family { current: Cell::new(None) });
         let weak: Weak<dyn Any> = Rc::downgrade(&(made.clone() as Rc<dyn Any>));
         let _ = FAMILIES.try_with(|all| all.borrow_mut().insert(key, weak));
         made
     }
 
-    fn current(&self) -> Option<Rc<Node<T>>> {
-        self.current.borrow().clone()
+    /// Whether the caller runs in the greenlet whose turn it is, on its own stack.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn is_running(&self) -> bool {
+        // SAFETY: the greenlet whose turn it is is kept by its `Turn`.
+        self.current.get().is_some_and(|node| unsafe { node.as_ref() }.is_running())
+    }
+
+    /// The greenlet that the caller runs in.
+    #[allow(unsafe_code)]
+    fn running(&self) -> Option<Rc<Node<T>>> {
+        let node = self.current.get().filter(|_| self.is_running())?;
+        // SAFETY: the greenlet whose turn it is is kept by its `Turn`.
+        Some(unsafe { handle(node) })
     }
 
     /// Runs greenlets, `first` with `value`, until one switches to the root.
     fn run(&self, first: Rc<Node<T>>, value: T) -> T {
-        let _ended = unwind::on_drop(|| drop(self.current.take()));
-        let (mut node, mut message) = (first, Message::Value(value));
+        self.current.set(Some(pointer(&first)));
+        let mut turn = Turn { family: self, node: first };
+        let mut message = Message::Value(value);
         loop {
-            // The one before may have no other handle left, and its destructors may ask who runs.
-            let before = self.current.replace(Some(node.clone()));
-            drop(before);
-            let (to, next) = match node.resume(message) {
+            let (to, next) = match turn.node.resume(message) {
                 Ok(Step::Yielded(Order { to, value })) => (to.who, Message::Value(value)),
-                Ok(Step::Returned(value)) => (node.heir(), Message::Value(value)),
-                Err(payload) => (node.heir(), Message::Panic(payload)),
+                Ok(Step::Returned(value)) => (turn.node.heir(), Message::Value(value)),
+                Err(payload) => (turn.node.heir(), Message::Panic(payload)),
             };
             match (to, next) {
-                (Who::Node(to), next) => (node, message) = (to, next),
+                (Who::Node(to), next) => {
+                    turn.pass(to);
+                    message = next;
+                }
                 (Who::Root(_), Message::Value(value)) => return value,
                 (Who::Root(_), Message::Panic(payload)) => panic::resume_unwind(payload),
             }
         }
     }
+}
+
+/// The turn of one greenlet of a family, which keeps it while it runs. A greenlet that is suspended
+/// does not keep itself.
+struct Turn<'a, T: 'static> {
+    family: &'a Family<T>,
+    node: Rc<Node<T>>,
+}
+
+impl<T: 'static> Turn<'_, T> {
+    /// Passes the turn on. The greenlet that had it may have no other handle left, and its
+    /// destructors may ask who runs: by then it is the next one's turn.
+    #[inline]
+    fn pass(&mut self, to: Rc<Node<T>>) {
+        self.family.current.set(Some(pointer(&to)));
+        drop(std::mem::replace(&mut self.node, to));
+    }
+}
+
+impl<T: 'static> Drop for Turn<'_, T> {
+    fn drop(&mut self) {
+        // The greenlet's handle is dropped after this.
+        self.family.current.set(None);
+    }
+}
+
+/// The greenlet's address, from which [`handle`] makes another handle.
+#[inline(always)]
+fn pointer<T>(node: &Rc<Node<T>>) -> NonNull<Node<T>> {
+    NonNull::new(Rc::as_ptr(node).cast_mut()).expect("an `Rc` is not null")
+}
+
+/// A handle of the greenlet at this address.
+///
+/// # Safety
+///
+/// The address came from [`pointer`], and there is still a handle of the greenlet.
+#[allow(unsafe_code)]
+unsafe fn handle<T>(node: NonNull<Node<T>>) -> Rc<Node<T>> {
+    let node = node.as_ptr().cast_const();
+    // SAFETY: the address is that of an `Rc`'s value, and the caller answers for the `Rc`.
+    unsafe { Rc::increment_strong_count(node) };
+    // SAFETY: the count was just raised for this handle.
+    unsafe { Rc::from_raw(node) }
 }
 
 impl<T: 'static> Node<T> {
@@ -160,26 +217,19 @@ impl<T: 'static> Node<T> {
             (_, message) => message,
         };
         self.state.set(State::Running);
-        let ran = unwind::catch(|| self.body.borrow_mut().resume(message));
+        let ran = self.body.borrow_mut().step(message);
+        if let Ok(Step::Yielded(order)) = ran {
+            self.state.set(State::Suspended);
+            return Ok(Step::Yielded(order));
+        }
+        self.state.set(State::Finished);
         match ran {
-            Ok(Ok(step @ Step::Yielded(_))) => {
-                self.state.set(State::Suspended);
-                Ok(step)
-            }
-            Ok(Ok(step)) => {
-                self.state.set(State::Finished);
-                Ok(step)
-            }
-            Ok(Err(error)) => {
-                // It is a parent that gets the value of a greenlet's end, has not been started yet,
-                // and gets no stack.
-                self.state.set(State::Finished);
-                Err(Box::new(error.to_string()))
-            }
-            Err(payload) => {
-                self.state.set(State::Finished);
-                Err(payload)
-            }
+            Ok(Step::Yielded(_)) => unreachable!("it has not ended"),
+            Ok(Step::Returned(Ok(value))) => Ok(Step::Returned(value)),
+            Ok(Step::Returned(Err(payload))) => Err(payload),
+            // It is a parent that gets the value of a greenlet's end, has not been started yet, and
+            // gets no stack.
+            Err(error) => Err(Box::new(error.to_string())),
         }
     }
 
@@ -199,6 +249,7 @@ impl<T: 'static> Node<T> {
     ///
     /// What was injected may switch away. So nothing here holds the greenlet meanwhile, which would
     /// keep itself alive.
+    #[cold]
     fn call_injected(node: &Weak<Self>) {
         while let Some(next) =
             node.upgrade().and_then(|node| node.injected.borrow_mut().pop_front())
@@ -208,6 +259,7 @@ impl<T: 'static> Node<T> {
     }
 
     /// Whether the caller runs in this greenlet, on its own stack.
+    #[inline(always)]
     #[allow(unsafe_code)]
     fn is_running(&self) -> bool {
         // SAFETY: the suspender lies in the greenlet's coroutine. That lasts until the greenlet is
@@ -286,8 +338,7 @@ impl<T: 'static> Greenlet<T> {
     #[must_use]
     pub fn current() -> Self {
         let family = Family::get();
-        let running = family.current().filter(|node| node.is_running());
-        let who = running.map_or(Who::Root(family), Who::Node);
+        let who = family.running().map_or_else(|| Who::Root(family.clone()), Who::Node);
         Greenlet { who }
     }
 
@@ -341,16 +392,36 @@ impl<T: 'static> Greenlet<T> {
     /// With the panic of a greenlet that ends so, if the caller is its nearest live parent. In a
     /// greenlet, inside a [timeout or the like](Coroutine#what-must-be-closed-at-a-suspension) that
     /// its function has opened.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[allow(unsafe_code)]
     pub fn switch_to(&self, value: T) -> Result<T, SwitchError<T>> {
+        // A switch between two greenlets that have run both returns here, through no other frame.
+        if let Who::Node(to) = &self.who
+            && to.state.get() == State::Suspended
+            && let Some(caller) = to.family.current.get()
+            && to.family.is_running()
+        {
+            let to = Greenlet { who: Who::Node(to.clone()) };
+            // SAFETY: the caller runs in this greenlet.
+            return Ok(unsafe { Node::leave(caller, to, value) });
+        }
+        self.switch_by_rules(value)
+    }
+
+    #[inline(never)]
+    #[allow(unsafe_code)]
+    fn switch_by_rules(&self, value: T) -> Result<T, SwitchError<T>> {
         let family = match &self.who {
             Who::Root(family) => family,
             Who::Node(node) => &node.family,
         };
-        let caller = family.current();
-        if let Some(caller) = &caller
-            && !caller.is_running()
+        let caller = family.current.get();
+        if let Some(caller) = caller
+            && !family.is_running()
         {
-            return Err(SwitchError::outside(value, caller.created_at));
+            // SAFETY: the greenlet whose turn it is is kept by its `Turn`.
+            let at = unsafe { caller.as_ref() }.created_at;
+            return Err(SwitchError::outside(value, at));
         }
         let to = match &self.who {
             Who::Node(node) if node.state.get() == State::Finished => node.heir(),
@@ -369,8 +440,9 @@ impl<T: 'static> Greenlet<T> {
                 let family = node.family.clone();
                 Ok(family.run(node, value))
             }
-            (Some(caller), Who::Node(node)) if Rc::ptr_eq(&caller, &node) => Ok(value),
-            (Some(caller), to) => Ok(caller.leave(Greenlet { who: to }, value)),
+            (Some(caller), Who::Node(node)) if caller == pointer(&node) => Ok(value),
+            // SAFETY: the caller runs in this greenlet.
+            (Some(caller), to) => Ok(unsafe { Node::leave(caller, Greenlet { who: to }, value) }),
         }
     }
 
@@ -449,18 +521,27 @@ impl<T: 'static> Greenlet<T> {
 }
 
 impl<T: 'static> Node<T> {
-    /// Switches from this greenlet, in which the caller runs, to another one. Returns when this one
-    /// is switched to.
+    /// Switches from this greenlet to another one. Returns when this one is switched to.
+    ///
+    /// # Safety
+    ///
+    /// The caller runs in this greenlet. It holds no handle of it, for a greenlet that is suspended
+    /// must not keep itself alive.
+    #[inline(always)]
     #[allow(unsafe_code)]
-    fn leave(self: Rc<Self>, to: Greenlet<T>, value: T) -> T {
-        let suspender = self.suspender.get().expect("a greenlet that runs was started");
-        // A greenlet that is suspended does not keep itself alive.
-        let this = Rc::downgrade(&self);
-        drop(self);
+    unsafe fn leave(this: NonNull<Self>, to: Greenlet<T>, value: T) -> T {
+        // SAFETY: the greenlet is kept by its turn, which lasts until the suspension below.
+        let suspender = unsafe { this.as_ref() }.suspender.get();
+        let suspender = suspender.expect("a greenlet that runs was started");
         // SAFETY: the suspender lies in the coroutine that the caller runs in, which is not freed
         // before it was unwound.
-        let message = unsafe { suspender.as_ref() }.suspend(Order { to, value });
-        Node::call_injected(&this);
+        let message = unsafe { suspender.as_ref() }.suspend_here(Order { to, value });
+        // SAFETY: it is this greenlet's turn again.
+        if !unsafe { this.as_ref() }.injected.borrow().is_empty() {
+            // SAFETY: as above.
+            let this = Rc::downgrade(&unsafe { handle(this) });
+            Node::call_injected(&this);
+        }
         match message {
             Message::Value(value) => value,
             Message::Panic(payload) => panic::resume_unwind(payload),

@@ -7,7 +7,7 @@
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{self, Location};
 use std::ptr::NonNull;
@@ -103,8 +103,9 @@ struct Family<T: 'static> {
 }
 
 thread_local! {
-    /// The families of this thread, by the types of their values.
-    static FAMILIES: RefCell<HashMap<TypeId, Weak<dyn Any>>> = RefCell::default();
+    /// The families of this thread, by the types of their values. They are few, and each is asked
+    /// for at every switch to its root.
+    static FAMILIES: RefCell<Vec<(TypeId, Weak<dyn Any>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl<T: 'static> Family<T> {
@@ -112,13 +113,20 @@ impl<T: 'static> Family<T> {
     fn get() -> Rc<Family<T>> {
         let key = TypeId::of::<T>();
         // Where thread-locals are being destroyed, each handle has a family of its own.
-        let kept = FAMILIES.try_with(|all| all.borrow().get(&key).and_then(Weak::upgrade));
+        let kept = FAMILIES.try_with(|all| {
+            let all = all.borrow();
+            all.iter().find(|(of, _)| *of == key).and_then(|(_, family)| family.upgrade())
+        });
         if let Ok(Some(kept)) = kept {
             return kept.downcast().expect("families are kept by their types");
         }
         let made = Rc::new(Family { current: Cell::new(None) });
         let weak: Weak<dyn Any> = Rc::downgrade(&(made.clone() as Rc<dyn Any>));
-        let _ = FAMILIES.try_with(|all| all.borrow_mut().insert(key, weak));
+        let _ = FAMILIES.try_with(|all| {
+            let mut all = all.borrow_mut();
+            all.retain(|(_, family)| family.strong_count() > 0);
+            all.push((key, weak));
+        });
         made
     }
 

@@ -4,6 +4,7 @@
 mod channels;
 mod connections;
 mod copy;
+mod coroutines;
 mod echo;
 mod files;
 mod handoff;
@@ -29,6 +30,7 @@ use crate::row::Row;
 pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
     let families = [
         raw::ROWS,
+        coroutines::ROWS,
         yields::ROWS,
         spawn::ROWS,
         handoff::ROWS,

@@ -4,7 +4,7 @@ use gocoro::coroutine::Greenlet;
 use gocoro::go;
 
 use super::*;
-use crate::support::with_workers;
+use crate::support::{on_drop, with_workers};
 
 /// Greenlets that know each other by number.
 #[derive(Clone, Default)]
@@ -275,5 +275,27 @@ fn a_producer_hands_over_until_it_is_dead() {
             seen.push(n);
         }
         assert!(producer.is_dead() && seen.into_iter().eq(0..10));
+    });
+}
+
+/// A destructor of the old function starts the new one before `reset` returns.
+#[test]
+fn one_that_is_started_while_it_is_reset_stays_started() {
+    everywhere(|| {
+        let greenlet = Greenlet::new(|_: u32| unreachable!("it is reset before"));
+        let again = greenlet.clone();
+        let starts = on_drop(move || {
+            again.reset(|n| Greenlet::root().switch_to(n + 1).unwrap() + 10);
+            assert_eq!(again.switch_to(1).unwrap(), 2);
+        });
+        greenlet.reset(move |n| {
+            let _starts = &starts;
+            Greenlet::root().switch_to(n).unwrap()
+        });
+        assert_eq!(greenlet.switch_to(5).unwrap(), 5);
+        greenlet.reset(|n| n);
+        assert!(greenlet.is_started() && !greenlet.is_dead());
+        assert_eq!(greenlet.switch_to(7).unwrap(), 17);
+        assert!(greenlet.is_dead());
     });
 }

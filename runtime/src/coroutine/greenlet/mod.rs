@@ -27,7 +27,8 @@ use super::{State, SwitchError};
 /// there, too.
 ///
 /// This is a handle, which can be cloned. When the last one goes, a suspended greenlet is unwound.
-/// (Functions that hold handles of each other keep each other alive, as `Rc`s do.)
+/// Functions that hold handles of each other keep each other alive, as `Rc`s do, and so do two that
+/// are suspended in switches to each other. A [`reset`](Greenlet::reset) of one ends both.
 ///
 /// Greenlets may wait for whatever gocoro's operations wait for: the task waits, with all of its
 /// family's running part. Another task that switches into the family meanwhile is refused.
@@ -278,7 +279,10 @@ impl<T: 'static> Greenlet<T> {
         let injected = node.injected.take();
         drop(old);
         drop(injected);
-        node.state.set(State::Unstarted);
+        // They may also have reset it again, and switched to it.
+        if node.body.try_borrow().is_ok_and(|body| body.state() == State::Unstarted) {
+            node.state.set(State::Unstarted);
+        }
     }
 
     fn node(&self, what: &str) -> &Rc<Node<T>> {

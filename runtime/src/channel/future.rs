@@ -2,13 +2,8 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use super::arm::SendArm;
 use super::chan::Chan;
@@ -16,10 +11,7 @@ use super::error::{RecvError, SendError};
 use super::receiver::ReceiverArm;
 use super::slot::{Slot, SlotNode, Stage};
 use super::state::Outlet;
-use crate::clock;
-use crate::join::JoinHandle;
-use crate::spawn::{self, Builder};
-use crate::task::{Poller, Unparker};
+use crate::spawn::Alarm;
 use crate::waiters::{Arm, ArmFuture, ArmNode, Choice, Node, Place};
 
 /// A future that is ready when a message was received: from `recv_async`.
@@ -39,7 +31,7 @@ use crate::waiters::{Arm, ArmFuture, ArmNode, Choice, Node, Place};
 #[must_use = "futures do nothing unless polled"]
 pub struct RecvFuture<'a, T> {
     receiving: ArmFuture<ReceiverArm<'a, T>>,
-    /// Calls the waker when the clock brings a message. It goes after the wait.
+    /// Calls the waker when the clock brings a message.
     alarm: Option<Alarm>,
 }
 
@@ -96,7 +88,7 @@ impl<T> Future for RecvFuture<'_, T> {
         let polled = receiving.as_mut().poll(context);
         if polled.is_pending()
             && let (Some(at), Some(poller)) = (receiving.deadline(), receiving.poller())
-            && alarm.as_ref().is_none_or(|alarm| !alarm.is_set_for(at))
+            && alarm.as_ref().is_none_or(|alarm| !alarm.goes_off_by(at))
         {
             *alarm = Some(Alarm::set(at, poller.clone()));
         }
@@ -111,61 +103,6 @@ impl<T> Future for SendFuture<'_, T> {
         // SAFETY: `sending` is pinned when the future is: it is moved nowhere, and dropped in its
         // place.
         unsafe { self.map_unchecked_mut(|this| &mut this.sending) }.poll(context)
-    }
-}
-
-/// A task that calls the waker of a poll at a time, for a future may be polled where there are no
-/// timers. It ends early if the future is gone.
-struct Alarm {
-    at: Instant,
-    task: JoinHandle<()>,
-    /// Set before the waker is called.
-    is_over: Arc<AtomicBool>,
-}
-
-impl Alarm {
-    #[cold]
-    fn set(at: Instant, poller: Arc<Poller>) -> Alarm {
-        let is_over = Arc::<AtomicBool>::default();
-        let call = Call { poller, is_over: is_over.clone() };
-        let sleep = move || {
-            // Once the future is gone, this task alone has the place of its waker.
-            while Arc::strong_count(&call.poller) > 1 {
-                let left = at.saturating_duration_since(clock::now());
-                if left.is_zero() {
-                    break;
-                }
-                spawn::park_timeout(left);
-            }
-            drop(call);
-        };
-        let task = Builder::new().daemon(true).spawn_at(sleep, Location::caller());
-        Alarm { at, task: spawn::spawned(task), is_over }
-    }
-
-    /// Whether the alarm will go off at this time. It goes off early if its runtime ends.
-    fn is_set_for(&self, at: Instant) -> bool {
-        self.at == at && !self.is_over.load(Acquire)
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        self.task.task().unpark();
-    }
-}
-
-/// Calls the waker when dropped.
-struct Call {
-    poller: Arc<Poller>,
-    is_over: Arc<AtomicBool>,
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        // Whoever is woken looks whether another alarm is to be set.
-        self.is_over.store(true, Release);
-        Unparker::Poller(self.poller.clone()).unpark();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Starting tasks, and what a task asks of itself.
 
+mod alarm;
 mod options;
 mod own;
 mod unchecked;
@@ -11,6 +12,7 @@ use crate::join::JoinHandle;
 use crate::scheduler;
 use crate::task::Family;
 
+pub(crate) use alarm::Alarm;
 pub(crate) use options::Options;
 pub(crate) use own::running;
 pub use own::{current, park, park_timeout, remaining_stack, try_current, yield_now};

@@ -116,6 +116,12 @@ pub mod export {
         };
     }
 
+    /// The items of `gocoro::future::hyper`.
+    #[cfg(feature = "hyper")]
+    pub mod hyper {
+        pub use crate::future::hyper::{Executor, LocalExecutor, Timer};
+    }
+
     /// The items of `gocoro::io`.
     pub mod io {
         pub use crate::io::*;

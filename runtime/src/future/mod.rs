@@ -1,5 +1,17 @@
 //! Waiting for any future, from tasks and plain threads.
 
+#[cfg(feature = "futures-io")]
+mod futures_io;
+#[cfg(feature = "hyper")]
+#[allow(unsafe_code)]
+pub(crate) mod hyper;
+#[cfg(feature = "hyper")]
+mod sleep;
+#[cfg(feature = "tokio")]
+mod tokio;
+#[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio"))]
+mod streams;
+
 use std::future::IntoFuture;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};

@@ -1,0 +1,32 @@
+//! What the adapters for hyper, tokio and futures have in common: which streams they are for.
+//!
+//! Each of a crate's traits becomes [`PollRead`](crate::reactor::PollRead) or
+//! [`PollWrite`](crate::reactor::PollWrite), which keep what matters: a poll never waits, and never
+//! suspends its task. Whoever polls may hold a lock of its executor, and hyper polls the reading
+//! side of a connection while it answers, to see the peer go.
+
+/// How many bytes of a buffer one read may fill. The buffers of hyper and tokio come uninitialised
+/// and are made zero before the read, however few bytes it will bring: beyond this length, that
+/// costs more than the system calls which a longer read saves.
+#[cfg(any(feature = "hyper", feature = "tokio"))]
+pub(super) const READ_MAX: usize = 64 * 1024;
+
+/// Has `$reader!` and `$writer!` implement a crate's traits for each stream that is read, and each
+/// that is written to: `TYPE`, or `TYPE, [GENERICS] BOUNDS`.
+macro_rules! streams {
+    ($reader:ident, $writer:ident) => {
+        $reader! { $crate::net::TcpStream }
+        $reader! { $crate::net::unix::UnixStream }
+        $reader! { $crate::io::PipeReader }
+        $reader! { $crate::process::ChildStdout }
+        $reader! { $crate::process::ChildStderr }
+        $reader! { $crate::io::Pollable<T>, [T] $crate::io::Pollable<T>: $crate::io::PollRead }
+        $writer! { $crate::net::TcpStream }
+        $writer! { $crate::net::unix::UnixStream }
+        $writer! { $crate::io::PipeWriter }
+        $writer! { $crate::process::ChildStdin }
+        $writer! { $crate::io::Pollable<T>, [T] $crate::io::Pollable<T>: $crate::io::PollWrite }
+    };
+}
+
+pub(super) use streams;

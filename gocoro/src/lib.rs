@@ -421,58 +421,7 @@ pub mod process;
 pub mod signal;
 pub mod coroutine;
 pub mod future;
-
-pub mod runtime {
-    //! Runtimes made by hand. Most programs need none: [`go_main`](crate::go_main) makes one, and
-    //! `go!` outside of any starts the default one.
-    //!
-    //! ```
-    //! use gocoro::go;
-    //! use gocoro::runtime::{Builder, LocalRuntime};
-    //! use gocoro::time::sleep;
-    //! use std::time::Duration;
-    //!
-    //! // Worker threads of its own, which end when it is dropped.
-    //! let runtime = Builder::new().workers(2).stack_size(64 * 1024).build()?;
-    //! let sum = runtime.run(|| {
-    //!     let tasks: Vec<_> = (1..=3).map(|n| go!({ n * n })).collect();
-    //!     tasks.into_iter().map(|task| task.wait()).sum::<i32>()
-    //! });
-    //! assert_eq!(sum, 14);
-    //! drop(runtime); // cancels what is left, and waits for it
-    //!
-    //! // One on this thread, whose tasks need not be `Send`.
-    //! let words = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-    //! let mut local = LocalRuntime::new()?;
-    //! for (pause, word) in [(2, "world"), (1, "hello")] {
-    //!     let words = words.clone();
-    //!     local.spawn(move || {
-    //!         sleep(Duration::from_millis(pause * 20));
-    //!         words.borrow_mut().push(word);
-    //!     });
-    //! }
-    //! local.run_until_idle();
-    //! assert_eq!(words.take(), ["hello", "world"]);
-    //! # std::io::Result::Ok(())
-    //! ```
-    //!
-    //! # Which one
-    //!
-    //! - [`Runtime`]: worker threads. For a library that wants its own, a test, or a program that
-    //!   is mostly something else.
-    //! - [`LocalRuntime`]: the current thread. For tasks that are not `Send`, and for a loop that
-    //!   somebody else owns: [`LocalRuntime::poll_once`] runs what is runnable.
-    //!
-    //! Several may exist at once. A task's own spawns stay in its runtime. Whichever way a runtime
-    //! is made, the environment wins over what the program says of it: see [`Builder`].
-    //!
-    //! # Ends
-    //!
-    //! Dropping a runtime cancels its tasks and waits until they have ended. [`Runtime::shutdown`]
-    //! bounds the wait, [`Runtime::wait_idle`] lets the tasks come to their own ends first.
-
-    pub use gocoro_runtime::export::runtime::{Builder, LocalRuntime, Runtime};
-}
+pub mod runtime;
 
 #[doc(hidden)]
 pub use gocoro_macros::main;

@@ -20,6 +20,7 @@ mod thread_pool;
 mod boundary;
 #[allow(unsafe_code)]
 mod task;
+mod counters;
 mod timer;
 mod trace;
 #[allow(unsafe_code)]
@@ -61,6 +62,7 @@ mod signal;
 mod coroutine;
 mod future;
 mod go;
+mod observe;
 #[allow(unsafe_code)]
 mod runtime;
 #[allow(unsafe_code)]
@@ -154,6 +156,9 @@ pub mod export {
 
     /// The items of `gocoro::runtime`.
     pub mod runtime {
+        pub use crate::observe::{
+            LatencyBucket, Metrics, OpenMetrics, RuntimeMetrics, TaskCounts, WorkerMetrics, metrics,
+        };
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }
 

@@ -124,7 +124,6 @@ impl Timers {
     }
 
     /// How many timers are set.
-    #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         self.live.len()
     }

@@ -13,6 +13,7 @@ mod group;
 mod io;
 mod join;
 mod macros;
+mod observe;
 mod panic;
 mod park;
 mod peers;

@@ -12,8 +12,11 @@ mod pace;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use crate::boundary::Waits;
+use crate::clock;
+use crate::counters::{self, WAKES_TIMED_EVERY};
 use crate::parker::{Kept, Parker};
 use crate::stack::{self, Chain, Nested, Pool};
 use crate::task::mailbox::{Mailbox, Notifier};
@@ -46,8 +49,20 @@ pub(crate) struct Core {
     /// The first of the live tasks, which have started and not ended, newest first.
     pub(crate) live: Cell<*const Header>,
     pub(crate) live_count: Cell<usize>,
-    /// How many of the worker's tasks have ended, modulo 2³².
-    pub(crate) ended: Cell<u32>,
+    /// What the worker counts, for others to see.
+    pub(crate) counters: Arc<counters::Own>,
+    /// How many of the worker's tasks have ended, and how many it has spawned and resumed. Shown by
+    /// [`Core::show`], for these are counted too often to be stored for others each time.
+    pub(crate) ended: Cell<u64>,
+    pub(crate) spawned: Cell<u64>,
+    pub(crate) resumed: Cell<u64>,
+    /// Wakes up to the last one that was to be timed, and how many are left until the next.
+    woken: Cell<u64>,
+    until_timed: Cell<u32>,
+    /// The task whose wake is timed, and when it was woken; null: none. The pointer is only
+    /// compared: a woken task does not end before it is resumed.
+    timed: Cell<*const Header>,
+    timed_at: Cell<Option<Instant>>,
     /// The place of the thread's count of panics, which is zero between tasks. `None`: it cannot be
     /// found, and no other task runs while one waits in the middle of its unwinding.
     pub(crate) panics: Option<Count>,
@@ -88,6 +103,7 @@ impl Core {
     pub(crate) fn new(
         notifier: Arc<dyn Notifier>,
         home: u32,
+        counters: Arc<counters::Own>,
         attend: fn(&Core, Patience),
         stacks: Pool,
     ) -> std::io::Result<Core> {
@@ -104,7 +120,14 @@ impl Core {
             stacks: RefCell::new(stacks),
             live: Cell::new(std::ptr::null()),
             live_count: Cell::new(0),
+            counters,
             ended: Cell::new(0),
+            spawned: Cell::new(0),
+            resumed: Cell::new(0),
+            woken: Cell::new(0),
+            until_timed: Cell::new(WAKES_TIMED_EVERY),
+            timed: Cell::new(std::ptr::null()),
+            timed_at: Cell::new(None),
             budget: Cell::new(0),
             pace: Pace::new(),
             unstarted: Cell::new(0),
@@ -155,7 +178,69 @@ impl Core {
             next.live_prev.set(prev);
         }
         self.live_count.set(self.live_count.get() - 1);
-        self.ended.set(self.ended.get().wrapping_add(1));
+        self.ended.set(self.ended.get() + 1);
+    }
+
+    /// Counts a wake of a task, which is queued now.
+    #[inline(always)]
+    pub(crate) fn count_wake(&self, task: &Header) {
+        self.until_timed.set(self.until_timed.get() - 1);
+        if self.until_timed.get() == 0 {
+            self.time_wake(task);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn time_wake(&self, task: &Header) {
+        self.until_timed.set(WAKES_TIMED_EVERY);
+        self.woken.set(self.woken.get() + u64::from(WAKES_TIMED_EVERY));
+        if self.timed.get().is_null() {
+            self.timed.set(task);
+            self.timed_at.set(Some(clock::now()));
+        }
+    }
+
+    /// Counts that a task is resumed.
+    #[inline(always)]
+    pub(crate) fn count_resume(&self, task: *const Header) {
+        self.resumed.set(self.resumed.get() + 1);
+        if self.timed.get() == task {
+            self.end_timed();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_timed(&self) {
+        self.timed.set(std::ptr::null());
+        if let Some(at) = self.timed_at.take() {
+            self.counters.timed(clock::now().saturating_duration_since(at));
+        }
+    }
+
+    /// How often tasks were woken.
+    pub(crate) fn woken(&self) -> u64 {
+        self.woken.get() + u64::from(WAKES_TIMED_EVERY - self.until_timed.get())
+    }
+
+    /// Shows what was counted, and how things stand, to whoever looks from outside.
+    pub(crate) fn show(&self, unstarted: usize, descriptors: usize) {
+        self.counters.turns.count();
+        self.counters.ended.set(self.ended.get());
+        self.counters.spawned.set(self.spawned.get());
+        self.counters.resumed.set(self.resumed.get());
+        self.counters.woken.set(self.woken());
+        let ready = self.ready.len() + usize::from(!self.next.get().is_null());
+        let last = &self.counters.last;
+        last.live.set(self.live_count.get() as u64);
+        last.ready.set(ready as u64);
+        last.unstarted.set(unstarted as u64);
+        last.timers.set(self.timers.borrow().len() as u64);
+        last.descriptors.set(descriptors as u64);
+        let (stacks, bytes) = self.stacks.borrow().owned();
+        last.stacks.set(stacks as u64);
+        last.stack_bytes.set(bytes as u64);
     }
 
     /// The live tasks, newest first. The caller starts and ends no task while it uses the iterator.

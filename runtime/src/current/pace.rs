@@ -72,6 +72,11 @@ impl Pace {
         self.next_chunk();
     }
 
+    /// When the batch began, if the clock was looked at.
+    pub(crate) fn begun(&self) -> Option<Instant> {
+        self.since.get()
+    }
+
     #[cold]
     fn begin_slow(&self) {
         let now = Some(clock::now());

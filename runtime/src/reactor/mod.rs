@@ -228,6 +228,7 @@ impl Driver {
     /// Waits for events up to `timeout` (`None`: until notified), and wakes those they concern.
     pub(crate) fn turn(&self, core: &Core, timeout: Option<Duration>) -> io::Result<()> {
         self.turns.set(self.turns.get() + 1);
+        core.counters.polls.set(self.turns.get());
         let mut due = Vec::new();
         {
             let mut events = self.events.borrow_mut();
@@ -247,6 +248,7 @@ impl Driver {
                 else {
                     continue;
                 };
+                core.counters.events.count();
                 let concerns = Concerns::of(event);
                 if concerns.read {
                     slot.read.ready(core, concerns.read_ended);

@@ -15,7 +15,7 @@ pub(super) struct Lifetimes {
     /// When the window began.
     since: Cell<Instant>,
     /// How many tasks had ended then.
-    ended: Cell<u32>,
+    ended: Cell<u64>,
     /// What the last window told.
     short: Cell<bool>,
 }
@@ -26,11 +26,11 @@ impl Lifetimes {
     }
 
     /// Whether tasks live for less than [`SHORT_LIVED`] on average, as far as is known. `live`
-    /// tasks are alive, and `ended` have ended since the worker began, modulo 2³².
-    pub(super) fn are_short(&self, now: Instant, live: usize, ended: u32) -> bool {
+    /// tasks are alive, and `ended` have ended since the worker began.
+    pub(super) fn are_short(&self, now: Instant, live: usize, ended: u64) -> bool {
         let passed = now.duration_since(self.since.get());
         if passed >= WINDOW {
-            let ends = ended.wrapping_sub(self.ended.get());
+            let ends = ended - self.ended.get();
             // ends / passed > live / SHORT_LIVED, in whole numbers.
             let expected = live as u128 * passed.as_nanos();
             self.short.set(u128::from(ends) * SHORT_LIVED.as_nanos() > expected);

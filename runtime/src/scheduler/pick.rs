@@ -35,8 +35,6 @@ const FRAME_LINES_MANY: usize = 2;
 /// What a worker remembers of the tasks it picked last.
 #[derive(Debug, Default)]
 pub(super) struct Picks {
-    /// The number of picks, modulo 2³².
-    count: Cell<u32>,
     /// How many picks in a row took the task that was woken last: counted up to
     /// [`NEXT_STREAK_MAX`].
     streak: Cell<u32>,
@@ -50,9 +48,7 @@ impl Worker {
     /// Picks the task to resume next, and gives it a stack if it has none.
     #[inline(always)]
     pub(super) fn pick(&self) -> Option<*const Header> {
-        let picks = self.picks.count.get().wrapping_add(1);
-        self.picks.count.set(picks);
-        if picks.is_multiple_of(OLDEST_EVERY)
+        if (self.core.resumed.get() + 1).is_multiple_of(OLDEST_EVERY)
             && let Some(task) = self.start_oldest()
         {
             return Some(task);

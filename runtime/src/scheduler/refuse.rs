@@ -28,7 +28,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::Shared;
 use super::worker::Worker;
@@ -66,6 +66,7 @@ impl Worker {
     /// turn, since the caller may be a task that spawns.
     #[cold]
     pub(super) fn refuse(&self, task: TaskRef) {
+        self.core.counters.refused.count();
         self.refused.waiting.borrow_mut().push_back(task);
     }
 
@@ -135,6 +136,7 @@ impl Shared {
         // A worker that calls this counts the task before it says that it has ended, so that
         // `all_ended` misses nothing.
         self.refusing.fetch_add(1, AcqRel);
+        self.refused_elsewhere.fetch_add(1, Relaxed);
         let shared = self.clone();
         let job = move || {
             current::refusing(shared.id, || drop_on_pool(&task));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
@@ -11,6 +11,8 @@ use crossbeam_utils::CachePadded;
 use super::OnPanic;
 use super::idle::Idle;
 use super::quiet::{Counts, Quiet};
+use super::registry;
+use crate::counters;
 use crate::stack::SizeClass;
 use crate::task::TaskRef;
 use crate::task::mailbox::Mailbox;
@@ -26,6 +28,10 @@ pub(crate) struct Shared {
     pub(super) quiet: Quiet,
     /// How many closures of refused tasks the blocking pool has still to drop.
     pub(super) refusing: AtomicUsize,
+    /// Tasks that were spawned by threads that are no workers of the runtime.
+    pub(crate) spawned_elsewhere: AtomicU64,
+    /// Tasks that were refused when no worker had them.
+    pub(crate) refused_elsewhere: AtomicU64,
     /// What the program does when a panic is lost.
     pub(super) on_panic: OnPanic,
     /// Whether a lost panic has ended the program.
@@ -42,6 +48,7 @@ pub(crate) struct Seat {
     /// How many started, unfinished tasks the worker had at the end of its last turn.
     live: AtomicUsize,
     pub(super) counts: Counts,
+    pub(crate) counters: Arc<counters::Own>,
     /// Whether the worker has ended all its tasks and is gone.
     ended: AtomicBool,
     /// Whether the worker has tasks that it cannot end: see [`Shared::note_stays`].
@@ -63,6 +70,7 @@ impl Shared {
                 placed: Injector::new(),
                 live: AtomicUsize::new(0),
                 counts: Counts::default(),
+                counters: Arc::default(),
                 ended: AtomicBool::new(false),
                 stays: AtomicBool::new(false),
             })
@@ -75,10 +83,14 @@ impl Shared {
             closed: AtomicBool::new(false),
             quiet: Quiet::new(),
             refusing: AtomicUsize::new(0),
+            spawned_elsewhere: AtomicU64::new(0),
+            refused_elsewhere: AtomicU64::new(0),
             on_panic,
             failed: AtomicBool::new(false),
         };
-        (Arc::new(shared), deques)
+        let shared = Arc::new(shared);
+        registry::enter(&shared);
+        (shared, deques)
     }
 
     #[inline(always)]
@@ -99,6 +111,7 @@ impl Shared {
     /// Gives an unstarted task to the worker with the fewest tasks, from a thread that is no worker
     /// of this runtime.
     pub(crate) fn place(self: &Arc<Self>, task: TaskRef) {
+        self.spawned_elsewhere.fetch_add(1, Relaxed);
         self.count_foreign(&task);
         let seat = self.seats.iter().min_by_key(|seat| seat.load());
         self.place_at(seat.expect("a runtime has a worker"), task);
@@ -181,6 +194,11 @@ impl Shared {
 }
 
 impl Seat {
+    /// How many unstarted tasks other threads may see here.
+    pub(crate) fn unstarted(&self) -> usize {
+        self.stealer.len() + self.placed.len()
+    }
+
     /// Makes the worker look around once. A worker that is not there yet looks when it comes.
     pub(super) fn poke(&self) {
         if let Some(mailbox) = self.mailbox.get() {
@@ -189,7 +207,7 @@ impl Seat {
     }
 
     fn load(&self) -> usize {
-        self.live.load(Relaxed) + self.stealer.len() + self.placed.len()
+        self.live.load(Relaxed) + self.unstarted()
     }
 
     pub(crate) fn publish_load(&self, live: usize) {
@@ -209,7 +227,7 @@ impl Seat {
     }
 
     fn steal(&self, least: usize) -> Option<TaskRef> {
-        if self.stealer.len() + self.placed.len() < least {
+        if self.unstarted() < least {
             return None;
         }
         settle(|| self.stealer.steal()).or_else(|| settle(|| self.placed.steal()))

@@ -132,6 +132,7 @@ impl Worker {
             task = shared.steal(self.index, 1);
         }
         let Some(task) = task else { return false };
+        self.core.counters.stolen.count();
         self.unstarted.push(&self.core, task);
         true
     }
@@ -251,6 +252,7 @@ impl Worker {
             };
             // The worker may be a thread of the blocking pool, whose call runs a runtime.
             let aside = thread_pool::aside(current::apart);
+            self.core.counters.fall_asleep(now);
             self.poll(timeout.into_iter().chain(tidy).min());
             drop(aside);
             // Two tasks that wake each other make each worker sleep for the time of two wakes.

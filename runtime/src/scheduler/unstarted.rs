@@ -26,6 +26,11 @@ impl Unstarted {
         Unstarted { deque, local: RefCell::default(), alone, locals_turn: Cell::new(true) }
     }
 
+    /// How many tasks only this worker may start.
+    pub(super) fn own(&self) -> usize {
+        self.local.borrow().len()
+    }
+
     #[inline]
     pub(super) fn push(&self, core: &Core, task: TaskRef) {
         core.unstarted.set(core.unstarted.get() + 1);

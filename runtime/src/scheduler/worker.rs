@@ -84,7 +84,9 @@ impl Worker {
         // together in memory.
         let stacks = Pool::new()?;
         let (driver, notifier) = Driver::new()?;
-        let core = Core::new(notifier, shared.id, super::alone::attend, stacks)?;
+        let seat = &shared.seats[index];
+        let counters = seat.counters.clone();
+        let core = Core::new(notifier, shared.id, counters, super::alone::attend, stacks)?;
         let warmed = core.stacks.borrow_mut().warm(shared.class, warm_stacks);
         let reserve = match warmed.and_then(|()| core.stacks.borrow_mut().make(shared.class)) {
             Ok(stack) => stack,
@@ -94,7 +96,6 @@ impl Worker {
                 return Err(error);
             }
         };
-        let seat = &shared.seats[index];
         seat.set_mailbox(core.mailbox);
         let worker = Rc::new(Worker {
             core,
@@ -138,6 +139,7 @@ impl Worker {
     /// refused.
     #[inline]
     pub(crate) fn spawn(&self, task: TaskRef) {
+        self.core.spawned.set(self.core.spawned.get() + 1);
         if !task.kind.daemon {
             self.shared.count_spawned(self.seat());
         }
@@ -188,6 +190,9 @@ impl Worker {
         }
         let pace = &self.core.pace;
         pace.begin();
+        // What followed the last sleep counts as sleep up to here, so that the clock need not be
+        // looked at twice.
+        self.core.counters.wake_up(|| pace.begun().unwrap_or_else(clock::now));
         loop {
             let Some(task) = self.pick() else {
                 pace.pause();
@@ -211,6 +216,7 @@ impl Worker {
                 self.shared.note_stays(self.seat());
             }
         }
+        self.core.show(self.unstarted.own(), self.driver.len());
         self.seat().publish_load(self.core.live_count.get());
         if self.shared.seats.len() > 1 {
             self.lightest.set({
@@ -266,6 +272,7 @@ impl Worker {
         // SAFETY: a picked task is alive, and belongs to this worker.
         let header = unsafe { &*task };
         let core = &self.core;
+        core.count_resume(task);
         core.task.set(task);
         core.budget.set(BUDGET);
         header.run.set(Run::Running);
@@ -322,6 +329,7 @@ impl Worker {
                 drop(unsafe { TaskRef::from_raw(task) });
                 continue;
             }
+            let woken = self.core.woken();
             if requests.permit() {
                 header.set(Flags::PERMIT);
             }
@@ -339,6 +347,9 @@ impl Worker {
             let polled = requests.poll() && header.reason.get() == Reason::Future;
             if requests.wake() || permitted || polled {
                 wake::queue_last(&self.core, header);
+            }
+            if self.core.woken() > woken {
+                self.core.counters.woken_from_afar.count();
             }
         }
         if poked {
@@ -372,6 +383,7 @@ impl Worker {
             }
             if let Some(alarm) = std::mem::replace(&mut due, next) {
                 any = true;
+                self.core.counters.fired.count();
                 self.ring(alarm);
             }
             if due.is_none() {

@@ -29,6 +29,10 @@ pub(crate) struct Pool {
     surplus_at: Option<Instant>,
     /// When a busy worker may take the next [`Pool::step`].
     step_at: Option<Instant>,
+    /// Whether stacks were taken or put since [`Pool::trim`] had nothing left to do.
+    stirred: bool,
+    /// The stacks of this pool that are not freed, idle or lent, and the memory that they may use.
+    owned: (usize, usize),
 }
 
 /// The idle stacks of one size class.
@@ -63,6 +67,8 @@ impl Pool {
             suspender: Suspender::new()?,
             surplus_at: None,
             step_at: None,
+            stirred: false,
+            owned: (0, 0),
         })
     }
 
@@ -72,6 +78,7 @@ impl Pool {
         let of_class = &mut self.classes[class.index()];
         let Some(stack) = of_class.idle.pop() else { return self.make(class) };
         of_class.fewest = of_class.fewest.min(of_class.idle.len());
+        self.stirred = true;
         Ok(stack)
     }
 
@@ -80,12 +87,33 @@ impl Pool {
     pub(crate) fn make(&mut self, class: SizeClass) -> io::Result<Stack> {
         // SAFETY: a worker, which stays on one thread, drops its pool, and with it the suspender,
         // after all of its stacks.
-        unsafe { Stack::new(class, self.handle()) }
+        let made = unsafe { Stack::new(class, self.handle()) }?;
+        self.owned = (self.owned.0 + 1, self.owned.1 + class.bytes());
+        Ok(made)
+    }
+
+    /// How many stacks of this pool there are, idle or lent, and how many bytes they may use.
+    pub(crate) fn owned(&self) -> (usize, usize) {
+        self.owned
+    }
+
+    /// Counts a stack that the caller takes out of the pool to free it.
+    fn disown(&mut self, class: SizeClass) {
+        self.owned = (self.owned.0 - 1, self.owned.1 - class.bytes());
     }
 
     /// The handle by which the stacks of this pool suspend.
     pub(super) fn handle(&self) -> NonNull<Own<'static>> {
         self.suspender.pointer()
+    }
+
+    /// Takes an idle stack of this class, which the caller frees.
+    pub(super) fn pop(&mut self, class: SizeClass) -> Option<(Stack, SizeClass)> {
+        let of_class = &mut self.classes[class.index()];
+        let stack = of_class.idle.pop()?;
+        of_class.fewest = of_class.fewest.min(of_class.idle.len());
+        self.disown(class);
+        Some((stack, class))
     }
 
     /// How many stacks of this class are idle.
@@ -97,12 +125,16 @@ impl Pool {
     #[inline]
     pub(crate) fn put(&mut self, stack: Stack, class: SizeClass) {
         self.classes[class.index()].idle.push(stack);
+        self.stirred = true;
     }
 
     /// Gives the deep pages of up to `most` idle stacks back to the kernel.
     ///
     /// Each stack costs a system call, so this is for a worker with nothing else to do.
     pub(crate) fn trim(&mut self, most: usize) {
+        if !self.stirred {
+            return;
+        }
         let mut left = most;
         for (index, of_class) in self.classes.iter_mut().enumerate() {
             of_class.look();
@@ -112,11 +144,14 @@ impl Pool {
                 left -= 1;
             }
         }
+        self.stirred = left == 0;
     }
 
     /// When a worker that sleeps should free surplus stacks; `None` if it has none.
     pub(crate) fn surplus_at(&mut self, now: Instant) -> Option<Instant> {
-        if self.classes.iter().all(|of_class| of_class.idle.len() <= POOLED_STACKS_KEPT) {
+        if self.owned.0 <= POOLED_STACKS_KEPT
+            || self.classes.iter().all(|of_class| of_class.idle.len() <= POOLED_STACKS_KEPT)
+        {
             self.surplus_at = None;
         } else if self.surplus_at.is_none() {
             self.watch_surplus(now);
@@ -164,27 +199,21 @@ impl Pool {
         if self.surplus_at.is_none_or(|at| at > now) {
             return None;
         }
-        for (index, of_class) in self.classes.iter_mut().enumerate() {
+        let surplus = self.classes.iter_mut().position(|of_class| {
             of_class.look();
-            if of_class.unused > POOLED_STACKS_KEPT {
-                of_class.unused -= 1;
-                let stack = of_class.idle.pop()?;
-                of_class.fewest = of_class.fewest.min(of_class.idle.len());
-                return Some((stack, SizeClass::at(index)));
-            }
-        }
-        self.surplus_at = None;
-        None
+            of_class.unused > POOLED_STACKS_KEPT
+        });
+        let Some(index) = surplus else {
+            self.surplus_at = None;
+            return None;
+        };
+        self.classes[index].unused -= 1;
+        self.pop(SizeClass::at(index))
     }
 
     /// Takes any idle stack, which the caller frees.
     pub(crate) fn pop_any(&mut self) -> Option<(Stack, SizeClass)> {
-        for (index, of_class) in self.classes.iter_mut().enumerate() {
-            if let Some(stack) = of_class.idle.pop() {
-                return Some((stack, SizeClass::at(index)));
-            }
-        }
-        None
+        (0..CLASSES).find_map(|index| self.pop(SizeClass::at(index)))
     }
 
     /// Makes stacks until `count` stacks of this class are idle.

@@ -173,6 +173,7 @@ fn messages_and_pages_name_what_exists() {
         "blocking.rs",
         "fs.rs",
         "coroutine.rs",
+        "runtime.rs",
         "future.rs",
         "io.rs",
         "macros.rs",

@@ -1,0 +1,3 @@
+//! Runtimes seen from outside.
+
+mod metrics;

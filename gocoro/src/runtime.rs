@@ -47,12 +47,16 @@
 //! they take until the task runs, sleep, timers, descriptors, stacks. Its text form is what
 //! Prometheus reads. [`Runtime::metrics`] reads those of one runtime.
 //!
+//! # What tasks do
+//!
+//! [`dump`] says of each task of the process what it waits for: `println!("{}", dump())`.
+//!
 //! # Ends
 //!
 //! Dropping a runtime cancels its tasks and waits until they have ended. [`Runtime::shutdown`]
 //! bounds the wait, [`Runtime::wait_idle`] lets the tasks come to their own ends first.
 
 pub use gocoro_runtime::export::runtime::{
-    Builder, LatencyBucket, LocalRuntime, Metrics, OpenMetrics, Runtime, RuntimeMetrics,
-    TaskCounts, WorkerMetrics, metrics,
+    Builder, Dump, DumpedTask, LatencyBucket, LocalRuntime, Metrics, OpenMetrics, Runtime,
+    RuntimeMetrics, TaskCounts, TaskState, WorkerMetrics, dump, metrics,
 };

@@ -7,6 +7,7 @@
 
 mod loom;
 mod limits;
+#[allow(unsafe_code)]
 mod clock;
 mod environment;
 #[allow(unsafe_code)]
@@ -157,7 +158,8 @@ pub mod export {
     /// The items of `gocoro::runtime`.
     pub mod runtime {
         pub use crate::observe::{
-            LatencyBucket, Metrics, OpenMetrics, RuntimeMetrics, TaskCounts, WorkerMetrics, metrics,
+            Dump, DumpedTask, LatencyBucket, Metrics, OpenMetrics, RuntimeMetrics, TaskCounts,
+            TaskState, WorkerMetrics, dump, metrics,
         };
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }
@@ -202,6 +204,7 @@ pub mod export {
         pub use crate::reactor::{Readiness, ReadyArm};
         pub use crate::runtime::entry::{MainOptions, TestOptions, run_main, run_test};
         pub use crate::signal::SignalArm;
+        pub use crate::task::Words;
         pub use crate::waiters::{Arm, Choice, Place};
     }
 }

@@ -216,6 +216,19 @@ pub(crate) const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 /// their own.
 pub(crate) const MAPPINGS_RESERVED: usize = 8 * 1024;
 
+/// A worker with so many messages that it has not taken is asked for no dump: it may never take
+/// them, and a program may ask again and again.
+pub(crate) const MESSAGES_MAX: usize = 1024;
+
+/// How many tasks a worker describes for a dump before it goes back to running tasks. A
+/// description takes one or two microseconds, or some more where the kernel is asked for the
+/// addresses of a socket.
+pub(crate) const OBSERVED_AT_ONCE: usize = 128;
+
+/// How long a dump waits for the workers' answers. A worker is silent for as long as one of its
+/// tasks runs without a wait.
+pub(crate) const DUMP_PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
+
 const _: () = assert!(WORKERS_MAX < u16::MAX as usize);
 const _: () = assert!(STACK_BYTES_MIN <= STACK_BYTES_DEFAULT);
 const _: () = assert!(STACK_BYTES_DEFAULT <= STACK_BYTES_THREAD);

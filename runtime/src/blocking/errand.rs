@@ -20,7 +20,7 @@ use std::time::Instant;
 use crate::current;
 use crate::lock::Lock;
 use crate::park::{self, Left, Woken};
-use crate::task::{Reason, Target, Unparker};
+use crate::task::{Described, Reason, Target, Unparker, Words};
 use crate::thread_pool::{self, Job};
 use crate::unwind::{self, AbortIfPanic};
 
@@ -133,7 +133,7 @@ impl<F, T> Errand<F, T> {
                 deadline = None;
             }
             let leave = || self.leave(cut, &withdrawn);
-            match park::park(target, Reason::Blocking, deadline, leave) {
+            match park::park(target, Reason::Blocking.on(self), deadline, leave) {
                 Woken::Perhaps => {}
                 Woken::TimedOut | Woken::Refused => return None,
             }
@@ -171,4 +171,12 @@ pub(super) unsafe fn run<F: FnOnce() -> T + Send, T: Send>(
     thread_pool::run(job, current::apart);
     mem::forget(abort);
     errand.wait(&target, cut, deadline)
+}
+
+impl<F, T> Described for Errand<F, T> {
+    fn in_words(&self, reason: Reason, words: &mut Words) {
+        let state = if self.is_running() { "runs" } else { "is queued" };
+        let what = std::any::type_name::<F>();
+        words.say(format_args!("{} that {state}: {what}", reason.plain()));
+    }
 }

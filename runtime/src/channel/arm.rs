@@ -7,6 +7,7 @@ use super::chan::{Chan, Right, await_promise};
 use super::error::{RecvError, SendError};
 use super::slot::{Role, Slot, SlotNode, Stage};
 use super::state::{Found, Outlet, State};
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Arm, ArmNode, Choice, Node, Place};
 
 /// A receive as an arm of a choice.
@@ -124,6 +125,10 @@ unsafe impl<T> Choice for RecvArm<'_, T> {
         true
     }
 
+    fn in_words(&self, words: &mut Words) {
+        Described::in_words(self.chan, Reason::Receive, words);
+    }
+
     fn is_ready(&self) -> bool {
         Self::looks_ready(&self.chan.lock(), None)
     }
@@ -233,6 +238,10 @@ unsafe impl<T> Choice for SendArm<'_, T> {
         drop(state);
         self.right.set(Some(right));
         true
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        Described::in_words(self.chan, Reason::Send, words);
     }
 
     fn is_ready(&self) -> bool {

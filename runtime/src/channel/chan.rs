@@ -1,6 +1,7 @@
 //! The operations of a channel that has senders. Each holds the lock once, and waits if it has to.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use crate::current;
 use crate::lock::{Guard, Lock};
 use crate::loom::AtomicUsize;
 use crate::park::{self, Left, Woken};
-use crate::task::{Reason, Wake};
+use crate::task::{Described, Reason, Wake, Words};
 use crate::unwind;
 use crate::waiters::{Limit, Listed, Node, Stay, Waiter};
 
@@ -36,15 +37,19 @@ pub(super) struct Chan<T> {
     state: Lock<State<T>>,
     senders: AtomicUsize,
     receivers: AtomicUsize,
+    /// Where the channel was created.
+    site: &'static Location<'static>,
 }
 
 impl<T> Chan<T> {
     /// A channel with one sender and one receiver.
+    #[track_caller]
     pub(super) fn new(capacity: usize) -> Chan<T> {
         Chan {
             state: Lock::new(State::new(capacity)),
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
+            site: Location::caller(),
         }
     }
 
@@ -93,7 +98,7 @@ impl<T> Chan<T> {
         // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         let failure = loop {
-            let woken = waiter.park(Reason::Send, deadline, || stay.leave());
+            let woken = waiter.park(Reason::Send.on(self), deadline, || stay.leave());
             if slot.stage() == Stage::Taken {
                 stay.end();
                 return Ok(());
@@ -172,7 +177,7 @@ impl<T> Chan<T> {
         // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         let failure = loop {
-            let woken = waiter.park(Reason::Receive, deadline, || stay.leave());
+            let woken = waiter.park(Reason::Receive.on(self), deadline, || stay.leave());
             if slot.stage() == Stage::Full {
                 break None;
             }
@@ -369,7 +374,26 @@ impl<T> Chan<T> {
 /// deadline cuts this short.
 pub(super) fn await_promise<T>(waiter: &Waiter, slot: &Slot<T>) {
     while slot.stage() == Stage::Promised {
-        let _ = waiter.park(Reason::Children, None, || Left::Ended);
+        let _ = waiter.park(Reason::Children.on(&Promised), None, || Left::Ended);
+    }
+}
+
+/// A message that was promised to a receiver, and is being made.
+struct Promised;
+
+impl Described for Promised {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.say(format_args!("recv of a message that its sender is making"));
+    }
+}
+
+impl<T> Described for Chan<T> {
+    fn in_words(&self, reason: Reason, words: &mut Words) {
+        let what = match reason {
+            Reason::Send => "send on a channel",
+            _ => "recv on a channel",
+        };
+        words.created(what, self.site);
     }
 }
 

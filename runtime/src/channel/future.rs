@@ -12,6 +12,7 @@ use super::receiver::ReceiverArm;
 use super::slot::{Slot, SlotNode, Stage};
 use super::state::Outlet;
 use crate::spawn::Alarm;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Arm, ArmFuture, ArmNode, Choice, Node, Place};
 
 /// A future that is ready when a message was received: from `recv_async`.
@@ -149,6 +150,10 @@ unsafe impl<T> Choice for MessageArm<'_, T> {
         };
         self.sent.set(Some(sent));
         true
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        Described::in_words(self.chan, Reason::Send, words);
     }
 
     fn is_ready(&self) -> bool {

@@ -63,6 +63,7 @@ pub use self::watch::watch;
 ///     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
 /// }
 /// ```
+#[track_caller]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     with_capacity(UNBOUNDED)
 }
@@ -89,10 +90,12 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 /// meeting.wait()?;
 /// # Ok::<(), gocoro::channel::SendError<char>>(())
 /// ```
+#[track_caller]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     with_capacity(capacity.min(UNBOUNDED - 1))
 }
 
+#[track_caller]
 fn with_capacity<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let chan = Arc::new(Chan::new(capacity));
     (Sender::new(chan.clone()), Receiver::of_chan(chan))

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Instant;
 
 use crate::clock;
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{ArmNode, Choice, Locked, Node, Place, Queue};
 
 /// A state with news, which are numbered. The node of a receiver that waits carries the number of
@@ -31,6 +31,18 @@ pub(super) trait Listener {
     /// When the clock brings something to receive. `None`: never.
     fn due(&self) -> Option<Instant> {
         None
+    }
+
+    /// Says what is waited for.
+    fn in_words(&self, words: &mut Words);
+}
+
+/// Who receives, as what a task waits for.
+struct Told<'a, L>(&'a L);
+
+impl<L: Listener> Described for Told<'_, L> {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        self.0.in_words(words);
     }
 }
 
@@ -62,18 +74,19 @@ pub(super) fn receive<L: Listener>(listener: &L, deadline: Option<Instant>) -> O
         if late {
             return None;
         }
-        late = !wait(listener.queue(), state, deadline);
+        late = !wait(listener, state, deadline);
     }
 }
 
 /// Waits for news. `false`: the deadline came first. After a `true` there may be none all the same.
-pub(super) fn wait<S: News>(
-    queue: &Queue<u64, S>,
-    locked: Locked<'_, u64, S>,
+pub(super) fn wait<L: Listener>(
+    listener: &L,
+    locked: Locked<'_, u64, L::State>,
     deadline: Option<Instant>,
 ) -> bool {
     let seen = locked.newest();
-    queue.wait(locked, seen, Reason::Receive, deadline).is_some()
+    let told = Told(listener);
+    listener.queue().wait(locked, seen, Reason::Receive.on(&told), deadline).is_some()
 }
 
 /// A receive of news as an arm of a choice. `L` is a [`Listener`], and `R` what that receives.
@@ -145,6 +158,10 @@ unsafe impl<L: Listener<Received = R>, R> Choice for NewsArm<'_, L, R> {
 
     fn deadline(&self) -> Option<Instant> {
         self.listener.due()
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        self.listener.in_words(words);
     }
 }
 

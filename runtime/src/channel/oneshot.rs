@@ -41,6 +41,7 @@ use crate::waiters::{Limit, Receive, Selectable};
 /// gocoro::go!({ sender.send("done") });
 /// assert_eq!(receiver.recv(), Ok("done"));
 /// ```
+#[track_caller]
 pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
     let chan = Arc::new(Chan::new(1));
     (Sender { chan: chan.clone() }, Receiver { chan })

@@ -14,7 +14,7 @@ use super::iter::{IntoIter, Iter, TryIter};
 use super::news::Listener;
 use super::timed::{Timed, TimedArm};
 use crate::park;
-use crate::task::Reason;
+use crate::task::{Reason, Words};
 use crate::waiters::{Arm, Choice, Limit, Place, Receive, Selectable};
 
 /// The receiving side of a channel. It can be cloned and shared: each message goes to one receiver.
@@ -413,6 +413,10 @@ unsafe impl<T, E> Choice for ReceiverArm<'_, T, E> {
 
     fn attempt_at(&self, place: Option<Place<'_>>) -> bool {
         call!(&self.0, attempt_at(place), false)
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        call!(&self.0, in_words(words), words.say(format_args!("{}", Reason::Receive.plain())));
     }
 
     fn is_ready(&self) -> bool {

@@ -11,6 +11,7 @@ use super::error::RecvError;
 use super::news::{self, Listener, News, NewsArm};
 use crate::clock;
 use crate::park;
+use crate::task::Words;
 use crate::waiters::{Arm, Limit, Queue};
 
 pub(super) struct Schedule {
@@ -81,7 +82,7 @@ impl<T> Timed<T> {
                 return Err(Failure::Time);
             }
             let deadline = schedule.next.into_iter().chain(limit.deadline()).min();
-            news::wait(&self.schedule, schedule, deadline);
+            news::wait(self, schedule, deadline);
             now = clock::now();
         }
     }
@@ -131,6 +132,14 @@ impl<T> Listener for Timed<T> {
 
     fn due(&self) -> Option<Instant> {
         self.schedule.lock().next
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        let what = match self.schedule.lock().period {
+            Some(_) => "the next tick",
+            None => "the time of `after`",
+        };
+        words.say(format_args!("{what}"));
     }
 }
 

@@ -20,6 +20,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -30,6 +31,7 @@ use super::news::{self, Listener, News, NewsArm};
 use super::news_future::ChangedFuture;
 use crate::clock;
 use crate::park;
+use crate::task::Words;
 use crate::waiters::{Arm, Locked, Queue, Selectable};
 
 /// Makes a channel of one value, of which receivers see the latest.
@@ -47,8 +49,10 @@ use crate::waiters::{Arm, Locked, Queue, Selectable};
 /// assert_eq!(receiver.get(), "running");
 /// # Ok::<(), gocoro::channel::RecvError>(())
 /// ```
+#[track_caller]
 pub fn watch<T>(initial: T) -> (Sender<T>, Receiver<T>) {
-    let state = State { value: Arc::new(initial), version: 0, senders: 1, receivers: 1 };
+    let (value, site) = (Arc::new(initial), Location::caller());
+    let state = State { value, version: 0, senders: 1, receivers: 1, site };
     let shared = Arc::new(Queue::with(state));
     (Sender { shared: shared.clone() }, Receiver { shared, seen: AtomicU64::new(0) })
 }
@@ -58,6 +62,8 @@ pub(super) struct State<T> {
     version: u64,
     senders: usize,
     receivers: usize,
+    /// Where the channel was created.
+    site: &'static Location<'static>,
 }
 
 impl<T> News for State<T> {
@@ -394,6 +400,10 @@ impl<T> Listener for Receiver<T> {
 
     fn is_told(&self, state: &mut State<T>) -> bool {
         state.senders == 0 || state.version > self.seen.load(Relaxed)
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        words.created("change of a watch channel", self.shared.lock().site);
     }
 }
 

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::boundary::Waits;
-use crate::clock;
+use crate::clock::{self, Coarse};
 use crate::counters::{self, WAKES_TIMED_EVERY};
 use crate::parker::{Kept, Parker};
 use crate::stack::{self, Chain, Nested, Pool};
@@ -72,6 +72,8 @@ pub(crate) struct Core {
     pub(crate) budget: Cell<u32>,
     /// How long the worker has run tasks without looking around.
     pub(crate) pace: Pace,
+    /// When the worker's turn began, which parks take for the time now.
+    pub(crate) turned: Cell<Coarse>,
     /// How many unstarted tasks the worker's queue has at most. There may be fewer, for thieves do
     /// not count what they take.
     pub(crate) unstarted: Cell<usize>,
@@ -130,6 +132,7 @@ impl Core {
             timed_at: Cell::new(None),
             budget: Cell::new(0),
             pace: Pace::new(),
+            turned: Cell::new(Coarse::now()),
             unstarted: Cell::new(0),
             yielded: RefCell::default(),
             links_due: Cell::new(0),
@@ -254,6 +257,12 @@ impl Core {
             Some(task)
         })
     }
+
+    /// A reference to each of the live tasks, newest first.
+    pub(crate) fn live_references(&self) -> Vec<TaskRef> {
+        // SAFETY: the worker holds a reference to each task of the list.
+        self.live().map(|task| unsafe { TaskRef::retain(task) }).collect()
+    }
 }
 
 thread_local! {
@@ -332,7 +341,7 @@ pub(crate) fn coroutines() -> impl Iterator<Item = &'static Nested> {
 }
 
 /// This thread's worker, then the worker whose task runs that one, and so on.
-fn cores() -> impl Iterator<Item = &'static Core> {
+pub(crate) fn cores() -> impl Iterator<Item = &'static Core> {
     // SAFETY: `enter` sets `CORE` and `outer` to cores that live until they are set back, on this
     // thread.
     std::iter::successors(core(), |core| unsafe { core.outer.get().as_ref() })

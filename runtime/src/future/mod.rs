@@ -12,6 +12,7 @@ mod tokio;
 #[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio"))]
 mod streams;
 
+use std::any::type_name;
 use std::future::IntoFuture;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -146,7 +147,7 @@ fn poll<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option
             park::yield_now();
         } else {
             // If the deadline comes first, the future is polled once more.
-            awaiter.wait(deadline);
+            awaiter.wait(type_name::<F>(), deadline);
         }
     }
 }

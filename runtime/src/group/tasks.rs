@@ -12,7 +12,7 @@ use crate::current;
 use crate::join::{JoinError, JoinHandle};
 use crate::scheduler;
 use crate::sync::{Grant, Queued};
-use crate::task::{End, Family, Header, Naming, Reason, Task};
+use crate::task::{Described, End, Family, Header, Naming, Reason, Task, Words};
 use crate::waiters::{Locked, Queue, Wakes};
 
 /// The state that a group and its tasks share.
@@ -139,7 +139,7 @@ impl<T> Tasks<T> {
             *free -= 1;
         } else {
             // The place is handed over to this wait, so that no later spawn gets it first.
-            places.free.wait(free, Grant::Granted, Reason::Join, None);
+            places.free.wait(free, Grant::Granted, Reason::Join.on(places), None);
         }
         Room(Some(places))
     }
@@ -191,7 +191,7 @@ impl<T> Tasks<T> {
             Next::NotYet => {}
             found => return found,
         }
-        match self.results.wait(locked, Grant::Granted, reason, deadline) {
+        match self.results.wait(locked, Grant::Granted, reason.on(self), deadline) {
             Some(Grant::Closed) => Next::NoneLeft,
             Some(_) => self.take_granted(),
             None => Next::NotYet,
@@ -346,5 +346,18 @@ impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Tasks<T> {
                 wake.give();
             }
         }
+    }
+}
+
+impl<T> Described for Tasks<T> {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        let running = self.results.lock().running.len();
+        words.say(format_args!("the end of one of the {running} tasks of a group"));
+    }
+}
+
+impl Described for Places {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.say(format_args!("room in a group of at most {} tasks", self.limit));
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use super::{JoinError, JoinHandle, outcome, refuse_own};
-use crate::task::TaskRef;
+use crate::task::{Described, Reason, TaskRef, Words};
 use crate::waiters::{Arm, ArmNode, Choice, JoinNode, Place, Selectable};
 
 /// What `join(…)` in `select!` takes: a task's handle.
@@ -93,6 +93,10 @@ unsafe impl<H: Holder> Choice for JoinArm<H> {
     fn attempt(&self) -> bool {
         refuse_own(self.joined());
         self.is_ready()
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        Described::in_words(&**self.joined(), Reason::Join, words);
     }
 
     fn is_ready(&self) -> bool {

@@ -266,7 +266,7 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
         return true;
     }
     let announced = Announced { task, node: &node, withdrawn: Cell::new(false) };
-    while waiter.park(reason, deadline, || announced.leave()) != Woken::TimedOut {
+    while waiter.park(reason.on(&**task), deadline, || announced.leave()) != Woken::TimedOut {
         if node.is_released() {
             return true;
         }

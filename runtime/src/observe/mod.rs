@@ -1,8 +1,10 @@
-//! Looking at all runtimes of the process from outside: what they count.
+//! Runtimes seen from outside: what their tasks do, and what they count.
 
+mod dump;
 mod metrics;
 mod openmetrics;
 
+pub use self::dump::{Dump, DumpedTask, TaskState, dump};
 pub use self::metrics::{
     LatencyBucket, Metrics, RuntimeMetrics, TaskCounts, WorkerMetrics, metrics,
 };

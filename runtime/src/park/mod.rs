@@ -14,15 +14,17 @@ use crate::boundary::{Boundary, Waits};
 use crate::clock;
 use crate::current::{self, Core};
 use crate::parker::Parker;
-use crate::task::{Flags, Header, Reason, Run, Target};
+use crate::task::{Flags, Header, Note, Reason, Run, Target, TimedNote, Wanted};
 use crate::thread_pool;
 use crate::timer::{Alarm, TimerKey};
 use crate::trace;
 use crate::unwind::Throw;
 
+mod note;
 mod spend;
 mod unwinding;
 
+pub(crate) use note::noted;
 pub(crate) use spend::{checkpoint, looked, polled, spent, spent_io};
 
 /// Why [`park`] has returned.
@@ -62,37 +64,41 @@ impl Left {
 /// plain thread, which is blocked. A plain thread needs the same parker for its record and its
 /// sleep, also where thread-locals are being destroyed.
 ///
+/// `wanted` says what the wait is for: a [`Reason`], and with [`Reason::on`] the object. A task
+/// leaves it on its stack as its note, for whoever asks the worker what its tasks wait for.
+///
 /// Unwinds if the task is cancelled or a boundary around the wait has run out, unless the task
-/// unwinds already or `reason` is [`Reason::Children`]. A wait completes or is cut short, never
+/// unwinds already or the reason is [`Reason::Children`]. A wait completes or is cut short, never
 /// both. So before anything is thrown, and before [`Woken::TimedOut`] is returned, `leave` takes
 /// the wait back, or says that the wait has ended after all.
 ///
 /// The caller's record is not looked at again before the switch: see the rule in
 /// [`crate::waiters`].
 #[inline(always)]
-pub(crate) fn park(
+pub(crate) fn park<'a>(
     who: &Target,
-    reason: Reason,
+    wanted: impl Into<Wanted<'a>>,
     deadline: Option<Instant>,
     leave: impl Fn() -> Left,
 ) -> Woken {
     match who {
         Target::Task(_) => {
             let (core, task) = current::task().expect("a task's record waits in that task");
-            park_task(core, task, reason, deadline, leave)
+            park_task(core, task, wanted.into(), deadline, leave)
         }
-        Target::Thread(parker) => park_thread(parker, reason, deadline, &leave),
+        Target::Thread(parker) => park_thread(parker, wanted.into().reason, deadline, &leave),
         Target::Poller(_) => unreachable!("a future is polled, and parks nobody"),
     }
 }
 
 /// Waits as [`park`] does, without a record: there is nothing to take back.
 #[inline(always)]
-pub(crate) fn pause(reason: Reason, deadline: Option<Instant>) -> Woken {
+pub(crate) fn pause<'a>(wanted: impl Into<Wanted<'a>>, deadline: Option<Instant>) -> Woken {
     let leave = || Left::Withdrawn;
+    let wanted = wanted.into();
     match current::task() {
-        Some((core, task)) => park_task(core, task, reason, deadline, leave),
-        None => park_thread(&current::parker(), reason, deadline, &leave),
+        Some((core, task)) => park_task(core, task, wanted, deadline, leave),
+        None => park_thread(&current::parker(), wanted.reason, deadline, &leave),
     }
 }
 
@@ -101,18 +107,19 @@ pub(crate) fn pause(reason: Reason, deadline: Option<Instant>) -> Woken {
 fn park_task(
     core: &Core,
     task: &Header,
-    reason: Reason,
+    wanted: Wanted<'_>,
     deadline: Option<Instant>,
     leave: impl Fn() -> Left,
 ) -> Woken {
     if task.has(Flags::SLOW) || deadline.is_some() || thread::panicking() {
-        return park_slow(core, task, reason, deadline, &leave);
+        return park_slow(core, task, wanted, deadline, &leave);
     }
-    task.reason.set(reason);
+    let note = Note::new(wanted.on, core.turned.get());
+    task.reason.set(wanted.reason);
     task.run.set(Run::Parked);
-    switch(task);
+    switch(task, place_of(&note));
     if task.has(Flags::SLOW) {
-        woken_slow(task, reason, false, &leave);
+        woken_slow(task, wanted.reason, false, &leave);
     }
     Woken::Perhaps
 }
@@ -133,10 +140,11 @@ pub(crate) fn target() -> Target {
 fn park_slow(
     core: &Core,
     task: &Header,
-    reason: Reason,
+    wanted: Wanted<'_>,
     deadline: Option<Instant>,
     leave: &dyn Fn() -> Left,
 ) -> Woken {
+    let Wanted { reason, on } = wanted;
     let unwinding = thread::panicking();
     if reason != Reason::Children && spend::spent_by_throw(core, task, unwinding) {
         // A wake that came while the task stood in the queue left no token. Return, so that the
@@ -152,9 +160,13 @@ fn park_slow(
     let is_refused = || unwinding && reason.is_io() && task.is_interrupted();
     if !is_refused() {
         let _timer = deadline.map(|at| Timer::set(core, at, task, None));
+        let since = core.turned.get();
+        let note = Note::new(on, since);
+        let timed = deadline.map(|at| TimedNote::new(on, since, at));
+        let place = timed.as_ref().map_or_else(|| place_of(&note), place_of);
         task.reason.set(reason);
         task.run.set(Run::Parked);
-        switch_with_unwinding(core, task, unwinding);
+        switch_with_unwinding(core, task, unwinding, place);
         woken_slow(task, reason, unwinding, leave);
     }
     if is_refused() && leave() == Left::Withdrawn {
@@ -303,47 +315,52 @@ pub(crate) fn timeout<T>(
     task.waits.timed(&boundary, f)
 }
 
-/// Suspends the running task, which takes its spans along.
+/// The address of a local of the frame that suspends the task: of its note, if it parks.
 #[inline(always)]
-fn switch(task: &Header) {
+fn place_of<T>(local: &T) -> usize {
+    std::ptr::from_ref(local).expose_provenance()
+}
+
+/// Suspends the running task, which takes its spans along. `place` is an address in the caller's
+/// frame: that of the note, if the task parks.
+#[inline(always)]
+fn switch(task: &Header, place: usize) {
     if trace::is_on() {
-        switch_with_spans(task);
+        switch_with_spans(task, place);
     } else {
-        suspend(task);
+        suspend(task, place);
     }
 }
 
 /// Suspends the running task where a subscriber may keep spans for this thread.
 #[cold]
 #[inline(never)]
-fn switch_with_spans(task: &Header) {
+fn switch_with_spans(task: &Header, place: usize) {
     let spans = current::off_task(trace::take_off);
-    suspend(task);
+    suspend(task, place);
     current::off_task(|| trace::put_back(&spans));
 }
 
 /// Suspends the running task. If it unwinds, it takes the thread's count of panics along.
 #[inline(always)]
-fn switch_with_unwinding(core: &Core, task: &Header, unwinding: bool) {
+fn switch_with_unwinding(core: &Core, task: &Header, unwinding: bool, place: usize) {
     if unwinding {
-        unwinding::switch(core, task);
+        unwinding::switch(core, task, place);
     } else {
-        switch(task);
+        switch(task, place);
     }
 }
 
 /// Suspends the running task, and nothing else.
 #[inline(always)]
-fn suspend(task: &Header) {
-    let here = std::cell::Cell::new(0u8);
-    let here = (&raw const here).addr();
+fn suspend(task: &Header, place: usize) {
     // SAFETY: `task` runs, so this is its owner's thread; the answer is not used beyond the
     // suspension, during which the task keeps its stack.
     let stack = unsafe { task.stack() }.expect("a task that runs has a stack");
-    task.depth.set(stack.depth_of(here));
+    task.depth.set(stack.depth_of(place));
     // SAFETY: `task` runs on this stack, which its pool made, and `class` is the stack's actual
     // class since the task has started.
-    unsafe { stack.suspend(task.class.get(), here) };
+    unsafe { stack.suspend(task.class.get(), place) };
 }
 
 /// Puts the running task at the end of its worker's queue, so that all tasks in the queue run
@@ -384,15 +401,22 @@ fn keep_place(core: &Core) {
     }
 }
 
+/// Suspends the running task, which yields, and so has no note.
+#[inline(always)]
+fn switch_queued(core: &Core, task: &Header, unwinding: bool) {
+    task.run.set(Run::Queued);
+    core.ready.push(task);
+    let here = std::cell::Cell::new(0u8);
+    switch_with_unwinding(core, task, unwinding, place_of(&here));
+}
+
 /// Puts the running task at the end of the queue, and switches. A cancel point.
 #[inline(always)]
 fn yield_task(core: &Core, task: &Header) {
     if task.has(Flags::CANCEL | Flags::EXPIRED) || thread::panicking() {
         return yield_slow(core, task);
     }
-    task.run.set(Run::Queued);
-    core.ready.push(task);
-    switch(task);
+    switch_queued(core, task, false);
     if task.has(Flags::CANCEL | Flags::EXPIRED) {
         throw_now();
     }
@@ -405,9 +429,7 @@ fn yield_slow(core: &Core, task: &Header) {
     let unwinding = thread::panicking();
     spend::spent_by_throw(core, task, unwinding);
     throw_now();
-    task.run.set(Run::Queued);
-    core.ready.push(task);
-    switch_with_unwinding(core, task, unwinding);
+    switch_queued(core, task, unwinding);
     throw_now();
 }
 

@@ -8,13 +8,13 @@
 
 use std::thread;
 
-use super::{switch_with_unwinding, throw_now, yield_task, yields_to_unstarted};
+use super::{switch_queued, throw_now, yield_task, yields_to_unstarted};
 use crate::clock;
 use crate::current::{self, Core};
 use crate::limits::{
     BUDGET, UNITS_LOOK, UNITS_OPERATION, UNITS_PER_CLOCK_IO, UNITS_PER_CLOCK_LOOKS, UNITS_THROW,
 };
-use crate::task::{Flags, Header, Run};
+use crate::task::{Flags, Header};
 
 const _: () = assert!(UNITS_LOOK == 1 && UNITS_PER_CLOCK_LOOKS.is_power_of_two());
 const _: () = assert!(UNITS_OPERATION.is_power_of_two() && UNITS_PER_CLOCK_IO.is_power_of_two());
@@ -147,7 +147,5 @@ pub(super) fn spent_by_throw(core: &Core, task: &Header, unwinding: bool) -> boo
 /// a loop may wait for those, or make them. Nothing is thrown.
 fn go_round(core: &Core, task: &Header) {
     yields_to_unstarted(core);
-    task.run.set(Run::Queued);
-    core.ready.push(task);
-    switch_with_unwinding(core, task, thread::panicking());
+    switch_queued(core, task, thread::panicking());
 }

@@ -9,13 +9,14 @@ use crate::current::{self, Core, Patience};
 use crate::task::{Flags, Header, Reason, Run};
 use crate::unwind::Unwinding;
 
-/// Suspends the running task, which unwinds. Its state says whether it parks or yields.
-pub(super) fn switch(core: &Core, task: &Header) {
+/// Suspends the running task, which unwinds. Its state says whether it parks or yields. `place` is
+/// as that of [`super::switch`].
+pub(super) fn switch(core: &Core, task: &Header, place: usize) {
     if core.panics.is_none() {
         return wait_alone(core, task);
     }
     let unwinding = Unwinding::take(core.panics);
-    super::switch(task);
+    super::switch(task, place);
     unwinding.put_back();
 }
 

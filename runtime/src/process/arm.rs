@@ -11,6 +11,7 @@ use super::child::Child;
 use super::handle::Handle;
 use crate::limits::{FULL_PAUSE_MAX, FULL_PAUSE_MIN};
 use crate::reactor::{self, Direction, ReadyArm};
+use crate::task::Words;
 use crate::waiters::{Arm, Choice, Place, Sealed, Selectable};
 use crate::{clock, current, park};
 
@@ -98,6 +99,10 @@ unsafe impl Choice for ExitArm<'_> {
                 failed.is_some_and(|error| self.end(Err(error)))
             }
         }
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        words.say(format_args!("the end of process {}", self.child.id()));
     }
 
     fn is_ready(&self) -> bool {

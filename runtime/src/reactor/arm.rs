@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::source::timed_out;
 use super::{Direction, Driver, Source, driver, thread};
+use crate::task::Words;
 use crate::waiters::{Arm, ArmNode, Choice, Node, Place};
 use crate::{cancel, clock, current, park};
 
@@ -91,6 +92,10 @@ unsafe impl Choice for ReadyArm<'_> {
     fn attempt(&self) -> bool {
         self.note_turn();
         self.has_failed() || self.is_ready()
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        self.source.in_words(self.direction.reason(), words);
     }
 
     fn is_ready(&self) -> bool {

@@ -13,6 +13,7 @@ mod ends;
 mod poll_io;
 mod polled;
 pub(crate) mod pollers;
+mod name;
 mod source;
 mod thread;
 mod watch;

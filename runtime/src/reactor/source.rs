@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use super::pollers::Pollers;
 use super::watch::{self, Place};
-use super::{Driver, Generation, Registered, Remote, driver, thread};
+use super::{Driver, Generation, Registered, Remote, driver, name, thread};
 use crate::current;
 use crate::lock::Lock;
 use crate::park::{self, Left, Woken};
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Node, Stay, Waiter};
 use crate::{cancel, clock};
 
@@ -65,6 +65,15 @@ impl Drop for Registrations {
             self.watched.leave(self.fd);
             pollers.clear();
         }
+    }
+}
+
+impl Described for Registrations {
+    fn in_words(&self, reason: Reason, words: &mut Words) {
+        // SAFETY: whoever waits on a `Source` borrows it, and with it its holder, which keeps this
+        // descriptor open.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        name::name(fd, reason, words);
     }
 }
 
@@ -199,7 +208,7 @@ impl<T: AsFd + ?Sized> Source<T> {
         registered.side(|side| unsafe { side.link(&node) });
         let stay = Stay::new(registered, &node);
         while waiter.claimed().is_none() {
-            match waiter.park(reason, deadline, || stay.leave()) {
+            match waiter.park(reason.on(&self.registrations), deadline, || stay.leave()) {
                 Woken::Perhaps => {}
                 Woken::TimedOut => return Err(timed_out()),
                 Woken::Refused => return Err(cancel::error()),
@@ -207,6 +216,11 @@ impl<T: AsFd + ?Sized> Source<T> {
         }
         stay.end();
         Ok(())
+    }
+
+    /// Says what is waited for by whoever waits on this descriptor.
+    pub(super) fn in_words(&self, reason: Reason, words: &mut Words) {
+        self.registrations.in_words(reason, words);
     }
 
     /// What is thrown at a thread that waits is thrown before and after, for `poll(2)` cannot be.

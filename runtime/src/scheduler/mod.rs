@@ -38,4 +38,4 @@ pub(crate) use shared::{Seat, Shared};
 pub(crate) use start::Threads;
 pub(crate) use stay::leave;
 pub(crate) use stop::await_cancel_of_closed;
-pub(crate) use worker::{Wait, Worker, current_worker};
+pub(crate) use worker::{Wait, Worker, current_worker, worker_of};

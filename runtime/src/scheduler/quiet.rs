@@ -9,7 +9,7 @@ use std::time::Instant;
 use crossbeam_utils::CachePadded;
 
 use super::{Seat, Shared};
-use crate::task::{Reason, TaskRef};
+use crate::task::{Described, Reason, TaskRef, Words};
 use crate::waiters::Queue;
 
 /// Who waits for quiet, and the counts of tasks that no worker counts.
@@ -104,7 +104,8 @@ impl Shared {
                 return false;
             }
             let queue = self.quiet.waiters.lock();
-            let woken = self.quiet.waiters.wait_with(queue, (), reason, deadline, look, |_| ());
+            let wanted = reason.on(self);
+            let woken = self.quiet.waiters.wait_with(queue, (), wanted, deadline, look, |_| ());
             late = woken.is_none();
         }
         true
@@ -140,6 +141,12 @@ impl Shared {
         wakes.give();
         // The main thread waits as worker 0, and is not in the list.
         self.seats[0].poke();
+    }
+}
+
+impl Described for Shared {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.say(format_args!("the ends of the tasks of runtime {}", self.id));
     }
 }
 

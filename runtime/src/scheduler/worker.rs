@@ -17,7 +17,7 @@ use super::sleep::Sleep;
 use super::start::WorkerSeed;
 use super::unstarted::Unstarted;
 use super::{Seat, Shared};
-use crate::clock;
+use crate::clock::{self, Coarse};
 use crate::current::{self, Core};
 use crate::limits::{BUDGET, PLACEMENT_SLACK};
 use crate::reactor::Driver;
@@ -62,8 +62,9 @@ pub(crate) struct Worker {
     _alt_stack: Rc<AltStack>,
 }
 
+/// The worker that this core is a part of.
 #[inline(always)]
-pub(super) fn worker_of(core: &Core) -> &Worker {
+pub(crate) fn worker_of(core: &Core) -> &Worker {
     // SAFETY: `Worker::new` stores the worker's own address in the core, which the worker owns: so
     // the worker lives as long as the borrow of the core.
     unsafe { &*core.worker.get().cast::<Worker>() }
@@ -123,6 +124,16 @@ impl Worker {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The part of the worker that the layers below the scheduler see.
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The worker's number among those of its runtime.
+    pub(crate) fn index(&self) -> usize {
+        self.index
     }
 
     pub(super) fn seat(&self) -> &Seat {
@@ -188,6 +199,7 @@ impl Worker {
             // Tasks are cancelled before any is picked, so that no unstarted one runs its closure.
             self.cancel_all();
         }
+        self.core.turned.set(Coarse::now());
         let pace = &self.core.pace;
         pace.begin();
         // What followed the last sleep counts as sleep up to here, so that the clock need not be

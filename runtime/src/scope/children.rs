@@ -14,7 +14,7 @@ use crate::park::{self, Left};
 use crate::parker::Parker;
 use crate::scheduler;
 use crate::spawn;
-use crate::task::{CauseKind, Header, Naming, Reason, Task, TaskRef, Unparker};
+use crate::task::{CauseKind, Described, Header, Naming, Reason, Task, TaskRef, Unparker, Words};
 use crate::unwind::{self, AbortIfPanic, Payload};
 use crate::wake;
 
@@ -218,7 +218,7 @@ impl Children {
             // The wait ends at the next expiry only if that is looked at afterwards. An expiry that
             // has passed and is not looked at would end every wait at once.
             let limit = if watches && !interrupted { park::next_expiry() } else { None };
-            let _ = park::park(&target, Reason::Children, limit, || Left::Ended);
+            let _ = park::park(&target, Reason::Children.on(self), limit, || Left::Ended);
         }
         std::mem::forget(abort);
         let mut state = self.lock();
@@ -260,5 +260,13 @@ impl Ended {
     pub(super) fn raise_refusal<T>(self) -> T {
         self.check_refusal();
         unreachable!("a scope is unwound by a child's panic or refusal");
+    }
+}
+
+impl Described for Children {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        let left = self.lock().children.len();
+        let (file, line) = (self.at.file(), self.at.line());
+        words.say(format_args!("the {left} children of a scope opened at {file}:{line}"));
     }
 }

@@ -10,6 +10,7 @@ use super::mailbox::{Found, Mailbox};
 use crate::clock;
 use crate::limits::FULL_PAUSE_MAX;
 use crate::reactor::{Direction, ReadyArm};
+use crate::task::{Reason, Words};
 use crate::waiters::{Arm, Choice, Place};
 
 /// A wait for a signal in `select!`.
@@ -39,6 +40,10 @@ unsafe impl Choice for SignalArm<'_> {
         let found = self.mailbox.take();
         self.found.set(Some(found));
         found != Found::Nothing
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        words.say(format_args!("{}", Reason::Signal.plain()));
     }
 
     fn is_ready(&self) -> bool {

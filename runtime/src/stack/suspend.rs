@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 #[cfg(gocoro_asan)]
 use super::sanitizer;
-use super::{Bare, Job, SizeClass, Stack, admission, nested};
+use super::{Bare, Job, Pool, SizeClass, Stack, admission, nested};
 use crate::limits::STACK_BYTES_MIN;
 use crate::unwind;
 
@@ -75,21 +75,43 @@ impl Stack {
     /// mispredicted return would cost as much as the switch. The handle suspends whichever
     /// coroutine runs, which may be another one than this stack: the task may run a generator of
     /// its own, and wait in there. Then `here` does not lie on this stack, which is how that is
-    /// noticed.
+    /// noticed. The stack's local data is `here` meanwhile, so that [`Stack::place`] finds it.
     ///
     /// # Safety
     ///
     /// The caller runs in the task that this stack runs; `class` is the stack's class; and the
-    /// stack came from a [`Pool`](super::Pool), which is alive.
+    /// stack came from a [`Pool`], which is alive.
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self, class: SizeClass, here: usize) {
         if !self.has_frame(here, class) {
-            return suspend_from_within();
+            return self.suspend_from_within(here);
         }
         let own = self.generator().get_local_data().cast::<Own<'static>>();
         // SAFETY: `own` is the handle of the pool that made the stack, and the pool outlives its
         // stacks.
         suspend_by(&mut *unsafe { copy(own) });
+    }
+
+    /// Suspends the task that this stack runs from a frame on another stack, at `here`.
+    #[cold]
+    #[inline(never)]
+    fn suspend_from_within(&self, here: usize) {
+        // Anything but null marks the stack as the one that is suspended.
+        let by = self.generator().get_local_data();
+        self.generator().set_local_data(std::ptr::with_exposed_provenance_mut(here));
+        suspend_from_within();
+        self.generator().set_local_data(by);
+    }
+
+    /// The address `here` with which this stack of `pool` was suspended last, if it is suspended.
+    /// `depth` is what [`Stack::depth_of`] said of it. `None`: that has too few bits to tell.
+    pub(crate) fn place(&self, class: SizeClass, depth: u32, pool: &Pool) -> Option<usize> {
+        let data = self.generator().get_local_data();
+        if data != pool.handle().as_ptr().cast() {
+            return Some(data.addr());
+        }
+        let place = self.record().wrapping_sub(depth as usize);
+        (class.bytes() - 1 <= u32::MAX as usize).then_some(place)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Arm, ArmNode, Choice, Locked, Node, Place, Queue};
 
 /// What a wait for a primitive was granted.
@@ -30,7 +31,7 @@ impl Grant {
 
 /// A primitive that gives a `T` at once, or to those who wait in its queue. The queue's lock may
 /// guard a state `S` as well.
-pub(crate) trait Queued<'a, T, S = ()> {
+pub(crate) trait Queued<'a, T, S = ()>: Described {
     fn queue(&self) -> &Queue<Grant, S>;
 
     /// Takes a `T`, if that needs no waiting.
@@ -73,6 +74,10 @@ unsafe impl<T, S> Choice for QueueArm<'_, T, S> {
         let ready = found.is_some();
         self.found.set(found);
         ready
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        self.source.in_words(Reason::Select, words);
     }
 
     fn is_ready(&self) -> bool {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::loom::const_fn;
 use crate::park;
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::Queue;
 
 /// Lets several tasks and threads wait until all of them have come to the same point; as
@@ -60,7 +60,8 @@ impl Barrier {
             return BarrierWaitResult(true);
         }
         *come += 1;
-        self.queue.wait_with(come, (), Reason::Barrier, None, || (), |mut come| *come -= 1);
+        let wanted = Reason::Barrier.on(self);
+        self.queue.wait_with(come, (), wanted, None, || (), |mut come| *come -= 1);
         BarrierWaitResult(false)
     }
 }
@@ -82,5 +83,13 @@ impl fmt::Debug for Barrier {
 impl fmt::Debug for BarrierWaitResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BarrierWaitResult").field("is_leader", &self.is_leader()).finish()
+    }
+}
+
+impl Described for Barrier {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        let come = *self.queue.lock();
+        words.at("barrier", self);
+        words.say(format_args!(" ({come} of {} have come)", self.size));
     }
 }

@@ -10,7 +10,7 @@ use super::mutex::MutexGuard;
 use super::raw_mutex::RawMutex;
 use crate::clock;
 use crate::loom::{AtomicU32, const_fn};
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::Queue;
 
 /// Waits until a condition holds for what a [`Mutex`](super::Mutex) guards; as
@@ -261,7 +261,8 @@ impl Condvar {
             relock.unlocked.set(true);
             raw.unlock();
         };
-        let notified = self.queue.wait_with(queue, (), Reason::Condvar, deadline, unlock, |_| ());
+        let notified =
+            self.queue.wait_with(queue, (), Reason::Condvar.on(self), deadline, unlock, |_| ());
         notified.is_some()
     }
 
@@ -315,5 +316,11 @@ impl Default for Condvar {
 impl fmt::Debug for Condvar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Condvar").finish_non_exhaustive()
+    }
+}
+
+impl Described for Condvar {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.at("condvar", self);
     }
 }

@@ -8,7 +8,7 @@ use super::arm::{Grant, QueueArm, Queued};
 use crate::clock;
 use crate::loom::{AtomicU32, const_fn};
 use crate::park;
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Locked, Queue, Selectable};
 
 const SET: u32 = 1 << 0;
@@ -204,7 +204,7 @@ impl Event {
                 return true;
             }
         };
-        self.queue.wait(queue, Grant::Granted, Reason::Event, deadline).is_some()
+        self.queue.wait(queue, Grant::Granted, Reason::Event.on(self), deadline).is_some()
     }
 }
 
@@ -265,5 +265,11 @@ impl fmt::Debug for Event {
             .field("set", &self.lets_through())
             .field("auto", &self.auto)
             .finish_non_exhaustive()
+    }
+}
+
+impl Described for Event {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.at("event", self);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::current;
-use crate::task::Naming;
+use crate::task::{Naming, Whom};
 
 /// Set while the word names a holder.
 pub(super) const HELD: u64 = 1 << 0;
@@ -22,6 +22,15 @@ pub(super) fn me() -> u64 {
         Some((_, task)) => (task.id << SHIFT) | HELD,
         // A thread's mark is an address and a multiple of eight, so its lowest three bits are free.
         None => current::thread_mark() as u64 | THREAD | HELD,
+    }
+}
+
+/// Whoever the word names as the holder, if it names one.
+pub(super) fn whom(word: u64) -> Option<Whom> {
+    match word {
+        _ if word & HELD == 0 => None,
+        _ if word & THREAD != 0 => Some(Whom::Thread((word >> SHIFT << SHIFT) as usize)),
+        _ => Some(Whom::Task { id: word >> SHIFT, name: None }),
     }
 }
 

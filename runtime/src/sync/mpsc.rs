@@ -45,6 +45,7 @@ pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, 
 /// ids.sort();
 /// assert_eq!(ids, [0, 1, 2]);
 /// ```
+#[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = channel::unbounded();
     (Sender { inner: sender }, Receiver::new(receiver))
@@ -67,6 +68,7 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 /// second.wait()?;
 /// # Ok::<(), gocoro::sync::mpsc::SendError<i32>>(())
 /// ```
+#[track_caller]
 pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
     let (sender, receiver) = channel::bounded(bound);
     (SyncSender { inner: sender }, Receiver::new(receiver))

@@ -8,7 +8,7 @@ use super::holder::{self, HELD as RUNNING, WAITERS};
 use crate::current;
 use crate::loom::{AtomicU64, const_fn};
 use crate::park;
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::Queue;
 
 // A word with RUNNING set names the runner, and its other bits, but for WAITERS, are the name's. So
@@ -245,7 +245,7 @@ impl Once {
         holder::refuse_again(seen, me, "waits for an initialisation that it runs itself");
         let queue = self.queue.lock();
         if self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_ok() {
-            self.queue.wait(queue, (), Reason::Once, None);
+            self.queue.wait(queue, (), Reason::Once.on(self), None);
         }
     }
 
@@ -285,5 +285,15 @@ impl fmt::Debug for Once {
 impl fmt::Debug for OnceState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnceState").field("poisoned", &self.is_poisoned()).finish()
+    }
+}
+
+impl Described for Once {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.at("initialisation", self);
+        if let Some(runner) = holder::whom(self.word.load(Relaxed)) {
+            words.say(format_args!(" run by "));
+            words.whom(runner);
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::arm::{Grant, QueueArm, Queued};
 use super::future::DeferredFuture;
 use crate::loom::AtomicU32;
 use crate::park;
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Locked, Queue, Selectable};
 
 const PENDING: u32 = 0;
@@ -132,7 +132,7 @@ impl<T> Promised<T> {
     fn wait(&self) {
         let queue = self.queue.lock();
         if self.state.load(Acquire) == PENDING {
-            self.queue.wait(queue, Grant::Granted, Reason::Promise, None);
+            self.queue.wait(queue, Grant::Granted, Reason::Promise.on(self), None);
         }
     }
 }
@@ -256,5 +256,11 @@ impl<T: fmt::Debug> fmt::Debug for Deferred<T> {
             Some(Ok(value)) => text.field(value),
         };
         text.finish()
+    }
+}
+
+impl<T> Described for Promised<T> {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.at("promise", self);
     }
 }

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use super::holder::{self, WAITERS};
 use crate::loom::{AtomicU64, const_fn};
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::Queue;
 use crate::{cancel, clock, current, park, reactor};
 
@@ -127,7 +127,7 @@ impl RawMutex {
                 Err(seen) => word = seen,
             }
         }
-        self.queue.wait(queue, me, Reason::Lock, deadline).is_some()
+        self.queue.wait(queue, me, Reason::Lock.on(self), deadline).is_some()
     }
 
     /// Unlocks the mutex, or hands it to the oldest waiter. Called on behalf of the holder.
@@ -152,6 +152,16 @@ impl RawMutex {
         drop(queue);
         if let Some(wake) = wake {
             wake.give();
+        }
+    }
+}
+
+impl Described for RawMutex {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.at("lock of a mutex", self);
+        if let Some(holder) = holder::whom(self.word.load(Relaxed)) {
+            words.say(format_args!(" held by "));
+            words.whom(holder);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use super::holder::{self, HELD as WRITER, WAITERS};
 use crate::loom::{AtomicU64, const_fn};
 use crate::park;
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Locked, Queue, Wakes};
 
 /// One reader, in a word that names no writer.
@@ -86,7 +86,9 @@ impl RawRwLock {
             }
         }
         // When a waiter leaves, those behind it may be able to come in.
-        self.queue.wait_with(queue, asked, Reason::Lock, None, || (), |queue| self.let_in(queue));
+        let wait = Wait { lock: self, reads: asked == READS };
+        let wanted = Reason::Lock.on(&wait);
+        self.queue.wait_with(queue, asked, wanted, None, || (), |queue| self.let_in(queue));
     }
 
     #[inline]
@@ -159,6 +161,30 @@ impl RawRwLock {
             };
             if let Some(wake) = woken {
                 wakes.push(wake);
+            }
+        }
+    }
+}
+
+/// A wait for the lock, as what a task waits for.
+struct Wait<'a> {
+    lock: &'a RawRwLock,
+    reads: bool,
+}
+
+impl Described for Wait<'_> {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        let what = if self.reads { "read lock of an rwlock" } else { "write lock of an rwlock" };
+        words.at(what, self.lock);
+        let word = self.lock.word.load(Relaxed);
+        match holder::whom(word) {
+            Some(writer) => {
+                words.say(format_args!(" write-locked by "));
+                words.whom(writer);
+            }
+            None => {
+                let readers = (word & !WAITERS) / READER;
+                words.say(format_args!(" with {readers} readers"));
             }
         }
     }

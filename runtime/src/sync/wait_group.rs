@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use super::arm::{Grant, QueueArm, Queued};
 use crate::loom::{AtomicUsize, const_fn};
 use crate::park;
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Locked, Queue, Selectable};
 
 /// Set while somebody may be in the queue.
@@ -120,7 +120,7 @@ impl WaitGroup {
     fn wait_slow(&self) {
         let queue = self.queue.lock();
         if self.announce(&queue) {
-            self.queue.wait(queue, Grant::Granted, Reason::WaitGroup, None);
+            self.queue.wait(queue, Grant::Granted, Reason::WaitGroup.on(self), None);
         }
     }
 }
@@ -176,5 +176,12 @@ impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.word.load(Relaxed) / ONE;
         f.debug_struct("WaitGroup").field("count", &count).finish_non_exhaustive()
+    }
+}
+
+impl Described for WaitGroup {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.at("wait group", self);
+        words.say(format_args!(" ({} left)", self.word.load(Relaxed) / ONE));
     }
 }

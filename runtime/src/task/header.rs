@@ -98,8 +98,9 @@ pub(crate) struct Header {
     pub(crate) reason: Cell<Reason>,
     /// Stack size class: requested before the start, actual after.
     pub(crate) class: Cell<SizeClass>,
-    /// How far below its stack's record the task suspended last: only a hint, of what to prefetch.
-    /// Before the task has a stack, this is [`Header::without_stack`].
+    /// How far below its stack's record the task suspended last. That is where the note of a parked
+    /// task is, unless the task waits inside a coroutine; for all else it is a hint of what to
+    /// prefetch. Before the task has a stack, this is [`Header::without_stack`].
     pub(crate) depth: Cell<u32>,
     pub(super) stack: UnsafeCell<Option<Stack>>,
     pub(super) vtable: &'static VTable,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::inbox::{Drained, Inbox, Notify};
 use super::word::Asked;
 use super::{Header, TaskRef};
-use crate::limits::WORKERS_MAX;
+use crate::limits::{MESSAGES_MAX, WORKERS_MAX};
 use crate::lock::Lock;
 
 /// Ends a worker's sleep, from any thread.
@@ -79,10 +79,39 @@ impl Mailbox {
     /// Gives the mailbox back, for a later worker. The caller's worker has no task left, so no link
     /// is on its way here; and nobody sends messages to that worker any more.
     pub(crate) fn release(&'static self) {
-        // Dropped when no lock is held, for what is dropped here may run any destructor.
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         let last = (self.notifier.lock().take(), self.take_messages());
+        free.free.push(self);
+        drop(free);
+        // Dropped when no lock is held, for what is dropped here may run any destructor.
         drop(last);
-        FREE.lock().unwrap_or_else(PoisonError::into_inner).free.push(self);
+    }
+
+    /// Leaves a message for each worker of the process for whose mailbox `make` makes one. Each of
+    /// them is delivered, or dropped with the worker's end. Returns how many messages were left,
+    /// and how many were not, for workers that have not taken the many that they have already.
+    pub(crate) fn send_to_all(
+        mut make: impl FnMut(u16) -> Option<Box<dyn Message>>,
+    ) -> (usize, usize) {
+        // While the lock is held, nobody's mailbox changes hands: a message in one that is free
+        // would wait for the next owner.
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut has_owner = vec![true; free.made];
+        for mailbox in &free.free {
+            has_owner[usize::from(mailbox.id)] = false;
+        }
+        let (mut left, mut flooded) = (0, 0);
+        for (id, _) in (0..).zip(has_owner).filter(|(_, has_owner)| *has_owner) {
+            let Some(message) = make(id) else { continue };
+            let mailbox = Mailbox::of(id);
+            if mailbox.messages.lock().len() < MESSAGES_MAX {
+                mailbox.send(message);
+                left += 1;
+            } else {
+                flooded += 1;
+            }
+        }
+        (left, flooded)
     }
 
     /// The mailbox with this id, which the caller has from a mailbox or from a task's word.

@@ -32,6 +32,7 @@
 //! | `class`, `depth` | before the claim whoever holds the queue's reference; then the owner's thread |
 //! | the packet: the closure, later the end | whoever claimed the task, until DONE; then whoever has the right to the end: see [`packet`] |
 //! | `meta` | the cause: whoever cancels the task first; the span: whoever claimed the task; the task-locals: the task itself |
+//! | the note of a parked task, on its stack | the owner's thread while the task is PARKED: see [`note`] |
 //! | all else | immutable |
 //!
 //! # Transitions
@@ -77,6 +78,7 @@ pub(crate) mod inbox;
 mod locals;
 pub(crate) mod mailbox;
 mod meta;
+mod note;
 mod packet;
 mod poller;
 mod ready;
@@ -92,6 +94,8 @@ pub(crate) use header::{Flags, Header, How, Kind, Run};
 pub(crate) use locals::{Locals, Lookup};
 pub(crate) use mailbox::push_if_asked;
 pub(crate) use meta::{Meta, Parent};
+pub use note::Words;
+pub(crate) use note::{Described, Note, TimedNote, Wanted, Whom};
 pub(crate) use packet::{Created, End, Family, Spawned, create, panic_of};
 pub(crate) use poller::Poller;
 pub(crate) use ready::ReadyQueue;

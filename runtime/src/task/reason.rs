@@ -2,9 +2,9 @@
 
 /// What a parked task waits for, one variant for each kind of wait.
 ///
-/// The waist and the scheduler tell apart what the two questions below ask, a [`Reason::Park`],
-/// which alone the public token ends, and a [`Reason::Children`]. The other variants are there to
-/// be named: by the note of what a parked task waits for, and since when, that a dump will show.
+/// The waist and the scheduler tell apart what the first two questions below ask, a
+/// [`Reason::Park`], which alone the public token ends, and a [`Reason::Children`]. The other
+/// variants are there to be named, with the note of what a parked task waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Reason {
@@ -46,5 +46,31 @@ impl Reason {
         self.is_io()
             || matches!(self, Reason::Park | Reason::Sleep | Reason::Blocking)
             || matches!(self, Reason::Signal | Reason::Future)
+    }
+
+    /// What a task waits for, where no object says more.
+    pub(crate) fn plain(self) -> &'static str {
+        match self {
+            Reason::Park => "park",
+            Reason::Sleep => "sleep",
+            Reason::Join => "join",
+            Reason::Readable => "a pause before the next read",
+            Reason::Writable => "a pause before the next write",
+            Reason::Blocking => "a call on the blocking pool",
+            Reason::Send => "send",
+            Reason::Receive => "recv on a channel that never has a message",
+            Reason::Select | Reason::SelectIo => "select",
+            Reason::Signal => "a signal",
+            Reason::Lock => "lock",
+            Reason::Condvar => "condvar",
+            Reason::Barrier => "barrier",
+            Reason::Once => "once",
+            Reason::Semaphore => "semaphore",
+            Reason::WaitGroup => "wait group",
+            Reason::Event => "event",
+            Reason::Promise => "promise",
+            Reason::Future => "a future",
+            Reason::Children => "the end of tasks",
+        }
     }
 }

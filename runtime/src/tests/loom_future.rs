@@ -25,7 +25,7 @@ fn drive(awaiter: &Awaiter, parker: &Parker, ready: &AtomicU32, other: &AtomicU3
         while other.load(Relaxed) == 0 {
             parker.park(None);
         }
-        awaiter.wait(None);
+        awaiter.wait("", None);
     }
 }
 
@@ -68,7 +68,7 @@ fn loom_a_poll_sees_what_was_written_before_each_call_that_it_clears() {
             if flags.iter().all(|flag| flag.load(Relaxed) == 1) {
                 break;
             }
-            awaiter.wait(None);
+            awaiter.wait("", None);
         }
         callers.into_iter().for_each(|caller| caller.join().unwrap());
     });
@@ -98,10 +98,10 @@ fn loom_an_inner_wait_gives_the_call_of_the_outer_one_back() {
                 if flags[1].load(Relaxed) == 1 {
                     break;
                 }
-                inner.wait(None);
+                inner.wait("", None);
             }
             drop(inner);
-            outer.wait(None);
+            outer.wait("", None);
         }
         callers.into_iter().for_each(|caller| caller.join().unwrap());
     });

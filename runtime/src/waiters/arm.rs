@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Waiter;
+use crate::task::Words;
 
 /// What `select!` can wait for with `wait(…)`.
 ///
@@ -183,6 +184,9 @@ pub unsafe trait Choice {
     fn polled(&self) -> Option<(RawFd, i16)> {
         None
     }
+
+    /// Says what this arm waits for, as [`Described::in_words`](crate::task::Described) does.
+    fn in_words(&self, words: &mut Words);
 
     /// Whether a wait for this arm is I/O, which is refused to a cancelled task that unwinds.
     fn is_io(&self) -> bool {

@@ -39,7 +39,7 @@ use std::time::Instant;
 use crate::current;
 use crate::park::{self, Left, Woken};
 use crate::parker::Parker;
-use crate::task::{Flags, Header, Reason, Target};
+use crate::task::{Described, Flags, Header, Reason, Target, Words};
 use crate::wake;
 
 /// The running task, or this plain thread, while it polls a future.
@@ -107,22 +107,33 @@ impl Awaiter {
         }
     }
 
-    /// Waits until a waker is called. `false`: the deadline came first.
+    /// Waits until a waker is called. `future` names what is polled. `false`: the deadline came
+    /// first.
     #[inline]
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn wait(&self, future: &'static str, deadline: Option<Instant>) -> bool {
         // The target is made once, for where thread-locals are being destroyed each wait would get
         // a parker of its own.
         let target = match &self.who {
             Who::Task(task) => Target::Task(*task),
             Who::Thread(parker) => Target::Thread(parker.clone()),
         };
+        let polled = Polled(future);
         while !self.is_called() {
-            if park::park(&target, Reason::Future, deadline, || Left::Withdrawn) == Woken::TimedOut
-            {
+            let wanted = Reason::Future.on(&polled);
+            if park::park(&target, wanted, deadline, || Left::Withdrawn) == Woken::TimedOut {
                 return false;
             }
         }
         true
+    }
+}
+
+/// What is polled, as what a task waits for.
+struct Polled(&'static str);
+
+impl Described for Polled {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        words.say(format_args!("future {}", self.0));
     }
 }
 

@@ -54,7 +54,7 @@ use super::{Choice, Place, Waiter};
 use crate::clock;
 use crate::current;
 use crate::park::{self, Left, Woken};
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::unwind::AbortIfPanic;
 
 /// How long a choice or an operation may wait.
@@ -95,6 +95,9 @@ impl Limit {
 
 /// The number by which the waiting side claims its own wait, so that no arm can any more.
 pub(super) const NOBODY: u32 = u32::MAX - 1;
+
+/// How many arms of a choice a description names.
+const ARMS_SHOWN: usize = 8;
 
 /// The arms of a choice, found by their numbers.
 pub(crate) type Arms<'a> = &'a dyn Fn(usize) -> &'a dyn Choice;
@@ -179,13 +182,14 @@ fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Op
             }
         }
     }
+    let choosing = Choosing { arms, order };
     let chosen = loop {
         if let Some(number) = waiter.claimed() {
             break number as usize;
         }
         let leave = || Left::if_withdrawn(waiter.claim(NOBODY));
         let (woken, ready) = if polled.is_empty() {
-            (waiter.park(reason, deadline, leave), false)
+            (waiter.park(reason.on(&choosing), deadline, leave), false)
         } else {
             waiter.park_polling(&polled, deadline, leave)
         };
@@ -194,6 +198,32 @@ fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Op
         }
     };
     links.complete(chosen, aim)
+}
+
+/// A choice, as what a task waits for.
+struct Choosing<'a, 'o> {
+    arms: Arms<'a>,
+    order: &'o [usize],
+}
+
+impl Described for Choosing<'_, '_> {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        if let [only] = self.order {
+            return (self.arms)(*only).in_words(words);
+        }
+        words.say(format_args!("select of {} arms", self.order.len()));
+        // In the order of the program, and not in that of this choice's look.
+        let mut numbers = self.order.to_vec();
+        numbers.sort_unstable();
+        for (count, &number) in numbers.iter().take(ARMS_SHOWN).enumerate() {
+            let mut arm = Words::default();
+            (self.arms)(number).in_words(&mut arm);
+            words.say(format_args!("{} {arm}", if count == 0 { ":" } else { "," }));
+        }
+        if let Some(more) = numbers.len().checked_sub(ARMS_SHOWN + 1) {
+            words.say(format_args!(" and {} more", more + 1));
+        }
+    }
 }
 
 /// How a choice that does not wait ended.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::poll;
 use crate::loom::AtomicU32;
 use crate::park::{self, Left, Woken};
-use crate::task::{Header, Poller, Reason, Target, Wake};
+use crate::task::{Header, Poller, Target, Wake, Wanted};
 
 /// One wait of a task or a plain thread.
 #[derive(Debug)]
@@ -58,13 +58,13 @@ impl Waiter {
 
     /// Parks once, as [`park::park`] does. The caller looks at the claim before each round.
     #[inline(always)]
-    pub(crate) fn park(
+    pub(crate) fn park<'a>(
         &self,
-        reason: Reason,
+        wanted: impl Into<Wanted<'a>>,
         deadline: Option<Instant>,
         leave: impl Fn() -> Left,
     ) -> Woken {
-        park::park(&self.target, reason, deadline, leave)
+        park::park(&self.target, wanted, deadline, leave)
     }
 
     pub(crate) fn is_task(&self) -> bool {

@@ -176,6 +176,6 @@ fn await_settled(poller: &Poller, is_settled: impl Fn() -> bool) {
         if is_settled() {
             return;
         }
-        awaiter.wait(None);
+        awaiter.wait("the other side of a choice", None);
     }
 }

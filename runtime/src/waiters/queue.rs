@@ -8,7 +8,7 @@ use crate::current;
 use crate::lock::{Guard, Lock};
 use crate::loom::const_fn;
 use crate::park::Woken;
-use crate::task::{Reason, Wake};
+use crate::task::{Wake, Wanted};
 
 /// Waits of tasks and threads, oldest first, and the state of the primitive, under one lock. Each
 /// wait carries a `P`: first what it asks for, then what it was granted.
@@ -76,32 +76,33 @@ impl<P: Copy, S> Queue<P, S> {
     }
 
     /// Waits at the queue's end until the wait is claimed, and returns what the wait was granted.
-    /// `None`: the deadline came first, or, if `reason` is I/O, the wait is refused to a cancelled
+    /// `None`: the deadline came first, or, if the wait is for I/O, it is refused to a cancelled
     /// task that unwinds.
     #[inline]
-    pub(crate) fn wait(
+    pub(crate) fn wait<'a>(
         &self,
         locked: Locked<'_, P, S>,
         asked: P,
-        reason: Reason,
+        wanted: impl Into<Wanted<'a>>,
         deadline: Option<Instant>,
     ) -> Option<P> {
-        self.wait_with(locked, asked, reason, deadline, || (), |_| ())
+        self.wait_with(locked, asked, wanted, deadline, || (), |_| ())
     }
 
     /// Waits as [`Queue::wait`] does. `linked` runs after the queue is released and before the
     /// first park. `left` runs, with the queue locked, if the wait is withdrawn for its deadline or
     /// an unwinding: then nothing was granted, and nothing will be.
     #[inline]
-    pub(crate) fn wait_with(
+    pub(crate) fn wait_with<'a>(
         &self,
         mut locked: Locked<'_, P, S>,
         asked: P,
-        reason: Reason,
+        wanted: impl Into<Wanted<'a>>,
         deadline: Option<Instant>,
         linked: impl FnOnce(),
         left: impl Fn(Locked<'_, P, S>),
     ) -> Option<P> {
+        let wanted = wanted.into();
         let waiter = Waiter::solo();
         let node = Node::new(&waiter, 0, asked);
         // SAFETY: node and waiter stay in this frame, which is not left before the node is
@@ -111,7 +112,7 @@ impl<P: Copy, S> Queue<P, S> {
         let stay = Stay::new(Queueing { queue: self, left }, &node);
         linked();
         while waiter.claimed().is_none() {
-            match waiter.park(reason, deadline, || stay.leave()) {
+            match waiter.park(wanted, deadline, || stay.leave()) {
                 Woken::Perhaps => {}
                 Woken::TimedOut | Woken::Refused => {
                     stay.end();

@@ -21,6 +21,7 @@ mod error;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use super::news::{self, Listener, News, NewsArm};
 use super::news_future::BroadcastFuture;
 use crate::clock;
 use crate::park;
+use crate::task::Words;
 use crate::unwind;
 use crate::waiters::{Arm, Queue, Receive, Selectable};
 
@@ -73,6 +75,7 @@ pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         senders: 1,
         receivers: 1,
         positions: vec![Some(0)],
+        site: Location::caller(),
     };
     let shared = Arc::new(Queue::with(state));
     (Sender { shared: shared.clone() }, Receiver { shared, number: 0 })
@@ -88,6 +91,8 @@ pub(super) struct State<T> {
     receivers: usize,
     /// The number of each receiver's next message. `None`: no receiver has this place.
     positions: Vec<Option<u64>>,
+    /// Where the channel was created.
+    site: &'static Location<'static>,
 }
 
 /// A message, shared until the last receiver takes it.
@@ -441,6 +446,10 @@ impl<T> Listener for Receiver<T> {
 
     fn is_told(&self, state: &mut State<T>) -> bool {
         state.senders == 0 || *state.position(self.number) < state.next
+    }
+
+    fn in_words(&self, words: &mut Words) {
+        words.created("recv on a broadcast channel", self.shared.lock().site);
     }
 }
 

@@ -12,7 +12,7 @@ use std::mem;
 use crate::limits::{BUFFER_BYTES_KEPT, BUFFER_PIECE_MAX};
 use crate::lock::Lock;
 use crate::reactor::{cut_short, timed_out};
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Locked, Queue};
 use crate::{cancel, clock, current, park};
 
@@ -204,7 +204,7 @@ impl Lane {
             drop(locked);
             return Err(timed_out());
         }
-        self.queue.wait(locked, (), reason, deadline).ok_or_else(cut_short)
+        self.queue.wait(locked, (), reason.on(self), deadline).ok_or_else(cut_short)
     }
 }
 
@@ -243,6 +243,16 @@ fn move_out(bytes: &mut VecDeque<u8>, buf: &mut [u8]) -> usize {
 
 fn broken_pipe() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads what is written to this stream")
+}
+
+impl Described for Lane {
+    fn in_words(&self, reason: Reason, words: &mut Words) {
+        let what = match reason {
+            Reason::Writable => "write to a stream in memory",
+            _ => "read from a stream in memory",
+        };
+        words.at(what, self);
+    }
 }
 
 #[cfg(all(test, not(loom)))]

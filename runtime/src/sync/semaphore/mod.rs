@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use super::arm::{Grant, QueueArm, Queued};
 use crate::loom::{AtomicUsize, const_fn};
 use crate::park;
-use crate::task::Reason;
+use crate::task::{Described, Reason, Words};
 use crate::waiters::{Locked, Queue, Selectable, Wakes};
 
 pub use self::error::{AcquireError, TryAcquireError};
@@ -317,7 +317,9 @@ impl Semaphore {
             drop(queue);
             wakes.give();
         };
-        let granted = self.queue.wait_with(queue, asked, Reason::Semaphore, None, || (), leave);
+        let wait = Wait { semaphore: self, wanted: n };
+        let wanted = Reason::Semaphore.on(&wait);
+        let granted = self.queue.wait_with(queue, asked, wanted, None, || (), leave);
         if granted == Some(Grant::Closed) { Err(AcquireError) } else { Ok(()) }
     }
 
@@ -461,5 +463,25 @@ impl fmt::Debug for Semaphore {
             .field("available_permits", &(self.word.load(Relaxed) / PERMIT))
             .field("closed", &(self.word.load(Relaxed) & CLOSED != 0))
             .finish_non_exhaustive()
+    }
+}
+
+/// A wait for permits, as what a task waits for.
+struct Wait<'a> {
+    semaphore: &'a Semaphore,
+    wanted: usize,
+}
+
+impl Described for Wait<'_> {
+    fn in_words(&self, _: Reason, words: &mut Words) {
+        let there = self.semaphore.word.load(Relaxed) / PERMIT;
+        words.at("semaphore", self.semaphore);
+        words.say(format_args!(" ({} wanted, {there} there)", self.wanted));
+    }
+}
+
+impl Described for Semaphore {
+    fn in_words(&self, reason: Reason, words: &mut Words) {
+        Wait { semaphore: self, wanted: 1 }.in_words(reason, words);
     }
 }

@@ -1,0 +1,43 @@
+//! Reading the notes of parked tasks: what they wait for, in words.
+
+use std::time::{Duration, Instant};
+
+use crate::current::Core;
+use crate::task::{Header, Note, Run, Words};
+
+/// A wait, as its note describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    pub(crate) words: Words,
+    /// How long the wait has lasted: see the page of `note` in [`crate::task`].
+    pub(crate) age: Duration,
+    /// When the wait ends at the latest.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// What a task of this worker waits for. `None`: it is not parked.
+///
+/// # Panics
+///
+/// If the task is not one of this worker's.
+pub(crate) fn noted(core: &Core, task: &Header) -> Option<Noted> {
+    assert!(task.word.is_owned_by(core.mailbox.id()), "only its own worker looks into a task");
+    if task.run.get() != Run::Parked {
+        return None;
+    }
+    // SAFETY: a `Core` does not leave its thread, so this is the thread of the task's owner, and a
+    // parked task keeps its stack.
+    let stack = unsafe { task.stack() }.expect("a parked task has a stack");
+    let place = stack.place(task.class.get(), task.depth.get(), &core.stacks.borrow());
+    let reason = task.reason.get();
+    let Some(place) = place else {
+        let words = Words::of(reason, None);
+        return Some(Noted { words, age: Duration::ZERO, deadline: None });
+    };
+    // SAFETY: the task is parked, and `park` suspends a task that parks with the address of its
+    // note, which lies in the frame of that park. This is the only thread that resumes the task,
+    // and it does not while `on` is used: `in_words` runs nobody else's code and does not wait.
+    // So frame and note stand, and so does what the note borrows.
+    let (on, since, deadline) = unsafe { Note::read(place) };
+    Some(Noted { words: Words::of(reason, on), age: since.elapsed(), deadline })
+}

@@ -6,6 +6,7 @@ mod channel;
 mod child;
 mod combinators;
 mod coroutine;
+mod dump;
 mod fs;
 mod future;
 mod generators;

@@ -47,9 +47,7 @@ fn what_is_over_at_once() {
         lets_others_run("park_timeout", || task::park_timeout(ZERO));
         lets_others_run("sleep", || sleep(ZERO));
         lets_others_run("an empty scope", || task::scope(|_| ()));
-        lets_others_run("a timeout of what does not wait", || {
-            timeout(ZERO, || ()).unwrap();
-        });
+        lets_others_run("a timeout of what does not wait", || timeout(ZERO, || ()).unwrap());
         let once = Once::new();
         once.call_once(|| ());
         lets_others_run("Once::wait", || once.wait());
@@ -61,6 +59,7 @@ fn what_is_over_at_once() {
             assert!(task::wait_all(Vec::<JoinHandle<()>>::new()).is_empty())
         });
         let other = with_workers(1);
+        lets_others_run("runtime::dump", || drop(gocoro::runtime::dump()));
         lets_others_run("Runtime::wait_idle", || other.wait_idle());
         lets_others_run("TaskGroup::next", || assert!(TaskGroup::<()>::new().next().is_none()));
     });

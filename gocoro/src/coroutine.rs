@@ -37,6 +37,8 @@
 //! - A coroutine's body may wait for whatever gocoro's operations wait for. In a task that suspends
 //!   the task, with all coroutines that it runs; the coroutine is [`Running`](State::Running)
 //!   meanwhile. On a plain thread it blocks the thread.
+//! - A switch is a call, and does not give way to other tasks. A loop of nothing but switches calls
+//!   [`task::yield_now`](crate::task::yield_now) now and then.
 //! - A panic goes to the resumer. Dropping a suspended coroutine unwinds its body, so that
 //!   destructors run; where panics abort they do not, and the stack leaks.
 //! - A coroutine stays on its thread, and its stack comes from a pool of that thread, which goes

@@ -50,11 +50,15 @@
 //! | child processes | [`process`] |
 //! | calls that block, on other threads | [`blocking`] |
 //! | signals of the system, Ctrl-C | [`signal`] |
+//! | coroutines as values, generators | [`coroutine`] |
 //! | futures of async crates, and being awaited by them | [`future`] |
 //! | runtimes made by hand | [`runtime`] |
 //! | programs for std, ported with one line | [`std`](mod@std) |
 //! | code that was written for threads | [`thread`] |
 //! | what std's names became | [`std_map`] |
+//!
+//! The cargo features `hyper`, `tokio` and `futures-io`, off by default, make gocoro's streams
+//! those of async crates: see [`future`].
 //!
 //! # What a task may not do
 //!

@@ -6,6 +6,7 @@
 //! `tidy/bad.rs`). A failing test prints every complaint as `path:line: what is wrong`.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -252,6 +253,10 @@ fn order_complaints(lib: &Source, map: &CodeMap) -> Vec<String> {
     }
     declared.retain(|(name, _)| name != "tests");
     let mut complaints = Vec::new();
+    let mut seen = HashSet::new();
+    for name in map.0.iter().flatten().filter(|name| !seen.insert(*name)) {
+        complaints.push(format!("ARCHITECTURE.md: the map has `{name}` twice"));
+    }
     let mut last = 0;
     for (name, line) in &declared {
         match map.layer(name) {

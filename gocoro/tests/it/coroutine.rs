@@ -253,7 +253,7 @@ fn deep_frames_stay_as_they_are() {
     });
 }
 
-/// A million are made and end, and what they take stays bounded.
+/// Ten thousand are made and end, and their stacks are the same ones.
 #[test]
 fn stacks_are_used_again() {
     everywhere(|| {

@@ -8,7 +8,7 @@ use std::panic::{self, RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use gocoro::task::{self, JoinHandle};
-use gocoro::{go, go_test, io, net, runtime, signal, thread, time};
+use gocoro::{coroutine, future, go, go_test, io, net, runtime, signal, thread, time};
 
 /// Answers by method resolution: the inherent method, which has the bound, goes before the trait's.
 struct Probe<T: ?Sized>(PhantomData<T>);
@@ -207,9 +207,29 @@ fn runtimes() {
     }
 }
 
+/// A coroutine stays on its thread. What is read of it may leave.
+#[test]
+fn coroutines_and_futures() {
+    assert_traits! {
+        coroutine::Coroutine<u8, u8, u8>: [0, 0, 1, 0, 0],
+        coroutine::Suspender<u8, u8>: [0, 0, 1, 0, 0],
+        coroutine::Greenlet<u8>: [0, 0, 1, 0, 0],
+        coroutine::iter::Generate<u8>: [0, 0, 1, 0, 0],
+        coroutine::iter::TryGenerate<u8, u8>: [0, 0, 1, 0, 0],
+        coroutine::Step<u8, u8>: [1, 1, 1, 1, 1],
+        coroutine::State: [1, 1, 1, 1, 1],
+        future::JoinFuture<'static, u8>: [1, 1, 0, 0, 0],
+        runtime::Metrics: [1, 1, 1, 1, 1],
+        runtime::Dump: [1, 1, 1, 1, 1],
+        runtime::DumpedTask: [1, 1, 1, 1, 1],
+    }
+}
+
 #[test]
 fn errors_are_errors() {
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
+    is_error::<coroutine::ResumeError>();
+    is_error::<coroutine::SwitchError<u8>>();
     is_error::<task::JoinError>();
     is_error::<task::Cancelled>();
 }

@@ -110,11 +110,19 @@ impl<T> fmt::Display for SwitchError<T> {
         match &self.why {
             NoSwitch::Outside(at) => write!(
                 f,
-                "the greenlet created at {at} runs, and only it may switch to another of its family"
+                "the greenlet created at {at} runs, and only it may switch to another of its family; \
+                 greenlets of a type of their own are a family of their own"
             ),
             NoSwitch::NoStack(error) => error.fmt(f),
         }
     }
 }
 
-impl<T> Error for SwitchError<T> {}
+impl<T> Error for SwitchError<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.why {
+            NoSwitch::Outside(_) => None,
+            NoSwitch::NoStack(error) => error.source(),
+        }
+    }
+}

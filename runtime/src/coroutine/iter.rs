@@ -1,23 +1,35 @@
 //! Coroutines as iterators, which all of [`Iterator`]'s methods combine.
 //!
-//! | to | write |
-//! |---|---|
-//! | emit from a function, at any depth | [`generate`], [`Emitter::emit`] |
-//! | emit, and fail | [`try_generate`], whose items are `Result`s |
-//! | stop at the first error | `collect::<Result<Vec<_>, _>>()`, `try_for_each`, or `for` with `?` |
-//! | call a function that may fail for each item | `try_for_each` |
-//! | emit all of another iterator's items | `for item in other { emitter.emit(item) }` |
-//! | a collection's items | `iter`, `into_iter` |
-//! | collect into a list, or pairs into a map | `collect` |
-//! | 0 to n, 0 and so on | `0..n`, `0..` |
-//! | pairs until the shorter one ends | `zip` |
-//! | pairs until the longer one ends | itertools' `zip_longest` |
-//! | number the items from 0, from `start` | `enumerate`, `(start..).zip(items)` |
-//! | change each item | `map` |
-//! | several items for each item | `flat_map`, `flatten` |
-//! | one iterator after the other | `chain` |
-//! | each item only once | itertools' `unique`, or `filter` with a `HashSet`'s `insert` |
-//! | leave items out | `filter`, which goes on after one that it leaves out; `take_while` ends there |
+//! ```
+//! use gocoro::coroutine::iter::generate;
+//!
+//! let squares = generate(|emitter| {
+//!     for n in 1.. {
+//!         emitter.emit(n * n);
+//!     }
+//! });
+//! assert_eq!(squares.skip(2).step_by(2).take(3).collect::<Vec<_>>(), [9, 25, 49]);
+//! ```
+//!
+//! | to | asyncigo's name | write |
+//! |---|---|---|
+//! | emit from a function, at any depth | `Iterator` | [`generate`], [`Emitter::emit`] |
+//! | emit, and fail | `AsyncIter` | [`try_generate`], whose items are `Result`s |
+//! | stop at the first error, and keep it | `UntilErr` | `map_while(\|item\| item.map_err(\|e\| error = Some(e)).ok())` |
+//! | stop at the first error, with a list | `Collect` | `collect::<Result<Vec<_>, _>>()` |
+//! | call a function that may fail for each item | `ForEach` | `try_for_each` |
+//! | emit all of another iterator's items | `YieldTo` | `for item in other { emitter.emit(item) }`, with `item?` for a fallible one |
+//! | a collection's items, a map's pairs | `Iter`, `AsIterator`, `AsIterator2`, `MapIter` | `iter`, `into_iter` |
+//! | collect into a list, or pairs into a map | `Collect` | `collect` |
+//! | 0 to n, n and so on | `Range`, `Count` | `0..n`, `n..` |
+//! | pairs until the shorter one ends | `Zip` | `zip` |
+//! | pairs until the longer one ends, with defaults | `ZipLongest` | itertools' `zip_longest`, `EitherOrBoth::or_default` |
+//! | number the items from 0, from `start` | `Enumerate` | `enumerate`, `(start..).zip(items)` |
+//! | change each item | `Map` | `map` |
+//! | several items for each item | `FlatMap`, `Flatten` | `flat_map`, `flatten` |
+//! | one iterator after the other | `Chain` | `chain` |
+//! | each item only once | `Uniq` | itertools' `unique`, or `filter` with a `HashSet`'s `insert` |
+//! | leave items out | `Filter` | `filter`, which goes on after one that it leaves out; `take_while` ends there |
 //!
 //! What waits while it emits works with all of these alike: in a task it suspends the task.
 
@@ -54,6 +66,9 @@ impl<T> Suspender<(), T> {
 /// the body. A panic of the body goes to whoever asks, and is the end of the items.
 ///
 /// Some of the usual generators have shorter forms in std: `std::iter::{from_fn, successors}`.
+///
+/// The body's stack has the size that [`Coroutine::new`] gives. One that needs more is a
+/// [`Coroutine::with_stack_size`], whose resume [`std::iter::from_fn`] calls.
 ///
 /// # Panics
 ///

@@ -96,7 +96,8 @@ type Body<In, Out, Ret> = Box<dyn FnOnce(&Suspender<In, Out>, In) -> Ret>;
 /// closed when the body suspends, else `suspend` panics. It does too inside a
 /// [`Once`](crate::sync::Once) and its like, whose initialiser belongs to the task that runs it,
 /// and inside of a poll by [`future::wait`](crate::future::wait), which the task waits for.
-/// `tracing` spans may stay open: they are left at the suspension and entered again.
+/// The `with` of a task-local, or of a thread-local, may be around a suspension: what it has lent
+/// stays. `tracing` spans may stay open too: they are left at the suspension and entered again.
 ///
 /// # Examples
 ///
@@ -137,9 +138,10 @@ pub struct Suspender<In, Out> {
 }
 
 impl<In: 'static, Out: 'static, Ret: 'static> Coroutine<In, Out, Ret> {
-    /// Creates a coroutine with a stack of 256 KiB, or what `GOCORO_STACK_SIZE` says, of which
-    /// memory takes what is touched. The body does not run before the first
-    /// [`resume`](Coroutine::resume), which also takes the stack.
+    /// Creates a coroutine. The body does not run before the first [`resume`](Coroutine::resume).
+    ///
+    /// Its stack has 256 KiB, or what `GOCORO_STACK_SIZE` says; no size that a runtime was made
+    /// with plays a part. Only touched pages use memory.
     ///
     /// # Examples
     ///
@@ -354,7 +356,25 @@ impl<In, Out> Suspender<In, Out> {
     ///
     /// If anybody else than the coroutine's own body calls it; or inside a
     /// [timeout or the like](Coroutine#what-must-be-closed-at-a-suspension) that the body has
-    /// opened.
+    /// opened. Where std's count of panics is not found, which a program says when it starts, also
+    /// while the body or the resumer unwinds.
+    ///
+    /// It unwinds when the coroutine is dropped while it is suspended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::coroutine::{Coroutine, Step, Suspender};
+    ///
+    /// fn ask(suspender: &Suspender<i32, &'static str>) -> i32 {
+    ///     suspender.suspend("how many?") // from any depth of calls
+    /// }
+    ///
+    /// let mut sum = Coroutine::new(|suspender, first: i32| first + ask(suspender));
+    /// assert_eq!(sum.resume(3)?, Step::Yielded("how many?"));
+    /// assert_eq!(sum.resume(4)?, Step::Returned(7));
+    /// # Ok::<(), gocoro::coroutine::ResumeError>(())
+    /// ```
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn suspend(&self, output: Out) -> In {
         self.core.check();

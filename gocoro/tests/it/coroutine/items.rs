@@ -135,13 +135,28 @@ fn the_usual_combinators_are_std_s() {
             if n == 2 { Err("enough") } else { Ok(()) }
         });
         assert_eq!((failed, seen), (Err("enough"), vec![0, 1, 2]));
-        // All of another iterator's items.
+        // Stop at the first error, and keep it.
+        let mut error = None;
+        let good = until(2, true).map_while(|item| item.map_err(|e| error = Some(e)).ok());
+        assert!(good.eq([0, 1]));
+        assert_eq!(error, Some("bad"));
+        // All of another iterator's items, one that is fallible too.
+        let passed = try_generate(move |emitter| {
+            for item in until(2, true) {
+                emitter.emit(item?);
+            }
+            Ok(())
+        });
+        assert!(passed.eq([Ok(0), Ok(1), Err("bad")]));
         let twice = generate(move |emitter| {
             for _ in 0..2 {
                 count().take(2).for_each(|n| emitter.emit(n));
             }
         });
         assert_eq!(twice.collect::<Vec<_>>(), [0, 1, 0, 1]);
+        let kept = [3, 4];
+        let own = generate(move |emitter| kept.iter().for_each(|n| emitter.emit(*n)));
+        assert!(own.eq([3, 4]));
         assert!(to(3).zip(to(5)).eq([(0, 0), (1, 1), (2, 2)]));
         assert!(count().skip(5).enumerate().take(2).eq([(0, 5), (1, 6)]));
         assert!((7..).zip(count().skip(5)).take(2).eq([(7, 5), (8, 6)]));

@@ -49,6 +49,8 @@ fn what_is_made_and_dropped_takes_no_more() {
         everywhere(|| {
             (0..1000).for_each(|_| once());
             let (before, _) = taken();
+            // A million of the plain ones, and of the others what an unoptimised build does soon.
+            (0..1_000_000).for_each(|_| drop(suspended()));
             (0..20_000).for_each(|_| once());
             let (after, _) = taken();
             assert!(after < before + 1024, "{before} KiB, and now {after} KiB");

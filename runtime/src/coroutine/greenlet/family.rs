@@ -38,6 +38,8 @@ pub(super) struct Node<T: 'static> {
     /// `None`: the root.
     pub(super) parent: Option<Rc<Node<T>>>,
     pub(super) created_at: &'static Location<'static>,
+    /// `None`: the usual size.
+    pub(super) stack_bytes: Option<usize>,
     /// Borrowed mutably while the greenlet runs, and by nobody else.
     pub(super) body: RefCell<Body<T>>,
     pub(super) state: Cell<State>,
@@ -153,7 +155,7 @@ pub(super) fn pointer<T>(node: &Rc<Node<T>>) -> NonNull<Node<T>> {
 ///
 /// # Safety
 ///
-/// The address came from [`pointer`], and there is still a handle of the greenlet.
+/// The address came from [`pointer()`], and there is still a handle of the greenlet.
 #[allow(unsafe_code)]
 unsafe fn handle<T>(node: NonNull<Node<T>>) -> Rc<Node<T>> {
     let node = node.as_ptr().cast_const();
@@ -242,6 +244,7 @@ impl<T: 'static> Node<T> {
             Message::Panic(payload) => panic::resume_unwind(payload),
         }
     }
+
     /// Whether the caller runs in this greenlet, on its own stack.
     #[inline(always)]
     #[allow(unsafe_code)]
@@ -256,9 +259,10 @@ impl<T: 'static> Node<T> {
 pub(super) fn body<T: 'static>(
     node: Weak<Node<T>>,
     created_at: &'static Location<'static>,
+    stack_bytes: Option<usize>,
     start: Start<T>,
 ) -> Body<T> {
-    Coroutine::at(None, created_at, move |suspender, message| {
+    Coroutine::at(stack_bytes, created_at, move |suspender, message| {
         // The greenlet must not keep itself alive while it is suspended.
         if let Some(node) = node.upgrade() {
             node.suspender.set(Some(NonNull::from(suspender)));

@@ -31,7 +31,10 @@ use super::{State, SwitchError};
 /// are suspended in switches to each other. A [`reset`](Greenlet::reset) of one ends both.
 ///
 /// Greenlets may wait for whatever gocoro's operations wait for: the task waits, with all of its
-/// family's running part. Another task that switches into the family meanwhile is refused.
+/// family's running part. Another task of the worker that switches into the family meanwhile is
+/// refused, though its greenlets may have nothing to do with these. So greenlets that wait hand
+/// each other a type of their own, such as a `struct Line(String)`, of which no other task makes
+/// greenlets.
 ///
 /// # Examples
 ///
@@ -81,6 +84,31 @@ impl<T: 'static> Greenlet<T> {
     /// Creates a greenlet with this parent, to which its value goes, or its panic.
     #[track_caller]
     pub fn with_parent(parent: &Greenlet<T>, f: impl FnOnce(T) -> T + 'static) -> Self {
+        Greenlet::make(parent, None, f)
+    }
+
+    /// Creates a greenlet as [`new`](Greenlet::new) does, whose stack has so many bytes: rounded up
+    /// to a power of two, and to 32 KiB. A size that cannot be is told by the first switch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::coroutine::Greenlet;
+    ///
+    /// let roomy = Greenlet::with_stack_size(1 << 20, |n: u8| [n; 500_000].len() as u8);
+    /// assert_eq!(roomy.switch_to(1).unwrap(), 32);
+    /// ```
+    #[track_caller]
+    pub fn with_stack_size(bytes: usize, f: impl FnOnce(T) -> T + 'static) -> Self {
+        Greenlet::make(&Greenlet::current(), Some(bytes), f)
+    }
+
+    #[track_caller]
+    fn make(
+        parent: &Greenlet<T>,
+        stack_bytes: Option<usize>,
+        f: impl FnOnce(T) -> T + 'static,
+    ) -> Self {
         let created_at = Location::caller();
         let (family, parent) = match &parent.who {
             Who::Root(family) => (family.clone(), None),
@@ -90,7 +118,8 @@ impl<T: 'static> Greenlet<T> {
             family,
             parent,
             created_at,
-            body: RefCell::new(body(node.clone(), created_at, Box::new(f))),
+            stack_bytes,
+            body: RefCell::new(body(node.clone(), created_at, stack_bytes, Box::new(f))),
             state: Cell::new(State::Unstarted),
             suspender: Cell::new(None),
             injected: RefCell::default(),
@@ -160,8 +189,8 @@ impl<T: 'static> Greenlet<T> {
     /// # Panics
     ///
     /// With the panic of a greenlet that ends so, if the caller is its nearest live parent. In a
-    /// greenlet, inside a [timeout or the like](Coroutine#what-must-be-closed-at-a-suspension) that
-    /// its function has opened.
+    /// greenlet, inside a [timeout or the
+    /// like](super::Coroutine#what-must-be-closed-at-a-suspension) that its function has opened.
     #[cfg_attr(not(debug_assertions), inline(always))]
     #[allow(unsafe_code)]
     pub fn switch_to(&self, value: T) -> Result<T, SwitchError<T>> {
@@ -239,6 +268,7 @@ impl<T: 'static> Greenlet<T> {
     /// let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waits.switch_to(2)));
     /// assert!(stopped.is_err() && waits.is_dead());
     /// ```
+    #[track_caller]
     pub fn inject(&self, f: impl FnOnce() + 'static) {
         self.node("inject into").injected.borrow_mut().push_back(Box::new(f));
     }
@@ -265,6 +295,7 @@ impl<T: 'static> Greenlet<T> {
     /// assert!(!greenlet.is_started());
     /// assert_eq!(greenlet.switch_to(1).unwrap(), 11);
     /// ```
+    #[track_caller]
     pub fn reset(&self, f: impl FnOnce(T) -> T + 'static) {
         let node = self.node("reset");
         let Ok(mut place) = node.body.try_borrow_mut() else {
@@ -272,7 +303,7 @@ impl<T: 'static> Greenlet<T> {
         };
         node.state.set(State::Finished);
         node.suspender.set(None);
-        let new = body(Rc::downgrade(node), node.created_at, Box::new(f));
+        let new = body(Rc::downgrade(node), node.created_at, node.stack_bytes, Box::new(f));
         let old = std::mem::replace(&mut *place, new);
         drop(place);
         // Its destructors may ask this greenlet: it has ended.
@@ -285,6 +316,7 @@ impl<T: 'static> Greenlet<T> {
         }
     }
 
+    #[track_caller]
     fn node(&self, what: &str) -> &Rc<Node<T>> {
         match &self.who {
             Who::Node(node) => node,
@@ -302,6 +334,19 @@ impl<T: 'static> Clone for Greenlet<T> {
         Greenlet { who }
     }
 }
+
+/// Two handles are equal if they are of one greenlet.
+impl<T: 'static> PartialEq for Greenlet<T> {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.who, &other.who) {
+            (Who::Root(one), Who::Root(other)) => Rc::ptr_eq(one, other),
+            (Who::Node(one), Who::Node(other)) => Rc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl<T: 'static> Eq for Greenlet<T> {}
 
 impl<T: 'static> fmt::Debug for Greenlet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

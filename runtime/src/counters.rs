@@ -76,9 +76,8 @@ pub(crate) fn bound(bucket: usize) -> Option<Duration> {
     (bucket < BUCKETS - 1).then(|| Duration::from_nanos(FIRST_BOUND << bucket))
 }
 
-/// One wake in so many is timed until its task runs. Two looks at the clock cost as much as a
-/// switch between two tasks.
-pub(crate) const WAKES_TIMED_EVERY: u32 = 256;
+/// In one turn of so many the queue is timed, which takes two looks at the clock.
+pub(crate) const TURNS_TIMED_EVERY: u64 = 64;
 
 /// What one worker counts. Numbers without a note grow from zero.
 #[derive(Debug, Default)]
@@ -87,9 +86,7 @@ pub(crate) struct Counters {
     pub(crate) resumed: Counter,
     /// Tasks that have ended here.
     pub(crate) ended: Counter,
-    /// Tasks made runnable, by whomever.
-    pub(crate) woken: Counter,
-    /// Of these, tasks that other threads have woken.
+    /// Waiting tasks that other threads have made runnable.
     pub(crate) woken_from_afar: Counter,
     /// Tasks that were spawned here.
     pub(crate) spawned: Counter,
@@ -109,7 +106,8 @@ pub(crate) struct Counters {
     pub(crate) slept: Counter,
     /// Since when the worker sleeps, by [`nanos`]; zero: it does not.
     pub(crate) asleep_since: Counter,
-    /// From wake to resume, of every [`WAKES_TIMED_EVERY`]th wake.
+    /// How long it took, from the beginning of a turn, until the task was resumed that was then
+    /// last in the queue, in one turn of [`TURNS_TIMED_EVERY`].
     pub(crate) latency: Histogram,
     /// How things stood at the end of the last turn.
     pub(crate) last: Standing,
@@ -160,8 +158,8 @@ impl Counters {
         }
     }
 
-    pub(crate) fn timed(&self, from_wake_to_resume: Duration) {
-        self.latency.record(from_wake_to_resume);
+    pub(crate) fn timed(&self, in_queue: Duration) {
+        self.latency.record(in_queue);
     }
 }
 

@@ -49,10 +49,10 @@ pub(crate) const TURN_MAX: std::time::Duration = std::time::Duration::from_micro
 /// that is noticed.
 pub(crate) const LOOK_EVERY_MAX: u32 = 2 * BATCH_TASKS;
 
-/// At every so many resumes the oldest unstarted task goes first, so that neither running tasks nor
+/// At every so many picks the oldest unstarted task goes first, so that neither running tasks nor
 /// newer ones can keep it from starting. Oldest tasks that were started before can delay it: see
 /// [`OLDEST_PAUSE`].
-pub(crate) const OLDEST_EVERY: u64 = 61;
+pub(crate) const OLDEST_EVERY: u32 = 61;
 
 /// Pause before another oldest task is started while an earlier one still waits for its children.
 /// It doubles with each earlier task that still waits, so that the memory of a tree of tasks

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crate::boundary::Waits;
 use crate::clock::{self, Coarse};
-use crate::counters::{self, WAKES_TIMED_EVERY};
+use crate::counters::{self, TURNS_TIMED_EVERY};
 use crate::parker::{Kept, Parker};
 use crate::stack::{self, Chain, Nested, Pool};
 use crate::task::mailbox::{Mailbox, Notifier};
@@ -51,18 +51,16 @@ pub(crate) struct Core {
     pub(crate) live_count: Cell<usize>,
     /// What the worker counts, for others to see.
     pub(crate) counters: Arc<counters::Own>,
-    /// How many of the worker's tasks have ended, and how many it has spawned and resumed. Shown by
+    /// How many of the worker's tasks have ended, and how many it has spawned. Shown by
     /// [`Core::show`], for these are counted too often to be stored for others each time.
     pub(crate) ended: Cell<u64>,
     pub(crate) spawned: Cell<u64>,
-    pub(crate) resumed: Cell<u64>,
-    /// Wakes up to the last one that was to be timed, and how many are left until the next.
-    woken: Cell<u64>,
-    until_timed: Cell<u32>,
-    /// The task whose wake is timed, and when it was woken; null: none. The pointer is only
-    /// compared: a woken task does not end before it is resumed.
-    timed: Cell<*const Header>,
-    timed_at: Cell<Option<Instant>>,
+    /// How many tasks were picked to be resumed, modulo 2³², and how many of these were shown.
+    pub(crate) picked: Cell<u32>,
+    shown: Cell<u32>,
+    /// The end of the queue, as [`ReadyQueue::end`] counts, when it was last timed until its last
+    /// task was resumed, and when that was. `None`: it is not being timed.
+    timed: Cell<Option<(usize, Instant)>>,
     /// The place of the thread's count of panics, which is zero between tasks. `None`: it cannot be
     /// found, and no other task runs while one waits in the middle of its unwinding.
     pub(crate) panics: Option<Count>,
@@ -125,11 +123,9 @@ impl Core {
             counters,
             ended: Cell::new(0),
             spawned: Cell::new(0),
-            resumed: Cell::new(0),
-            woken: Cell::new(0),
-            until_timed: Cell::new(WAKES_TIMED_EVERY),
-            timed: Cell::new(std::ptr::null()),
-            timed_at: Cell::new(None),
+            picked: Cell::new(0),
+            shown: Cell::new(0),
+            timed: Cell::new(None),
             budget: Cell::new(0),
             pace: Pace::new(),
             turned: Cell::new(Coarse::now()),
@@ -184,47 +180,20 @@ impl Core {
         self.ended.set(self.ended.get() + 1);
     }
 
-    /// Counts a wake of a task, which is queued now.
+    /// Begins to time the queue, if that is due. Called at the beginning of a turn.
     #[inline(always)]
-    pub(crate) fn count_wake(&self, task: &Header) {
-        self.until_timed.set(self.until_timed.get() - 1);
-        if self.until_timed.get() == 0 {
-            self.time_wake(task);
+    pub(crate) fn time_queue(&self) {
+        if self.counters.turns.get().is_multiple_of(TURNS_TIMED_EVERY) {
+            self.time_queue_now();
         }
     }
 
     #[cold]
-    #[inline(never)]
-    fn time_wake(&self, task: &Header) {
-        self.until_timed.set(WAKES_TIMED_EVERY);
-        self.woken.set(self.woken.get() + u64::from(WAKES_TIMED_EVERY));
-        if self.timed.get().is_null() {
-            self.timed.set(task);
-            self.timed_at.set(Some(clock::now()));
+    fn time_queue_now(&self) {
+        if !self.ready.is_empty() && self.timed.get().is_none() {
+            let now = self.pace.begun().unwrap_or_else(clock::now);
+            self.timed.set(Some((self.ready.end(), now)));
         }
-    }
-
-    /// Counts that a task is resumed.
-    #[inline(always)]
-    pub(crate) fn count_resume(&self, task: *const Header) {
-        self.resumed.set(self.resumed.get() + 1);
-        if self.timed.get() == task {
-            self.end_timed();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn end_timed(&self) {
-        self.timed.set(std::ptr::null());
-        if let Some(at) = self.timed_at.take() {
-            self.counters.timed(clock::now().saturating_duration_since(at));
-        }
-    }
-
-    /// How often tasks were woken.
-    pub(crate) fn woken(&self) -> u64 {
-        self.woken.get() + u64::from(WAKES_TIMED_EVERY - self.until_timed.get())
     }
 
     /// Shows what was counted, and how things stand, to whoever looks from outside.
@@ -232,8 +201,15 @@ impl Core {
         self.counters.turns.count();
         self.counters.ended.set(self.ended.get());
         self.counters.spawned.set(self.spawned.get());
-        self.counters.resumed.set(self.resumed.get());
-        self.counters.woken.set(self.woken());
+        let picked = self.picked.get();
+        let new = picked.wrapping_sub(self.shown.replace(picked));
+        self.counters.resumed.add(u64::from(new));
+        if let Some((end, since)) = self.timed.get()
+            && self.ready.distance(end) <= 0
+        {
+            self.timed.set(None);
+            self.counters.timed(clock::now().saturating_duration_since(since));
+        }
         let ready = self.ready.len() + usize::from(!self.next.get().is_null());
         let last = &self.counters.last;
         last.live.set(self.live_count.get() as u64);

@@ -64,9 +64,7 @@ pub struct WorkerMetrics {
     pub refused: u64,
     /// How often it has resumed a task, starts included.
     pub resumed: u64,
-    /// How often one of its tasks was made ready to run after a wait.
-    pub woken: u64,
-    /// Of these, how often by another thread.
+    /// How often another thread has made one of its waiting tasks ready to run.
     pub woken_from_afar: u64,
     /// Unstarted tasks that it took from other workers.
     pub stolen: u64,
@@ -88,8 +86,10 @@ pub struct WorkerMetrics {
     pub stack_bytes: u64,
     /// How long it has slept, for it had nothing to run. Sleep that goes on is included.
     pub slept: Duration,
-    /// From wake to resume, of one wake in 256: counts by length, in the order of the lengths. Of
-    /// a wake by another thread it counts from where the worker has seen it.
+    /// How long tasks that are ready wait for the worker: counts by length, in the order of the
+    /// lengths. In one turn of 64 it is timed until the task is resumed that is last in the queue
+    /// when the turn begins, and known when a turn ends. A task that was woken last may go before
+    /// the queue, and is not timed.
     pub latency: Vec<LatencyBucket>,
     /// The sum of all latencies that were counted.
     pub latency_sum: Duration,
@@ -213,7 +213,6 @@ impl WorkerMetrics {
             spawned: counters.spawned.get(),
             refused: counters.refused.get(),
             resumed: counters.resumed.get(),
-            woken: counters.woken.get(),
             woken_from_afar: counters.woken_from_afar.get(),
             stolen: counters.stolen.get(),
             turned: counters.turns.get(),

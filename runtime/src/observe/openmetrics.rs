@@ -70,7 +70,7 @@ impl<'a> OpenMetrics<'a> {
 
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
         const NAME: &str = "gocoro_schedule_duration_seconds";
-        let help = "From wake to resume of a task, of one wake in 256.";
+        let help = "How long the last task of the queue waits to be resumed.";
         head(f, NAME, "histogram", Some("seconds"), help)?;
         for (runtime, at, worker) in self.workers() {
             let of = format_args!("runtime=\"{}\",worker=\"{at}\"", runtime.id).to_string();
@@ -154,7 +154,6 @@ impl Display for OpenMetrics<'_> {
         self.elsewhere(f)?;
         self.counters(f, "gocoro_task_resumed", "Resumes of tasks.", |w| w.resumed)?;
         self.counters(f, "gocoro_task_stolen", "Tasks taken from other workers.", |w| w.stolen)?;
-        self.counters(f, "gocoro_task_woken", "Wakes of waiting tasks.", |w| w.woken)?;
         let help = "Wakes of waiting tasks by other threads.";
         self.counters(f, "gocoro_task_woken_from_afar", help, |w| w.woken_from_afar)?;
         self.latencies(f)?;

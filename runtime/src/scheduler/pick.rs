@@ -48,7 +48,9 @@ impl Worker {
     /// Picks the task to resume next, and gives it a stack if it has none.
     #[inline(always)]
     pub(super) fn pick(&self) -> Option<*const Header> {
-        if (self.core.resumed.get() + 1).is_multiple_of(OLDEST_EVERY)
+        let picked = self.core.picked.get().wrapping_add(1);
+        self.core.picked.set(picked);
+        if picked.is_multiple_of(OLDEST_EVERY)
             && let Some(task) = self.start_oldest()
         {
             return Some(task);

@@ -205,8 +205,10 @@ impl Worker {
         // What followed the last sleep counts as sleep up to here, so that the clock need not be
         // looked at twice.
         self.core.counters.wake_up(|| pace.begun().unwrap_or_else(clock::now));
+        self.core.time_queue();
         loop {
             let Some(task) = self.pick() else {
+                self.core.picked.set(self.core.picked.get().wrapping_sub(1));
                 pace.pause();
                 break;
             };
@@ -284,7 +286,6 @@ impl Worker {
         // SAFETY: a picked task is alive, and belongs to this worker.
         let header = unsafe { &*task };
         let core = &self.core;
-        core.count_resume(task);
         core.task.set(task);
         core.budget.set(BUDGET);
         header.run.set(Run::Running);
@@ -341,7 +342,7 @@ impl Worker {
                 drop(unsafe { TaskRef::from_raw(task) });
                 continue;
             }
-            let woken = self.core.woken();
+            let waits = header.run.get() == Run::Parked;
             if requests.permit() {
                 header.set(Flags::PERMIT);
             }
@@ -360,7 +361,7 @@ impl Worker {
             if requests.wake() || permitted || polled {
                 wake::queue_last(&self.core, header);
             }
-            if self.core.woken() > woken {
+            if waits && header.run.get() != Run::Parked {
                 self.core.counters.woken_from_afar.count();
             }
         }

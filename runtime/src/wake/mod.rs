@@ -89,7 +89,6 @@ pub(crate) fn queue_next(core: &Core, task: &Header) {
     match task.run.get() {
         Run::Parked => {
             task.run.set(Run::Queued);
-            core.count_wake(task);
             let before = core.next.replace(task);
             if !before.is_null() {
                 core.ready.push(before);
@@ -105,7 +104,6 @@ pub(crate) fn queue_next(core: &Core, task: &Header) {
 pub(crate) fn queue_last(core: &Core, task: &Header) {
     if task.run.get() == Run::Parked {
         task.run.set(Run::Queued);
-        core.count_wake(task);
         core.ready.push(task);
     } else {
         queue_next(core, task);

@@ -36,7 +36,7 @@ fn install_now() {
             task.set(Flags::REPORTED);
             name_beside_main(task);
         }
-        before(info);
+        count::run_hooks(|| before(info));
     }));
     Count::learn_hook_flag();
 }

@@ -3,6 +3,7 @@
 mod cancels;
 mod ends;
 mod greenlets;
+mod hooks;
 mod items;
 mod lent;
 mod memory;
@@ -267,5 +268,25 @@ fn stacks_are_used_again() {
             tops.insert(top);
         }
         assert!(tops.len() <= 2, "{}", tops.len());
+    });
+}
+
+/// However often it is asked for before a suspension, and however often again after it.
+#[test]
+fn many_calls_follow_one_suspension() {
+    everywhere(|| {
+        let called = Rc::new(Cell::new(0));
+        let theirs = called.clone();
+        let mut coroutine: Plain<()> = Coroutine::new(move |suspender, ()| {
+            for _ in 0..100_000 {
+                let called = theirs.clone();
+                suspender.on_suspend(move || called.set(called.get() + 1));
+            }
+            suspender.suspend(());
+        });
+        coroutine.resume(()).unwrap();
+        assert_eq!(called.get(), 100_000);
+        coroutine.resume(()).unwrap();
+        assert_eq!(called.get(), 100_000);
     });
 }

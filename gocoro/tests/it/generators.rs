@@ -1,15 +1,20 @@
 //! Tasks that run coroutines of `generator`'s, the crate below gocoro, and wait inside of them.
 
+use std::future::poll_fn;
+use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 use std::time::Duration;
 
 use generator::{Generator, Gn};
 use gocoro::channel::{self, Receiver, Sender};
-use gocoro::go;
 use gocoro::task;
 use gocoro::time::{sleep, timeout};
+use gocoro::{future, go};
 
-use crate::support::{NEVER, SOON, on_drop, on_workers, settle, skipped};
+use crate::support::{
+    NEVER, SOON, on_drop, on_workers, scenario, settle, skipped, this_program, with_workers,
+};
 
 /// Waits in this coroutine for each number, and yields its double.
 fn doubles(numbers: Receiver<u32>) -> Generator<'static, (), u32> {
@@ -110,5 +115,37 @@ fn a_wait_inside_a_generator_ends_like_any_other() {
         cancelled.cancel();
         assert!(cancelled.join().unwrap_err().is_cancelled());
         assert_eq!(dropped.recv(), Ok("dropped"));
+    });
+}
+
+/// What a task has open is the task's own memory, which a coroutine would touch that goes on later.
+#[test]
+fn a_task_does_not_end_while_one_is_suspended_inside_of_its_timeout() {
+    const NAME: &str =
+        "generators::a_task_does_not_end_while_one_is_suspended_inside_of_its_timeout";
+    let Some(scenario) = scenario() else {
+        for scenario in ["timeout", "poll"] {
+            let child = this_program(&[NAME, "--exact"], scenario).output().unwrap();
+            let text = String::from_utf8_lossy(&child.stderr);
+            assert_eq!(child.status.signal(), Some(libc::SIGABRT), "{text}");
+            assert!(text.contains("has ended, and a coroutine of another library is"), "{text}");
+        }
+        return;
+    };
+    with_workers(1).run(move || {
+        go!({
+            let mut inside = Gn::<()>::new_scoped(move |mut scope| {
+                match &*scenario {
+                    "timeout" => timeout(NEVER, || scope.yield_with(())).unwrap(),
+                    _ => future::wait(poll_fn(|_| {
+                        scope.yield_with(());
+                        Poll::Ready(())
+                    })),
+                };
+            });
+            inside.resume();
+            std::mem::forget(inside);
+        })
+        .wait();
     });
 }

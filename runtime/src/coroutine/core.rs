@@ -27,7 +27,7 @@ use crate::limits::STACK_BYTES_DEFAULT;
 use crate::scheduler;
 use crate::stack::{Job, Nested, SizeClass};
 use crate::trace::{self, Taken};
-use crate::unwind::{self, Below, Destination, Throw, Unwinding};
+use crate::unwind::{self, Below, Count, Destination, Throw, Unwinding};
 
 /// What runs in the resumer once the coroutine has suspended.
 type Afterwards = Box<dyn FnOnce()>;
@@ -76,7 +76,7 @@ pub(super) struct Core {
     outside: Cell<Option<tracing::span::Id>>,
     /// The spans that the coroutine has entered, while it is suspended.
     spans: Cell<Option<Taken>>,
-    afterwards: Cell<Option<Afterwards>>,
+    afterwards: RefCell<Vec<Afterwards>>,
     /// Values of the coroutine's own, by type.
     locals: RefCell<Vec<(TypeId, Rc<dyn Any>)>>,
 }
@@ -95,7 +95,7 @@ impl Core {
             unwinding: Cell::new(None),
             outside: Cell::new(None),
             spans: Cell::new(None),
-            afterwards: Cell::new(None),
+            afterwards: RefCell::default(),
             locals: RefCell::default(),
         }
     }
@@ -134,6 +134,10 @@ impl Core {
         }
         // Without a runtime nobody else has prepared the process for stacks.
         scheduler::prepare_process()?;
+        if !thread::panicking() {
+            // It is not to be looked for in a panic hook.
+            Count::find();
+        }
         let bytes = self.stack_bytes.map_or_else(usual_stack_bytes, Ok)?;
         let nested = Nested::take(SizeClass::holding(bytes)?, self.site)?;
         // SAFETY: the coroutine has no stack, so nobody has a reference to what is written here.
@@ -215,10 +219,10 @@ impl Core {
         self.set(Flags::BELOW, thread::panicking());
         self.below.set(Below::now());
         if trace::is_on() {
-            self.outside.set(trace::innermost());
+            self.outside.set(current::off_task(trace::innermost));
         }
         if let Some(spans) = self.spans.take() {
-            trace::put_back(&spans);
+            current::off_task(|| trace::put_back(&spans));
         }
         if let Some(unwinding) = self.unwinding.take() {
             unwinding.put_upon();
@@ -242,8 +246,8 @@ impl Core {
         let afterwards = self.afterwards.take();
         if self.state.get() == State::Finished || self.has(Flags::UNWOUND) {
             unwind::drop_quietly(afterwards);
-        } else if let Some(afterwards) = afterwards {
-            afterwards();
+        } else {
+            afterwards.into_iter().for_each(|call| call());
         }
     }
 
@@ -311,13 +315,13 @@ impl Core {
     /// Unwinds the coroutine that runs. No panic hook runs.
     ///
     /// Returns if it must not be unwound: in a destructor, by an unwinding, which would abort the
-    /// process; and if the body has swallowed the unwinding again and again. Then it suspends, for
-    /// good.
+    /// process; in a panic hook, where std counts no unwinding; and if the body has swallowed the
+    /// unwinding again and again. Then it suspends, for good.
     #[cold]
     #[inline(never)]
     fn unwind_further(&self) {
         let below = if self.has(Flags::BELOW) { self.below.get() } else { Some(Below::default()) };
-        let is_unwinding = below.is_none_or(Below::is_unwinding);
+        let is_unwinding = below.is_none_or(Below::is_unwinding) || unwind::count::hook_runs();
         if !is_unwinding && self.throws.get() < THROWS_MAX {
             self.throws.set(self.throws.get() + 1);
             Throw::raise(self.destination());
@@ -364,7 +368,7 @@ impl Core {
 
     fn take_spans_off(&self) -> Taken {
         let outside = self.outside.take();
-        trace::take_off_down_to(outside.as_ref())
+        current::off_task(|| trace::take_off_down_to(outside.as_ref()))
     }
 
     #[cold]
@@ -413,15 +417,7 @@ impl Core {
 
     /// Has `f` called in the resumer, after the next suspension.
     pub(super) fn on_suspend(&self, f: Afterwards) {
-        // Of several each is called, in their order.
-        let f = match self.afterwards.take() {
-            None => f,
-            Some(before) => Box::new(move || {
-                before();
-                f();
-            }),
-        };
-        self.afterwards.set(Some(f));
+        self.afterwards.borrow_mut().push(f);
         self.set(Flags::AFTERWARDS, true);
     }
 

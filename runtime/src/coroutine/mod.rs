@@ -85,6 +85,8 @@ type Body<In, Out, Ret> = Box<dyn FnOnce(&Suspender<In, Out>, In) -> Ret>;
 /// abort; and one that an unwinding drops where std's count of panics is not found, which a runtime
 /// says when it starts.
 ///
+/// In a panic hook, one that is dropped is left as it is, too: nothing may be thrown there.
+///
 /// One that a thread-local holds is unwound when its thread ends. It must not use other
 /// thread-locals then, which may be gone, as none of their references may lie on its stack.
 ///
@@ -400,7 +402,8 @@ impl<In, Out> Suspender<In, Out> {
     ///
     /// By then the coroutine is suspended: so this is the place to tell somebody who may have it
     /// resumed at once. Of several, each is called, in their order. If no suspension follows, they
-    /// are dropped. A panic of one goes to the resumer, in place of what was handed out.
+    /// are dropped. A panic of one goes to the resumer, in place of what was handed out, and
+    /// those after it are dropped.
     ///
     /// # Examples
     ///

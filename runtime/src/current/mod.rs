@@ -282,6 +282,18 @@ pub(crate) fn random(end: usize) -> usize {
     (((state >> 32) * end as u64) >> 32) as usize
 }
 
+/// Whether the caller runs in a coroutine: on a plain thread in one of gocoro's, in a task in
+/// anybody's.
+#[inline]
+pub(crate) fn is_in_coroutine() -> bool {
+    let Some((_, task)) = task() else { return stack::is_in_coroutine() };
+    // SAFETY: this is the thread of the task's owner, which alone may read the stack's place.
+    let stack = unsafe { task.stack() };
+    let here = Cell::new(0u8);
+    let here = (&raw const here).addr();
+    !stack.is_some_and(|stack| stack.has_frame(here, task.class.get()))
+}
+
 /// The worker that this thread is now, if it is one.
 #[inline(always)]
 pub(crate) fn core() -> Option<&'static Core> {

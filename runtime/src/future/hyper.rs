@@ -153,7 +153,9 @@ impl fmt::Debug for LocalExecutor {
 /// Its sleeps may be awaited anywhere: in tasks, on plain threads, in other executors. They end
 /// late by up to a millisecond, and never early. One that is waited for takes a small task, on the
 /// runtime of whoever polls it or else on the default runtime; one that is dropped, or put off,
-/// leaves nothing behind.
+/// leaves nothing behind. So one that is polled in a task ends only while that task's runtime runs:
+/// not in the `block_on` of another crate, which blocks the worker, nor once nobody drives a
+/// `LocalRuntime` any more.
 ///
 /// # Examples
 ///

@@ -22,7 +22,6 @@ use crate::boundary::Boundary;
 use crate::clock;
 use crate::current;
 use crate::park;
-use crate::stack;
 use crate::time::Elapsed;
 use crate::waiters::Awaiter;
 
@@ -120,9 +119,10 @@ pub fn wait_timeout<F: IntoFuture>(timeout: Duration, future: F) -> Result<F::Ou
 #[inline]
 fn drive<F: IntoFuture>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     let future = pin!(future.into_future());
-    if stack::is_in_coroutine() {
+    if current::is_in_coroutine() {
         // Whoever polls is this task. A coroutine that was suspended inside of a poll could go on
-        // in another task, after this one has ended.
+        // in another task, after this one has ended. One of gocoro's cannot be suspended in there,
+        // and a task does not end while one of another library is.
         return current::waits().within(&Boundary::fixed(), || poll(future, deadline));
     }
     poll(future, deadline)

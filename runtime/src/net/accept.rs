@@ -71,7 +71,7 @@ impl Socket {
         &self,
         context: &Context<'_>,
     ) -> Poll<io::Result<(OwnedFd, SockAddr)>> {
-        let attempt = |fd: BorrowedFd<'_>| self.until_shut(shut, || accept(fd));
+        let attempt = |fd: BorrowedFd<'_>| self.poll_until_shut(shut, || accept(fd));
         self.source().poll_io(Direction::Read, context, attempt)
     }
 }

@@ -186,7 +186,7 @@ impl Socket {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         self.source().poll_io(Direction::Read, context, |fd| {
-            self.until_shut(|| Ok(0), || sys::recv(fd, buf, 0))
+            self.poll_until_shut(|| Ok(0), || sys::recv(fd, buf, 0))
         })
     }
 
@@ -196,7 +196,7 @@ impl Socket {
         buf: &mut [u8],
     ) -> Poll<io::Result<(usize, SockAddr)>> {
         self.source().poll_io(Direction::Read, context, |fd| {
-            self.until_shut(end, || sys::recv_from(fd, buf, 0))
+            self.poll_until_shut(end, || sys::recv_from(fd, buf, 0))
         })
     }
 
@@ -259,10 +259,21 @@ impl Socket {
         end: impl FnOnce() -> io::Result<T>,
         mut attempt: impl FnMut() -> io::Result<T>,
     ) -> io::Result<T> {
+        match self.options().nonblocking() {
+            true => attempt(),
+            false => self.poll_until_shut(end, attempt),
+        }
+    }
+
+    /// As [`Socket::until_shut`], in a poll, which the mode of `set_nonblocking` does not concern.
+    pub(super) fn poll_until_shut<T>(
+        &self,
+        end: impl FnOnce() -> io::Result<T>,
+        mut attempt: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
         let result = attempt();
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if would_block(&result)
-            && !self.options().nonblocking()
             && self.source().may_have_ended(Direction::Read)
             && reactor::is_shut(self.fd())?
         {

@@ -19,6 +19,11 @@ use std::task::{Context, Poll, ready};
 /// Any number of tasks, threads and executors may poll one object, with any wakers, while others
 /// wait in `read`: an event reaches all of them.
 ///
+/// Who polls inside of a task is told by the task's worker. So an executor that blocks its thread,
+/// as the `block_on` of other crates does, waits for ever inside of a task:
+/// [`future::wait`](crate::future::wait) is for that. And a future that was polled in a
+/// [`LocalRuntime`](crate::runtime::LocalRuntime) is told while that runs.
+///
 /// # Examples
 ///
 /// ```

@@ -7,7 +7,7 @@ use super::refuse;
 use crate::current;
 use crate::join;
 use crate::stack::{Fault, Who};
-use crate::task::{Flags, Header, How, Run, TaskRef};
+use crate::task::{Flags, Header, How, Naming, Run, TaskRef};
 use crate::trace;
 use crate::unwind::AbortIfPanic;
 
@@ -34,6 +34,9 @@ pub(super) unsafe fn run(task: NonNull<()>) {
         // SAFETY: this worker claimed the task, and the task's stack runs it once.
         unsafe { task.execute(how) }
     };
+    if !task.waits.are_free() {
+        left_open(task);
+    }
     // A subscriber's code may take its time, so it runs before DONE: after that a joiner may have
     // to wait for this thread, and cannot leave.
     let leave_spans = || {
@@ -67,6 +70,20 @@ pub(super) unsafe fn run(task: NonNull<()>) {
     }
     task.run.set(Run::Done);
     std::mem::forget(abort);
+}
+
+/// Ends the process: a coroutine of another library, which the task has resumed, is suspended
+/// inside of something that bounds the task's waits, and would touch the task when it goes on.
+#[cold]
+#[inline(never)]
+fn left_open(task: &Header) -> ! {
+    eprintln!(
+        "gocoro: {} has ended, and a coroutine of another library is suspended inside of a \
+         `timeout`, `io_deadline`, `shield`, scope, task-local `scope` or `future::wait` that the \
+         task has begun; let it end before; aborting",
+        Naming(task)
+    );
+    std::process::abort();
 }
 
 /// Describes the fault, if the address lies in the guard of the running task's stack, of a

@@ -285,7 +285,7 @@ impl Stack {
 
     /// Whether the frame that `address` lies in, which is that of running code, is on this stack.
     #[inline(always)]
-    fn has_frame(&self, address: usize, class: SizeClass) -> bool {
+    pub(crate) fn has_frame(&self, address: usize, class: SizeClass) -> bool {
         // All frames lie below the record, which lies in the top page. The addresses down to the
         // record's less the size reach into the guard, where no frame can be.
         self.record().wrapping_sub(address) < class.bytes()

@@ -78,6 +78,27 @@ thread_local! {
     static IN_HOOK: RefCell<Vec<(isize, u8)>> = const { RefCell::new(Vec::new()) };
 }
 
+thread_local! {
+    /// Whether the runtime's own panic hook runs.
+    static HOOK_RUNS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs the hooks inside of the runtime's own, for a panic of this thread.
+pub(crate) fn run_hooks(hooks: impl FnOnce()) {
+    HOOK_RUNS.set(true);
+    hooks();
+    HOOK_RUNS.set(false);
+}
+
+/// Whether a panic hook runs here, as far as that can be told. Nothing must be thrown in there.
+pub(crate) fn hook_runs() -> bool {
+    // A hook may wait, and what the thread's count has beside it goes along.
+    match FOUND.get().flatten().and_then(|count| Some(count.hook_flag()?.load(Relaxed))) {
+        Some(flag) => flag != 0,
+        None => HOOK_RUNS.get(),
+    }
+}
+
 /// Whether the environment asks the runtime to do without the count, as on a system where it cannot
 /// be found.
 fn is_refused() -> bool {
@@ -94,8 +115,18 @@ impl Count {
             return None;
         }
         FOUND.get().unwrap_or_else(|| {
-            let found = search();
+            // Nothing is thrown here in the middle of a panic, which may be in its hook: an
+            // unwinding that begins there is not counted, and would yet be taken off the count.
+            let found = if thread::panicking() { known() } else { None };
+            if found.is_none() && hook_runs() {
+                return None;
+            }
+            let found = found.or_else(search);
             FOUND.set(Some(found));
+            if let Some(count) = found {
+                let place = count.word.addr().get().wrapping_sub(place_of_found());
+                PLACE.store(place, Relaxed);
+            }
             found
         })
     }
@@ -287,6 +318,23 @@ unsafe fn read(word: NonNull<usize>) -> usize {
     // SAFETY: `word` lies in this thread's thread-local memory, so it is mapped and aligned. Code
     // elsewhere may write it in ways the compiler cannot see here, so the read is volatile.
     unsafe { word.read_volatile() }
+}
+
+/// Where a count was found, in bytes from that thread's [`FOUND`]; zero: nowhere yet.
+static PLACE: AtomicUsize = AtomicUsize::new(0);
+
+fn place_of_found() -> usize {
+    FOUND.with(|found| std::ptr::from_ref(found).addr())
+}
+
+/// This thread's count, where another thread has found its own. The thread is panicking.
+fn known() -> Option<Count> {
+    let place = PLACE.load(Relaxed);
+    let address = place_of_found().wrapping_add(place);
+    let mut words = blocks().into_iter().flat_map(Block::words);
+    let word = words.find(|word| place != 0 && word.addr().get() == address)?;
+    let count = Count { word };
+    (count.get() > 0 && count.behaves()).then_some(count)
 }
 
 /// Looks for this thread's count, by an unwinding that starts and ends here.

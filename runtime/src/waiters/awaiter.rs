@@ -63,8 +63,9 @@ impl Awaiter {
         match current::task() {
             Some((_, task)) => {
                 // SAFETY: the worker holds a reference to the task that it runs, and the answer
-                // does not outlive the frame, which is the task's: where it may be that of a
-                // coroutine, a boundary keeps the coroutine from being suspended meanwhile.
+                // does not outlive the frame, which is the task's: where that is on another stack,
+                // a boundary is open around it, inside of which no coroutine of gocoro's suspends
+                // and no task ends.
                 let waker = unsafe { wake::lend_waker(task) };
                 Awaiter { who: Who::Task(task), waker, cleared: Cell::new(false) }
             }

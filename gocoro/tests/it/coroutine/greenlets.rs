@@ -299,3 +299,53 @@ fn one_that_is_started_while_it_is_reset_stays_started() {
         assert!(greenlet.is_dead());
     });
 }
+
+#[test]
+fn what_is_injected_meanwhile_waits_for_the_next_switch() {
+    everywhere(|| {
+        fn inject_again(greenlet: Greenlet<u32>, calls: Rc<Cell<u32>>) {
+            calls.set(calls.get() + 1);
+            let (this, calls) = (greenlet.clone(), calls.clone());
+            greenlet.inject(move || inject_again(this, calls));
+        }
+        let calls = Rc::new(Cell::new(0));
+        let greenlet = Greenlet::new(|mut n: u32| {
+            loop {
+                n = Greenlet::root().switch_to(n).unwrap();
+            }
+        });
+        let (this, theirs) = (greenlet.clone(), calls.clone());
+        greenlet.inject(move || inject_again(this, theirs));
+        for n in 1..4 {
+            assert_eq!(greenlet.switch_to(n).unwrap(), n);
+            assert_eq!(calls.get(), n);
+        }
+        greenlet.reset(|n| n);
+    });
+}
+
+#[test]
+fn a_long_chain_of_parents_ends() {
+    everywhere(|| {
+        let mut child = Greenlet::new(|n: u32| n);
+        for _ in 0..100_000 {
+            child = Greenlet::with_parent(&child, |n| n + 1);
+        }
+        drop(child);
+    });
+}
+
+#[test]
+fn a_panic_while_one_is_reset_keeps_the_new_function() {
+    everywhere(|| {
+        let panics = on_drop(|| panic!("expected"));
+        let greenlet = Greenlet::new(move |n: u32| {
+            let _panics = &panics;
+            n
+        });
+        let reset = AssertUnwindSafe(|| greenlet.reset(|n| n + 10));
+        assert!(panic::catch_unwind(reset).is_err());
+        assert!(!greenlet.is_started());
+        assert_eq!(greenlet.switch_to(1).unwrap(), 11);
+    });
+}

@@ -336,6 +336,14 @@ fn an_end_a_reset_and_a_shutdown_wake_those_who_poll() {
             assert_eq!(poll.wait(), ErrorKind::BrokenPipe);
         }
 
+        // A socket for datagrams, whatever its mode.
+        for nonblocking in [false, true] {
+            let (one, _other) = UnixDatagram::pair().unwrap();
+            one.set_nonblocking(nonblocking).unwrap();
+            one.shutdown(Shutdown::Read).unwrap();
+            assert_eq!(wait(poll_fn(|context| one.poll_recv(context, &mut [0; 8]))).unwrap(), 0);
+        }
+
         // The peer comes to its end by `shutdown_write`; a second one is no error.
         let (one, other) = pair();
         PollWrite::shutdown_write(&one).unwrap();

@@ -211,11 +211,10 @@ impl<T: 'static> Node<T> {
     /// keep itself alive.
     #[cold]
     fn call_injected(node: &Weak<Self>) {
-        while let Some(next) =
-            node.upgrade().and_then(|node| node.injected.borrow_mut().pop_front())
-        {
-            next();
-        }
+        // What is injected meanwhile is for the next switch.
+        let count = node.upgrade().map_or(0, |node| node.injected.borrow().len());
+        let next = || node.upgrade().and_then(|node| node.injected.borrow_mut().pop_front());
+        std::iter::from_fn(next).take(count).for_each(|next| next());
     }
 
     /// Switches from this greenlet to another one. Returns when this one is switched to.
@@ -255,6 +254,16 @@ impl<T: 'static> Node<T> {
     }
 }
 
+impl<T: 'static> Drop for Node<T> {
+    fn drop(&mut self) {
+        // One after the other, for a chain of parents may be longer than the stack is deep.
+        let mut parent = self.parent.take();
+        while let Some(mut node) = parent.and_then(Rc::into_inner) {
+            parent = node.parent.take();
+        }
+    }
+}
+
 /// The coroutine of a greenlet.
 pub(super) fn body<T: 'static>(
     node: Weak<Node<T>>,
@@ -272,7 +281,9 @@ pub(super) fn body<T: 'static>(
             Message::Value(value) => start(value),
             Message::Panic(_) => unreachable!("an unstarted greenlet does not go on with a panic"),
         };
-        if let Some(node) = node.upgrade() {
+        if let Some(node) = node.upgrade()
+            && node.suspender.get() == Some(NonNull::from(suspender))
+        {
             node.suspender.set(None);
         }
         value

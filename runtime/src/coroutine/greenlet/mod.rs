@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use self::family::{Family, Node, Who, body, pointer};
 use super::{State, SwitchError};
+use crate::unwind;
 
 /// A coroutine that switches to others, and is switched to by any of them.
 ///
@@ -28,7 +29,8 @@ use super::{State, SwitchError};
 ///
 /// This is a handle, which can be cloned. When the last one goes, a suspended greenlet is unwound.
 /// Functions that hold handles of each other keep each other alive, as `Rc`s do, and so do two that
-/// are suspended in switches to each other. A [`reset`](Greenlet::reset) of one ends both.
+/// are suspended in switches to each other, or one that is suspended with a handle of a greenlet
+/// whose parent it is. A [`reset`](Greenlet::reset) of one ends them.
 ///
 /// Greenlets may wait for whatever gocoro's operations wait for: the task waits, with all of its
 /// family's running part. Another task of the worker that switches into the family meanwhile is
@@ -308,12 +310,14 @@ impl<T: 'static> Greenlet<T> {
         drop(place);
         // Its destructors may ask this greenlet: it has ended.
         let injected = node.injected.take();
+        // They may also panic, or reset it again and switch to it.
+        let _again = unwind::on_drop(|| {
+            if node.body.try_borrow().is_ok_and(|body| body.state() == State::Unstarted) {
+                node.state.set(State::Unstarted);
+            }
+        });
         drop(old);
         drop(injected);
-        // They may also have reset it again, and switched to it.
-        if node.body.try_borrow().is_ok_and(|body| body.state() == State::Unstarted) {
-            node.state.set(State::Unstarted);
-        }
     }
 
     #[track_caller]

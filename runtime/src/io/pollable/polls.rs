@@ -71,6 +71,9 @@ impl<T> Pollable<T> {
     /// `op` is as for [`read_with`](Self::read_with). If it says `WouldBlock` though the descriptor
     /// is readable, and nobody was faster, no event need ever come.
     ///
+    /// `op` must not wait in one of gocoro's operations, which would let the event pass that it has
+    /// just asked for.
+    ///
     /// # Errors
     ///
     /// Those of `op` but `WouldBlock`, and what the system says if it cannot watch the descriptor.

@@ -198,7 +198,6 @@ impl Core {
 
     /// Shows what was counted, and how things stand, to whoever looks from outside.
     pub(crate) fn show(&self, unstarted: usize, descriptors: usize) {
-        self.counters.turns.count();
         self.counters.ended.set(self.ended.get());
         self.counters.spawned.set(self.spawned.get());
         let picked = self.picked.get();

@@ -7,7 +7,7 @@ use super::OpenMetrics;
 use crate::blocking::{self, Stats};
 use crate::clock;
 use crate::counters::{self, Counters, bound};
-use crate::scheduler::{Shared, all_runtimes};
+use crate::scheduler::{Shared, all_runtimes, current_worker};
 
 /// The numbers of all runtimes of this process, as [`metrics`] has read them.
 #[derive(Clone, Debug)]
@@ -132,6 +132,9 @@ pub struct LatencyBucket {
 /// ```
 #[must_use]
 pub fn metrics() -> Metrics {
+    if let Some(worker) = current_worker() {
+        worker.show();
+    }
     let runtimes = all_runtimes().iter().map(|shared| RuntimeMetrics::of(shared)).collect();
     Metrics { runtimes, blocking: blocking::stats() }
 }

@@ -125,6 +125,7 @@ impl LocalRuntime {
     /// ```
     #[must_use]
     pub fn metrics(&self) -> RuntimeMetrics {
+        self.worker.show();
         RuntimeMetrics::of(self.worker.shared())
     }
 

@@ -230,7 +230,8 @@ impl Worker {
                 self.shared.note_stays(self.seat());
             }
         }
-        self.core.show(self.unstarted.own(), self.driver.len());
+        self.core.counters.turns.count();
+        self.show();
         self.seat().publish_load(self.core.live_count.get());
         if self.shared.seats.len() > 1 {
             self.lightest.set({
@@ -271,6 +272,11 @@ impl Worker {
             return self.expire() | self.has_work();
         }
         self.sleep(wait)
+    }
+
+    /// Shows what this worker counts to whoever looks from outside.
+    pub(crate) fn show(&self) {
+        self.core.show(self.unstarted.own(), self.driver.len());
     }
 
     /// Whether there is a task to run now.

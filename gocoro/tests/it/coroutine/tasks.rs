@@ -169,12 +169,12 @@ fn an_overflow_names_the_coroutine() {
         std::hint::black_box(&frame);
         if n == u64::MAX { 0 } else { dig(n + 1) + frame[7] }
     }
-    /// Runs a runtime where next to nothing is left of the stack.
-    fn turn(n: u64, runtime: &mut LocalRuntime) -> u64 {
-        let frame = [n; 64];
+    /// Runs a runtime where so many bytes are left of the stack.
+    fn turn(left: usize, runtime: &mut LocalRuntime) -> u64 {
+        let frame = [1; 8];
         std::hint::black_box(&frame);
-        if task::remaining_stack().unwrap() > 2048 {
-            turn(n, runtime) + frame[7]
+        if task::remaining_stack().unwrap() > left {
+            turn(left, runtime) + frame[7]
         } else {
             runtime.run(|| go!({ 1 }).wait())
         }
@@ -203,9 +203,11 @@ fn an_overflow_names_the_coroutine() {
             let mut runtime = Builder::new().build_local().unwrap();
             // What runs once has run: `turn` has no stack for it.
             runtime.run(|| go!({ 1 }).wait());
+            // What is left gets less, until the runtime has too little.
             let mut coroutine =
                 Coroutine::with_stack_size(64 * 1024, move |_: &Suspender<u64, ()>, n| {
-                    turn(n, &mut runtime)
+                    let left = (0..32 * 1024).rev().step_by(128);
+                    n + left.map(|left| turn(left, &mut runtime)).sum::<u64>()
                 });
             let _ = coroutine.resume(0);
         }

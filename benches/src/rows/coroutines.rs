@@ -331,7 +331,7 @@ fn threads(ctx: &Context) -> Outcome {
     Ok(vec![ctx.per_op(|count| {
         timed(|| {
             let shared = Arc::new((Mutex::new(0_u64), Condvar::new()));
-            // Whose turn it is is the lowest bit.
+            // The number counts the turns; a thread has its turn where the number has its parity.
             let turns = move |parity: u64, shared: &(Mutex<u64>, Condvar)| {
                 let mut turn = shared.0.lock().expect("lock");
                 while *turn < 2 * count {

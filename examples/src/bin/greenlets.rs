@@ -2,8 +2,8 @@
 //! with.
 //!
 //! A `Greenlet` has no resumer to go back to: whoever runs names who goes on, and with what value.
-//! That fits where no side is above the other, as a program that wants to read keys and an event
-//! loop that wants to deliver them.
+//! Greenlets fit where no side is above the other, as a program that wants to read keys and an
+//! event loop that wants to deliver them.
 //!
 //! 1. The program in the README of Nim's greenlet: into a function, out in its middle, and in
 //!    again.
@@ -141,7 +141,7 @@ fn keys_by_callback(print: &Print) {
         command_loop(&*inside);
         Said::Done
     });
-    // It runs up to its first `read_key`.
+    // The command loop runs up to its first `read_key`.
     assert_eq!(commands.switch_to(Said::Waits).expect("there is memory"), Said::Waits);
     event_loop("hello\nquit\ny", |key| {
         commands.switch_to(Said::Key(key)).expect("the event loop is this family's root");

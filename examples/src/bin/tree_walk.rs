@@ -159,7 +159,7 @@ fn walk_directories() -> io::Result<()> {
     // 40 files, in 40 directories, of which the first is not counted.
     assert_eq!(found.len(), 40 + 39);
 
-    // It stops where it has found something, in the middle of open directories.
+    // A walk that is dropped where it has found something closes the directories it has open.
     let before = directories_open();
     let deep = |path: &PathBuf| path.strip_prefix(&scratch.0).unwrap().components().count() == 3;
     let mut walk = files(root());

@@ -63,6 +63,21 @@ fn everywhere(scenario: fn()) {
     }
 }
 
+/// Suspends a coroutine inside of `inside`, where it may not be, and then outside; what the refusal
+/// says.
+fn refused(inside: impl FnOnce(&Suspender<(), ()>) + 'static) -> String {
+    let mut coroutine = Coroutine::new(move |suspender: &Suspender<(), ()>, ()| {
+        let text = panic_of(|| inside(suspender));
+        suspender.suspend(());
+        text
+    });
+    assert_eq!(coroutine.resume(()).unwrap(), Step::Yielded(()));
+    match coroutine.resume(()).unwrap() {
+        Step::Returned(text) => text,
+        Step::Yielded(()) => unreachable!(),
+    }
+}
+
 #[test]
 fn a_coroutine_is_unstarted_suspended_and_finished() {
     everywhere(|| {

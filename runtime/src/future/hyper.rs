@@ -1,7 +1,7 @@
 //! What hyper asks of a runtime: an executor, a timer, and its traits on gocoro's streams.
 
 use std::fmt;
-use std::io::{self, IoSlice};
+use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use ::hyper::rt::{self, ReadBufCursor};
 
 use super::sleep::Sleep;
-use super::streams::{READ_MAX, streams};
+use super::streams::{READ_MAX, streams, write_methods};
 use super::wait;
 use crate::clock;
-use crate::io::{PollRead, PollWrite};
+use crate::io::PollRead;
 use crate::spawn::{Builder, spawned};
 
 /// Runs hyper's futures, each in a task of its own that [waits](wait) for it.
@@ -233,33 +233,7 @@ macro_rules! writer {
     ($ty:ty $(, [$($generics:tt)*] $($bounds:tt)*)?) => {
         /// Available with the feature `hyper`.
         impl$(<$($generics)*>)? rt::Write for $ty $(where $($bounds)*)? {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write(&*self, context, buf)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write_vectored(&*self, context, bufs)
-            }
-
-            fn is_write_vectored(&self) -> bool {
-                PollWrite::is_write_vectored(self)
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(self.shutdown_write())
-            }
+            write_methods!();
         }
     };
 }

@@ -30,3 +30,46 @@ macro_rules! streams {
 }
 
 pub(super) use streams;
+
+/// The methods of the writing traits of hyper and of tokio, which are the same.
+#[cfg(any(feature = "hyper", feature = "tokio"))]
+macro_rules! write_methods {
+    () => {
+        fn poll_write(
+            self: std::pin::Pin<&mut Self>,
+            context: &mut std::task::Context<'_>,
+            buf: &[u8],
+        ) -> std::task::Poll<std::io::Result<usize>> {
+            $crate::io::PollWrite::poll_write(&*self, context, buf)
+        }
+
+        fn poll_write_vectored(
+            self: std::pin::Pin<&mut Self>,
+            context: &mut std::task::Context<'_>,
+            bufs: &[std::io::IoSlice<'_>],
+        ) -> std::task::Poll<std::io::Result<usize>> {
+            $crate::io::PollWrite::poll_write_vectored(&*self, context, bufs)
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            $crate::io::PollWrite::is_write_vectored(self)
+        }
+
+        fn poll_flush(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<std::io::Result<()>> {
+            std::task::Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<std::io::Result<()>> {
+            std::task::Poll::Ready($crate::io::PollWrite::shutdown_write(&*self))
+        }
+    };
+}
+
+#[cfg(any(feature = "hyper", feature = "tokio"))]
+pub(super) use write_methods;

@@ -1,13 +1,13 @@
 //! tokio's traits of reading and writing, on gocoro's streams.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::streams::{READ_MAX, streams};
-use crate::io::{PollRead, PollWrite};
+use super::streams::{READ_MAX, streams, write_methods};
+use crate::io::PollRead;
 
 macro_rules! reader {
     ($ty:ty $(, [$($generics:tt)*] $($bounds:tt)*)?) => {
@@ -32,33 +32,7 @@ macro_rules! writer {
     ($ty:ty $(, [$($generics:tt)*] $($bounds:tt)*)?) => {
         /// Available with the feature `tokio`.
         impl$(<$($generics)*>)? AsyncWrite for $ty $(where $($bounds)*)? {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write(&*self, context, buf)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write_vectored(&*self, context, bufs)
-            }
-
-            fn is_write_vectored(&self) -> bool {
-                PollWrite::is_write_vectored(self)
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(self.shutdown_write())
-            }
+            write_methods!();
         }
     };
 }

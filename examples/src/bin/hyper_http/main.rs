@@ -7,7 +7,7 @@
 //! something may take too long.
 //!
 //! What a handler may do, in `service`: sleep, lock, send and receive, right inside hyper's poll.
-//! That suspends the task which polls: the request's own with HTTP/2, the connection's with
+//! A wait there suspends the task which polls: the request's own with HTTP/2, the connection's with
 //! HTTP/1. So a handler must not wait there for what only the connection's task can bring: with
 //! HTTP/1, the body of its own request. Plain code that is to wait for that too gets a task of its
 //! own, and the handler awaits it.

@@ -56,11 +56,11 @@ impl fmt::Display for Token {
 
 /// What a coroutine here is resumed with.
 pub(crate) enum Turn {
-    /// It has handed something out, and is to go on.
+    /// The coroutine has handed something out, and is to go on.
     Next,
-    /// It was hungry: this is more.
+    /// More of the text, for a coroutine that has asked for it.
     Piece(Vec<u8>),
-    /// It was hungry, and there is no more.
+    /// The end of the text, for a coroutine that has asked for more.
     End,
 }
 
@@ -70,7 +70,7 @@ pub(crate) enum Lexed {
     Hungry,
 }
 
-/// It returns where the text ends.
+/// The coroutine that cuts a text into tokens. It returns the position where the text ends.
 pub(crate) type Tokenizer = Coroutine<Turn, Lexed, Result<Position, Error>>;
 
 pub(crate) fn tokenizer() -> Tokenizer {

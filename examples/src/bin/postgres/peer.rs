@@ -316,7 +316,8 @@ impl Session<'_> {
     fn describe(&mut self, columns: &[Column]) {
         self.send(b'T', |body| {
             columns.iter().fold(body.short(columns.len()), |body, (name, kind)| {
-                // Of no table; of any length; binary.
+                // A column is of no table, and of no place in one; its type has no length and no
+                // modifier; its values are binary.
                 body.text(name).int(0).short(0).int(*kind).short(0).int(-1).short(1)
             })
         });

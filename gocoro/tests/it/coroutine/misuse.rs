@@ -13,21 +13,6 @@ use gocoro::sync::{LazyLock, Once, OnceLock};
 use super::*;
 use crate::support::{SOON, passes_alone};
 
-/// Suspends a coroutine inside of `inside`, where it may not be, and then outside; what the refusal
-/// says.
-fn refused(inside: impl FnOnce(&Suspender<(), ()>) + 'static) -> String {
-    let mut coroutine = Coroutine::new(move |suspender: &Suspender<(), ()>, ()| {
-        let text = panic_of(|| inside(suspender));
-        suspender.suspend(());
-        text
-    });
-    assert_eq!(coroutine.resume(()).unwrap(), Step::Yielded(()));
-    match coroutine.resume(()).unwrap() {
-        Step::Returned(text) => text,
-        Step::Yielded(()) => unreachable!(),
-    }
-}
-
 /// A poll belongs to the task that waits for the future: its waker wakes that task.
 #[test]
 fn a_coroutine_is_not_suspended_inside_of_a_poll() {

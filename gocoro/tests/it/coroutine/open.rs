@@ -16,17 +16,8 @@ gocoro::task_local! {
 fn a_boundary_that_the_body_opened_must_be_closed() {
     everywhere(|| {
         fn refused(inside: fn(&Suspender<(), ()>)) {
-            let mut coroutine = Coroutine::new(move |suspender: &Suspender<(), ()>, ()| {
-                let text = panic_of(|| inside(suspender));
-                // Closed, it suspends.
-                suspender.suspend(());
-                text
-            });
-            assert_eq!(coroutine.resume(()).unwrap(), Step::Yielded(()));
-            match coroutine.resume(()).unwrap() {
-                Step::Returned(text) => assert!(text.contains("cannot suspend inside"), "{text}"),
-                Step::Yielded(()) => unreachable!(),
-            }
+            let text = super::refused(inside);
+            assert!(text.contains("cannot suspend inside"), "{text}");
         }
         refused(|suspender| timeout(NEVER, || suspender.suspend(())).unwrap());
         refused(|suspender| io_deadline(Instant::now() + NEVER, || suspender.suspend(())));

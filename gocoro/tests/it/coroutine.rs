@@ -65,6 +65,7 @@ fn everywhere(scenario: fn()) {
 
 /// Suspends a coroutine inside of `inside`, where it may not be, and then outside; what the refusal
 /// says.
+#[track_caller]
 fn refused(inside: impl FnOnce(&Suspender<(), ()>) + 'static) -> String {
     let mut coroutine = Coroutine::new(move |suspender: &Suspender<(), ()>, ()| {
         let text = panic_of(|| inside(suspender));

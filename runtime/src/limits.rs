@@ -221,8 +221,8 @@ pub(crate) const MAPPINGS_RESERVED: usize = 8 * 1024;
 pub(crate) const MESSAGES_MAX: usize = 1024;
 
 /// How many tasks a worker describes for a dump before it goes back to running tasks. A
-/// description takes one or two microseconds, or some more where the kernel is asked for the
-/// addresses of a socket.
+/// description takes about two microseconds, in which the kernel is asked how much of the stack is
+/// in use, and some more where it is asked for the addresses of a socket.
 pub(crate) const OBSERVED_AT_ONCE: usize = 128;
 
 /// How long a dump waits for the workers' answers. A worker is silent for as long as one of its

@@ -1,5 +1,6 @@
 //! What a dump says of each task: who it is, what it waits for, since when and for how long.
 
+mod forms;
 mod io;
 mod sync;
 
@@ -239,10 +240,10 @@ fn a_task_has_name_site_state_and_worker() {
         );
         let text = dump.to_string();
         let (at, me) = (other.task().spawned_at(), me.id());
-        let shown =
-            format!("  task 'dump-other' (spawned at {at} by task {me}, stack 64 KiB): park for ");
+        let shown = format!("  task 'dump-other' (spawned at {at} by task {me}, worker 0, stack ");
         assert!(text.contains(&shown), "{text}");
-        assert!(text.contains("stack 64 KiB): runnable\n"), "{text}");
+        assert!(text.contains(" of 64 KiB): park for "), "{text}");
+        assert!(text.contains(" of 64 KiB): runnable\n"), "{text}");
         assert!(text.contains("worker 0: 3 tasks\n"), "{text}");
         other.task().unpark();
         other.wait();

@@ -24,7 +24,7 @@ mod note;
 mod spend;
 mod unwinding;
 
-pub(crate) use note::noted;
+pub(crate) use note::{noted, stack_touched};
 pub(crate) use spend::{checkpoint, looked, polled, spent, spent_io};
 
 /// Why [`park`] has returned.

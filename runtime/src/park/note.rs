@@ -15,6 +15,20 @@ pub(crate) struct Noted {
     pub(crate) deadline: Option<Instant>,
 }
 
+/// How many bytes of the stack of a task of this worker have been in use: see [`Stack::touched`].
+///
+/// [`Stack::touched`]: crate::stack::Stack::touched
+///
+/// # Panics
+///
+/// If the task is not one of this worker's.
+pub(crate) fn stack_touched(core: &Core, task: &Header) -> Option<usize> {
+    assert!(task.word.is_owned_by(core.mailbox.id()), "only its own worker looks into a task");
+    // SAFETY: a `Core` does not leave its thread, so this is the thread of the task's owner, which
+    // alone gives the task its stack and takes it.
+    unsafe { task.stack() }?.touched(task.class.get())
+}
+
 /// What a task of this worker waits for. `None`: it is not parked.
 ///
 /// # Panics

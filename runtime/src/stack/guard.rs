@@ -229,6 +229,35 @@ pub(super) fn discard(start: usize, bytes: usize) {
     unsafe { libc::madvise(first, bytes, libc::MADV_DONTNEED) };
 }
 
+/// How many bytes at the upper end of a stack's memory have been in use since the kernel got them
+/// back last: down to the lowest page that is in memory. `None`: the kernel does not say.
+///
+/// Frames fill a stack from above without gaps, for compilers touch each page of a large one. So
+/// this looks down from the top, a part at a time, and a part without a page in memory is the end:
+/// what the look costs depends on what is in use, and not on the size of the stack.
+pub(super) fn touched(stack: &Range<usize>) -> Option<usize> {
+    const PART: usize = 512;
+    let mut resident = [0_u8; PART];
+    let mut lowest = stack.end;
+    while lowest > stack.start {
+        let end = lowest;
+        let bytes = (end - stack.start).min(PART * page_bytes());
+        let start = end - bytes;
+        let first = std::ptr::without_provenance_mut::<c_void>(start);
+        // SAFETY: the call looks at the pages and changes none. It fails where nothing is mapped.
+        // `resident` has a byte for each page of a part.
+        if unsafe { libc::mincore(first, bytes, resident.as_mut_ptr().cast()) } != 0 {
+            return None;
+        }
+        let pages = &resident[..bytes / page_bytes()];
+        match pages.iter().position(|&page| page & 1 != 0) {
+            Some(page) => lowest = start + page * page_bytes(),
+            None => break,
+        }
+    }
+    Some(stack.end - lowest)
+}
+
 /// Whether the byte at this address can be read. The kernel is asked, by a `write` of the byte into
 /// a pipe, for it returns an error where a read here would fault.
 pub(super) fn is_readable(address: usize) -> bool {

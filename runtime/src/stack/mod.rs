@@ -334,6 +334,12 @@ impl Stack {
         bottom - guard::guard_bytes()..bottom
     }
 
+    /// How many bytes of the stack have been in use, by whole pages, since the stack was made or
+    /// [trimmed](Stack::trim): by its task, or by one that had it before. `None`: it is not known.
+    pub(crate) fn touched(&self, class: SizeClass) -> Option<usize> {
+        layout::is_known().then(|| guard::touched(&self.usable(class)))?
+    }
+
     /// Gives all memory of an idle stack but the `keep` bytes at its top back to the kernel.
     pub(crate) fn trim(&self, class: SizeClass, keep: usize) {
         if layout::is_known() {

@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use super::{Cause, Header, Locals};
+use super::{Cause, Header, Locals, TaskId};
 use crate::unwind;
 
 /// The task that spawned a task, as reports name it. A copy, for that task may be gone by then.
+#[derive(Clone, Debug)]
 pub(crate) struct Parent {
     id: u64,
     name: Option<Box<str>>,
@@ -19,6 +20,14 @@ pub(crate) struct Parent {
 impl Parent {
     pub(crate) fn new(task: &Header) -> Parent {
         Parent { id: task.id, name: task.name().map(Box::from) }
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        TaskId::new(self.id)
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 }
 

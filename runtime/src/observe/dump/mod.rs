@@ -7,17 +7,22 @@
 //!
 //! # To grow
 //!
-//! - *Which task keeps a worker from answering.* Only its own thread knows. A worker would have to
-//!   show the running task's id, and a count of its resumes, to others: what stalls need as well.
-//! - *An observer thread and SIGQUIT* are callers of [`dump`], which works on any plain thread.
-//! - *JSON, and the grouping of equal tasks*, are other ways to write a [`Dump`]: all that it shows
-//!   is in [`DumpedTask`], in fields.
+//! - *Which task keeps a worker from answering.* Only its own thread knows. To show it to others, a
+//!   worker would store the id with each resume, and those stores were felt where resumes are
+//!   counted (`resumed` in [`crate::current`]). A signal to the worker's thread asks nothing of
+//!   those that are not stuck: what stalls need as well.
+//! - *Scopes.* A task knows its parent, but neither its scope nor its group: what its `Family` is
+//!   stands in the packet, whose type is erased.
+//! - *Grouping by what is waited for.* Tasks that wait on different objects are told apart, so ten
+//!   thousand reads from as many sockets are as many lines. The reason alone would join them.
 //! - *Backtraces* belong where the note is read, in `look`: there the stack stands still.
 //! - *The wait-for graph* has its edges in [`Words::depends_on`](crate::task::Words), for locks,
 //!   once-cells and joins.
 //! - *Tasks that have not started* are counted and not listed: a deque shows nothing but its ends.
 
+mod json;
 mod look;
+mod text;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,10 +34,10 @@ use crate::clock;
 use crate::current;
 use crate::limits::DUMP_PATIENCE;
 use crate::task::mailbox::Mailbox;
-use crate::task::{TaskId, Whom, Words};
+use crate::task::{Parent, TaskId, Whom, Words};
 
 /// What a task does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum TaskState {
     /// The task runs, or waits in the middle of an unwinding and keeps its worker.
@@ -49,11 +54,13 @@ pub struct DumpedTask {
     id: TaskId,
     name: Option<String>,
     spawned_at: &'static Location<'static>,
-    parent: Option<String>,
+    parent: Option<Parent>,
     daemon: bool,
+    cancelled: bool,
     state: TaskState,
     wait: Option<Wait>,
     stack_size: usize,
+    stack_touched: Option<usize>,
     runtime: u32,
     worker: usize,
 }
@@ -78,8 +85,10 @@ struct DumpedWorker {
 
 /// What all tasks of the process do, at about one time. Made by [`dump`].
 ///
-/// Its `Display` is the text for people: a line for each worker, and one for each task. The words
-/// of that text may change in any version.
+/// Its `Display` is the text for people: a line for each worker, and one for each task. Tasks that
+/// differ in nothing but their ages, parents, stacks and workers share a line: those of one runtime
+/// that were spawned at one place, have the same name or none, and do the same or wait for the
+/// same. The words of that text may change in any version. [`Dump::json`] is for programs.
 #[derive(Clone, Debug)]
 pub struct Dump {
     workers: Vec<DumpedWorker>,
@@ -172,6 +181,42 @@ impl Dump {
         self.silent
     }
 
+    /// The dump as one JSON object, with each task by itself.
+    ///
+    /// Its `Display` writes no more than one line. This is version 1 of its schema:
+    ///
+    /// | field | what |
+    /// |---|---|
+    /// | `version` | 1. Fields may be added without a new version |
+    /// | `silent_workers` | how many workers did not answer |
+    /// | `workers` | a list: `runtime`, `worker`; `tasks`, how many it has, and `unstarted`, how many wait there for their start |
+    /// | `tasks` | a list, with the fields below |
+    ///
+    /// | field of a task | what |
+    /// |---|---|
+    /// | `id`, `name` | a number; a string, or null |
+    /// | `runtime`, `worker` | to whom it belongs, by the same numbers as in `workers` |
+    /// | `spawned_at` | `file`, `line`, `column` |
+    /// | `parent` | `id` and `name` of the task that spawned it, or null |
+    /// | `daemon`, `cancelled` | whether the program's end waits for it; whether it was asked to end |
+    /// | `state` | `"running"`, `"runnable"` or `"waiting"` |
+    /// | `wait` | null, or `for`, the words; `ms`, how long; and `left_ms`, for how long still, or null |
+    /// | `stack` | `bytes`, its size, and `touched`, how much of it was in use, or null |
+    ///
+    /// Numbers are whole and not negative.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::runtime::dump;
+    ///
+    /// let json = dump().json().to_string();
+    /// assert!(json.starts_with(r#"{"version":1,"silent_workers":"#));
+    /// ```
+    pub fn json(&self) -> impl fmt::Display {
+        json::Json(self)
+    }
+
     fn add(&mut self, part: look::Part) {
         self.workers.extend(part.worker);
         self.tasks.extend(part.tasks);
@@ -235,94 +280,28 @@ impl DumpedTask {
         self.stack_size
     }
 
+    /// How many bytes of the stack, counted from its upper end, have been in use, by whole pages.
+    /// `None`: the system does not say.
+    ///
+    /// That is the most that was in use at once since the stack was made or its unused pages were
+    /// given back, so it includes tasks that have had the stack before, and what a task needed only
+    /// once. What the system has swapped out seems unused.
+    pub fn stack_touched(&self) -> Option<usize> {
+        self.stack_touched
+    }
+
+    /// The task that spawned this one, if a task did and it is known. It may have ended.
+    pub fn parent(&self) -> Option<TaskId> {
+        Some(self.parent.as_ref()?.id())
+    }
+
+    /// Whether the task was asked to end, by a cancel.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
     /// The number of the worker that the task belongs to, among those of its runtime.
     pub fn worker(&self) -> usize {
         self.worker
-    }
-}
-
-impl fmt::Display for Dump {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut tasks = self.tasks.iter().peekable();
-        for worker in &self.workers {
-            let DumpedWorker { runtime, worker, tasks: count, unstarted } = *worker;
-            let plural = if count == 1 { "" } else { "s" };
-            write!(f, "runtime {runtime}, worker {worker}: {count} task{plural}")?;
-            if unstarted > 0 {
-                write!(f, ", {unstarted} not started")?;
-            }
-            writeln!(f)?;
-            while let Some(task) = tasks.next_if(|t| (t.runtime, t.worker) == (runtime, worker)) {
-                writeln!(f, "  {task}")?;
-            }
-        }
-        for task in tasks {
-            writeln!(f, "  {task}")?;
-        }
-        if self.silent > 0 {
-            let plural = if self.silent == 1 { " does" } else { "s do" };
-            writeln!(f, "{} worker{plural} not answer", self.silent)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for DumpedTask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "task '{name}'")?,
-            None => write!(f, "task {}", self.id)?,
-        }
-        write!(f, " (spawned at {}", self.spawned_at)?;
-        if let Some(parent) = &self.parent {
-            write!(f, " by {parent}")?;
-        }
-        write!(f, ", stack {} KiB", self.stack_size / 1024)?;
-        if self.daemon {
-            f.write_str(", daemon")?;
-        }
-        f.write_str("): ")?;
-        match (&self.wait, self.state) {
-            (Some(wait), _) => wait.fmt(f),
-            (None, TaskState::Runnable) => f.write_str("runnable"),
-            (None, _) => f.write_str("running"),
-        }
-    }
-}
-
-impl fmt::Display for Wait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} for {}", self.words, Span(self.age))?;
-        match self.left {
-            Some(left) => write!(f, ", {} left", Span(left)),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A time as people read it.
-struct Span(Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
-        match seconds {
-            0 => write!(f, "{} ms", self.0.as_millis()),
-            1..60 => write!(f, "{seconds}.{} s", self.0.subsec_millis() / 100),
-            60..3600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
-            _ => write!(f, "{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        }
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_short() {
-        let show = |seconds: f64| Span(Duration::from_secs_f64(seconds)).to_string();
-        let times = [0.0, 0.0255, 3.26, 59.99, 125.0, 7260.0].map(show);
-        assert_eq!(times, ["0 ms", "25 ms", "3.2 s", "59.9 s", "2 min 5 s", "2 h 1 min"]);
     }
 }

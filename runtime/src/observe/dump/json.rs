@@ -1,0 +1,129 @@
+//! A dump as programs read it. The schema is on the page of [`Dump::json`].
+
+use std::fmt::{self, Display, Write};
+use std::time::Duration;
+
+use super::{Dump, DumpedTask, DumpedWorker, TaskState, Wait};
+use crate::task::Parent;
+
+pub(super) struct Json<'a, T>(pub(super) &'a T);
+
+/// A string, quoted.
+struct Text<'a>(&'a str);
+
+/// A value, or null.
+struct Maybe<T>(Option<T>);
+
+/// Values between commas.
+struct List<'a, T>(&'a [T]);
+
+impl Display for Json<'_, Dump> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Dump { workers, tasks, silent } = self.0;
+        write!(f, r#"{{"version":1,"silent_workers":{silent},"workers":"#)?;
+        write!(f, r#"{},"tasks":{}}}"#, List(workers), List(tasks))
+    }
+}
+
+impl Display for Json<'_, DumpedWorker> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DumpedWorker { runtime, worker, tasks, unstarted } = self.0;
+        write!(
+            f,
+            r#"{{"runtime":{runtime},"worker":{worker},"tasks":{tasks},"unstarted":{unstarted}}}"#
+        )
+    }
+}
+
+impl Display for Json<'_, DumpedTask> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let task = self.0;
+        let state = match task.state {
+            TaskState::Running => "running",
+            TaskState::Runnable => "runnable",
+            TaskState::Waiting => "waiting",
+        };
+        let at = task.spawned_at;
+        write!(f, r#"{{"id":{},"name":{},"#, task.id.get(), Maybe(task.name().map(Text)))?;
+        write!(f, r#""runtime":{},"worker":{},"#, task.runtime, task.worker)?;
+        write!(f, r#""spawned_at":{{"file":{},"line":{},"#, Text(at.file()), at.line())?;
+        write!(f, r#""column":{}}},"parent":{},"#, at.column(), maybe(task.parent.as_ref()))?;
+        write!(f, r#""daemon":{},"cancelled":{},"#, task.daemon, task.cancelled)?;
+        write!(f, r#""state":"{state}","wait":{},"#, maybe(task.wait.as_ref()))?;
+        let (bytes, touched) = (task.stack_size, Maybe(task.stack_touched));
+        write!(f, r#""stack":{{"bytes":{bytes},"touched":{touched}}}}}"#)
+    }
+}
+
+impl Display for Json<'_, Parent> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Maybe(self.0.name().map(Text));
+        write!(f, r#"{{"id":{},"name":{name}}}"#, self.0.id().get())
+    }
+}
+
+impl Display for Json<'_, Wait> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Wait { words, age, left } = self.0;
+        let words = words.to_string();
+        let left = Maybe(left.as_ref().map(Duration::as_millis));
+        write!(f, r#"{{"for":{},"ms":{},"left_ms":{left}}}"#, Text(&words), age.as_millis())
+    }
+}
+
+fn maybe<T>(value: Option<&T>) -> Maybe<Json<'_, T>> {
+    Maybe(value.map(Json))
+}
+
+impl<T: Display> Display for Maybe<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("null"),
+        }
+    }
+}
+
+impl<'a, T> Display for List<'a, T>
+where
+    Json<'a, T>: Display,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('[')?;
+        for (place, value) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            write!(f, "{comma}{}", Json(value))?;
+        }
+        f.write_char(']')
+    }
+}
+
+impl Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for char in self.0.chars() {
+            match char {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                char if char.is_control() => write!(f, "\\u{:04x}", u32::from(char))?,
+                char => f.write_char(char)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_escaped() {
+        let show = |text| Text(text).to_string();
+        assert_eq!(show(r#"a "b" c:\d"#), r#""a \"b\" c:\\d""#);
+        assert_eq!(show("1\n2\t3\0\u{7f}\u{9f}é€😀"), r#""1\n2\u00093\u0000\u007f\u009fé€😀""#);
+        assert_eq!(show(""), r#""""#);
+        assert_eq!(Maybe::<u8>(None).to_string(), "null");
+    }
+}

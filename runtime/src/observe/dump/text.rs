@@ -1,0 +1,215 @@
+//! A dump as people read it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::panic::Location;
+use std::time::Duration;
+
+use super::{Dump, DumpedTask, DumpedWorker, TaskState};
+
+/// Tasks of a runtime that share a line.
+struct Group<'a> {
+    first: &'a DumpedTask,
+    count: usize,
+    ages: Option<Times>,
+    left: Option<Times>,
+    /// Whether all have the parent of the first.
+    one_parent: bool,
+    /// The largest of theirs.
+    stack_size: usize,
+    stack_touched: Option<usize>,
+    workers: RangeInclusive<usize>,
+}
+
+/// The shortest of some times, and the longest.
+struct Times(Duration, Duration);
+
+impl Times {
+    fn of(time: Duration) -> Times {
+        Times(time, time)
+    }
+
+    fn add(&mut self, time: Duration) {
+        *self = Times(time.min(self.0), time.max(self.1));
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, most) = (Span(self.0).to_string(), Span(self.1).to_string());
+        f.write_str(&least)?;
+        if least == most { Ok(()) } else { write!(f, " to {most}") }
+    }
+}
+
+/// What tasks have in common that share a line. All of them have a deadline or none has.
+type Common<'a> =
+    (Option<&'a str>, &'a Location<'static>, (bool, bool), TaskState, Option<(String, bool)>);
+
+fn common(task: &DumpedTask) -> Common<'_> {
+    let wait = task.wait.as_ref().map(|wait| (wait.words.to_string(), wait.left.is_some()));
+    (task.name(), task.spawned_at, (task.daemon, task.cancelled), task.state, wait)
+}
+
+impl<'a> Group<'a> {
+    fn of(task: &'a DumpedTask) -> Group<'a> {
+        Group {
+            first: task,
+            count: 1,
+            ages: task.waited().map(Times::of),
+            left: task.time_left().map(Times::of),
+            one_parent: true,
+            stack_size: task.stack_size,
+            stack_touched: task.stack_touched,
+            workers: task.worker..=task.worker,
+        }
+    }
+
+    fn add(&mut self, task: &DumpedTask) {
+        self.count += 1;
+        if let (Some(ages), Some(age)) = (&mut self.ages, task.waited()) {
+            ages.add(age);
+        }
+        if let (Some(left), Some(time)) = (&mut self.left, task.time_left()) {
+            left.add(time);
+        }
+        self.one_parent &= task.parent() == self.first.parent();
+        self.stack_size = self.stack_size.max(task.stack_size);
+        self.stack_touched = self.stack_touched.max(task.stack_touched);
+        let workers = &self.workers;
+        self.workers = task.worker.min(*workers.start())..=task.worker.max(*workers.end());
+    }
+}
+
+/// The tasks in groups, in the order of their first ones.
+fn grouped(tasks: &[DumpedTask]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places = HashMap::new();
+    for task in tasks {
+        match places.get(&common(task)) {
+            Some(&place) => {
+                let group: &mut Group<'_> = &mut groups[place];
+                group.add(task);
+            }
+            None => {
+                places.insert(common(task), groups.len());
+                groups.push(Group::of(task));
+            }
+        }
+    }
+    groups
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut workers = self.workers.iter().peekable();
+        for tasks in self.tasks.chunk_by(|one, next| one.runtime == next.runtime) {
+            // Runtimes without a started task come before, and those whose workers are silent now
+            // have none here.
+            while let Some(worker) = workers.next_if(|worker| worker.runtime <= tasks[0].runtime) {
+                writeln!(f, "{worker}")?;
+            }
+            for group in grouped(tasks) {
+                writeln!(f, "  {group}")?;
+            }
+        }
+        for worker in workers {
+            writeln!(f, "{worker}")?;
+        }
+        if self.silent > 0 {
+            let plural = if self.silent == 1 { " does" } else { "s do" };
+            writeln!(f, "{} worker{plural} not answer", self.silent)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for DumpedWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DumpedWorker { runtime, worker, tasks: count, unstarted } = *self;
+        let plural = if count == 1 { "" } else { "s" };
+        write!(f, "runtime {runtime}, worker {worker}: {count} task{plural}")?;
+        match unstarted {
+            0 => Ok(()),
+            _ => write!(f, ", {unstarted} not started"),
+        }
+    }
+}
+
+impl fmt::Display for DumpedTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Group::of(self).fmt(f)
+    }
+}
+
+impl fmt::Display for Group<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let task = self.first;
+        match (self.count, &task.name) {
+            (1, Some(name)) => write!(f, "task '{name}'")?,
+            (1, None) => write!(f, "task {}", task.id)?,
+            (count, Some(name)) => write!(f, "{count} tasks '{name}'")?,
+            (count, None) => write!(f, "{count} tasks")?,
+        }
+        write!(f, " (spawned at {}", task.spawned_at)?;
+        match &task.parent {
+            Some(parent) if self.one_parent => write!(f, " by {parent}")?,
+            _ => {}
+        }
+        match (self.workers.start(), self.workers.end()) {
+            (first, last) if first == last => write!(f, ", worker {first}")?,
+            (first, last) => write!(f, ", workers {first} to {last}")?,
+        }
+        f.write_str(", stack ")?;
+        if let Some(touched) = self.stack_touched {
+            write!(f, "{} of ", touched / 1024)?;
+        }
+        write!(f, "{} KiB", self.stack_size / 1024)?;
+        if task.daemon {
+            f.write_str(", daemon")?;
+        }
+        if task.cancelled {
+            f.write_str(", cancelled")?;
+        }
+        f.write_str("): ")?;
+        match (&task.wait, &self.ages) {
+            (Some(wait), Some(ages)) => {
+                write!(f, "{} for {ages}", wait.words)?;
+                match &self.left {
+                    Some(left) => write!(f, ", {left} left"),
+                    None => Ok(()),
+                }
+            }
+            _ if task.state == TaskState::Runnable => f.write_str("runnable"),
+            _ => f.write_str("running"),
+        }
+    }
+}
+
+/// A time as people read it.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        match seconds {
+            0 => write!(f, "{} ms", self.0.as_millis()),
+            1..60 => write!(f, "{seconds}.{} s", self.0.subsec_millis() / 100),
+            60..3600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
+            _ => write!(f, "{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        let show = |seconds: f64| Span(Duration::from_secs_f64(seconds)).to_string();
+        let times = [0.0, 0.0255, 3.26, 59.99, 125.0, 7260.0].map(show);
+        assert_eq!(times, ["0 ms", "25 ms", "3.2 s", "59.9 s", "2 min 5 s", "2 h 1 min"]);
+    }
+}

@@ -48,6 +48,7 @@ use proc_macro::TokenStream;
 /// | `on_exit` | `"wait"`, or `"cancel"` to cancel tasks also when `main` returns normally | `"wait"` |
 /// | `on_panic` | what a panic does in a task that nobody can join, besides being reported: nothing (`"report"`), `"abort"`, or `"cancel"`, which cancels all tasks and exits with 101 | `"report"` |
 /// | `ctrl_c` | `"cancel"`, so that the first Ctrl-C cancels all tasks: see [below](#ctrl-c) | Ctrl-C ends the process at once |
+/// | `sigquit` | `"dump"`, so that `SIGQUIT` prints what all tasks wait for, or `"off"`: see [below](#sigquit) | `"dump"` |
 /// | `grace` | how long cancelled tasks may take, such as `"500ms"`, `"5s"` or `"1m"` | `"5s"` |
 /// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
 ///
@@ -92,6 +93,28 @@ use proc_macro::TokenStream;
 /// - With `panic = "abort"` nothing can be unwound: `task::is_cancelled` tells, and the process
 ///   ends when `main` has returned, at the latest when the grace is over.
 /// - It takes a thread, named `gocoro-ctrl-c`, and three descriptors.
+///
+/// # SIGQUIT
+///
+/// `kill -QUIT` with the program's process id, or Ctrl-\\ at its terminal, prints on standard error
+/// what `runtime::dump` finds: each task with its name, where it was spawned, and what it waits
+/// for. Tasks that are alike share a line. The program goes on: **the signal does not end it**, as
+/// it would without gocoro. `sigquit = "off"` leaves the signal alone, as runtimes made by hand do.
+///
+/// - A thread of its own prints, so it answers as well while tasks keep every worker busy. After
+///   100 ms it goes without the workers that are busy, and says how many those are.
+/// - Signals that come while a dump is printed lead to one further dump.
+/// - The program waits for none of this. Where standard error is a pipe that is full and not read,
+///   what is left of the dump is dropped after five seconds. A dump waits for as long as somebody
+///   holds std's own lock of standard error.
+/// - **The program has the last word.** Once it listens for `SIGQUIT` by `signal::Signals`, no dump
+///   is printed any more, also when nobody listens any longer. A handler that it sets by
+///   `libc::sigaction` replaces this one. One that was set before `main`, by another library, is
+///   called first.
+/// - If the program was started with the signal ignored, it stays ignored. A child process that
+///   runs another program has the default again. One that was only forked is ended by the signal.
+/// - It takes a thread, named `gocoro-observer`, with a stack of 256 KiB, two descriptors, and 0.1
+///   ms of the program's start. Where the system has none to spare, the signal is left alone.
 ///
 /// # Refusals
 ///

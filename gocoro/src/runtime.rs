@@ -49,7 +49,8 @@
 //!
 //! # What tasks do
 //!
-//! [`dump`] says of each task of the process what it waits for: `println!("{}", dump())`.
+//! [`dump`] says of each task of the process what it waits for: `println!("{}", dump())`, or
+//! `dump().json()` for programs. In a program under `#[go_main]` `kill -QUIT` prints it.
 //!
 //! # Ends
 //!

@@ -34,6 +34,7 @@
 //! | [`ctrl_c`] | the next Ctrl-C, from the call on | that one; those between two calls are lost |
 //! | [`Signals`] | the next of the signals that it was made for; alone, in a loop, in [`select!`](crate::select) | all since it was made |
 //! | [`#[go_main(ctrl_c = "cancel")]`](crate::go_main) | – | the first Ctrl-C cancels the program's tasks, the second ends the process at once |
+//! | [`#[go_main]`](crate::go_main), but for `sigquit = "off"` | – | `SIGQUIT` prints what each task waits for, unless the program listens for that signal |
 //!
 //! # What to know
 //!

@@ -155,6 +155,16 @@ mod tests {
     }
 
     #[test]
+    fn sigquit_takes_two_words() {
+        let read = |kind, word: &str| read(kind, &format!("sigquit = {word}"), "fn main() {}");
+        assert_eq!(read(Kind::Main, "\"dump\""), "::gocoro.sigquit_dump(true)");
+        assert_eq!(read(Kind::Main, "\"off\""), "::gocoro.sigquit_dump(false)");
+        assert!(read(Kind::Main, "\"core\"").contains("one of two words"));
+        assert!(read(Kind::Main, "false").contains("a string"));
+        assert!(read(Kind::Test, "\"off\"").contains("unknown option"));
+    }
+
+    #[test]
     fn refusals_come_together() {
         let read = read(Kind::Main, "wrokers = 2, grace = 5", "async fn run(a: u8) {}");
         assert_eq!(read.split(" | ").count(), 5, "{read}");

@@ -37,6 +37,7 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
             (Kind::Main, "grace") => grace,
             (Kind::Main, "on_panic") => on_panic,
             (Kind::Main, "ctrl_c") => ctrl_c,
+            (Kind::Main, "sigquit") => sigquit,
             (Kind::Test, "timeout") => timeout,
             _ => {
                 refusals.add(unknown(kind, &key));
@@ -64,7 +65,7 @@ fn unknown(kind: Kind, key: &Ident) -> Error {
     let attribute = kind.attribute();
     let keys = match kind {
         Kind::Main => {
-            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `ctrl_c`, `grace` and `crate`"
+            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `ctrl_c`, `sigquit`, `grace` and `crate`"
         }
         Kind::Test => "`workers`, `timeout` and `crate`",
     };
@@ -83,6 +84,7 @@ fn example(key: &str) -> &'static str {
         "on_exit" => "`on_exit = \"wait\"` or `on_exit = \"cancel\"`",
         "on_panic" => "`on_panic = \"report\"`, `\"abort\"` or `\"cancel\"`",
         "ctrl_c" => "`ctrl_c = \"cancel\"`",
+        "sigquit" => "`sigquit = \"dump\"` or `sigquit = \"off\"`",
         "grace" => "`grace = \"5s\"`, `\"500ms\"` or `\"1m\"`",
         "timeout" => "`timeout = \"30s\"`, `\"500ms\"` or `\"1m\"`",
         _ => "`crate = path::to::gocoro`",
@@ -158,6 +160,16 @@ fn ctrl_c(key: &Ident, value: &Expr) -> Read {
         Some(_) => Err(wrong(key, value, "one word, or is left out")),
         None => Err(wrong(key, value, "a string")),
     }
+}
+
+fn sigquit(key: &Ident, value: &Expr) -> Read {
+    let dump = match text(value).map(|text| text.value()).as_deref() {
+        Some("dump") => true,
+        Some("off") => false,
+        Some(_) => return Err(wrong(key, value, "one of two words")),
+        None => return Err(wrong(key, value, "a string")),
+    };
+    Ok((Some(format_ident!("sigquit_dump")), dump.to_token_stream()))
 }
 
 fn grace(key: &Ident, value: &Expr) -> Read {

@@ -1,10 +1,12 @@
-//! Signals of the system: who listens gets them, and what a Ctrl-C does with a program.
+//! Signals of the system: who listens gets them, and what a Ctrl-C and a SIGQUIT do with a
+//! program.
 
 mod choices;
 mod cuts;
 mod ends;
 mod listeners;
 mod programs;
+mod quits;
 mod stacks;
 
 use std::ffi::c_int;

@@ -3,9 +3,11 @@
 mod dump;
 mod metrics;
 mod openmetrics;
+mod quit;
 
 pub use self::dump::{Dump, DumpedTask, TaskState, dump};
 pub use self::metrics::{
     LatencyBucket, Metrics, RuntimeMetrics, TaskCounts, WorkerMetrics, metrics,
 };
 pub use self::openmetrics::OpenMetrics;
+pub(crate) use self::quit::dump_at_sigquit;

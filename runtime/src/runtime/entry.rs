@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::{Builder, Runtime};
 use crate::io::finish_flush;
 use crate::limits::GRACE;
+use crate::observe::dump_at_sigquit;
 use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, set_default};
 use crate::signal::at_first_ctrl_c;
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
@@ -28,6 +29,7 @@ pub struct MainOptions {
     grace: Duration,
     on_panic: OnPanic,
     ctrl_c_cancel: bool,
+    sigquit_dump: bool,
 }
 
 impl MainOptions {
@@ -42,6 +44,7 @@ impl MainOptions {
             grace: GRACE,
             on_panic: OnPanic::Report,
             ctrl_c_cancel: false,
+            sigquit_dump: true,
         }
     }
 
@@ -84,6 +87,13 @@ impl MainOptions {
     #[must_use]
     pub const fn ctrl_c_cancel(mut self, cancel: bool) -> MainOptions {
         self.ctrl_c_cancel = cancel;
+        self
+    }
+
+    /// The option `sigquit = "dump"`.
+    #[must_use]
+    pub const fn sigquit_dump(mut self, dump: bool) -> MainOptions {
+        self.sigquit_dump = dump;
         self
     }
 
@@ -194,6 +204,11 @@ impl Program {
         };
         let threads = Threads::start(&shared, seeds)?;
         set_default(&shared);
+        if options.sigquit_dump {
+            // Last, so that it takes no descriptor or thread that a worker needs. A program runs
+            // without dumps as well.
+            let _ = dump_at_sigquit();
+        }
         Ok(Program { shared, worker, threads, class, interrupted })
     }
 

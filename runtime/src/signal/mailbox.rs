@@ -20,7 +20,7 @@ use signal_hook::iterator::exfiltrator::SignalOnly;
 use signal_hook_registry::FORBIDDEN;
 use socket2::SockRef;
 
-use super::sys;
+use super::{quit, sys};
 use crate::reactor::Source;
 
 /// The end of the sockets that is waited for.
@@ -104,6 +104,7 @@ impl Mailbox {
     pub(super) fn new(signals: &[c_int]) -> io::Result<Mailbox> {
         // Before any of them has a handler, which it would keep.
         signals.iter().try_for_each(|&signal| check(signal))?;
+        signals.iter().for_each(|&signal| quit::is_listened_for(signal));
         let (reader, writer) = UnixStream::pair()?;
         let (reader, waker) = (Arc::new(reader), writer.try_clone()?);
         let delivery = SignalDelivery::with_pipe(reader.clone(), writer, SignalOnly, signals)?;
@@ -121,6 +122,7 @@ impl Mailbox {
         // Not under the lock, since this waits for handlers that run. If the mailbox is closed
         // meanwhile, the handle is the last to hold the handlers, and takes them away again.
         let handle = self.lock().delivery.as_ref().ok_or_else(closed)?.handle();
+        quit::is_listened_for(signal);
         handle.add_signal(signal)?;
         sys::use_alternate_stack(signal)
     }

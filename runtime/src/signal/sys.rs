@@ -1,4 +1,5 @@
-//! The actions that the system has for signals: asking for them, and where handlers run.
+//! The actions that the system has for signals: asking for them, setting one, and where handlers
+//! run.
 
 use std::ffi::c_int;
 use std::io;
@@ -51,6 +52,18 @@ pub(super) fn use_alternate_stack(signal: c_int) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Has `f` called in the handler of a signal, besides what is called there already, and for good.
+///
+/// `f` is called between any two instructions of whatever runs. So it does nothing but read
+/// atomics, ask for the process's id, write to a descriptor that does not block, and restore the
+/// signal's default action.
+pub(super) fn handle(signal: c_int, f: impl Fn() + Send + Sync + 'static) -> io::Result<()> {
+    // SAFETY: the only caller is `quit`, whose closure does what is permitted above, all of which
+    // may be done in a handler: it takes no lock, does not allocate, and does not panic.
+    unsafe { signal_hook::low_level::register(signal, f) }?;
+    use_alternate_stack(signal)
 }
 
 #[cfg(all(test, not(loom)))]

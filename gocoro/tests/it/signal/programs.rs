@@ -41,18 +41,28 @@ fn child() {
 }
 
 /// The exit code of a program, or the signal that ended it; what it printed, and its errors.
-type End = (Result<i32, i32>, String, String);
+pub(super) type End = (Result<i32, i32>, String, String);
 
 /// A running program.
-struct Program {
-    child: Child,
+pub(super) struct Program {
+    pub(super) child: Child,
     out: BufReader<ChildStdout>,
     said: String,
 }
 
 impl Program {
     fn start(name: &str, workers: usize, prepare: impl FnOnce(&mut Command)) -> Program {
-        let mut command = this_program(&["signal::programs::child", "--exact"], name);
+        Program::of("signal::programs::child", name, workers, prepare)
+    }
+
+    /// Runs the test `child` with this scenario.
+    pub(super) fn of(
+        child: &str,
+        name: &str,
+        workers: usize,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Program {
+        let mut command = this_program(&[child, "--exact"], name);
         command.env("GOCORO_WORKERS", workers.to_string());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         prepare(&mut command);
@@ -62,7 +72,7 @@ impl Program {
     }
 
     /// Reads until it has said this.
-    fn says(&mut self, text: &str) -> &mut Program {
+    pub(super) fn says(&mut self, text: &str) -> &mut Program {
         while !self.said.contains(text) {
             let count = self.out.read_line(&mut self.said).unwrap();
             assert_ne!(count, 0, "no {text:?} in: {}", self.said);
@@ -70,17 +80,19 @@ impl Program {
         self
     }
 
-    fn gets(&mut self, signal: i32) -> &mut Program {
+    pub(super) fn gets(&mut self, signal: i32) -> &mut Program {
         // SAFETY: no pointers; the child was not waited for.
         assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
         self
     }
 
     /// Waits for its end.
-    fn ends(&mut self) -> End {
+    pub(super) fn ends(&mut self) -> End {
         self.out.read_to_string(&mut self.said).unwrap();
         let mut errors = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut errors).unwrap();
+        }
         let status = self.child.wait().unwrap();
         let end = status.code().ok_or_else(|| status.signal().unwrap());
         println!("{status}\n{}{errors}", self.said);

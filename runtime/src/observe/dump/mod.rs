@@ -8,9 +8,9 @@
 //! # To grow
 //!
 //! - *Which task keeps a worker from answering.* Only its own thread knows. To show it to others, a
-//!   worker would store the id with each resume, and those stores were felt where resumes are
-//!   counted (`resumed` in [`crate::current`]). A signal to the worker's thread asks nothing of
-//!   those that are not stuck: what stalls need as well.
+//!   worker would store it with each resume, where it now stores nothing that others see: even its
+//!   counts it shows once a turn only. A signal to the thread of a silent worker would ask nothing
+//!   of those that are not stuck, and its handler may read the running task: what stalls need too.
 //! - *Scopes.* A task knows its parent, but neither its scope nor its group: what its `Family` is
 //!   stands in the packet, whose type is erased.
 //! - *Grouping by what is waited for.* Tasks that wait on different objects are told apart, so ten

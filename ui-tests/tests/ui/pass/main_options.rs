@@ -11,6 +11,7 @@ const STACK: usize = 64;
     main_stack_size = 2 * STACK * 1024,
     on_exit = "wait",
     ctrl_c = "cancel",
+    sigquit = "off",
     grace = "1m",
     crate = ::gocoro,
 )]

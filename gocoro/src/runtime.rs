@@ -52,12 +52,19 @@
 //! [`dump`] says of each task of the process what it waits for: `println!("{}", dump())`, or
 //! `dump().json()` for programs. In a program under `#[go_main]` `kill -QUIT` prints it.
 //!
+//! # Deadlocks
+//!
+//! A program made by [`go_main`](crate::go_main) says on standard error when all its tasks wait and
+//! nothing is left that could wake one: who waits, for what, and which tasks wait for each other in
+//! a circle. Its option `deadlock` has it abort then, or say nothing. Runtimes made by hand say
+//! nothing unless [`Builder::deadlock`] tells them to.
+//!
 //! # Ends
 //!
 //! Dropping a runtime cancels its tasks and waits until they have ended. [`Runtime::shutdown`]
 //! bounds the wait, [`Runtime::wait_idle`] lets the tasks come to their own ends first.
 
 pub use gocoro_runtime::export::runtime::{
-    Builder, Dump, DumpedTask, LatencyBucket, LocalRuntime, Metrics, OpenMetrics, Runtime,
-    RuntimeMetrics, TaskCounts, TaskState, WorkerMetrics, dump, metrics,
+    Builder, Dump, DumpedTask, LatencyBucket, LocalRuntime, Metrics, OnDeadlock, OpenMetrics,
+    Runtime, RuntimeMetrics, TaskCounts, TaskState, WorkerMetrics, dump, metrics,
 };

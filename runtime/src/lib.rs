@@ -7,6 +7,7 @@
 
 mod loom;
 mod limits;
+mod census;
 #[allow(unsafe_code)]
 mod clock;
 mod environment;
@@ -158,8 +159,8 @@ pub mod export {
     /// The items of `gocoro::runtime`.
     pub mod runtime {
         pub use crate::observe::{
-            Dump, DumpedTask, LatencyBucket, Metrics, OpenMetrics, RuntimeMetrics, TaskCounts,
-            TaskState, WorkerMetrics, dump, metrics,
+            Dump, DumpedTask, LatencyBucket, Metrics, OnDeadlock, OpenMetrics, RuntimeMetrics,
+            TaskCounts, TaskState, WorkerMetrics, dump, metrics,
         };
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }

@@ -229,6 +229,18 @@ pub(crate) const OBSERVED_AT_ONCE: usize = 128;
 /// tasks runs without a wait.
 pub(crate) const DUMP_PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
 
+/// How long a worker sleeps, with no timer, before it looks whether the program is deadlocked: long
+/// beside all that is merely slow, and short for whoever waits for the answer. If it runs nothing
+/// after that, it looks again after twice the time, and so on up to [`STILL_MAX`].
+pub(crate) const STILL: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// How long a worker sleeps at most, with no timer, between two looks whether the program is
+/// deadlocked: so long that an idle program all but never wakes for it.
+pub(crate) const STILL_MAX: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// How many tasks the report of a deadlock describes: more than anybody reads.
+pub(crate) const DEADLOCKED_SHOWN_MAX: usize = 100;
+
 const _: () = assert!(WORKERS_MAX < u16::MAX as usize);
 const _: () = assert!(STACK_BYTES_MIN <= STACK_BYTES_DEFAULT);
 const _: () = assert!(STACK_BYTES_DEFAULT <= STACK_BYTES_THREAD);

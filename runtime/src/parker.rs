@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::Wake;
 use std::time::Instant;
 
+use crate::census;
 use crate::clock;
 use crate::loom::{AtomicU32, Condvar, Mutex, MutexGuard};
 
@@ -30,6 +31,8 @@ pub(crate) struct Parker {
 #[derive(Debug, Default)]
 struct Token {
     given: bool,
+    /// Whether the thread is counted as one that waits for this token and for nothing else.
+    still: bool,
     /// Whether whoever gives the token also rings the bell.
     rings: bool,
 }
@@ -42,13 +45,31 @@ impl Parker {
             self.ring();
         }
         token.given = true;
+        if std::mem::take(&mut token.still) {
+            census::end_still();
+        }
         drop(token);
         self.given.notify_one();
     }
 
     /// Waits for the token, but not beyond the deadline. Takes the token if it is there.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
+        self.wait(deadline, deadline.is_none());
+    }
+
+    /// As [`Parker::park`], where the token may be given because of what nobody here knows of, as
+    /// the wakers of futures are called.
+    pub(crate) fn park_for_anything(&self, deadline: Option<Instant>) {
+        self.wait(deadline, false);
+    }
+
+    /// `still`: without the token this thread does nothing.
+    fn wait(&self, deadline: Option<Instant>, still: bool) {
         let mut token = self.lock();
+        if still && !token.given {
+            token.still = true;
+            census::begin_still();
+        }
         while !token.given {
             token = match deadline {
                 None => self.given.wait(token).unwrap_or_else(PoisonError::into_inner),

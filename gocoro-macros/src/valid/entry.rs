@@ -146,6 +146,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_deadlock_does_is_one_of_three_words() {
+        let read = |word: &str| read(Kind::Main, &format!("deadlock = {word}"), "fn main() {}");
+        assert_eq!(read("\"report\""), "::gocoro.deadlock_abort(false)");
+        assert_eq!(read("\"abort\""), "::gocoro.deadlock_abort(true)");
+        assert_eq!(read("\"off\""), "::gocoro.deadlock_off(true)");
+        assert!(read("\"exit\"").contains("one of three words"));
+        assert!(read("true").contains("a string"));
+    }
+
+    #[test]
     fn ctrl_c_takes_one_word() {
         let read = |kind, word: &str| read(kind, &format!("ctrl_c = {word}"), "fn main() {}");
         assert_eq!(read(Kind::Main, "\"cancel\""), "::gocoro.ctrl_c_cancel(true)");

@@ -38,6 +38,7 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
             (Kind::Main, "on_panic") => on_panic,
             (Kind::Main, "ctrl_c") => ctrl_c,
             (Kind::Main, "sigquit") => sigquit,
+            (Kind::Main, "deadlock") => deadlock,
             (Kind::Test, "timeout") => timeout,
             _ => {
                 refusals.add(unknown(kind, &key));
@@ -65,7 +66,7 @@ fn unknown(kind: Kind, key: &Ident) -> Error {
     let attribute = kind.attribute();
     let keys = match kind {
         Kind::Main => {
-            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `ctrl_c`, `sigquit`, `grace` and `crate`"
+            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `ctrl_c`, `sigquit`, `deadlock`, `grace` and `crate`"
         }
         Kind::Test => "`workers`, `timeout` and `crate`",
     };
@@ -82,6 +83,7 @@ fn example(key: &str) -> &'static str {
         "stack_size" => "`stack_size = 64 * 1024`",
         "main_stack_size" => "`main_stack_size = 16 * 1024 * 1024`",
         "on_exit" => "`on_exit = \"wait\"` or `on_exit = \"cancel\"`",
+        "deadlock" => "`deadlock = \"report\"`, `\"abort\"` or `\"off\"`",
         "on_panic" => "`on_panic = \"report\"`, `\"abort\"` or `\"cancel\"`",
         "ctrl_c" => "`ctrl_c = \"cancel\"`",
         "sigquit" => "`sigquit = \"dump\"` or `sigquit = \"off\"`",
@@ -148,6 +150,17 @@ fn on_panic(key: &Ident, value: &Expr) -> Read {
         Some("report") => ("on_panic_abort", false),
         Some("abort") => ("on_panic_abort", true),
         Some("cancel") => ("on_panic_cancel", true),
+        Some(_) => return Err(wrong(key, value, "one of three words")),
+        None => return Err(wrong(key, value, "a string")),
+    };
+    Ok((Some(format_ident!("{method}")), set.to_token_stream()))
+}
+
+fn deadlock(key: &Ident, value: &Expr) -> Read {
+    let (method, set) = match text(value).map(|text| text.value()).as_deref() {
+        Some("report") => ("deadlock_abort", false),
+        Some("abort") => ("deadlock_abort", true),
+        Some("off") => ("deadlock_off", true),
         Some(_) => return Err(wrong(key, value, "one of three words")),
         None => return Err(wrong(key, value, "a string")),
     };

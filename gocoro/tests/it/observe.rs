@@ -1,3 +1,4 @@
 //! Runtimes seen from outside.
 
+mod deadlock;
 mod metrics;

@@ -1,10 +1,12 @@
 //! Runtimes seen from outside: what their tasks do, and what they count.
 
+pub(crate) mod deadlock;
 mod dump;
 mod metrics;
 mod openmetrics;
 mod quit;
 
+pub use self::deadlock::OnDeadlock;
 pub use self::dump::{Dump, DumpedTask, TaskState, dump};
 pub use self::metrics::{
     LatencyBucket, Metrics, RuntimeMetrics, TaskCounts, WorkerMetrics, metrics,

@@ -246,7 +246,10 @@ fn park_thread(
         parker.park(deadline);
         return timed_out(deadline, leave);
     }
-    park_thread_by(deadline, leave, |until| parker.park(until))
+    park_thread_by(deadline, leave, |until| match reason {
+        Reason::Future => parker.park_for_anything(until),
+        _ => parker.park(until),
+    })
 }
 
 /// Blocks this plain thread as [`park`] suspends a task. `sleep` does the blocking, at most until

@@ -19,6 +19,7 @@ use slab::Slab;
 
 use super::pollers::{self, Pollers};
 use super::{Concerns, Direction};
+use crate::census::Internal;
 use crate::clock;
 use crate::limits::{EVENTS_MAX, SHUT_LOOK};
 use crate::unwind::AbortIfPanic;
@@ -92,6 +93,8 @@ impl Watch {
 
     fn run(&self, mut poll: Poll) -> ! {
         let _abort = AbortIfPanic("the thread that watches descriptors");
+        // Whoever polls outside of tasks has a thread that is counted.
+        let _internal = Internal::new();
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut due = Vec::new();
         let mut look_at = None;

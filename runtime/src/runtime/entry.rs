@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::{Builder, Runtime};
 use crate::io::finish_flush;
 use crate::limits::GRACE;
-use crate::observe::dump_at_sigquit;
+use crate::observe::{OnDeadlock, dump_at_sigquit};
 use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, set_default};
 use crate::signal::at_first_ctrl_c;
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
@@ -30,6 +30,7 @@ pub struct MainOptions {
     on_panic: OnPanic,
     ctrl_c_cancel: bool,
     sigquit_dump: bool,
+    deadlock: OnDeadlock,
 }
 
 impl MainOptions {
@@ -45,6 +46,7 @@ impl MainOptions {
             on_panic: OnPanic::Report,
             ctrl_c_cancel: false,
             sigquit_dump: true,
+            deadlock: OnDeadlock::Report,
         }
     }
 
@@ -94,6 +96,20 @@ impl MainOptions {
     #[must_use]
     pub const fn sigquit_dump(mut self, dump: bool) -> MainOptions {
         self.sigquit_dump = dump;
+        self
+    }
+
+    /// The option `deadlock = "abort"`, or `"report"`.
+    #[must_use]
+    pub const fn deadlock_abort(mut self, abort: bool) -> MainOptions {
+        self.deadlock = if abort { OnDeadlock::Abort } else { OnDeadlock::Report };
+        self
+    }
+
+    /// The option `deadlock = "off"`.
+    #[must_use]
+    pub const fn deadlock_off(mut self, off: bool) -> MainOptions {
+        self.deadlock = if off { OnDeadlock::Off } else { OnDeadlock::Report };
         self
     }
 
@@ -190,6 +206,7 @@ impl Program {
             workers: options.workers,
             stack_size: options.stack_size,
             on_panic: options.on_panic,
+            when_still: options.deadlock.when_still(),
             ..Plan::default()
         };
         let (shared, mut seeds) = plan.prepare()?;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::current;
 use crate::join::JoinHandle;
-use crate::observe::RuntimeMetrics;
+use crate::observe::{OnDeadlock, RuntimeMetrics};
 use crate::park;
 use crate::scheduler::{Plan, Shared, Threads, Worker, check_not_forked};
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
@@ -83,6 +83,22 @@ impl Builder {
     /// ```
     pub fn warm_stacks(mut self, per_worker: usize) -> Builder {
         self.plan.warm_stacks = per_worker;
+        self
+    }
+
+    /// Sets what the runtime's workers do when the program is deadlocked: by default nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::runtime::{Builder, OnDeadlock};
+    ///
+    /// let runtime = Builder::new().workers(1).deadlock(OnDeadlock::Report).build()?;
+    /// # drop(runtime);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn deadlock(mut self, on_deadlock: OnDeadlock) -> Builder {
+        self.plan.when_still = on_deadlock.when_still();
         self
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 
 use super::process::{note_process, prepare_process};
 use super::start::{Threads, WorkerSeed};
-use super::{OnPanic, Shared};
+use super::{OnPanic, Shared, Worker};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
 use crate::stack::SizeClass;
 use crate::{environment, thread_pool};
@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     /// The number of stacks that each worker makes before it starts.
     pub(crate) warm_stacks: usize,
     pub(crate) on_panic: OnPanic,
+    /// What a worker does that has slept for long: see [`Shared::when_still`].
+    pub(crate) when_still: Option<fn(&Worker)>,
 }
 
 impl Plan {
@@ -53,7 +55,7 @@ impl Plan {
         prepare_process()?;
         note_process();
         let class = SizeClass::holding(stack_size.unwrap_or(STACK_BYTES_DEFAULT))?;
-        let (shared, deques) = Shared::new(workers, class, self.on_panic);
+        let (shared, deques) = Shared::new(workers, class, self.on_panic, self.when_still);
         let seeds = deques.into_iter().enumerate();
         let seeds = seeds
             .map(|(index, deque)| WorkerSeed {

@@ -163,7 +163,7 @@ mod tests {
 
     fn shared() -> Arc<Shared> {
         let class = SizeClass::holding(STACK_BYTES_DEFAULT).unwrap();
-        Shared::new(1, class, OnPanic::Report).0
+        Shared::new(1, class, OnPanic::Report, None).0
     }
 
     #[test]

@@ -8,10 +8,10 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
 
-use super::OnPanic;
 use super::idle::Idle;
 use super::quiet::{Counts, Quiet};
 use super::registry;
+use super::{OnPanic, Worker};
 use crate::counters;
 use crate::stack::SizeClass;
 use crate::task::TaskRef;
@@ -34,6 +34,9 @@ pub(crate) struct Shared {
     pub(crate) refused_elsewhere: AtomicU64,
     /// What the program does when a panic is lost.
     pub(super) on_panic: OnPanic,
+    /// What a worker does that has slept for [`STILL`](crate::limits::STILL) without a timer and
+    /// without an event.
+    pub(super) when_still: Option<fn(&Worker)>,
     /// Whether a lost panic has ended the program.
     pub(super) failed: AtomicBool,
 }
@@ -60,6 +63,7 @@ impl Shared {
         workers: usize,
         class: SizeClass,
         on_panic: OnPanic,
+        when_still: Option<fn(&Worker)>,
     ) -> (Arc<Shared>, Vec<Deque<TaskRef>>) {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let deques: Vec<_> = (0..workers).map(|_| Deque::new_lifo()).collect();
@@ -86,6 +90,7 @@ impl Shared {
             spawned_elsewhere: AtomicU64::new(0),
             refused_elsewhere: AtomicU64::new(0),
             on_panic,
+            when_still,
             failed: AtomicBool::new(false),
         };
         let shared = Arc::new(shared);

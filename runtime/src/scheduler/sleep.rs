@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::worker::{Wait, Worker};
-use crate::limits::{SPIN, STEAL_PATIENCE, WATCH};
+use crate::limits::{SPIN, STEAL_PATIENCE, STILL, STILL_MAX, WATCH};
 use crate::{clock, current, thread_pool};
 
 /// How many looks at the inbox have to fail in a row, after one that paid, before the worker sleeps
@@ -24,6 +24,11 @@ pub(super) struct Sleep {
     /// Until when this worker counts as searching while it sleeps: set when a spawner wakes it, and
     /// cleared when it finds a task to steal.
     watch_until: Cell<Option<Instant>>,
+    /// How often the worker had resumed a task, modulo 2³², when it last looked whether anything
+    /// can go on.
+    looked_after: Cell<u32>,
+    /// After what time of sleep it looks again, if it has run nothing by then.
+    looks_after: Cell<Duration>,
 }
 
 impl Sleep {
@@ -213,6 +218,7 @@ impl Worker {
     pub(super) fn sleep(&self, wait: Wait) -> bool {
         let alone = self.shared.seats.len() == 1;
         let mut watch = None;
+        let mut stood_still = None;
         if !alone {
             if self.spin() {
                 self.drain();
@@ -253,8 +259,10 @@ impl Worker {
             // The worker may be a thread of the blocking pool, whose call runs a runtime.
             let aside = thread_pool::aside(current::apart);
             self.core.counters.fall_asleep(now);
-            self.poll(timeout.into_iter().chain(tidy).min());
+            let still = if timeout.is_none() { self.until_still() } else { None };
+            self.poll(timeout.into_iter().chain(tidy).chain(still).min());
             drop(aside);
+            stood_still = still.filter(|&still| clock::now().duration_since(now) >= still);
             // Two tasks that wake each other make each worker sleep for the time of two wakes.
             if !alone
                 && !self.core.mailbox.is_empty()
@@ -271,7 +279,38 @@ impl Worker {
         let came = self.expire() | self.has_work();
         if came {
             self.pass_look_on();
+        } else if let Some(slept) = stood_still {
+            self.look_around_still(slept);
         }
         came
+    }
+
+    /// After what time of sleep the worker is to look whether anything can go on. `None`: never.
+    fn until_still(&self) -> Option<Duration> {
+        if self.shared.when_still.is_none() || self.shared.is_closed() {
+            return None;
+        }
+        let has_looked = self.core.picked.get() == self.sleep.looked_after.get();
+        Some(if has_looked { self.sleep.looks_after.get() } else { STILL })
+    }
+
+    #[cold]
+    fn look_around_still(&self, slept: Duration) {
+        self.sleep.looked_after.set(self.core.picked.get());
+        self.sleep.looks_after.set((slept * 2).min(STILL_MAX));
+        if let Some(look) = self.shared.when_still {
+            look(self);
+        }
+    }
+
+    /// Whether this worker, which is between two tasks, has nothing to do now, or later by itself.
+    pub(crate) fn is_still(&self) -> bool {
+        let has_timer = self.core.timers.borrow_mut().until_next(clock::now()).is_some();
+        !self.has_work()
+            && !has_timer
+            && self.seat().unstarted() == 0
+            && self.no_stack.is_empty()
+            && self.refused.is_empty()
+            && !self.shared.is_refusing()
     }
 }

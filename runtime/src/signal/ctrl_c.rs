@@ -8,6 +8,7 @@ use std::thread;
 use signal_hook::flag;
 
 use super::{SIGINT, Signals, sys};
+use crate::census::Internal;
 
 /// Waits for the next Ctrl-C at the terminal: the next [`SIGINT`].
 ///
@@ -69,6 +70,8 @@ pub(crate) fn at_first_ctrl_c(
     let signals = Signals::new([SIGINT])?;
     let told = Arc::clone(&has_come);
     let wait = move || {
+        // That a user may end the program keeps it from no deadlock.
+        let _internal = Internal::new();
         // One that came before there were `signals` has set the flag.
         if told.load(Ordering::SeqCst) || signals.recv().is_ok() {
             first();

@@ -11,6 +11,7 @@ use std::thread;
 use signal_hook::low_level::emulate_default_handler;
 
 use super::{SIGQUIT, sys};
+use crate::census::Internal;
 
 /// Whether the program has listened for the signal itself, so that what it does is the program's
 /// concern from then on.
@@ -54,6 +55,8 @@ fn install(mut call: impl FnMut() + Send + 'static) -> io::Result<()> {
     // A thread, since a task would need a worker that turns. It never ends, and nobody waits for
     // it. Should the handler not be set, the socket is closed, and the thread ends.
     let each = move || {
+        // That a user may ask for a dump keeps the program from no deadlock.
+        let _internal = Internal::new();
         // All signals that have come meanwhile are taken at once.
         let mut bytes = [0; 64];
         loop {

@@ -187,6 +187,11 @@ impl Words {
         self.whom.as_mut()
     }
 
+    /// Whoever has to do something for the wait to end.
+    pub(crate) fn whom_depended_on(&self) -> Option<&Whom> {
+        self.whom.as_ref()
+    }
+
     /// Describes a wait.
     pub(crate) fn of(reason: Reason, on: Option<&dyn Described>) -> Words {
         let mut words = Words::default();

@@ -48,6 +48,12 @@ impl Reason {
             || matches!(self, Reason::Signal | Reason::Future)
     }
 
+    /// Whether the wait may end though every thread of the process waits: by time, the kernel, the
+    /// blocking pool, or whatever a future makes of these. A public park needs somebody to end it.
+    pub(crate) fn is_from_outside(self) -> bool {
+        self.is_external() && self != Reason::Park
+    }
+
     /// What a task waits for, where no object says more.
     pub(crate) fn plain(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gocoro::blocking::unblock;
+use gocoro::runtime::dump;
 use gocoro::sync::{Barrier, Condvar, Event, Mutex, Once, RwLock, Semaphore, WaitGroup, promise};
 use gocoro::{future, go, task};
 
@@ -125,4 +126,32 @@ fn a_call_and_a_future_are_named_by_their_types() {
     waits("dump-future", "future core::future::pending::Pending<u8>");
     polls.cancel();
     assert!(polls.join().is_err());
+}
+
+#[test]
+fn tasks_that_hold_what_the_others_want_are_a_cycle() {
+    let locks = Arc::new((Mutex::new(()), Mutex::new(()), Barrier::new(2)));
+    let theirs = locks.clone();
+    let first = go!(name = "cycle-1" => {
+        let _held = theirs.0.lock().unwrap();
+        theirs.2.wait();
+        drop(theirs.1.lock());
+    });
+    let theirs = locks.clone();
+    let second = go!(name = "cycle-2" => {
+        let _held = theirs.1.lock().unwrap();
+        theirs.2.wait();
+        drop(theirs.0.lock());
+    });
+    waits("cycle-1", "lock of a mutex held by task 'cycle-2'");
+    waits("cycle-2", "lock of a mutex held by task 'cycle-1'");
+    let text = dump().to_string();
+    let cycles = ["12", "21"].map(|order| {
+        let (a, b) = order.split_at(1);
+        format!("\ncycle: task 'cycle-{a}' waits for task 'cycle-{b}' waits for task 'cycle-{a}'\n")
+    });
+    assert!(cycles.iter().any(|cycle| text.contains(cycle)), "{text}");
+    first.cancel();
+    assert!(first.join().unwrap_err().is_cancelled());
+    second.wait();
 }

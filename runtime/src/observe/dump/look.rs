@@ -71,7 +71,8 @@ fn describe(core: &Core, task: &Header, worker: &Worker) -> Option<DumpedTask> {
         // The boundaries lie on the parked stack too.
         let deadline = noted.deadline.into_iter().chain(task.waits.next_expiry()).min();
         let left = deadline.map(|at| at.saturating_duration_since(clock::now()));
-        Wait { words: noted.words, age: noted.age, left }
+        let from_outside = task.reason.get().is_from_outside();
+        Wait { words: noted.words, age: noted.age, left, from_outside }
     });
     let parent = task.meta().and_then(|meta| meta.parent.as_ref());
     Some(DumpedTask {

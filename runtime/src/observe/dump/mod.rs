@@ -16,8 +16,8 @@
 //! - *Grouping by what is waited for.* Tasks that wait on different objects are told apart, so ten
 //!   thousand reads from as many sockets are as many lines. The reason alone would join them.
 //! - *Backtraces* belong where the note is read, in `look`: there the stack stands still.
-//! - *The wait-for graph* has its edges in [`Words::depends_on`](crate::task::Words), for locks,
-//!   once-cells and joins.
+//! - *The wait-for graph* has its edges in [`DumpedTask::depends_on`], for locks, once-cells and
+//!   joins.
 //! - *Tasks that have not started* are counted and not listed: a deque shows nothing but its ends.
 
 mod json;
@@ -72,6 +72,8 @@ struct Wait {
     age: Duration,
     /// How long the wait may last.
     left: Option<Duration>,
+    /// Whether the kernel, the blocking pool or a future may end it.
+    from_outside: bool,
 }
 
 /// One worker, as [`dump`] found it.
@@ -107,6 +109,11 @@ pub struct Dump {
 /// A worker that runs one task for long does not answer, nor does a
 /// [`LocalRuntime`](crate::runtime::LocalRuntime) that nobody drives. After 100 ms the dump goes
 /// without them, and says how many are missing.
+///
+/// The text ends in the cycles of tasks that wait for each other by locks, once-cells and joins, if
+/// there are any. Where every task waits, and none for the time, the kernel, the blocking pool or a
+/// future, it says that they are possibly stuck: only a thread that gocoro does not know of may
+/// wake one then. What is certain [`OnDeadlock`](crate::observe::OnDeadlock) tells of.
 ///
 /// A wait seems longer than it is by as long as the task's worker had run tasks when it began,
 /// usually less than 100 µs, and by up to 10 ms, for the clock that is read is a coarse one.
@@ -217,6 +224,11 @@ impl Dump {
         json::Json(self)
     }
 
+    /// How many tasks have not started.
+    pub(super) fn unstarted(&self) -> usize {
+        self.workers.iter().map(|worker| worker.unstarted).sum()
+    }
+
     fn add(&mut self, part: look::Part) {
         self.workers.extend(part.worker);
         self.tasks.extend(part.tasks);
@@ -273,6 +285,20 @@ impl DumpedTask {
     /// around it. `None`: it does not wait, or for as long as it takes.
     pub fn time_left(&self) -> Option<Duration> {
         self.wait.as_ref()?.left
+    }
+
+    pub(super) fn is_daemon(&self) -> bool {
+        self.daemon
+    }
+
+    /// Whether the task waits, and no more than another task or thread can end that.
+    pub(super) fn waits_within(&self) -> bool {
+        self.wait.as_ref().is_some_and(|wait| !wait.from_outside && wait.left.is_none())
+    }
+
+    /// The task or thread that has to do something for the task's wait to end.
+    pub(super) fn depends_on(&self) -> Option<&Whom> {
+        self.wait.as_ref()?.words.whom_depended_on()
     }
 
     /// The size of the task's stack in bytes.

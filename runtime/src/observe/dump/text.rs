@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::{Dump, DumpedTask, DumpedWorker, TaskState};
+use crate::observe::deadlock;
 
 /// Tasks of a runtime that share a line.
 struct Group<'a> {
@@ -121,7 +122,7 @@ impl fmt::Display for Dump {
             let plural = if self.silent == 1 { " does" } else { "s do" };
             writeln!(f, "{} worker{plural} not answer", self.silent)?;
         }
-        Ok(())
+        deadlock::stuck(self, f)
     }
 }
 

@@ -1,0 +1,129 @@
+//! What is said of a deadlock, and of what may be one.
+
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+
+use crate::census;
+use crate::limits::DEADLOCKED_SHOWN_MAX;
+use crate::observe::dump::{Dump, DumpedTask, dump};
+use crate::task::Whom;
+
+/// Reports a deadlock that has been found, from a thread which has nothing else to do.
+pub(super) fn write(aborts: bool) {
+    let still = census::census().still;
+    say(&text(&dump(), still), aborts);
+}
+
+/// Reports a deadlock where no thread can be had that could ask for more.
+pub(super) fn write_short(aborts: bool) {
+    say("gocoro: deadlock: every task waits, and nothing is left that could wake one\n", aborts);
+}
+
+fn say(text: &str, aborts: bool) {
+    let end = if aborts { "gocoro: deadlock is \"abort\"; aborting\n" } else { "" };
+    // `eprint` is not used, since it panics when stderr is closed.
+    let _ = io::stderr().write_all(format!("{text}{end}").as_bytes());
+    if aborts {
+        std::process::abort();
+    }
+}
+
+/// The report, of a dump in which nothing runs, and of so many plain threads that wait.
+fn text(dump: &Dump, threads: usize) -> String {
+    let tasks = dump.tasks();
+    let count = tasks.len();
+    let s = if count == 1 { "" } else { "s" };
+    let mut text = format!("gocoro: deadlock: {count} task{s}");
+    // Writing to a string does not fail.
+    let _ = match threads {
+        0 => Ok(()),
+        1 => write!(text, " and 1 plain thread"),
+        _ => write!(text, " and {threads} plain threads"),
+    };
+    let waits = if count + threads == 1 { "waits" } else { "wait" };
+    let _ = writeln!(text, " {waits}, and nothing is left that could wake one");
+    for task in tasks.iter().take(DEADLOCKED_SHOWN_MAX) {
+        let _ = writeln!(text, "  {task}");
+    }
+    if count > DEADLOCKED_SHOWN_MAX {
+        let _ = writeln!(text, "  and {} more", count - DEADLOCKED_SHOWN_MAX);
+    }
+    for cycle in cycles(tasks) {
+        let _ = writeln!(text, "  {cycle}");
+    }
+    text
+}
+
+/// Writes the end of a dump's text: what in it is stuck, or may be.
+pub(crate) fn stuck(dump: &Dump, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let tasks = dump.tasks();
+    for cycle in cycles(tasks) {
+        writeln!(f, "{cycle}")?;
+    }
+    let all_wait = tasks.iter().all(DumpedTask::waits_within) && dump.unstarted() == 0;
+    if all_wait && dump.silent_workers() == 0 && tasks.iter().any(|task| !task.is_daemon()) {
+        f.write_str(
+            "possibly stuck: every task waits, and only a thread outside of the runtimes may wake one\n",
+        )?;
+    }
+    Ok(())
+}
+
+/// Tasks of which each waits for the next, and the last for the first. None of them can go on,
+/// unless one is cancelled or its time is up.
+struct Cycle<'a>(Vec<&'a DumpedTask>);
+
+/// The cycles among these tasks. A task waits for one other at most, so each is in one cycle at
+/// most.
+fn cycles(tasks: &[DumpedTask]) -> Vec<Cycle<'_>> {
+    let by_id: HashMap<_, _> = tasks.iter().map(|task| (task.id().get(), task)).collect();
+    let next = |task: &DumpedTask| match task.depends_on() {
+        Some(Whom::Task { id, .. }) => by_id.get(id).copied(),
+        _ => None,
+    };
+    // By id, in which walk a task was met.
+    let mut met = HashMap::new();
+    let mut cycles = Vec::new();
+    for (walk, start) in tasks.iter().enumerate() {
+        let mut path = Vec::new();
+        let mut at = Some(start);
+        while let Some(task) = at {
+            if let Some(&before) = met.get(&task.id()) {
+                if before == walk {
+                    let from = path.iter().position(|seen: &&DumpedTask| seen.id() == task.id());
+                    cycles.push(Cycle(path.split_off(from.unwrap_or_default())));
+                }
+                break;
+            }
+            met.insert(task.id(), walk);
+            path.push(task);
+            at = next(task);
+        }
+    }
+    cycles
+}
+
+impl fmt::Display for Cycle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cycle:")?;
+        for task in &self.0 {
+            write!(f, " {} waits for", Named(task))?;
+        }
+        match self.0.as_slice() {
+            [_] => f.write_str(" itself"),
+            tasks => tasks.first().map_or(Ok(()), |first| write!(f, " {}", Named(first))),
+        }
+    }
+}
+
+struct Named<'a>(&'a DumpedTask);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.name() {
+            Some(name) => write!(f, "task '{name}'"),
+            None => write!(f, "task {}", self.0.id()),
+        }
+    }
+}

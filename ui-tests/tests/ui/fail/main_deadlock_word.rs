@@ -1,0 +1,4 @@
+use gocoro::go_main;
+
+#[go_main(deadlock = "exit")]
+fn main() {}

@@ -225,7 +225,7 @@ pub(crate) const MESSAGES_MAX: usize = 1024;
 /// in use, and some more where it is asked for the addresses of a socket.
 pub(crate) const OBSERVED_AT_ONCE: usize = 128;
 
-/// How long a dump waits for the workers' answers. A worker is silent for as long as one of its
+/// How long a dump waits for the next of the workers' answers. A worker is silent for as long as one of its
 /// tasks runs without a wait.
 pub(crate) const DUMP_PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
 
@@ -237,6 +237,10 @@ pub(crate) const STILL: std::time::Duration = std::time::Duration::from_millis(2
 /// How long a worker sleeps at most, with no timer, between two looks whether the program is
 /// deadlocked: so long that an idle program all but never wakes for it.
 pub(crate) const STILL_MAX: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// How long the report of a deadlock waits for the next of the workers' answers. Nothing runs on
+/// them then, so only a machine that is overloaded makes them late.
+pub(crate) const DEADLOCK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// How many tasks the report of a deadlock describes: more than anybody reads.
 pub(crate) const DEADLOCKED_SHOWN_MAX: usize = 100;

@@ -219,6 +219,10 @@ fn an_overflow_names_the_coroutine() {
 #[test]
 fn no_runtime_is_needed() {
     passes_alone("coroutine::tasks::no_runtime_is_needed", "alone");
+    // The tests beside this one have threads that begin and end.
+    if scenario().is_none() {
+        return;
+    }
     let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
     let before = threads();
     let mut coroutine: Plain<()> = Coroutine::new(|suspender, ()| suspender.suspend(()));

@@ -99,6 +99,8 @@ fn words(report: &str) -> String {
         match text {
             _ if text.starts_with("0x") => words.truncate(words.len() - "at ".len()),
             _ if is_number(text) && words.ends_with("for ") => words += "N ",
+            _ if is_number(text) && words.ends_with("worker ") => words += "N,",
+            _ if is_number(text) && words.ends_with("stack ") => words += "N ",
             _ if text.starts_with("F:") && text.matches(':').count() == 2 => {
                 words += text.rsplit_once(':').unwrap().0;
                 words += end;
@@ -147,7 +149,7 @@ fn a_sender_that_nobody_uses_any_more_is_a_deadlock() {
         &[
             head("1 task waits"),
             format!(
-                "  task 'main' (spawned at F:{main}, stack 8192 KiB): recv on a channel created at \
+                "  task 'main' (spawned at F:{main}, worker N, stack N of 8192 KiB): recv on a channel created at \
                  F:{channel} for N ms"
             ),
         ],
@@ -181,14 +183,14 @@ fn philosophers_who_have_a_fork_each_are_a_cycle() {
     let spawn = main + 11;
     let philosopher = |seat: usize| {
         format!(
-            "  task 'philosopher {seat}' (spawned at F:{spawn} by task 'main', stack 256 KiB): lock \
+            "  task 'philosopher {seat}' (spawned at F:{spawn} by task 'main', worker N, stack N of 256 KiB): lock \
              of a mutex held by task 'philosopher {}' for N ms",
             (seat + 1) % 3,
         )
     };
     let mut report = vec![head("4 tasks wait")];
     report.push(format!(
-        "  task 'main' (spawned at F:{main}, stack 8192 KiB): join of task 'philosopher 0' for N ms"
+        "  task 'main' (spawned at F:{main}, worker N, stack N of 8192 KiB): join of task 'philosopher 0' for N ms"
     ));
     report.extend([0, 1, 2].map(philosopher));
     report.push(
@@ -246,14 +248,14 @@ fn two_that_receive_from_each_other_are_a_deadlock() {
     let main = channels::MAIN;
     let task = |name: &str, spawn: u32, channel: u32| {
         format!(
-            "  task '{name}' (spawned at F:{spawn} by task 'main', stack 256 KiB): recv on a \
+            "  task '{name}' (spawned at F:{spawn} by task 'main', worker N, stack N of 256 KiB): recv on a \
              channel created at F:{channel} for N ms"
         )
     };
     let report = [
         head("3 tasks wait"),
         format!(
-            "  task 'main' (spawned at F:{main}, stack 8192 KiB): join of task 'ping' for N ms"
+            "  task 'main' (spawned at F:{main}, worker N, stack N of 8192 KiB): join of task 'ping' for N ms"
         ),
         task("ping", main + 4, main + 2),
         task("pong", main + 5, main + 3),
@@ -279,7 +281,7 @@ fn two_that_join_each_other_are_a_cycle() {
     let main = joins::MAIN;
     let task = |name: &str, spawn: u32, other: &str| {
         format!(
-            "  task '{name}' (spawned at F:{spawn} by task 'main', stack 256 KiB): join of task \
+            "  task '{name}' (spawned at F:{spawn} by task 'main', worker N, stack N of 256 KiB): join of task \
              '{other}' for N ms"
         )
     };
@@ -316,9 +318,11 @@ fn what_nobody_waits_for_keeps_nothing_alive() {
     let main = leftovers::MAIN;
     let report = [
         head("2 tasks wait"),
-        format!("  task 'main' (spawned at F:{main}, stack 8192 KiB): park for N ms"),
         format!(
-            "  task 'daemon' (spawned at F:{} by task 'main', stack 256 KiB, daemon): park for N ms",
+            "  task 'main' (spawned at F:{main}, worker N, stack N of 8192 KiB): park for N ms"
+        ),
+        format!(
+            "  task 'daemon' (spawned at F:{} by task 'main', worker N, stack N of 256 KiB, daemon): park for N ms",
             main + 10
         ),
     ];
@@ -340,7 +344,9 @@ mod thread_ends {
 #[test]
 fn a_deadlock_is_found_when_the_last_thread_from_outside_has_ended() {
     let main = thread_ends::MAIN;
-    let task = format!("  task 'main' (spawned at F:{main}, stack 8192 KiB): park for N ms");
+    let task = format!(
+        "  task 'main' (spawned at F:{main}, worker N, stack N of 8192 KiB): park for N ms"
+    );
     aborts("thread_ends", &[head("1 task waits"), task]);
 }
 
@@ -361,7 +367,9 @@ fn without_a_word_a_deadlock_is_reported_and_the_program_goes_on() {
     let main = goes_on::MAIN;
     for workers in ["1", "4"] {
         let (code, stderr) = run("goes_on", workers);
-        let task = format!("  task 'main' (spawned at F:{main}, stack 8192 KiB): park for N ms\n");
+        let task = format!(
+            "  task 'main' (spawned at F:{main}, worker N, stack N of 8192 KiB): park for N ms\n"
+        );
         assert_eq!(words(&stderr), format!("{}\n{task}", head("1 task waits")));
         assert_eq!(code, 128 + libc::SIGINT);
     }
@@ -401,7 +409,7 @@ fn plain_threads_that_wait_for_tasks_are_part_of_a_deadlock() {
     let report = [
         head("1 task and 2 plain threads wait"),
         format!(
-            "  task 1 (spawned at F:{BY_HAND}, stack 256 KiB): recv on a channel created at F:{} \
+            "  task 1 (spawned at F:{BY_HAND}, worker N, stack N of 256 KiB): recv on a channel created at F:{} \
              for N ms",
             BY_HAND - 2
         ),

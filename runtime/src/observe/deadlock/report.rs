@@ -5,14 +5,15 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 
 use crate::census;
-use crate::limits::DEADLOCKED_SHOWN_MAX;
-use crate::observe::dump::{Dump, DumpedTask, dump};
+use crate::limits::{DEADLOCK_PATIENCE, DEADLOCKED_SHOWN_MAX};
+use crate::observe::dump::{Dump, DumpedTask, dump_within};
 use crate::task::Whom;
 
 /// Reports a deadlock that has been found, from a thread which has nothing else to do.
 pub(super) fn write(aborts: bool) {
     let still = census::census().still;
-    say(&text(&dump(), still), aborts);
+    // All workers are still, and answer as soon as the system lets them run.
+    say(&text(&dump_within(DEADLOCK_PATIENCE), still), aborts);
 }
 
 /// Reports a deadlock where no thread can be had that could ask for more.

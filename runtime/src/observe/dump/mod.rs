@@ -30,7 +30,6 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::channel;
-use crate::clock;
 use crate::current;
 use crate::limits::DUMP_PATIENCE;
 use crate::task::mailbox::Mailbox;
@@ -107,8 +106,8 @@ pub struct Dump {
 /// threads are not shown.
 ///
 /// A worker that runs one task for long does not answer, nor does a
-/// [`LocalRuntime`](crate::runtime::LocalRuntime) that nobody drives. After 100 ms the dump goes
-/// without them, and says how many are missing.
+/// [`LocalRuntime`](crate::runtime::LocalRuntime) that nobody drives. Once no answer has come for
+/// 100 ms the dump goes without them, and says how many are missing.
 ///
 /// The text ends in the cycles of tasks that wait for each other by locks, once-cells and joins, if
 /// there are any. Where every task waits, and none for the time, the kernel, the blocking pool or a
@@ -120,8 +119,8 @@ pub struct Dump {
 ///
 /// # Parks
 ///
-/// Until the workers have answered, for 100 ms at most. On a plain thread it blocks the thread. A
-/// cancel point.
+/// Until the workers have answered, or none has for 100 ms. On a plain thread it blocks the thread.
+/// A cancel point.
 ///
 /// # Examples
 ///
@@ -145,6 +144,12 @@ pub struct Dump {
 /// # Ok::<(), channel::SendError<i32>>(())
 /// ```
 pub fn dump() -> Dump {
+    dump_within(DUMP_PATIENCE)
+}
+
+/// Describes all started tasks, as [`dump`] does. A worker that has not answered when no answer has
+/// come for `patience` is silent.
+pub(in crate::observe) fn dump_within(patience: Duration) -> Dump {
     crate::park::spent();
     let (to, answers) = channel::unbounded();
     let here: Vec<u16> = current::cores().map(|core| core.mailbox.id()).collect();
@@ -158,10 +163,9 @@ pub fn dump() -> Dump {
         dump.add(part);
     });
     // The answers end when each message has been answered, or was dropped with its worker's end.
-    let deadline = clock::now() + DUMP_PATIENCE;
     let mut answered = 0;
     let all = loop {
-        match answers.recv_deadline(deadline) {
+        match answers.recv_timeout(patience) {
             Ok(part) => {
                 answered += usize::from(part.is_last());
                 dump.add(part);

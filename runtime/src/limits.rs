@@ -225,8 +225,8 @@ pub(crate) const MESSAGES_MAX: usize = 1024;
 /// in use, and some more where it is asked for the addresses of a socket.
 pub(crate) const OBSERVED_AT_ONCE: usize = 128;
 
-/// How long a dump waits for the next of the workers' answers. A worker is silent for as long as one of its
-/// tasks runs without a wait.
+/// How long a dump waits for the next of the workers' answers. A worker is silent for as long as
+/// one of its tasks runs without a wait.
 pub(crate) const DUMP_PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// How long a worker sleeps, with no timer, before it looks whether the program is deadlocked: long

@@ -52,6 +52,24 @@
 //! [`dump`] says of each task of the process what it waits for: `println!("{}", dump())`, or
 //! `dump().json()` for programs. In a program under `#[go_main]` `kill -QUIT` prints it.
 //!
+//! # Events for `tracing`
+//!
+//! Beside each task's span, the runtime tells a `tracing` subscriber what happens, under targets to
+//! filter by: `RUST_LOG=warn,gocoro::task=debug`. What a level of `info` shows is worth a look.
+//!
+//! | target | event | level | fields | when |
+//! |---|---|---|---|---|
+//! | `gocoro::task` | `spawned` | trace | `id`, `name`, `spawned_at` | a task is about to be made; in the spawner's span |
+//! | | `ended` | trace | `id`, `name`, `outcome`: `returned`, `panicked`, `cancelled` or `refused` | the task's closure is gone; in the task's span |
+//! | | `panicked` | error | `id`, `name`, `spawned_at`, `panic`: the message | before `ended` |
+//! | | `cancelled` | debug | `id`, `name`, `cause` | somebody asks the task to end; in the asker's span |
+//! | `gocoro::sched` | `resumed late` | warn | `runtime`, `worker`; `tasks`, how many had to wait; `waited_ms`; `behind.id`, `behind.name`, `behind.spawned_at`: the task that ran meanwhile | a task has kept its worker from others for 100 ms |
+//! | `gocoro::sync` | `contended` | trace | `lock`: `mutex` or `rwlock`; `address`, `holder`, `at` | a `Mutex` or `RwLock` is found taken; before the wait |
+//! | `gocoro` | the span `task` | info | `id`, `name`, `spawned_at` | around all that the task does |
+//!
+//! A subscriber runs where the event happens, and not as a task: what waits in it blocks the
+//! worker. What it does itself while it is told of an event leads to no further one.
+//!
 //! # Deadlocks
 //!
 //! A program made by [`go_main`](crate::go_main) says on standard error when all its tasks wait and

@@ -7,6 +7,7 @@ use std::panic::Location;
 use crate::current;
 use crate::park;
 use crate::task::{Cause, CauseKind, Task, push_if_asked};
+use crate::trace;
 use crate::wake;
 
 /// Why an I/O operation failed that a cancelled task tried while it was unwinding and that would
@@ -58,7 +59,11 @@ impl Task {
             return;
         }
         let by = current::task().map_or(0, |(_, task)| task.id);
-        task.set_cause(Cause { kind, at, by });
+        let cause = Cause { kind, at, by };
+        task.set_cause(cause);
+        if trace::is_on() {
+            current::off_task(|| trace::cancelled(task, cause));
+        }
         match wake::local(task) {
             Some(core) => wake::cancel(core, task),
             None => push_if_asked(task, task.word.ask_cancel()),

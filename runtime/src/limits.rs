@@ -229,6 +229,10 @@ pub(crate) const OBSERVED_AT_ONCE: usize = 128;
 /// one of its tasks runs without a wait.
 pub(crate) const DUMP_PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
 
+/// A task that keeps its worker from others for so long is told of to a `tracing` subscriber: for
+/// as long as an answer may take before somebody notices.
+pub(crate) const RESUMED_LATE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// How long a worker sleeps, with no timer, before it looks whether the program is deadlocked: long
 /// beside all that is merely slow, and short for whoever waits for the answer. If it runs nothing
 /// after that, it looks again after twice the time, and so on up to [`STILL_MAX`].

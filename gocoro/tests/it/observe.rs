@@ -1,4 +1,5 @@
 //! Runtimes seen from outside.
 
 mod deadlock;
+mod events;
 mod metrics;

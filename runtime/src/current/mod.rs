@@ -2,7 +2,8 @@
 //! worker that the layers below the scheduler see.
 //!
 //! Modules that keep something else for a thread have thread-locals of their own: the memory of
-//! ended tasks, std's count of panics, the mark of a throw, the sanitizer's stacks.
+//! ended tasks, std's count of panics, the mark of a throw, the sanitizer's stacks, whether a
+//! subscriber is being told of an event.
 //!
 //! A task never leaves its worker's thread, so the [`Core`] that a task has looked up is still the
 //! right one after a wait.

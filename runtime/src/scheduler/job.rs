@@ -39,9 +39,13 @@ pub(super) unsafe fn run(task: NonNull<()>) {
     }
     // A subscriber's code may take its time, so it runs before DONE: after that a joiner may have
     // to wait for this thread, and cannot leave.
+    let mut told = false;
     let leave_spans = || {
         if span.is_some() || trace::is_on() {
             current::off_task(|| {
+                if !std::mem::replace(&mut told, true) {
+                    trace::ended(task);
+                }
                 // This also closes spans that the task has entered and forgotten.
                 drop(trace::take_off());
                 trace::close(span.take());

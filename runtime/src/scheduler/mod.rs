@@ -26,6 +26,7 @@ mod start;
 mod stay;
 mod stop;
 mod unstarted;
+mod watched;
 mod worker;
 
 pub(crate) use default_runtime::{check_open, default_shared, set_default};

@@ -9,7 +9,7 @@ use std::thread;
 use super::job;
 use super::reports::Reports;
 use crate::limits::PREPARE_MAX;
-use crate::{hook, stack};
+use crate::{hook, stack, task};
 
 /// Prepares the process for stacks and installs the panic hook. It is an error if that cannot be
 /// done here and now.
@@ -40,6 +40,7 @@ fn prepare_now() -> io::Result<()> {
     // The hook is installed first, since the crate that switches stacks puts a hook of its own
     // around the one that it finds.
     hook::install();
+    task::when_panicked(super::panics::reached_root);
     stack::install(job::fault)
 }
 

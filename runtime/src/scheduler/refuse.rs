@@ -159,9 +159,13 @@ impl Shared {
 fn drop_on_pool(task: &TaskRef) {
     task.word.claim_to_refuse();
     trace::close(task.take_span());
-    // SAFETY: this thread has just claimed the task, so closure and result are its own, and the
-    // task is completed once.
-    let completed = unsafe { task.complete(task.execute(How::Refuse), || ()) };
+    // SAFETY: this thread has just claimed the task, so closure and result are its own.
+    let wanted = unsafe { task.execute(How::Refuse) };
+    if trace::is_on() {
+        trace::ended(task);
+    }
+    // SAFETY: this thread claimed the task, which is completed once, and `wanted` is the answer.
+    let completed = unsafe { task.complete(wanted, || ()) };
     if completed.joiner {
         // SAFETY: the task is DONE with JOINER, which only the one call of `complete` reports.
         unsafe { join::wake_joiner(task) };

@@ -206,17 +206,21 @@ impl Worker {
         // looked at twice.
         self.core.counters.wake_up(|| pace.begun().unwrap_or_else(clock::now));
         self.core.time_queue();
-        loop {
-            let Some(task) = self.pick() else {
-                self.core.picked.set(self.core.picked.get().wrapping_sub(1));
-                pace.pause();
-                break;
-            };
-            self.resume(task);
-            super::check_not_forked();
-            ran = true;
-            if !pace.goes_on() {
-                break;
+        if self.is_watched() {
+            ran = self.run_watched();
+        } else {
+            loop {
+                let Some(task) = self.pick() else {
+                    self.core.picked.set(self.core.picked.get().wrapping_sub(1));
+                    pace.pause();
+                    break;
+                };
+                self.resume(task);
+                super::check_not_forked();
+                ran = true;
+                if !pace.goes_on() {
+                    break;
+                }
             }
         }
         if !self.core.mailbox.is_empty() {
@@ -286,16 +290,25 @@ impl Worker {
             || !self.unstarted.is_empty(&self.core)
     }
 
-    /// Runs a task until it suspends or ends.
+    /// Runs a task until it suspends or ends, and lets go of it if it has ended.
     #[inline(always)]
     fn resume(&self, task: *const Header) {
         // SAFETY: a picked task is alive, and belongs to this worker.
         let header = unsafe { &*task };
+        self.switch_to(header);
+        if header.run.get() == Run::Done {
+            self.finish(header);
+        }
+    }
+
+    /// Runs a task of this worker, which was picked, until it suspends or ends.
+    #[inline(always)]
+    pub(super) fn switch_to(&self, header: &Header) {
         let core = &self.core;
-        core.task.set(task);
+        core.task.set(header);
         core.budget.set(BUDGET);
         header.run.set(Run::Running);
-        // SAFETY: `task` is this worker's, and suspended, and only this thread has ever resumed its
+        // SAFETY: `header` is this worker's, and suspended, and only this thread has ever resumed its
         // stack.
         unsafe {
             let stack = header.stack().expect("a started task has a stack");
@@ -308,14 +321,11 @@ impl Worker {
         // to find no mark of what this one was thrown, and has kept.
         unwind::not_thrown();
         core.task.set(std::ptr::null());
-        if header.run.get() == Run::Done {
-            self.finish(header);
-        }
     }
 
     /// Lets go of a task that has ended.
     #[inline(always)]
-    fn finish(&self, task: &Header) {
+    pub(super) fn finish(&self, task: &Header) {
         self.core.unlink_live(task);
         // SAFETY: `task` is this worker's, and its stack is idle: the job loop has suspended after
         // the end.

@@ -56,7 +56,11 @@ impl Options {
             (None, Some(bytes)) => plain.class.max(SizeClass::holding(bytes)?),
             (None, None) => plain.class,
         };
-        let span = trace::task_span(plain.id, self.name.as_deref(), plain.spawned_at);
+        let (id, name) = (plain.id, self.name.as_deref());
+        if trace::is_on() {
+            current::off_task(|| trace::spawned(id, name, plain.spawned_at));
+        }
+        let span = trace::task_span(id, name, plain.spawned_at);
         // A task without name and span does not store its parent: with it, its header would take
         // more than 128 bytes.
         let meta = (self.name.is_some() || span.is_some()).then(|| {

@@ -1,9 +1,10 @@
 //! Who holds a lock, as a number that fits into the lock's word.
 
 use std::fmt;
+use std::panic::Location;
 
-use crate::current;
 use crate::task::{Naming, Whom};
+use crate::{current, trace};
 
 /// Set while the word names a holder.
 pub(super) const HELD: u64 = 1 << 0;
@@ -40,6 +41,22 @@ pub(super) fn refuse_again(word: u64, me: u64, what: &'static str) {
     if word & !WAITERS == me {
         panic!("{Me} {what}, which could never end");
     }
+}
+
+/// Tells a `tracing` subscriber, if there is one, that whoever calls this finds the lock at this
+/// address taken. Called before the wait, without any lock.
+#[track_caller]
+pub(super) fn tell_contended<T>(what: &'static str, lock: &T, word: u64) {
+    if trace::is_on() {
+        contended(what, std::ptr::from_ref(lock).addr(), word, Location::caller());
+    }
+}
+
+#[cold]
+fn contended(what: &'static str, address: usize, word: u64, at: &Location<'_>) {
+    let holder = whom(word);
+    let holder = holder.as_ref().map(|whom| whom as &dyn fmt::Display);
+    current::off_task(|| trace::contended(what, address, holder, at));
 }
 
 struct Me;

@@ -116,7 +116,9 @@ impl RawMutex {
     #[track_caller]
     fn lock_slow(&self, me: u64, deadline: Option<Instant>) -> bool {
         let again = "locks a Mutex that it has locked already";
-        holder::refuse_again(self.word.load(Relaxed), me, again);
+        let word = self.word.load(Relaxed);
+        holder::refuse_again(word, me, again);
+        holder::tell_contended("mutex", self, word);
         let queue = self.queue.lock();
         let mut word = self.word.load(Relaxed);
         while word & WAITERS == 0 {

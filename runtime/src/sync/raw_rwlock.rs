@@ -70,7 +70,9 @@ impl RawRwLock {
     #[cold]
     #[track_caller]
     fn wait(&self, asked: u64, me: u64, what: &'static str) {
-        holder::refuse_again(self.word.load(Relaxed), me, what);
+        let word = self.word.load(Relaxed);
+        holder::refuse_again(word, me, what);
+        holder::tell_contended("rwlock", self, word);
         let queue = self.queue.lock();
         let mut word = self.word.load(Relaxed);
         while word & WAITERS == 0 {

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::panic::Location;
+use std::sync::OnceLock;
 
 use super::{Flags, Header, TaskRef};
 use crate::unwind;
@@ -115,12 +116,29 @@ impl fmt::Display for Naming<'_> {
     }
 }
 
+/// What is called when a panic has reached a task's root, with the panic's message.
+static WHEN_PANICKED: OnceLock<fn(&Header, &str)> = OnceLock::new();
+
+/// Has `f` called when a panic has reached a task's root: in the task, and before anybody is told
+/// of the task's end. Only the first call does something.
+pub(crate) fn when_panicked(f: fn(&Header, &str)) {
+    let _ = WHEN_PANICKED.set(f);
+}
+
+/// Tells of a panic that has reached a task's root.
+pub(super) fn panicked(task: &Header, payload: &(dyn Any + Send)) {
+    report_panic(task, payload);
+    if let Some(f) = WHEN_PANICKED.get() {
+        f(task, unwind::message(payload));
+    }
+}
+
 /// Says once, on stderr, that a task ended by a panic, if the panic hook has reported that panic.
 ///
 /// Where the program has set a panic hook of its own, that hook decides what is said, and this adds
 /// nothing. The line goes through `eprint!`, so a test harness captures it with the panic's own
 /// message.
-pub(super) fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
+fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
     if !task.has(Flags::REPORTED) {
         return;
     }

@@ -71,6 +71,28 @@ pub(crate) enum How {
     Refuse,
 }
 
+/// How a task has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Outcome {
+    /// Its closure has returned, or the task has not ended.
+    Returned,
+    Panicked,
+    Cancelled,
+    Refused,
+}
+
+impl Outcome {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Returned => "returned",
+            Outcome::Panicked => "panicked",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Refused => "refused",
+        }
+    }
+}
+
 /// How a task is started and waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Kind {
@@ -105,6 +127,9 @@ pub(crate) struct Header {
     pub(super) stack: UnsafeCell<Option<Stack>>,
     pub(super) vtable: &'static VTable,
     pub(crate) kind: Kind,
+    /// How the task's closure has ended, for whoever tells of it. Written by whoever claimed the
+    /// task.
+    pub(crate) outcome: Cell<Outcome>,
     /// The boundaries that the task has open, the innermost first.
     pub(crate) waits: Waits,
     /// The neighbours in the worker's list of started tasks.

@@ -26,7 +26,7 @@
 //! | field | who |
 //! |---|---|
 //! | `word`, `refs` | anyone: they are atomic, and change by their own operations only |
-//! | `run`, `flags`, `reason`, `stack`, `waits`, the `live` links | the owner's thread; before the claim nobody |
+//! | `run`, `flags`, `reason`, `stack`, `waits`, `outcome`, the `live` links | the owner's thread; before the claim nobody |
 //! | `link` | whoever has set LINK on a STARTED task, until the owner has drained the link; then the owner |
 //! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
 //! | `class`, `depth` | before the claim whoever holds the queue's reference; then the owner's thread |
@@ -88,9 +88,9 @@ mod unparker;
 pub(crate) mod word;
 
 pub(crate) use cause::{Cause, CauseKind};
-pub(crate) use handle::Naming;
+pub(crate) use handle::{Naming, when_panicked};
 pub use handle::{Task, TaskId};
-pub(crate) use header::{Flags, Header, How, Kind, Run};
+pub(crate) use header::{Flags, Header, How, Kind, Outcome, Run};
 pub(crate) use locals::{Locals, Lookup};
 pub(crate) use mailbox::push_if_asked;
 pub(crate) use meta::{Meta, Parent};

@@ -206,11 +206,16 @@ impl Words {
 impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
-        match &self.whom {
-            None => Ok(()),
-            Some(Whom::Task { name: Some(name), .. }) => write!(f, "task '{name}'"),
-            Some(Whom::Task { id, name: None }) => write!(f, "task {id}"),
-            Some(Whom::Thread(_)) => f.write_str("a plain thread"),
+        self.whom.as_ref().map_or(Ok(()), |whom| whom.fmt(f))
+    }
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whom::Task { name: Some(name), .. } => write!(f, "task '{name}'"),
+            Whom::Task { id, name: None } => write!(f, "task {id}"),
+            Whom::Thread(_) => f.write_str("a plain thread"),
         }
     }
 }

@@ -60,12 +60,12 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-use super::handle::{Task, report_panic};
+use super::handle::{Task, panicked};
 use super::meta::{Meta, MetaPtr};
 use super::reason::Reason;
 use super::reference::TaskRef;
 use super::word::Word;
-use super::{Header, How, Kind, Run, allocation};
+use super::{Header, How, Kind, Outcome, Run, allocation};
 use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::SizeClass;
@@ -104,6 +104,17 @@ pub(crate) enum End<T> {
     Cancelled,
     /// The closure never ran: there was no stack for it, or its runtime was closed.
     Refused,
+}
+
+impl<T> End<T> {
+    fn outcome(&self) -> Outcome {
+        match self {
+            End::Returned(_) => Outcome::Returned,
+            End::Panicked(_) => Outcome::Panicked,
+            End::Cancelled => Outcome::Cancelled,
+            End::Refused => Outcome::Refused,
+        }
+    }
 }
 
 /// What a packet has in it.
@@ -202,6 +213,7 @@ where
         (&raw mut (*header).flags).write(Cell::new(0));
         (&raw mut (*header).reason).write(Cell::new(Reason::Park));
         (&raw mut (*header).kind).write(created.kind);
+        (&raw mut (*header).outcome).write(Cell::new(Outcome::Returned));
         (&raw mut (*header).class).write(Cell::new(created.class));
         (&raw mut (*header).stack).write(UnsafeCell::new(None));
         (&raw mut (*header).depth).write(Cell::new(0));
@@ -330,6 +342,7 @@ unsafe fn execute<F: FnOnce() -> T, T, M: Family>(task: *const Header, how: How)
         });
         if let Err(payload) = ended {
             let end = root(header, payload);
+            header.outcome.set(end.outcome());
             // SAFETY: `content` still points to the claimer's packet, which is empty, since nothing
             // was written if `closure` has unwound.
             unsafe { content.write(Content::Ended(end)) };
@@ -376,12 +389,12 @@ pub(crate) fn panic_of(task: &Header, payload: Payload) -> Result<Payload, Paylo
     }
 }
 
-/// The end of a task whose root this unwinding reached. A panic is reported here.
+/// The end of a task whose root this unwinding reached. A panic is told of here.
 fn root<T>(header: &Header, payload: Payload) -> End<T> {
     match panic_of(header, payload) {
         Err(_) => End::Cancelled,
         Ok(payload) => {
-            report_panic(header, &*payload);
+            panicked(header, &*payload);
             End::Panicked(payload)
         }
     }
@@ -398,10 +411,12 @@ fn drop_closure<F, T, M: Family>(
     how: How,
     content: &mut Content<F, T>,
 ) {
-    *content = Content::Ended(match how {
+    let end = match how {
         How::Refuse => family.refused(header, unwind::catch(|| drop(closure))),
         _ => never_run(header, closure),
-    });
+    };
+    header.outcome.set(end.outcome());
+    *content = Content::Ended(end);
 }
 
 /// Step 1 of an end, once the end is written: drops an end that nobody wants, and the task-locals.

@@ -1,4 +1,5 @@
-//! Tracing spans of tasks, and what happens to them at a switch.
+//! Tracing spans of tasks, and what happens to them at a switch. The runtime's own events are in
+//! [`events`].
 //!
 //! A subscriber keeps a stack of entered spans for each *thread*, but the spans that a task has
 //! entered belong to the task. So a task that suspends exits its spans, innermost first, and enters
@@ -12,6 +13,10 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::Id;
 
 use crate::unwind;
+
+mod events;
+
+pub(crate) use events::{Late, cancelled, contended, ended, panicked, resumed_late, spawned};
 
 /// Whether any subscriber wants anything at all. This is one load, so that spans cost nothing in a
 /// program without a subscriber.

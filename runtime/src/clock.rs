@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+/// How long a tick of the kernel takes at most.
+pub(crate) const COARSE_TICK_MAX: Duration = Duration::from_millis(10);
+
 /// A time that costs a few nanoseconds to read, and is exact to a tick of the kernel (1 to 10 ms):
 /// for what is only shown. In nanoseconds since some time in the past, of which the lowest bit is
 /// left for a mark.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Coarse(u64);
 
 impl Coarse {

@@ -27,6 +27,7 @@ mod timer;
 mod trace;
 #[allow(unsafe_code)]
 mod current;
+mod cycle;
 mod hook;
 #[allow(unsafe_code)]
 mod wake;

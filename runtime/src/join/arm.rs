@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use super::{JoinError, JoinHandle, outcome, refuse_own};
+use crate::task::word::Phase;
 use crate::task::{Described, Reason, TaskRef, Words};
 use crate::waiters::{Arm, ArmNode, Choice, JoinNode, Place, Selectable};
 
@@ -106,7 +107,7 @@ unsafe impl<H: Holder> Choice for JoinArm<H> {
     fn link(&self, place: Place<'_>) -> bool {
         // SAFETY: this arm is not announced now, so nobody refers to the node that it had before.
         let node = unsafe { self.node.make(JoinNode::new(place.waiter, place.arm)) };
-        self.announced.set(node.announce(self.joined()));
+        self.announced.set(node.announce(self.joined()) != Phase::Done);
         !self.announced.get()
     }
 

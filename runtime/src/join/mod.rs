@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::current;
+use crate::cycle::{Edge, Node};
 use crate::park::{self, Left, Woken};
 use crate::task::word::Phase;
 use crate::task::{End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
@@ -258,14 +259,24 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
         }
         return true;
     }
-    refuse_own(task);
+    let running = current::task().map(|(_, task)| task);
+    refuse_if_own(task, running);
     run_next(task);
     let waiter = Waiter::solo();
     let node = JoinNode::new(&waiter, 0);
-    if !node.announce(task) {
+    // A wait that has a deadline ends by itself.
+    let edge = match deadline {
+        None => Edge::to_task(Node::running(running), Node::task(task.id)),
+        Some(_) => Edge::none(),
+    };
+    let phase = node.announce(task);
+    if phase == Phase::Done {
         return true;
     }
     let announced = Announced { task, node: &node, withdrawn: Cell::new(false) };
+    if phase == Phase::Started {
+        edge.look();
+    }
     while waiter.park(reason.on(&**task), deadline, || announced.leave()) != Woken::TimedOut {
         if node.is_released() {
             return true;
@@ -277,7 +288,12 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
 /// Panics if the running task is about to wait for itself.
 #[inline]
 fn refuse_own(task: &TaskRef) {
-    if current::task().is_some_and(|(_, running)| std::ptr::eq(running, &**task)) {
+    refuse_if_own(task, current::task().map(|(_, task)| task));
+}
+
+#[inline(always)]
+fn refuse_if_own(task: &TaskRef, running: Option<&Header>) {
+    if running.is_some_and(|running| std::ptr::eq(running, &**task)) {
         joins_itself(task);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::clock::Coarse;
 use crate::current::Core;
 use crate::task::{Header, Note, Run, Words};
 
@@ -9,6 +10,7 @@ use crate::task::{Header, Note, Run, Words};
 #[derive(Clone, Debug)]
 pub(crate) struct Noted {
     pub(crate) words: Words,
+    pub(crate) since: Coarse,
     /// How long the wait has lasted: see the page of `note` in [`crate::task`].
     pub(crate) age: Duration,
     /// When the wait ends at the latest.
@@ -46,12 +48,13 @@ pub(crate) fn noted(core: &Core, task: &Header) -> Option<Noted> {
     let reason = task.reason.get();
     let Some(place) = place else {
         let words = Words::of(reason, None);
-        return Some(Noted { words, age: Duration::ZERO, deadline: None });
+        let since = Coarse::now();
+        return Some(Noted { words, since, age: Duration::ZERO, deadline: None });
     };
     // SAFETY: the task is parked, and `park` suspends a task that parks with the address of its
     // note, which lies in the frame of that park. This is the only thread that resumes the task,
     // and it does not while `on` is used: `in_words` runs nobody else's code and does not wait.
     // So frame and note stand, and so does what the note borrows.
     let (on, since, deadline) = unsafe { Note::read(place) };
-    Some(Noted { words: Words::of(reason, on), age: since.elapsed(), deadline })
+    Some(Noted { words: Words::of(reason, on), since, age: since.elapsed(), deadline })
 }

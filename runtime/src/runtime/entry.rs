@@ -206,7 +206,7 @@ impl Program {
             workers: options.workers,
             stack_size: options.stack_size,
             on_panic: options.on_panic,
-            when_still: options.deadlock.when_still(),
+            deadlocks: options.deadlock.searches(),
             ..Plan::default()
         };
         let (shared, mut seeds) = plan.prepare()?;

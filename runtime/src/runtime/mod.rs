@@ -98,7 +98,7 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn deadlock(mut self, on_deadlock: OnDeadlock) -> Builder {
-        self.plan.when_still = on_deadlock.when_still();
+        self.plan.deadlocks = on_deadlock.searches();
         self
     }
 

@@ -32,7 +32,7 @@ mod worker;
 pub(crate) use default_runtime::{check_open, default_shared, set_default};
 pub(crate) use ids::take_id;
 pub(crate) use panics::{NoFamily, OnPanic, drop_unclaimed, lose};
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Plan, Searches};
 pub(crate) use process::{check_not_forked, prepare_process};
 pub(crate) use registry::all as all_runtimes;
 pub(crate) use shared::{Seat, Shared};

@@ -20,8 +20,19 @@ pub(crate) struct Plan {
     /// The number of stacks that each worker makes before it starts.
     pub(crate) warm_stacks: usize,
     pub(crate) on_panic: OnPanic,
-    /// What a worker does that has slept for long: see [`Shared::when_still`].
-    pub(crate) when_still: Option<fn(&Worker)>,
+    /// How deadlocks are searched for. `None`: they are not.
+    pub(crate) deadlocks: Option<Searches>,
+}
+
+/// How deadlocks are searched for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Searches {
+    /// What a worker does that has slept for [`STILL`](crate::limits::STILL) without a timer and
+    /// without an event.
+    pub(crate) when_still: fn(&Worker),
+    /// What a task does whose wait seems to close a circle of tasks that wait for each other. It is
+    /// called with the task's id, between a wait's publication and its park.
+    pub(crate) when_cyclic: fn(u64),
 }
 
 impl Plan {
@@ -55,7 +66,7 @@ impl Plan {
         prepare_process()?;
         note_process();
         let class = SizeClass::holding(stack_size.unwrap_or(STACK_BYTES_DEFAULT))?;
-        let (shared, deques) = Shared::new(workers, class, self.on_panic, self.when_still);
+        let (shared, deques) = Shared::new(workers, class, self.on_panic, self.deadlocks);
         let seeds = deques.into_iter().enumerate();
         let seeds = seeds
             .map(|(index, deque)| WorkerSeed {

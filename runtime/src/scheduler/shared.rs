@@ -11,7 +11,7 @@ use crossbeam_utils::CachePadded;
 use super::idle::Idle;
 use super::quiet::{Counts, Quiet};
 use super::registry;
-use super::{OnPanic, Worker};
+use super::{OnPanic, Searches};
 use crate::counters;
 use crate::stack::SizeClass;
 use crate::task::TaskRef;
@@ -34,9 +34,8 @@ pub(crate) struct Shared {
     pub(crate) refused_elsewhere: AtomicU64,
     /// What the program does when a panic is lost.
     pub(super) on_panic: OnPanic,
-    /// What a worker does that has slept for [`STILL`](crate::limits::STILL) without a timer and
-    /// without an event.
-    pub(super) when_still: Option<fn(&Worker)>,
+    /// How deadlocks are searched for, if they are.
+    pub(super) deadlocks: Option<Searches>,
     /// Whether a lost panic has ended the program.
     pub(super) failed: AtomicBool,
 }
@@ -63,7 +62,7 @@ impl Shared {
         workers: usize,
         class: SizeClass,
         on_panic: OnPanic,
-        when_still: Option<fn(&Worker)>,
+        deadlocks: Option<Searches>,
     ) -> (Arc<Shared>, Vec<Deque<TaskRef>>) {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let deques: Vec<_> = (0..workers).map(|_| Deque::new_lifo()).collect();
@@ -90,7 +89,7 @@ impl Shared {
             spawned_elsewhere: AtomicU64::new(0),
             refused_elsewhere: AtomicU64::new(0),
             on_panic,
-            when_still,
+            deadlocks,
             failed: AtomicBool::new(false),
         };
         let shared = Arc::new(shared);

@@ -287,7 +287,7 @@ impl Worker {
 
     /// After what time of sleep the worker is to look whether anything can go on. `None`: never.
     fn until_still(&self) -> Option<Duration> {
-        if self.shared.when_still.is_none() || self.shared.is_closed() {
+        if self.shared.deadlocks.is_none() || self.shared.is_closed() {
             return None;
         }
         let has_looked = self.core.picked.get() == self.sleep.looked_after.get();
@@ -298,8 +298,8 @@ impl Worker {
     fn look_around_still(&self, slept: Duration) {
         self.sleep.looked_after.set(self.core.picked.get());
         self.sleep.looks_after.set((slept * 2).min(STILL_MAX));
-        if let Some(look) = self.shared.when_still {
-            look(self);
+        if let Some(searches) = self.shared.deadlocks {
+            (searches.when_still)(self);
         }
     }
 

@@ -97,6 +97,7 @@ impl Worker {
                 return Err(error);
             }
         };
+        core.when_cyclic.set(shared.deadlocks.map(|searches| searches.when_cyclic));
         seat.set_mailbox(core.mailbox);
         let worker = Rc::new(Worker {
             core,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 
+use crate::cycle::Node;
 use crate::task::{Naming, Whom};
 use crate::{current, trace};
 
@@ -33,6 +34,12 @@ pub(super) fn whom(word: u64) -> Option<Whom> {
         _ if word & THREAD != 0 => Some(Whom::Thread((word >> SHIFT << SHIFT) as usize)),
         _ => Some(Whom::Task { id: word >> SHIFT, name: None }),
     }
+}
+
+/// The task that the word names as the holder, or nobody.
+#[inline(always)]
+pub(super) fn node(word: u64) -> Node {
+    if word & (HELD | THREAD) == HELD { Node::task(word >> SHIFT) } else { Node::NOBODY }
 }
 
 /// Panics if the word names `me` as the holder: `me` is about to wait, and would wait for itself.

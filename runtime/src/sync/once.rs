@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::holder::{self, HELD as RUNNING, WAITERS};
 use crate::current;
+use crate::cycle::{self, Edge, Node};
 use crate::loom::{AtomicU64, const_fn};
 use crate::park;
 use crate::task::{Described, Reason, Words};
@@ -245,7 +246,9 @@ impl Once {
         holder::refuse_again(seen, me, "waits for an initialisation that it runs itself");
         let queue = self.queue.lock();
         if self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_ok() {
-            self.queue.wait(queue, (), Reason::Once.on(self), None);
+            let edge = Edge::to_held(holder::node(me), self, holder::node(seen));
+            let (wanted, look) = (Reason::Once.on(self), || edge.look());
+            self.queue.wait_with(queue, (), wanted, None, look, |_| ());
         }
     }
 
@@ -253,6 +256,7 @@ impl Once {
     fn end(&self, me: u64, set_to: u64) {
         if self.word.compare_exchange(me, set_to, AcqRel, Relaxed).is_err() {
             let mut queue = self.queue.lock();
+            cycle::hand_over(self, Node::NOBODY);
             // Only the runner ends its run, and the mark WAITERS is set under the lock, so the word
             // does not change here.
             self.word.swap(set_to, AcqRel);

@@ -13,10 +13,11 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Instant;
 
 use super::holder::{self, WAITERS};
+use crate::cycle::Edge;
 use crate::loom::{AtomicU64, const_fn};
 use crate::task::{Described, Reason, Words};
 use crate::waiters::Queue;
-use crate::{cancel, clock, current, park, reactor};
+use crate::{cancel, clock, current, cycle, park, reactor};
 
 pub(crate) struct RawMutex {
     word: AtomicU64,
@@ -129,7 +130,13 @@ impl RawMutex {
                 Err(seen) => word = seen,
             }
         }
-        self.queue.wait(queue, me, Reason::Lock.on(self), deadline).is_some()
+        // A wait that has a deadline ends by itself.
+        let edge = match deadline {
+            None => Edge::to_held(holder::node(me), self, holder::node(word)),
+            Some(_) => Edge::none(),
+        };
+        let (wanted, look) = (Reason::Lock.on(self), || edge.look());
+        self.queue.wait_with(queue, me, wanted, deadline, look, |_| ()).is_some()
     }
 
     /// Unlocks the mutex, or hands it to the oldest waiter. Called on behalf of the holder.
@@ -149,6 +156,7 @@ impl RawMutex {
         if !queue.is_empty() {
             next |= WAITERS;
         }
+        cycle::hand_over(self, holder::node(next));
         // Holder and mark keep everybody else from writing the word, so a store is enough.
         self.word.store(next, Release);
         drop(queue);

@@ -8,6 +8,7 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::holder::{self, HELD as WRITER, WAITERS};
+use crate::cycle::{self, Edge, Node};
 use crate::loom::{AtomicU64, const_fn};
 use crate::park;
 use crate::task::{Described, Reason, Words};
@@ -90,7 +91,9 @@ impl RawRwLock {
         // When a waiter leaves, those behind it may be able to come in.
         let wait = Wait { lock: self, reads: asked == READS };
         let wanted = Reason::Lock.on(&wait);
-        self.queue.wait_with(queue, asked, wanted, None, || (), |queue| self.let_in(queue));
+        let edge = Edge::to_held(holder::node(me), self, holder::node(word));
+        let look = || edge.look();
+        self.queue.wait_with(queue, asked, wanted, None, look, |queue| self.let_in(queue));
     }
 
     #[inline]
@@ -122,6 +125,7 @@ impl RawRwLock {
     #[cold]
     fn replace_writer(&self, readers: u64) {
         let queue = self.queue.lock();
+        cycle::hand_over(self, Node::NOBODY);
         // The word names a writer and carries the mark, so nobody else writes it, and a store is
         // enough.
         self.word.store(readers | WAITERS, Release);
@@ -157,6 +161,7 @@ impl RawRwLock {
                 Some(name) => {
                     let woken = queue.claim_first(|_| ());
                     let more = if queue.is_empty() { 0 } else { WAITERS };
+                    cycle::hand_over(self, holder::node(name));
                     self.word.store(name | more, Release);
                     woken
                 }

@@ -143,6 +143,15 @@ pub(crate) struct Completed {
     pub(crate) link: bool,
 }
 
+#[inline(always)]
+fn phase_of(word: u32) -> Phase {
+    match word & PHASE {
+        UNSTARTED => Phase::Unstarted,
+        STARTED => Phase::Started,
+        _ => Phase::Done,
+    }
+}
+
 impl Word {
     /// The word of a new task: UNSTARTED, with its join handle alive.
     pub(crate) fn new() -> Word {
@@ -150,11 +159,7 @@ impl Word {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        match self.0.load(Acquire) & PHASE {
-            UNSTARTED => Phase::Unstarted,
-            STARTED => Phase::Started,
-            _ => Phase::Done,
-        }
+        phase_of(self.0.load(Acquire))
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -286,10 +291,10 @@ impl Word {
         self.0.fetch_and(!HANDLE, AcqRel) & PHASE == DONE
     }
 
-    /// Announces the joiner whose node was written to the joiner slot. `false`: the task was DONE
-    /// before, and nobody will look at the slot.
-    pub(crate) fn announce_joiner(&self) -> bool {
-        self.0.fetch_or(JOINER, AcqRel) & PHASE != DONE
+    /// Announces the joiner whose node was written to the joiner slot, and returns the phase that
+    /// this has found. If the task was DONE before, nobody will look at the slot.
+    pub(crate) fn announce_joiner(&self) -> Phase {
+        phase_of(self.0.fetch_or(JOINER, AcqRel))
     }
 
     /// Takes a joiner's announcement back. `false`: the task became DONE with JOINER set, and

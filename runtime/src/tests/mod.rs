@@ -9,6 +9,7 @@
 //! deadlock, a touch after the other side has left as a causality violation of a probe.
 
 mod loom_channel;
+mod loom_cycle;
 mod loom_future;
 mod loom_group;
 mod loom_idle;

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use super::Waiter;
 use crate::loom::AtomicU32;
+use crate::task::word::Phase;
 use crate::task::{Header, Wake};
 
 /// The place of a joiner in a task's joiner slot. The node lies on the joiner's stack, beside its
@@ -21,14 +22,14 @@ impl JoinNode {
         JoinNode { waiter, arm, released: AtomicU32::new(0) }
     }
 
-    /// Puts the node into the task's joiner slot. `false`: the task has ended, and nobody finds the
-    /// node.
+    /// Puts the node into the task's joiner slot, and returns the phase that this has found. If the
+    /// task has ended, nobody finds the node.
     ///
     /// The slot may be written: it belongs to the task's handle while nobody is announced, and the
-    /// joiner has the handle for itself. After a `true` the node stays where it is until it is
+    /// joiner has the handle for itself. If the task has not ended, the node stays where it is until it is
     /// [withdrawn](JoinNode::withdraw) or released.
     #[inline(always)]
-    pub(crate) fn announce(&self, task: &Header) -> bool {
+    pub(crate) fn announce(&self, task: &Header) -> Phase {
         task.joiner.set(std::ptr::from_ref(self).cast());
         task.word.announce_joiner()
     }

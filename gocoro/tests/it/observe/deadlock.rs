@@ -4,11 +4,11 @@
 //! Each scenario is a process with a single thread of its own: this test program once more, which
 //! forks before it does anything, for the harness's main thread might hold a sender.
 
+mod circles;
 mod silent;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, ExitCode, Output};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -16,8 +16,7 @@ use gocoro::blocking::unblock;
 use gocoro::channel;
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::runtime::{Builder, OnDeadlock};
-use gocoro::sync::{Barrier, Mutex};
-use gocoro::task::{self, JoinHandle};
+use gocoro::task;
 use gocoro::{go, go_main};
 
 use crate::support::{scenario, this_program};
@@ -36,15 +35,13 @@ fn child() {
     }
     let code = match &*name {
         "forgotten_sender" => forgotten_sender::main(),
-        "philosophers" => philosophers::main(),
         "channels" => channels::main(),
-        "joins" => joins::main(),
         "leftovers" => leftovers::main(),
         "thread_ends" => thread_ends::main(),
         "goes_on" => goes_on::main(),
         "off" => off::main(),
         "by_hand" => by_hand(),
-        name => silent::scenario(name),
+        name => circles::scenario(name).unwrap_or_else(|| silent::scenario(name)),
     };
     let code = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap();
     process::exit(i32::from(code));
@@ -156,51 +153,6 @@ fn a_sender_that_nobody_uses_any_more_is_a_deadlock() {
     );
 }
 
-mod philosophers {
-    use super::*;
-
-    pub(super) const MAIN: u32 = line!() + 1;
-    #[go_main(deadlock = "abort")]
-    pub(super) fn main() {
-        let table = Arc::new(([(); 3].map(Mutex::new), Barrier::new(3)));
-        let philosophers = [0, 1, 2].map(|seat| {
-            let table = table.clone();
-            let eat = move || {
-                let (forks, all_have_one) = &*table;
-                let _left = forks[seat].lock().unwrap();
-                all_have_one.wait();
-                let _right = forks[(seat + 1) % 3].lock().unwrap();
-            };
-            task::Builder::new().name(format!("philosopher {seat}")).spawn(eat).unwrap()
-        });
-        philosophers.into_iter().for_each(JoinHandle::wait);
-    }
-}
-
-#[test]
-fn philosophers_who_have_a_fork_each_are_a_cycle() {
-    let main = philosophers::MAIN;
-    let spawn = main + 11;
-    let philosopher = |seat: usize| {
-        format!(
-            "  task 'philosopher {seat}' (spawned at F:{spawn} by task 'main', worker N, stack N of 256 KiB): lock \
-             of a mutex held by task 'philosopher {}' for N ms",
-            (seat + 1) % 3,
-        )
-    };
-    let mut report = vec![head("4 tasks wait")];
-    report.push(format!(
-        "  task 'main' (spawned at F:{main}, worker N, stack N of 8192 KiB): join of task 'philosopher 0' for N ms"
-    ));
-    report.extend([0, 1, 2].map(philosopher));
-    report.push(
-        "  cycle: task 'philosopher 0' waits for task 'philosopher 1' waits for task \
-         'philosopher 2' waits for task 'philosopher 0'"
-            .to_owned(),
-    );
-    sorted_aborts("philosophers", &report);
-}
-
 /// As [`aborts`], where tasks may be on any worker, so that their lines come in any order, and
 /// cycles may begin anywhere.
 #[track_caller]
@@ -261,37 +213,6 @@ fn two_that_receive_from_each_other_are_a_deadlock() {
         task("pong", main + 5, main + 3),
     ];
     sorted_aborts("channels", &report);
-}
-
-mod joins {
-    use super::*;
-
-    pub(super) const MAIN: u32 = line!() + 1;
-    #[go_main(deadlock = "abort")]
-    pub(super) fn main() {
-        let (give, handle) = channel::bounded::<JoinHandle<()>>(1);
-        let first = go!(name = "first" => { drop(handle.recv().unwrap().join()) });
-        let second = go!(name = "second" => { drop(first.join()) });
-        give.send(second).unwrap();
-    }
-}
-
-#[test]
-fn two_that_join_each_other_are_a_cycle() {
-    let main = joins::MAIN;
-    let task = |name: &str, spawn: u32, other: &str| {
-        format!(
-            "  task '{name}' (spawned at F:{spawn} by task 'main', worker N, stack N of 256 KiB): join of task \
-             '{other}' for N ms"
-        )
-    };
-    let report = [
-        head("2 tasks wait"),
-        task("first", main + 3, "second"),
-        task("second", main + 4, "first"),
-        "  cycle: task 'first' waits for task 'second' waits for task 'first'".to_owned(),
-    ];
-    sorted_aborts("joins", &report);
 }
 
 mod leftovers {

@@ -42,18 +42,22 @@
 //! The report is made by a thread of its own, from a [`dump`](super::dump()): nothing changes any
 //! more.
 //!
+//! # Circles
+//!
+//! Tasks that wait for each other by locks, initialisations and joins are found when the last of
+//! them begins to wait, whatever the rest of the program does: see [`circle`].
+//!
 //! # Open
 //!
-//! - *Part of a program.* Where a task waits for a socket, a deadlock of two others is not searched
-//!   for. Dumps show the cycle. To find it as it closes, whoever is about to wait for a lock would
-//!   have to see whom its holder waits for, which another worker's thread may not read; a table of
-//!   such edges, written where a lock is contended, is the likely way.
+//! - *Part of a program* that has stopped for want of a message, a permit or an event, while the
+//!   rest runs on: nobody knows who might bring it.
 //! - *A thread on which one worker drives another*, a `LocalRuntime` in a task: the outer one does
 //!   not answer. The search is silent.
 //! - *Backtraces* belong into the report's lines, once dumps have them.
 //! - *A worker looks at all its tasks in one go*, in each of the two waves. It has nothing else to
 //!   do then, and stops at the first that waits for something outside.
 
+mod circle;
 mod report;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,7 +66,8 @@ use std::thread;
 
 use crate::census::{self, Census, Internal};
 use crate::current;
-use crate::scheduler::{self, Worker};
+use crate::cycle;
+use crate::scheduler::{self, Searches, Worker};
 use crate::task::Run;
 use crate::task::mailbox::{Mailbox, Message};
 use crate::thread_pool;
@@ -72,33 +77,48 @@ pub(super) use self::report::stuck;
 /// What a runtime does when the program is deadlocked: when all that it has waits, and nothing is
 /// left that could wake any of it.
 ///
-/// A deadlock is searched for by the workers of the runtimes that want to know, and concerns the
-/// whole process. As long as something from outside may end a wait, there is none: a task that
-/// waits for the time, a socket, a signal, a child process, a future or a call on the blocking
-/// pool, or a thread that gocoro does not know of, which may hold a sender. Each deadlock that is
-/// reported is one. Not found are those of a part of the program; a
-/// [`dump`](crate::observe::dump()) names the cycles of these.
+/// Two kinds of deadlocks are searched for, by the runtimes that want to know:
 ///
-/// On systems other than Linux and Android no deadlock is found.
+/// - *Tasks that wait for each other*, by locks of which a task is the only holder, by
+///   initialisations of a `Once` and what is made of one, and by joins. Such a cycle is reported
+///   some hundredths of a second after it has closed, though the rest of the program goes on. A
+///   wait with a deadline or inside a timeout is in none.
+/// - *A program all of which waits.* As long as something from outside may end a wait, there is no
+///   such deadlock: a task that waits for the time, a socket, a signal, a child process, a future
+///   or a call on the blocking pool, or a thread that gocoro does not know of, which may hold a
+///   sender. On systems other than Linux and Android it is not found.
+///
+/// Each deadlock that is reported is one, unless a cancel ends one of the waits, or somebody
+/// unlocks to whom the holder has lent a guard. Not found are tasks that wait in vain for messages,
+/// permits or events while others go on, and circles that lead through the children of a scope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum OnDeadlock {
     /// Deadlocks are not searched for.
     #[default]
     Off,
-    /// The first deadlock of the process is reported on standard error.
+    /// Each cycle, and the first deadlock of all the process, is reported on standard error.
     Report,
     /// As [`OnDeadlock::Report`], and then the process aborts.
     Abort,
 }
 
 impl OnDeadlock {
-    /// What a worker does that has slept for long.
-    pub(crate) fn when_still(self) -> Option<fn(&Worker)> {
+    /// How deadlocks are searched for.
+    pub(crate) fn searches(self) -> Option<Searches> {
+        if self != OnDeadlock::Off {
+            cycle::want();
+        }
         match self {
             OnDeadlock::Off => None,
-            OnDeadlock::Report => Some(|_| Search::begin(false)),
-            OnDeadlock::Abort => Some(|_| Search::begin(true)),
+            OnDeadlock::Report => Some(Searches {
+                when_still: |_| Search::begin(false),
+                when_cyclic: |task| circle::suspect(task, false),
+            }),
+            OnDeadlock::Abort => Some(Searches {
+                when_still: |_| Search::begin(true),
+                when_cyclic: |task| circle::suspect(task, true),
+            }),
         }
     }
 }

@@ -21,6 +21,11 @@ pub(super) fn write_short(aborts: bool) {
     say("gocoro: deadlock: every task waits, and nothing is left that could wake one\n", aborts);
 }
 
+/// Reports a circle that has been found.
+pub(super) fn write_cycle(cycle: &Cycle<'_>, aborts: bool) {
+    say(&cycle_text(cycle), aborts);
+}
+
 fn say(text: &str, aborts: bool) {
     let end = if aborts { "gocoro: deadlock is \"abort\"; aborting\n" } else { "" };
     // `eprint` is not used, since it panics when stderr is closed.
@@ -44,16 +49,33 @@ fn text(dump: &Dump, threads: usize) -> String {
     };
     let waits = if count + threads == 1 { "waits" } else { "wait" };
     let _ = writeln!(text, " {waits}, and nothing is left that could wake one");
-    for task in tasks.iter().take(DEADLOCKED_SHOWN_MAX) {
-        let _ = writeln!(text, "  {task}");
-    }
-    if count > DEADLOCKED_SHOWN_MAX {
-        let _ = writeln!(text, "  and {} more", count - DEADLOCKED_SHOWN_MAX);
-    }
+    describe(&mut text, tasks.iter());
     for cycle in cycles(tasks) {
         let _ = writeln!(text, "  {cycle}");
     }
     text
+}
+
+/// The report of a circle.
+fn cycle_text(cycle: &Cycle<'_>) -> String {
+    let mut text = match cycle.tasks() {
+        [_] => "gocoro: deadlock: a task waits for itself\n".to_owned(),
+        tasks => format!("gocoro: deadlock: {} tasks wait for each other\n", tasks.len()),
+    };
+    describe(&mut text, cycle.tasks().iter().copied());
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "  {cycle}");
+    text
+}
+
+/// Writes a line for each of these tasks, up to a number.
+fn describe<'a>(text: &mut String, mut tasks: impl ExactSizeIterator<Item = &'a DumpedTask>) {
+    for task in tasks.by_ref().take(DEADLOCKED_SHOWN_MAX) {
+        let _ = writeln!(text, "  {task}");
+    }
+    if tasks.len() > 0 {
+        let _ = writeln!(text, "  and {} more", tasks.len());
+    }
 }
 
 /// Writes the end of a dump's text: what in it is stuck, or may be.
@@ -73,11 +95,21 @@ pub(crate) fn stuck(dump: &Dump, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// Tasks of which each waits for the next, and the last for the first. None of them can go on,
 /// unless one is cancelled or its time is up.
-struct Cycle<'a>(Vec<&'a DumpedTask>);
+pub(super) struct Cycle<'a>(Vec<&'a DumpedTask>);
+
+impl<'a> Cycle<'a> {
+    pub(super) fn tasks(&self) -> &[&'a DumpedTask] {
+        &self.0
+    }
+
+    pub(super) fn has(&self, id: u64) -> bool {
+        self.0.iter().any(|task| task.id().get() == id)
+    }
+}
 
 /// The cycles among these tasks. A task waits for one other at most, so each is in one cycle at
 /// most.
-fn cycles(tasks: &[DumpedTask]) -> Vec<Cycle<'_>> {
+pub(super) fn cycles(tasks: &[DumpedTask]) -> Vec<Cycle<'_>> {
     let by_id: HashMap<_, _> = tasks.iter().map(|task| (task.id().get(), task)).collect();
     let next = |task: &DumpedTask| match task.depends_on() {
         Some(Whom::Task { id, .. }) => by_id.get(id).copied(),

@@ -64,7 +64,7 @@ impl Display for Json<'_, Parent> {
 
 impl Display for Json<'_, Wait> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Wait { words, age, left, from_outside: _ } = self.0;
+        let Wait { words, since: _, age, left, from_outside: _ } = self.0;
         let words = words.to_string();
         let left = Maybe(left.as_ref().map(Duration::as_millis));
         write!(f, r#"{{"for":{},"ms":{},"left_ms":{left}}}"#, Text(&words), age.as_millis())

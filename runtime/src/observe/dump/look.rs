@@ -72,7 +72,7 @@ fn describe(core: &Core, task: &Header, worker: &Worker) -> Option<DumpedTask> {
         let deadline = noted.deadline.into_iter().chain(task.waits.next_expiry()).min();
         let left = deadline.map(|at| at.saturating_duration_since(clock::now()));
         let from_outside = task.reason.get().is_from_outside();
-        Wait { words: noted.words, age: noted.age, left, from_outside }
+        Wait { words: noted.words, since: noted.since, age: noted.age, left, from_outside }
     });
     let parent = task.meta().and_then(|meta| meta.parent.as_ref());
     Some(DumpedTask {

@@ -30,6 +30,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::channel;
+use crate::clock::Coarse;
 use crate::current;
 use crate::limits::DUMP_PATIENCE;
 use crate::task::mailbox::Mailbox;
@@ -68,6 +69,7 @@ pub struct DumpedTask {
 #[derive(Clone, Debug)]
 struct Wait {
     words: Words,
+    since: Coarse,
     age: Duration,
     /// How long the wait may last.
     left: Option<Duration>,
@@ -303,6 +305,16 @@ impl DumpedTask {
     /// The task or thread that has to do something for the task's wait to end.
     pub(super) fn depends_on(&self) -> Option<&Whom> {
         self.wait.as_ref()?.words.whom_depended_on()
+    }
+
+    /// Whether both are the same wait for the same, as far as it is known when each has begun.
+    pub(super) fn waits_as(&self, other: &DumpedTask) -> bool {
+        match (&self.wait, &other.wait) {
+            (Some(wait), Some(others)) => {
+                wait.since == others.since && self.depends_on() == other.depends_on()
+            }
+            _ => false,
+        }
     }
 
     /// The size of the task's stack in bytes.

@@ -20,7 +20,7 @@ use std::time::Instant;
 use crate::current;
 use crate::lock::Lock;
 use crate::park::{self, Left, Woken};
-use crate::task::{Described, Reason, Target, Unparker, Words};
+use crate::task::{Described, Legible, Plain, Reason, Target, Unparker, Words};
 use crate::thread_pool::{self, Job};
 use crate::unwind::{self, AbortIfPanic};
 
@@ -171,6 +171,10 @@ pub(super) unsafe fn run<F: FnOnce() -> T + Send, T: Send>(
     thread_pool::run(job, current::apart);
     mem::forget(abort);
     errand.wait(&target, cut, deadline)
+}
+
+impl<F, T> Legible for Errand<F, T> {
+    const PLAIN: Plain = Plain::of("a call on the blocking pool");
 }
 
 impl<F, T> Described for Errand<F, T> {

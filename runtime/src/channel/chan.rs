@@ -1,6 +1,7 @@
 //! The operations of a channel that has senders. Each holds the lock once, and waits if it has to.
 
 use std::fmt;
+use std::mem::offset_of;
 use std::panic::Location;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::time::Instant;
@@ -11,7 +12,7 @@ use crate::current;
 use crate::lock::{Guard, Lock};
 use crate::loom::AtomicUsize;
 use crate::park::{self, Left, Woken};
-use crate::task::{Described, Reason, Wake, Words};
+use crate::task::{Described, Legible, Plain, Reason, Wake, Words};
 use crate::unwind;
 use crate::waiters::{Limit, Listed, Node, Stay, Waiter};
 
@@ -381,10 +382,20 @@ pub(super) fn await_promise<T>(waiter: &Waiter, slot: &Slot<T>) {
 /// A message that was promised to a receiver, and is being made.
 struct Promised;
 
+impl Legible for Promised {
+    const PLAIN: Plain = Plain::of("recv of a message that its sender is making");
+}
+
 impl Described for Promised {
     fn in_words(&self, _: Reason, words: &mut Words) {
         words.say(format_args!("recv of a message that its sender is making"));
     }
+}
+
+impl<T> Legible for Chan<T> {
+    const PLAIN: Plain =
+        Plain::of_two("recv on a channel created at", "send on a channel created at")
+            .site(offset_of!(Chan<T>, site));
 }
 
 impl<T> Described for Chan<T> {

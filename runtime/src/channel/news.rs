@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Instant;
 
 use crate::clock;
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::{ArmNode, Choice, Locked, Node, Place, Queue};
 
 /// A state with news, which are numbered. The node of a receiver that waits carries the number of
@@ -33,12 +33,19 @@ pub(super) trait Listener {
         None
     }
 
+    /// What is waited for, without where the channel was created.
+    const PLAIN: &'static str;
+
     /// Says what is waited for.
     fn in_words(&self, words: &mut Words);
 }
 
 /// Who receives, as what a task waits for.
 struct Told<'a, L>(&'a L);
+
+impl<L: Listener> Legible for Told<'_, L> {
+    const PLAIN: Plain = Plain::of(L::PLAIN);
+}
 
 impl<L: Listener> Described for Told<'_, L> {
     fn in_words(&self, _: Reason, words: &mut Words) {

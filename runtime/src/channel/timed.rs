@@ -116,6 +116,8 @@ impl<T> Listener for Timed<T> {
     type State = Schedule;
     type Received = Instant;
 
+    const PLAIN: &'static str = "the next tick, or the time of `after`";
+
     fn queue(&self) -> &Queue<u64, Schedule> {
         &self.schedule
     }

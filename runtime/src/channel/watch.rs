@@ -385,6 +385,8 @@ impl<T> Listener for Receiver<T> {
     type State = State<T>;
     type Received = Result<(), RecvError>;
 
+    const PLAIN: &'static str = "change of a watch channel";
+
     fn queue(&self) -> &Queue<u64, State<T>> {
         &self.shared
     }

@@ -11,6 +11,7 @@
 mod pace;
 
 use std::cell::{Cell, RefCell};
+use std::mem::offset_of;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -102,6 +103,16 @@ pub(crate) enum Patience {
 }
 
 impl Core {
+    /// Where the parts lie, for other processes.
+    pub(crate) const FIELDS: &[(&str, u64)] = &[
+        ("core.bytes", size_of::<Core>() as u64),
+        ("core.runtime", offset_of!(Core, home) as u64),
+        ("core.live", offset_of!(Core, live) as u64),
+        ("core.live_count", offset_of!(Core, live_count) as u64),
+        ("core.unstarted", offset_of!(Core, unstarted) as u64),
+        ("core.worker", offset_of!(Core, worker) as u64),
+    ];
+
     /// A new worker's core, without tasks.
     pub(crate) fn new(
         notifier: Arc<dyn Notifier>,

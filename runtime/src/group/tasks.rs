@@ -12,7 +12,7 @@ use crate::current;
 use crate::join::{JoinError, JoinHandle};
 use crate::scheduler;
 use crate::sync::{Grant, Queued};
-use crate::task::{Described, End, Family, Header, Naming, Reason, Task, Words};
+use crate::task::{Described, End, Family, Header, Legible, Naming, Plain, Reason, Task, Words};
 use crate::waiters::{Locked, Queue, Wakes};
 
 /// The state that a group and its tasks share.
@@ -349,11 +349,19 @@ impl<'a, T> Queued<'a, Option<Result<T, JoinError>>, State<T>> for Tasks<T> {
     }
 }
 
+impl<T> Legible for Tasks<T> {
+    const PLAIN: Plain = Plain::of("the end of one of the tasks of a group");
+}
+
 impl<T> Described for Tasks<T> {
     fn in_words(&self, _: Reason, words: &mut Words) {
         let running = self.results.lock().running.len();
         words.say(format_args!("the end of one of the {running} tasks of a group"));
     }
+}
+
+impl Legible for Places {
+    const PLAIN: Plain = Plain::of("room in a group of tasks");
 }
 
 impl Described for Places {

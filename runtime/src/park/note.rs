@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Coarse;
 use crate::current::Core;
-use crate::task::{Header, Note, Run, Words};
+use crate::task::{Header, Note, On, Run, Words};
 
 /// A wait, as its note describes it.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub(crate) fn noted(core: &Core, task: &Header) -> Option<Noted> {
     let place = stack.place(task.class.get(), task.depth.get(), &core.stacks.borrow());
     let reason = task.reason.get();
     let Some(place) = place else {
-        let words = Words::of(reason, None);
+        let words = Words::of(reason, On::NOTHING);
         let since = Coarse::now();
         return Some(Noted { words, since, age: Duration::ZERO, deadline: None });
     };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem::offset_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -13,7 +14,7 @@ use super::{Driver, Generation, Registered, Remote, driver, name, thread};
 use crate::current;
 use crate::lock::Lock;
 use crate::park::{self, Left, Woken};
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::{Node, Stay, Waiter};
 use crate::{cancel, clock};
 
@@ -66,6 +67,11 @@ impl Drop for Registrations {
             pollers.clear();
         }
     }
+}
+
+impl Legible for Registrations {
+    const PLAIN: Plain =
+        Plain::of_two("read from", "write to").descriptor(offset_of!(Registrations, fd));
 }
 
 impl Described for Registrations {

@@ -25,6 +25,7 @@ mod sleep;
 mod start;
 mod stay;
 mod stop;
+mod table;
 mod unstarted;
 mod watched;
 mod worker;

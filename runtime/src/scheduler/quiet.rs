@@ -2,6 +2,7 @@
 //!
 //! Who counts which tasks, and why equal sums mean quiet, is in `SLEEP.md`.
 
+use std::mem::offset_of;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use std::time::Instant;
@@ -9,7 +10,7 @@ use std::time::Instant;
 use crossbeam_utils::CachePadded;
 
 use super::{Seat, Shared};
-use crate::task::{Described, Reason, TaskRef, Words};
+use crate::task::{Described, Legible, Plain, Reason, TaskRef, Words};
 use crate::waiters::Queue;
 
 /// Who waits for quiet, and the counts of tasks that no worker counts.
@@ -142,6 +143,11 @@ impl Shared {
         // The main thread waits as worker 0, and is not in the list.
         self.seats[0].poke();
     }
+}
+
+impl Legible for Shared {
+    const PLAIN: Plain =
+        Plain::of("the ends of the tasks of runtime").number(offset_of!(Shared, id));
 }
 
 impl Described for Shared {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::mem::offset_of;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,6 +78,9 @@ pub(crate) fn current_worker() -> Option<&'static Worker> {
 }
 
 impl Worker {
+    /// Where the parts lie, for other processes.
+    pub(super) const FIELDS: &[(&str, u64)] = &[("worker.index", offset_of!(Worker, index) as u64)];
+
     /// Makes this thread's worker out of its seed. The worker is boxed, since its core points back
     /// to it.
     pub(crate) fn new(seed: WorkerSeed) -> std::io::Result<Rc<Worker>> {
@@ -120,6 +124,7 @@ impl Worker {
         super::alone::say_if_alone(&worker.core);
         worker.core.worker.set(Rc::as_ptr(&worker).cast());
         worker.driver.attach(&worker.core);
+        super::table::show(&worker.core);
         Ok(worker)
     }
 

@@ -1,6 +1,7 @@
 //! What a scope and its children share.
 
 use std::fmt;
+use std::mem::offset_of;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,9 @@ use crate::park::{self, Left};
 use crate::parker::Parker;
 use crate::scheduler;
 use crate::spawn;
-use crate::task::{CauseKind, Described, Header, Naming, Reason, Task, TaskRef, Unparker, Words};
+use crate::task::{
+    CauseKind, Described, Header, Legible, Naming, Plain, Reason, Task, TaskRef, Unparker, Words,
+};
 use crate::unwind::{self, AbortIfPanic, Payload};
 use crate::wake;
 
@@ -261,6 +264,11 @@ impl Ended {
         self.check_refusal();
         unreachable!("a scope is unwound by a child's panic or refusal");
     }
+}
+
+impl Legible for Children {
+    const PLAIN: Plain =
+        Plain::of("the children of a scope opened at").site(offset_of!(Children, at));
 }
 
 impl Described for Children {

@@ -84,7 +84,7 @@ pub(super) fn say_whose(why: &str) {
     );
 }
 
-pub(super) fn page_bytes() -> usize {
+pub(crate) fn page_bytes() -> usize {
     system().page_bytes
 }
 

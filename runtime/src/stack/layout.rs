@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::admission;
 use super::guard::{self, page_bytes};
-use super::{Bare, LINE_BYTES, RECORD_OFFSETS, SizeClass, Stack};
+use super::{Bare, LINE_BYTES, RECORD_OFFSETS, SizeClass, Stack, saved};
 use crate::limits::STACK_BYTES_MIN;
 use crate::lock::Lock;
 
@@ -92,7 +92,7 @@ fn paint_of(guard: &Range<usize>) -> Paint {
 }
 
 /// Reads a word of a stack's memory, which the caller knows to be readable.
-fn read(address: usize) -> usize {
+pub(super) fn read(address: usize) -> usize {
     // SAFETY: `address` is aligned and lies in readable memory of a stack that the caller owns.
     unsafe { std::ptr::without_provenance::<usize>(address).read_volatile() }
 }
@@ -127,9 +127,11 @@ fn test() -> Result<Paint, &'static str> {
 fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
     let record = Arc::new(AtomicUsize::new(0));
     let inside = Arc::new(Lock::new(None));
-    let (its_record, its_lines) = (record.clone(), inside.clone());
+    let here = Arc::new(AtomicUsize::new(0));
+    let (its_record, its_lines, its_here) = (record.clone(), inside.clone(), here.clone());
     let mut bare = Bare::of(guard::bytes_with_guard(class), move |mut own| {
         let record = its_record.load(Ordering::Relaxed);
+        its_here.store((&raw const record).addr(), Ordering::Relaxed);
         if record != 0 {
             let lines = lines_of(record);
             *its_lines.lock() = Some(lines);
@@ -147,6 +149,9 @@ fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
     // process at its first resume.
     bare.resume();
     let suspended = lines();
+    if lies_well {
+        saved::look(&bare.0, here.load(Ordering::Relaxed));
+    }
     bare.resume();
     if !lies_well {
         return Err("a coroutine's record does not lie in its stack's top page");

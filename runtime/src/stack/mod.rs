@@ -15,11 +15,12 @@ mod overflow;
 mod pool;
 #[cfg(gocoro_asan)]
 mod sanitizer;
+mod saved;
 mod suspend;
 
 use std::cell::Cell;
 use std::io;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,10 +31,11 @@ use generator::{Generator, Gn};
 use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
-pub(crate) use guard::kind as guard_kind;
+pub(crate) use guard::{kind as guard_kind, page_bytes};
 pub(crate) use nested::{Chain, Nested, is_in_coroutine, running};
 pub(crate) use overflow::{AltStack, Fault, Who, set_main};
 pub(crate) use pool::Pool;
+pub(crate) use saved::record_fields;
 use suspend::{Own, Suspender, suspend_by};
 
 /// A size class. Stacks of one class are interchangeable. The value is the binary logarithm of the
@@ -155,6 +157,9 @@ pub(crate) fn install(fault: fn(usize) -> Option<Fault>) -> io::Result<()> {
 }
 
 impl Stack {
+    /// Where the record's address lies, for other processes.
+    pub(crate) const FIELDS: &[(&str, u64)] = &[("stack.record", offset_of!(Stack, raw) as u64)];
+
     /// Makes a stack. An error if the kernel has no memory for it, or if the guards have used up
     /// their mappings.
     ///

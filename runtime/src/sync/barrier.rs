@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::loom::const_fn;
 use crate::park;
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::Queue;
 
 /// Lets several tasks and threads wait until all of them have come to the same point; as
@@ -84,6 +84,10 @@ impl fmt::Debug for BarrierWaitResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BarrierWaitResult").field("is_leader", &self.is_leader()).finish()
     }
+}
+
+impl Legible for Barrier {
+    const PLAIN: Plain = Plain::of("barrier").address();
 }
 
 impl Described for Barrier {

@@ -10,7 +10,7 @@ use super::mutex::MutexGuard;
 use super::raw_mutex::RawMutex;
 use crate::clock;
 use crate::loom::{AtomicU32, const_fn};
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::Queue;
 
 /// Waits until a condition holds for what a [`Mutex`](super::Mutex) guards; as
@@ -317,6 +317,10 @@ impl fmt::Debug for Condvar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Condvar").finish_non_exhaustive()
     }
+}
+
+impl Legible for Condvar {
+    const PLAIN: Plain = Plain::of("condvar").address();
 }
 
 impl Described for Condvar {

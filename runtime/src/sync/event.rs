@@ -8,7 +8,7 @@ use super::arm::{Grant, QueueArm, Queued};
 use crate::clock;
 use crate::loom::{AtomicU32, const_fn};
 use crate::park;
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::{Locked, Queue, Selectable};
 
 const SET: u32 = 1 << 0;
@@ -266,6 +266,10 @@ impl fmt::Debug for Event {
             .field("auto", &self.auto)
             .finish_non_exhaustive()
     }
+}
+
+impl Legible for Event {
+    const PLAIN: Plain = Plain::of("event").address();
 }
 
 impl Described for Event {

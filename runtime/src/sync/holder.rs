@@ -16,6 +16,9 @@ pub(super) const WAITERS: u64 = 1 << 1;
 const THREAD: u64 = 1 << 2;
 const SHIFT: u32 = 3;
 
+/// What the bits mean, for [`Plain`](crate::task::Plain): HELD, THREAD, SHIFT.
+pub(super) const BITS: [u32; 3] = [HELD as u32, THREAD as u32, SHIFT];
+
 /// The name of the task or thread that calls this. A task's name is never used again, a thread's is
 /// once the thread has ended.
 #[inline(always)]

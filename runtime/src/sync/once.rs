@@ -1,6 +1,7 @@
 //! An initialisation that runs once.
 
 use std::fmt;
+use std::mem::offset_of;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
@@ -9,7 +10,7 @@ use crate::current;
 use crate::cycle::{self, Edge, Node};
 use crate::loom::{AtomicU64, const_fn};
 use crate::park;
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::Queue;
 
 // A word with RUNNING set names the runner, and its other bits, but for WAITERS, are the name's. So
@@ -290,6 +291,14 @@ impl fmt::Debug for OnceState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnceState").field("poisoned", &self.is_poisoned()).finish()
     }
+}
+
+impl Legible for Once {
+    const PLAIN: Plain = Plain::of("initialisation").address().holder(
+        "run by",
+        offset_of!(Once, word),
+        holder::BITS,
+    );
 }
 
 impl Described for Once {

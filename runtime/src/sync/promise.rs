@@ -10,7 +10,7 @@ use super::arm::{Grant, QueueArm, Queued};
 use super::future::DeferredFuture;
 use crate::loom::AtomicU32;
 use crate::park;
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::{Locked, Queue, Selectable};
 
 const PENDING: u32 = 0;
@@ -257,6 +257,10 @@ impl<T: fmt::Debug> fmt::Debug for Deferred<T> {
         };
         text.finish()
     }
+}
+
+impl<T> Legible for Promised<T> {
+    const PLAIN: Plain = Plain::of("promise").address();
 }
 
 impl<T> Described for Promised<T> {

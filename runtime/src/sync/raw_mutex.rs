@@ -9,13 +9,14 @@
 //! now. So the report that a mutex is locked twice can be wrong, and can be missing.
 
 use std::io;
+use std::mem::offset_of;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Instant;
 
 use super::holder::{self, WAITERS};
 use crate::cycle::Edge;
 use crate::loom::{AtomicU64, const_fn};
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::Queue;
 use crate::{cancel, clock, current, cycle, park, reactor};
 
@@ -164,6 +165,14 @@ impl RawMutex {
             wake.give();
         }
     }
+}
+
+impl Legible for RawMutex {
+    const PLAIN: Plain = Plain::of("lock of a mutex").address().holder(
+        "held by",
+        offset_of!(RawMutex, word),
+        holder::BITS,
+    );
 }
 
 impl Described for RawMutex {

@@ -5,13 +5,14 @@
 //! lock. Under the mark nobody comes in except by [`RawRwLock::settle`], which lets in from the
 //! front whoever may come in. So a reader behind a waiting writer waits too, and nobody starves.
 
+use std::mem::offset_of;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::holder::{self, HELD as WRITER, WAITERS};
 use crate::cycle::{self, Edge, Node};
 use crate::loom::{AtomicU64, const_fn};
 use crate::park;
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::{Locked, Queue, Wakes};
 
 /// One reader, in a word that names no writer.
@@ -177,6 +178,14 @@ impl RawRwLock {
 struct Wait<'a> {
     lock: &'a RawRwLock,
     reads: bool,
+}
+
+impl Legible for Wait<'_> {
+    const PLAIN: Plain = Plain::of_two("write lock of an rwlock", "read lock of an rwlock")
+        .other_if(offset_of!(Wait<'_>, reads))
+        .through(offset_of!(Wait<'_>, lock))
+        .address()
+        .holder("write-locked by", offset_of!(RawRwLock, word), holder::BITS);
 }
 
 impl Described for Wait<'_> {

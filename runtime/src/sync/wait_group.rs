@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use super::arm::{Grant, QueueArm, Queued};
 use crate::loom::{AtomicUsize, const_fn};
 use crate::park;
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::{Locked, Queue, Selectable};
 
 /// Set while somebody may be in the queue.
@@ -177,6 +177,10 @@ impl fmt::Debug for WaitGroup {
         let count = self.word.load(Relaxed) / ONE;
         f.debug_struct("WaitGroup").field("count", &count).finish_non_exhaustive()
     }
+}
+
+impl Legible for WaitGroup {
+    const PLAIN: Plain = Plain::of("wait group").address();
 }
 
 impl Described for WaitGroup {

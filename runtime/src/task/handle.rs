@@ -143,7 +143,7 @@ fn report_panic(task: &Header, payload: &(dyn Any + Send)) {
         return;
     }
     task.clear(Flags::REPORTED);
-    let parent = task.meta().and_then(|meta| meta.parent.as_ref());
+    let parent = task.meta().and_then(|meta| meta.parent());
     let parent = parent.map_or_else(String::new, |parent| format!(", a child of {parent},"));
     let message = unwind::message(payload);
     let report = format!("gocoro: {}{parent} panicked: {message}\n", Naming(task));

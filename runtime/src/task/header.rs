@@ -158,6 +158,27 @@ impl Linked for Header {
 }
 
 impl Header {
+    /// Where the parts lie, and what they mean, for other processes.
+    pub(crate) const FIELDS: &[(&str, u64)] = &[
+        ("task.bytes", size_of::<Header>() as u64),
+        ("task.word", offset_of!(Header, word) as u64),
+        ("task.run", offset_of!(Header, run) as u64),
+        ("task.reason", offset_of!(Header, reason) as u64),
+        ("task.class", offset_of!(Header, class) as u64),
+        ("task.depth", offset_of!(Header, depth) as u64),
+        ("task.stack", offset_of!(Header, stack) as u64),
+        ("task.daemon", offset_of!(Header, kind.daemon) as u64),
+        ("task.previous", offset_of!(Header, live_prev) as u64),
+        ("task.next", offset_of!(Header, live_next) as u64),
+        ("task.id", offset_of!(Header, id) as u64),
+        ("task.spawned_at", offset_of!(Header, spawned_at) as u64),
+        ("task.meta", offset_of!(Header, meta) as u64),
+        ("run.queued", Run::Queued as u64),
+        ("run.running", Run::Running as u64),
+        ("run.parked", Run::Parked as u64),
+        ("run.done", Run::Done as u64),
+    ];
+
     /// Whether one of these flags is set. By the owner, as `set` and `clear`.
     #[inline(always)]
     pub(crate) fn has(&self, flag: u8) -> bool {

@@ -6,7 +6,8 @@
 //! "complete" on the contract page), so no link ever reaches the wrong owner.
 
 use std::fmt;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::inbox::{Drained, Inbox, Notify};
@@ -32,10 +33,15 @@ pub(crate) struct Mailbox {
     inbox: Inbox<Header>,
     messages: Lock<Vec<Box<dyn Message>>>,
     notifier: Lock<Option<Arc<dyn Notifier>>>,
+    /// The worker's core, which other processes read: see the table in the scheduler. Null while no
+    /// worker has this mailbox.
+    core: AtomicPtr<()>,
+    /// The kernel's number of the worker's thread; zero: it is not known.
+    thread: AtomicU32,
 }
 
 /// All mailboxes that were ever made, by id. Others are null.
-static TABLE: [AtomicPtr<Mailbox>; WORKERS_MAX] =
+pub(crate) static TABLE: [AtomicPtr<Mailbox>; WORKERS_MAX] =
     [const { AtomicPtr::new(std::ptr::null_mut()) }; WORKERS_MAX];
 
 /// The mailboxes that no worker has.
@@ -48,6 +54,23 @@ struct Free {
 static FREE: Mutex<Free> = Mutex::new(Free { made: 0, free: Vec::new() });
 
 impl Mailbox {
+    /// Where the parts lie, for other processes.
+    pub(crate) const FIELDS: &[(&str, u64)] = &[
+        ("mailbox.bytes", size_of::<Mailbox>() as u64),
+        ("mailbox.id", offset_of!(Mailbox, id) as u64),
+        ("mailbox.core", offset_of!(Mailbox, core) as u64),
+        ("mailbox.thread", offset_of!(Mailbox, thread) as u64),
+    ];
+
+    /// Shows this worker, which has the mailbox, to other processes until the mailbox is released.
+    /// By the worker's thread.
+    pub(crate) fn show(&self, core: *const ()) {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        // SAFETY: the call has no arguments, and cannot fail.
+        self.thread.store(unsafe { libc::gettid() } as u32, Ordering::Relaxed);
+        self.core.store(core.cast_mut(), Ordering::Release);
+    }
+
     /// A mailbox for a new worker. An error if `WORKERS_MAX` workers are alive.
     pub(crate) fn acquire(notifier: Arc<dyn Notifier>) -> std::io::Result<&'static Mailbox> {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,6 +89,8 @@ impl Mailbox {
                     inbox: Inbox::new(),
                     messages: Lock::new(Vec::new()),
                     notifier: Lock::new(None),
+                    core: AtomicPtr::default(),
+                    thread: AtomicU32::new(0),
                 }));
                 TABLE[usize::from(id)]
                     .store(std::ptr::from_ref(mailbox).cast_mut(), Ordering::Release);
@@ -79,6 +104,7 @@ impl Mailbox {
     /// Gives the mailbox back, for a later worker. The caller's worker has no task left, so no link
     /// is on its way here; and nobody sends messages to that worker any more.
     pub(crate) fn release(&'static self) {
+        self.core.store(std::ptr::null_mut(), Ordering::Release);
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         let last = (self.notifier.lock().take(), self.take_messages());
         free.free.push(self);

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::mem::offset_of;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -11,8 +12,9 @@ use super::{Cause, Header, Locals, TaskId};
 use crate::unwind;
 
 /// The task that spawned a task, as reports name it. A copy, for that task may be gone by then.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Parent {
+    /// Zero: there is no parent.
     id: u64,
     name: Option<Box<str>>,
 }
@@ -46,7 +48,7 @@ pub(crate) struct Meta {
     pub(crate) name: Option<Box<str>>,
     span: Cell<Option<tracing::Span>>,
     /// The task that spawned this one, if a task did.
-    pub(crate) parent: Option<Parent>,
+    parent: Parent,
     cause: OnceLock<Cause>,
     locals: Locals,
 }
@@ -57,8 +59,19 @@ impl Meta {
         span: Option<tracing::Span>,
         parent: Option<Parent>,
     ) -> Meta {
+        let parent = parent.unwrap_or_default();
         Meta { name, span: Cell::new(span), parent, ..Meta::default() }
     }
+
+    pub(crate) fn parent(&self) -> Option<&Parent> {
+        (self.parent.id != 0).then_some(&self.parent)
+    }
+
+    /// Where the parts lie, for other processes.
+    pub(crate) const FIELDS: &[(&str, u64)] = &[
+        ("meta.name", offset_of!(Meta, name) as u64),
+        ("meta.parent", (offset_of!(Meta, parent) + offset_of!(Parent, id)) as u64),
+    ];
 }
 
 /// A task's pointer to its [`Meta`]: null until that is made.

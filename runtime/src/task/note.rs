@@ -44,32 +44,75 @@
 //!   Their reason is known, for it stands in the task.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::mem::{MaybeUninit, offset_of};
 use std::panic::Location;
 use std::time::Instant;
 
-use super::{Header, Reason};
+use super::{Header, Plain, Reason};
 use crate::clock::Coarse;
 
 /// What a wait is for: why, and on what.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) reason: Reason,
-    pub(crate) on: Option<&'a dyn Described>,
+    pub(crate) on: On<'a>,
+}
+
+/// An object that is waited for, or none. This is a `dyn Described` whose table is made here: that
+/// of a trait object has functions only, and another process can call none.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct On<'a> {
+    /// Not written if there is no object.
+    object: MaybeUninit<*const ()>,
+    means: Option<&'static Means>,
+    of: PhantomData<&'a ()>,
+}
+
+/// What a type of objects says of them.
+#[repr(C)]
+struct Means {
+    plain: Plain,
+    in_words: unsafe fn(*const (), Reason, &mut Words),
 }
 
 impl From<Reason> for Wanted<'_> {
     #[inline(always)]
     fn from(reason: Reason) -> Self {
-        Wanted { reason, on: None }
+        Wanted { reason, on: On::NOTHING }
     }
 }
 
 impl Reason {
     /// A wait for this reason on this object.
     #[inline(always)]
-    pub(crate) fn on(self, object: &dyn Described) -> Wanted<'_> {
-        Wanted { reason: self, on: Some(object) }
+    pub(crate) fn on<D: Legible>(self, object: &D) -> Wanted<'_> {
+        Wanted { reason: self, on: On::this(object) }
     }
+}
+
+impl<'a> On<'a> {
+    /// No object.
+    pub(crate) const NOTHING: On<'static> =
+        On { object: MaybeUninit::uninit(), means: None, of: PhantomData };
+
+    #[inline(always)]
+    fn this<D: Legible>(object: &'a D) -> On<'a> {
+        let means = const { &Means { plain: D::PLAIN, in_words: in_words::<D> } };
+        let object = MaybeUninit::new(std::ptr::from_ref(object).cast());
+        On { object, means: Some(means), of: PhantomData }
+    }
+}
+
+/// Has the object speak.
+///
+/// # Safety
+///
+/// `object` is a `D`, which stays for this call.
+unsafe fn in_words<D: Described>(object: *const (), reason: Reason, words: &mut Words) {
+    // SAFETY: the caller's promise.
+    unsafe { &*object.cast::<D>() }.in_words(reason, words);
 }
 
 /// What can be waited for, and says so in words.
@@ -83,13 +126,19 @@ pub(crate) trait Described {
     fn in_words(&self, reason: Reason, words: &mut Words);
 }
 
+/// What others may read of an object that is waited for, who cannot have it speak.
+pub(crate) trait Legible: Described {
+    /// See [`Plain`].
+    const PLAIN: Plain;
+}
+
 /// What a parked task waits for, as the park leaves it on the task's stack.
 ///
 /// Each store of a park counts, so a wait without a deadline does not say that it has none: see
 /// [`TimedNote`].
 #[repr(C)]
 pub(crate) struct Note<'a> {
-    on: Option<&'a dyn Described>,
+    on: On<'a>,
     since: Coarse,
 }
 
@@ -102,7 +151,7 @@ pub(crate) struct TimedNote<'a> {
 
 impl<'a> Note<'a> {
     #[inline(always)]
-    pub(crate) fn new(on: Option<&'a dyn Described>, since: Coarse) -> Note<'a> {
+    pub(crate) fn new(on: On<'a>, since: Coarse) -> Note<'a> {
         Note { on, since }
     }
 
@@ -111,9 +160,7 @@ impl<'a> Note<'a> {
     /// # Safety
     ///
     /// A `Note` or a [`TimedNote`] is there, and stays there for `'a`.
-    pub(crate) unsafe fn read(
-        place: usize,
-    ) -> (Option<&'a dyn Described>, Coarse, Option<Instant>) {
+    pub(crate) unsafe fn read(place: usize) -> (On<'a>, Coarse, Option<Instant>) {
         // SAFETY: a `TimedNote` begins with a `Note`, so there is one either way.
         let note = unsafe { &*std::ptr::with_exposed_provenance::<Note<'a>>(place) };
         if !note.since.is_marked() {
@@ -123,14 +170,19 @@ impl<'a> Note<'a> {
         let timed = unsafe { &*std::ptr::with_exposed_provenance::<TimedNote<'a>>(place) };
         (note.on, note.since, Some(timed.deadline))
     }
+
+    /// Where the parts of a note lie, for other processes.
+    pub(crate) const FIELDS: &'static [(&'static str, u64)] = &[
+        ("note.object", (offset_of!(Note<'_>, on) + offset_of!(On<'_>, object)) as u64),
+        ("note.means", (offset_of!(Note<'_>, on) + offset_of!(On<'_>, means)) as u64),
+        ("note.since", offset_of!(Note<'_>, since) as u64),
+        ("note.deadline", offset_of!(TimedNote<'_>, deadline) as u64),
+        ("means.plain", offset_of!(Means, plain) as u64),
+    ];
 }
 
 impl<'a> TimedNote<'a> {
-    pub(crate) fn new(
-        on: Option<&'a dyn Described>,
-        since: Coarse,
-        deadline: Instant,
-    ) -> TimedNote<'a> {
+    pub(crate) fn new(on: On<'a>, since: Coarse, deadline: Instant) -> TimedNote<'a> {
         TimedNote { note: Note { on, since: since.marked() }, deadline }
     }
 }
@@ -193,10 +245,14 @@ impl Words {
     }
 
     /// Describes a wait.
-    pub(crate) fn of(reason: Reason, on: Option<&dyn Described>) -> Words {
+    pub(crate) fn of(reason: Reason, on: On<'_>) -> Words {
         let mut words = Words::default();
-        match on {
-            Some(on) => on.in_words(reason, &mut words),
+        match on.means {
+            // SAFETY: `On::this` has written the object with these means, which are its type's, and
+            // the object is borrowed for as long as `on` is.
+            Some(means) => unsafe {
+                (means.in_words)(on.object.assume_init(), reason, &mut words);
+            },
             None => words.say(format_args!("{}", reason.plain())),
         }
         words
@@ -239,6 +295,10 @@ impl fmt::Debug for Note<'_> {
 }
 
 /// A task whose end is waited for.
+impl Legible for Header {
+    const PLAIN: Plain = Plain::of("join of").task(0);
+}
+
 impl Described for Header {
     fn in_words(&self, _: Reason, words: &mut Words) {
         words.say(format_args!("join of "));

@@ -37,6 +37,23 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    /// All reasons, by their numbers.
+    pub(crate) const ALL: [Reason; 21] = {
+        use Reason::*;
+        [
+            Park, Sleep, Join, Readable, Writable, Blocking, Send, Receive, Select, SelectIo,
+            Signal, Lock, Condvar, Barrier, Once, Semaphore, WaitGroup, Event, Promise, Future,
+            Children,
+        ]
+    };
+
+    /// The numbers of the reasons that decide about words, for other processes.
+    pub(crate) const FIELDS: &[(&str, u64)] = &[
+        ("reason.send", Reason::Send as u64),
+        ("reason.writable", Reason::Writable as u64),
+        ("reason.signal", Reason::Signal as u64),
+    ];
+
     pub(crate) fn is_io(self) -> bool {
         matches!(self, Reason::Readable | Reason::Writable | Reason::SelectIo)
     }
@@ -55,7 +72,7 @@ impl Reason {
     }
 
     /// What a task waits for, where no object says more.
-    pub(crate) fn plain(self) -> &'static str {
+    pub(crate) const fn plain(self) -> &'static str {
         match self {
             Reason::Park => "park",
             Reason::Sleep => "sleep",
@@ -80,3 +97,11 @@ impl Reason {
         }
     }
 }
+
+const _: () = {
+    let mut number = 0;
+    while number < Reason::ALL.len() {
+        assert!(Reason::ALL[number] as usize == number);
+        number += 1;
+    }
+};

@@ -153,6 +153,14 @@ fn phase_of(word: u32) -> Phase {
 }
 
 impl Word {
+    /// What the bits mean, for other processes.
+    pub(crate) const FIELDS: &[(&str, u64)] = &[
+        ("word.phase_mask", PHASE as u64),
+        ("word.started", STARTED as u64),
+        ("word.cancelled", CANCEL as u64),
+        ("word.owner_shift", OWNER_SHIFT as u64),
+    ];
+
     /// The word of a new task: UNSTARTED, with its join handle alive.
     pub(crate) fn new() -> Word {
         Word(AtomicU32::new(UNSTARTED | HANDLE))

@@ -31,7 +31,7 @@
 //! polls once more than it had to.
 
 use std::cell::Cell;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, offset_of};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -39,7 +39,7 @@ use std::time::Instant;
 use crate::current;
 use crate::park::{self, Left, Woken};
 use crate::parker::Parker;
-use crate::task::{Described, Flags, Header, Reason, Target, Words};
+use crate::task::{Described, Flags, Header, Legible, Plain, Reason, Target, Words};
 use crate::wake;
 
 /// The running task, or this plain thread, while it polls a future.
@@ -131,6 +131,10 @@ impl Awaiter {
 
 /// What is polled, as what a task waits for.
 struct Polled(&'static str);
+
+impl Legible for Polled {
+    const PLAIN: Plain = Plain::of("future").name(offset_of!(Polled, 0));
+}
 
 impl Described for Polled {
     fn in_words(&self, _: Reason, words: &mut Words) {

@@ -54,7 +54,7 @@ use super::{Choice, Place, Waiter};
 use crate::clock;
 use crate::current;
 use crate::park::{self, Left, Woken};
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::unwind::AbortIfPanic;
 
 /// How long a choice or an operation may wait.
@@ -204,6 +204,10 @@ fn wait(arms: Arms<'_>, order: &[usize], until: Option<Instant>, aim: Aim) -> Op
 struct Choosing<'a, 'o> {
     arms: Arms<'a>,
     order: &'o [usize],
+}
+
+impl Legible for Choosing<'_, '_> {
+    const PLAIN: Plain = Plain::of("select");
 }
 
 impl Described for Choosing<'_, '_> {

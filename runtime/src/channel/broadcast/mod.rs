@@ -436,6 +436,8 @@ impl<T> Listener for Receiver<T> {
     type State = State<T>;
     type Received = Result<Arc<T>, RecvError>;
 
+    const PLAIN: &'static str = "recv on a broadcast channel";
+
     fn queue(&self) -> &Queue<u64, State<T>> {
         &self.shared
     }

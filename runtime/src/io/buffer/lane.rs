@@ -12,7 +12,7 @@ use std::mem;
 use crate::limits::{BUFFER_BYTES_KEPT, BUFFER_PIECE_MAX};
 use crate::lock::Lock;
 use crate::reactor::{cut_short, timed_out};
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::{Locked, Queue};
 use crate::{cancel, clock, current, park};
 
@@ -243,6 +243,11 @@ fn move_out(bytes: &mut VecDeque<u8>, buf: &mut [u8]) -> usize {
 
 fn broken_pipe() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads what is written to this stream")
+}
+
+impl Legible for Lane {
+    const PLAIN: Plain =
+        Plain::of_two("read from a stream in memory", "write to a stream in memory").address();
 }
 
 impl Described for Lane {

@@ -74,7 +74,7 @@ fn describe(core: &Core, task: &Header, worker: &Worker) -> Option<DumpedTask> {
         let from_outside = task.reason.get().is_from_outside();
         Wait { words: noted.words, since: noted.since, age: noted.age, left, from_outside }
     });
-    let parent = task.meta().and_then(|meta| meta.parent.as_ref());
+    let parent = task.meta().and_then(|meta| meta.parent());
     Some(DumpedTask {
         id: TaskId::new(task.id),
         name: task.name().map(String::from),

@@ -4,13 +4,14 @@ mod error;
 mod permit;
 
 use std::fmt;
+use std::mem::offset_of;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::arm::{Grant, QueueArm, Queued};
 use crate::loom::{AtomicUsize, const_fn};
 use crate::park;
-use crate::task::{Described, Reason, Words};
+use crate::task::{Described, Legible, Plain, Reason, Words};
 use crate::waiters::{Locked, Queue, Selectable, Wakes};
 
 pub use self::error::{AcquireError, TryAcquireError};
@@ -472,12 +473,20 @@ struct Wait<'a> {
     wanted: usize,
 }
 
+impl Legible for Wait<'_> {
+    const PLAIN: Plain = Plain::of("semaphore").through(offset_of!(Wait<'_>, semaphore)).address();
+}
+
 impl Described for Wait<'_> {
     fn in_words(&self, _: Reason, words: &mut Words) {
         let there = self.semaphore.word.load(Relaxed) / PERMIT;
         words.at("semaphore", self.semaphore);
         words.say(format_args!(" ({} wanted, {there} there)", self.wanted));
     }
+}
+
+impl Legible for Semaphore {
+    const PLAIN: Plain = Plain::of("semaphore").address();
 }
 
 impl Described for Semaphore {

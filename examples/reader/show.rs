@@ -233,7 +233,7 @@ pub(crate) fn stacks(
                     }
                     let frames: Vec<_> =
                         addresses.iter().flat_map(|&address| program.frames(address)).collect();
-                    let shown = if whole { &frames[..] } else { own(&frames) };
+                    let shown = if whole { frames.iter().collect() } else { own(&frames) };
                     let lines = shown.iter().map(|frame| match &frame.place {
                         Some(place) => format!("{}\n          at {place}", frame.function),
                         None => frame.function.clone(),
@@ -264,34 +264,32 @@ pub(crate) fn stacks(
     })())
 }
 
-/// The frames of a stack without what every task has: of the runtime that suspends, the operation
-/// alone that the program has called; and nothing of what starts a task.
-fn own(frames: &[Frame]) -> &[Frame] {
-    const RUNTIME: [&str; 2] = ["gocoro_runtime::", "generator::"];
-    const AROUND: [&str; 7] = [
+/// The frames of a stack that are the program's, and of what the runtime and std have around them
+/// the operations alone that the program has called.
+fn own(frames: &[Frame]) -> Vec<&Frame> {
+    const AROUND: [&str; 10] = [
         "gocoro_runtime::",
         "generator::",
         "std::panicking::",
         "std::panic::",
         "core::ops::function::",
         "core::panic::unwind_safe::",
+        "alloc::boxed::Box<F,A> as core::ops::function::",
         "__rust_try",
+        "__rustc::",
+        "bootstrap_green_task",
     ];
-    let is_of = |frame: &Frame, crates: &[&str]| {
+    let is_around = |frame: &Frame| {
         let name = frame.function.trim_start_matches(['<', '&']);
-        crates.iter().any(|prefix| name.starts_with(prefix))
+        AROUND.iter().any(|prefix| name.starts_with(prefix))
     };
-    let inner = frames.iter().take_while(|frame| is_of(frame, &RUNTIME)).count();
-    let rest = &frames[inner..];
-    let outer =
-        rest.iter().rev().take_while(|frame| is_of(frame, &AROUND) || is_start(frame)).count();
-    let shown = &frames[inner.saturating_sub(1)..frames.len() - outer];
-    if shown.len() <= 1 { frames } else { shown }
-}
-
-/// Whether this is where a stack begins.
-fn is_start(frame: &Frame) -> bool {
-    frame.function.contains("bootstrap_green_task") || frame.function.contains("catch_unwind")
+    let is_shown = |number: usize| {
+        let calls = frames.get(number + 1).is_some_and(|caller| !is_around(caller));
+        calls || !is_around(&frames[number])
+    };
+    let shown: Vec<_> =
+        (0..frames.len()).filter(|&at| is_shown(at)).map(|at| &frames[at]).collect();
+    if shown.is_empty() { frames.iter().collect() } else { shown }
 }
 
 /// A time as people read it.

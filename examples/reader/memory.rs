@@ -173,6 +173,7 @@ impl Process {
     pub(crate) fn why_not(&self, error: io::Error) -> Failure {
         let process = self.number;
         match error.raw_os_error() {
+            Some(libc::ESRCH) => Failure::Ended(process),
             _ if !self.is_alive() => Failure::Ended(process),
             Some(libc::ENOSYS) => Failure::NoCall(process),
             Some(libc::EPERM | libc::EACCES) => {

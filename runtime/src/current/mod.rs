@@ -13,6 +13,8 @@ mod pace;
 use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Release;
+use std::sync::atomic::compiler_fence;
 use std::thread;
 use std::time::Instant;
 
@@ -170,11 +172,14 @@ impl Core {
         let raw = task.into_raw();
         // SAFETY: `raw` came from a reference that the worker now holds, and it holds one for each
         // task of the list until it unlinks the task.
-        let (task, next) = unsafe { (&*raw, self.live.replace(raw).as_ref()) };
+        let (task, next) = unsafe { (&*raw, self.live.get().as_ref()) };
         if let Some(next) = next {
             next.live_prev.set(raw);
             task.live_next.set(next);
         }
+        // Another process that reads the list would take a task without a successor for the last.
+        compiler_fence(Release);
+        self.live.set(raw);
         self.live_count.set(self.live_count.get() + 1);
         raw
     }

@@ -3,25 +3,25 @@
 //!
 //! ```console
 //! $ cargo install --path examples --bin gocoro
-//! $ gocoro ps 4711          # a line for each task: what it waits for, since when, where it was spawned
-//! $ gocoro tree 4711        # each task under the one that spawned it
-//! $ gocoro stacks 4711      # where each parked task stands; `--all` with the frames of the runtime
+//! $ gocoro ps 4711      # a line for each task: what it waits for, since when, who it is
+//! $ gocoro tree 4711    # each task under the one that spawned it
+//! $ gocoro stacks 4711  # where each parked task stands; `--all`: with the runtime's frames
 //! ```
 //!
-//! This reads the process's memory (`process_vm_readv`), as a debugger does, and asks as much: the
-//! same user, and what the kernel's `ptrace_scope` permits. It writes nothing, stops nothing, and no
-//! thread of the process runs for it, so it also works where every worker is stuck. The runtime says
-//! in a table where things are (`runtime/src/scheduler/table`); a stripped program has that too, and
-//! shows addresses in place of names. What changes while it is read is read again.
+//! This reads the process's memory (`process_vm_readv`), as a debugger does, and needs as much: the
+//! same user, and what the kernel's `ptrace_scope` permits. It writes nothing, stops nothing, and
+//! no thread of the process runs for it, so it also works where every worker is stuck. The runtime
+//! says in a table where things are (`runtime/src/scheduler/table`). A stripped program has that
+//! too, and shows addresses in place of functions. What changes while it is read is read again.
 //!
 //! What is read is what stands in memory. So a wait is told in fewer words than
-//! `gocoro::runtime::dump` and SIGQUIT have, who may ask the objects that are waited for: arms of a
-//! `select!`, and the numbers of what a semaphore or a group has, are missing, as is the time that a
-//! timeout around a wait has left.
+//! `gocoro::runtime::dump` and SIGQUIT have, who may ask the objects that are waited for. Arms of a
+//! `select!`, and the numbers of what a semaphore or a group has, are missing, as is the time that
+//! a timeout around a wait has left.
 //!
-//! It stands among the examples, and is no feature of the library: it shares no code with that, and
-//! reads programs of every version whose table it knows. What it needs to unwind and to find names
-//! (`framehop`, `object`, `addr2line`) nobody else needs.
+//! The reader stands among the examples, and is no feature of the library: it shares no code with
+//! that, and reads programs of every version whose table it knows. What it needs to unwind and to
+//! find names (`framehop`, `object`, `addr2line`) nobody else needs.
 
 // There is no such file elsewhere, and no such call.
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]

@@ -1,8 +1,11 @@
 //! The memory of another process, and whether it may be read.
 
 use std::fs;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::path::PathBuf;
+
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
 
 use crate::failure::Failure;
 
@@ -128,20 +131,12 @@ impl Process {
         while done < bytes.len() {
             let rest = &mut bytes[done..];
             let from = address.checked_add(done as u64).ok_or(Fault::Nowhere)?;
-            let local = libc::iovec { iov_base: rest.as_mut_ptr().cast(), iov_len: rest.len() };
-            let remote = libc::iovec {
-                iov_base: std::ptr::without_provenance_mut(from as usize),
-                iov_len: rest.len(),
-            };
-            // SAFETY: `local` is one range of bytes that this may write for as long as the call
-            // lasts. What `remote` says is looked at by the kernel only, in the other process.
-            let count = unsafe {
-                libc::process_vm_readv(self.number, &raw const local, 1, &raw const remote, 1, 0)
-            };
-            match count {
-                1.. => done += count as usize,
-                0 => return Err(Fault::Nowhere),
-                _ => return Err(self.fault(io::Error::last_os_error())),
+            let remote = RemoteIoVec { base: from as usize, len: rest.len() };
+            let local = &mut [IoSliceMut::new(rest)];
+            match process_vm_readv(Pid::from_raw(self.number), local, &[remote]) {
+                Ok(0) => return Err(Fault::Nowhere),
+                Ok(count) => done += count,
+                Err(error) => return Err(self.fault(error.into())),
             }
         }
         Ok(())

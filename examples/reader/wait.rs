@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
+
 use crate::descriptor;
 use crate::memory::{Bytes, Fault};
 use crate::walk::Reader;
@@ -97,11 +99,7 @@ fn deadline(reader: &Reader<'_>, at: u64) -> Result<Option<Duration>, Fault> {
 
 /// The monotonic clock, which all processes share.
 fn now() -> Duration {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is a `timespec` that this call may write for as long as it lasts.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    assert_eq!(failed, 0, "every kernel has this clock");
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+    clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every kernel has this clock").into()
 }
 
 /// Says what the object's type says of it.

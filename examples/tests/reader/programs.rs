@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use gocoro::coroutine::iter::generate;
@@ -111,7 +110,7 @@ pub(crate) fn deadlock() {
     go!(name = "kant" => { eats(right, left, both) });
     go!(settled(2)).wait();
     println!("ready");
-    thread::sleep(NEVER);
+    sleep(NEVER);
 }
 
 /// Tasks that come and go all the time, beside some that stay, and one that computes.
@@ -134,7 +133,7 @@ pub(crate) fn busy() {
     }
     go!(settled(100)).wait();
     println!("ready");
-    thread::sleep(NEVER);
+    sleep(NEVER);
 }
 
 /// A task that waits in a coroutine, in a coroutine.
@@ -142,7 +141,7 @@ pub(crate) fn nested() {
     go!(name = "nested" => { outermost() });
     go!(settled(1)).wait();
     println!("ready");
-    thread::sleep(NEVER);
+    sleep(NEVER);
 }
 
 #[inline(never)]

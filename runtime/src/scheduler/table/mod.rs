@@ -1,10 +1,10 @@
 //! What another process finds of this one: a table that says where the runtime keeps what.
 //!
-//! A program such as `gocoro ps` (in the examples) reads tasks, waits and stacks of a process that
-//! knows nothing of it, and in which no code runs for that: by `process_vm_readv`, at any time, also
-//! while the process is stopped. All that it needs to know is in one static, which it finds without
-//! symbols, so in a stripped program and in a library as well. CPython does the same for its own
-//! tasks since 3.14.
+//! A program such as `gocoro ps` (`examples/reader`) reads tasks, waits and stacks of a process
+//! that knows nothing of it, and in which no code runs for that: by `process_vm_readv`, at any
+//! time, even while the process is stopped. All that it needs to know is in one static, which it
+//! finds without symbols, so in a stripped program and in a library as well. CPython does the same
+//! for its own tasks since 3.14.
 //!
 //! The process pays nothing for it but two stores a worker, when a worker begins and when it ends:
 //! whatever is read stands in memory anyway.

@@ -52,6 +52,11 @@
 //! [`dump`] says of each task of the process what it waits for: `println!("{}", dump())`, or
 //! `dump().json()` for programs. In a program under `#[go_main]` `kill -QUIT` prints it.
 //!
+//! With the cargo feature `backtrace`, on x86-64 Linux, it also tells on which line each task
+//! waits, and by which calls it came there: see [`DumpedTask::backtrace`]. Nobody is woken for
+//! that, and it takes some microseconds a task. The feature is off by default for what it costs to
+//! build: 33 s of processor time from scratch instead of 19 s, and optimised 59 s instead of 36 s.
+//!
 //! # Events for `tracing`
 //!
 //! Beside each task's span, the runtime tells a `tracing` subscriber what happens, under targets to
@@ -84,5 +89,6 @@
 
 pub use gocoro_runtime::export::runtime::{
     Builder, Dump, DumpedTask, LatencyBucket, LocalRuntime, Metrics, OnDeadlock, OpenMetrics,
-    Runtime, RuntimeMetrics, TaskCounts, TaskState, WorkerMetrics, dump, metrics,
+    Runtime, RuntimeMetrics, TaskBacktrace, TaskCounts, TaskFrame, TaskState, WorkerMetrics, dump,
+    metrics,
 };

@@ -161,7 +161,7 @@ pub mod export {
     pub mod runtime {
         pub use crate::observe::{
             Dump, DumpedTask, LatencyBucket, Metrics, OnDeadlock, OpenMetrics, RuntimeMetrics,
-            TaskCounts, TaskState, WorkerMetrics, dump, metrics,
+            TaskBacktrace, TaskCounts, TaskFrame, TaskState, WorkerMetrics, dump, metrics,
         };
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }

@@ -1,5 +1,7 @@
 //! The integration tests, through the public face only; a module a theme.
 
+#[cfg(feature = "backtrace")]
+mod backtrace;
 mod blocking;
 mod cancel;
 mod channel;

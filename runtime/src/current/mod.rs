@@ -243,7 +243,12 @@ impl Core {
 
     /// The live tasks, newest first. The caller starts and ends no task while it uses the iterator.
     pub(crate) fn live(&self) -> impl Iterator<Item = &Header> {
-        let mut next = self.live.get();
+        self.live_from(self.live.get())
+    }
+
+    /// This live task and those that are older. The caller starts and ends no task while it uses
+    /// the iterator.
+    fn live_from(&self, mut next: *const Header) -> impl Iterator<Item = &Header> {
         std::iter::from_fn(move || {
             // SAFETY: the worker holds a reference to each task of the list until it unlinks the
             // task, and none is unlinked while the iterator is used.
@@ -253,10 +258,12 @@ impl Core {
         })
     }
 
-    /// A reference to each of the live tasks, newest first.
-    pub(crate) fn live_references(&self) -> Vec<TaskRef> {
+    /// References to at most so many of the live tasks, newest first: to those that are older than
+    /// `after`, which is one of them, or to any.
+    pub(crate) fn live_references(&self, after: Option<&Header>, most: usize) -> Vec<TaskRef> {
+        let first = after.map_or(self.live.get(), |task| task.live_next.get());
         // SAFETY: the worker holds a reference to each task of the list.
-        self.live().map(|task| unsafe { TaskRef::retain(task) }).collect()
+        self.live_from(first).take(most).map(|task| unsafe { TaskRef::retain(task) }).collect()
     }
 }
 

@@ -1,11 +1,13 @@
 //! Runtimes seen from outside: what their tasks do, and what they count.
 
+mod backtrace;
 pub(crate) mod deadlock;
 mod dump;
 mod metrics;
 mod openmetrics;
 mod quit;
 
+pub use self::backtrace::{TaskBacktrace, TaskFrame};
 pub use self::deadlock::OnDeadlock;
 pub use self::dump::{Dump, DumpedTask, TaskState, dump};
 pub use self::metrics::{

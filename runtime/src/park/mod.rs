@@ -24,6 +24,8 @@ mod note;
 mod spend;
 mod unwinding;
 
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use note::each_stack;
 pub(crate) use note::{noted, stack_touched};
 pub(crate) use spend::{checkpoint, looked, polled, spent, spent_io};
 

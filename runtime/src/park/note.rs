@@ -58,3 +58,28 @@ pub(crate) fn noted(core: &Core, task: &Header) -> Option<Noted> {
     let (on, since, deadline) = unsafe { Note::read(place) };
     Some(Noted { words: Words::of(reason, on), since, age: since.elapsed(), deadline })
 }
+
+/// Calls `each` for the stacks on which a task of this worker is suspended, innermost first. More
+/// than its own these are if it waits inside coroutines. `false`: it is not suspended.
+///
+/// # Panics
+///
+/// If the task is not one of this worker's.
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn each_stack(
+    core: &Core,
+    task: &Header,
+    each: impl FnMut(crate::stack::Suspended<'_>),
+) -> bool {
+    assert!(task.word.is_owned_by(core.mailbox.id()), "only its own worker looks into a task");
+    if !matches!(task.run.get(), Run::Parked | Run::Queued) {
+        return false;
+    }
+    // SAFETY: a `Core` does not leave its thread, so this is the thread of the task's owner, and a
+    // task that has started keeps its stack.
+    let Some(stack) = (unsafe { task.stack() }) else { return false };
+    // SAFETY: neither a parked task nor a queued one runs, and this is the only thread that resumes
+    // it, which it does not do inside of `each`.
+    unsafe { stack.suspended() }.for_each(each);
+    true
+}

@@ -13,6 +13,8 @@ mod layout;
 mod nested;
 mod overflow;
 mod pool;
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+mod registers;
 #[cfg(gocoro_asan)]
 mod sanitizer;
 mod saved;
@@ -32,9 +34,13 @@ use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
 pub(crate) use guard::{kind as guard_kind, page_bytes};
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use nested::with_room;
 pub(crate) use nested::{Chain, Nested, is_in_coroutine, running};
 pub(crate) use overflow::{AltStack, Fault, Who, set_main};
 pub(crate) use pool::Pool;
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use registers::{Suspended, sample};
 pub(crate) use saved::record_fields;
 use suspend::{Own, Suspender, suspend_by};
 

@@ -264,3 +264,37 @@ pub(super) fn suspend_whole(switch: impl FnOnce()) {
         sanitizer::put_resumer(resumer);
     }
 }
+
+/// Runs `f`, which suspends nothing, on a stack of its own with this many bytes: its caller may be
+/// a task, whose stack is small.
+///
+/// # Errors
+///
+/// If there is no memory for that stack. `f` has not run then.
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn with_room<T, F: FnOnce() -> T>(bytes: usize, f: F) -> io::Result<T> {
+    struct Call<T, F> {
+        f: Cell<Option<F>>,
+        result: Cell<Option<std::thread::Result<T>>>,
+    }
+    /// # Safety
+    ///
+    /// `with` points to a `Call<T, F>`.
+    unsafe fn run<T, F: FnOnce() -> T>(with: NonNull<()>) {
+        // SAFETY: the caller's promise.
+        let call = unsafe { with.cast::<Call<T, F>>().as_ref() };
+        let f = call.f.take().expect("a call is made once");
+        call.result.set(Some(crate::unwind::catch(f)));
+    }
+    let nested = Nested::take(SizeClass::holding(bytes)?, Location::caller())?;
+    let call = Call { f: Cell::new(Some(f)), result: Cell::new(None) };
+    // SAFETY: the call is made by the resume below, while `call` is there, and it does not unwind.
+    unsafe { nested.give(Job::new(run::<T, F>, &call)) };
+    // SAFETY: the stack has just got its job, and `nested` stays where it is.
+    unsafe { nested.resume() };
+    nested.put_back();
+    match call.result.take().expect("the job has ended") {
+        Ok(value) => Ok(value),
+        Err(payload) => std::panic::resume_unwind(payload),
+    }
+}

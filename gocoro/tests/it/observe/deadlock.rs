@@ -87,9 +87,11 @@ fn run(name: &str, workers: &str) -> (i32, String) {
 }
 
 /// The words of a report, without what differs from one run to the next: times, addresses,
-/// columns, and this file's path.
+/// columns, this file's path, and backtraces, which are a feature.
 fn words(report: &str) -> String {
     let mut words = String::new();
+    let lines = report.split_inclusive('\n').filter(|line| !line.starts_with("      "));
+    let report: String = lines.collect();
     for piece in report.replace(file!(), "F").split_inclusive([' ', ',', ')', '\n']) {
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let (text, end) = piece.split_at(piece.len().saturating_sub(1));

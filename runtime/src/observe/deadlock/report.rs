@@ -13,7 +13,7 @@ use crate::task::Whom;
 pub(super) fn write(aborts: bool) {
     let still = census::census().still;
     // All workers are still, and answer as soon as the system lets them run.
-    say(&text(&dump_within(DEADLOCK_PATIENCE), still), aborts);
+    say(&text(&dump_within(DEADLOCK_PATIENCE, true), still), aborts);
 }
 
 /// Reports a deadlock where no thread can be had that could ask for more.

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use super::{Dump, DumpedTask, DumpedWorker, TaskState, Wait};
+use crate::observe::backtrace::TaskFrame;
 use crate::task::Parent;
 
 pub(super) struct Json<'a, T>(pub(super) &'a T);
@@ -19,7 +20,8 @@ struct List<'a, T>(&'a [T]);
 
 impl Display for Json<'_, Dump> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Dump { workers, tasks, silent } = self.0;
+        let Dump { workers, tasks, silent, no_backtraces: _ } = self.0;
+        self.0.name_calls();
         write!(f, r#"{{"version":1,"silent_workers":{silent},"workers":"#)?;
         write!(f, r#"{},"tasks":{}}}"#, List(workers), List(tasks))
     }
@@ -51,7 +53,8 @@ impl Display for Json<'_, DumpedTask> {
         write!(f, r#""daemon":{},"cancelled":{},"#, task.daemon, task.cancelled)?;
         write!(f, r#""state":"{state}","wait":{},"#, maybe(task.wait.as_ref()))?;
         let (bytes, touched) = (task.stack_size, Maybe(task.stack_touched));
-        write!(f, r#""stack":{{"bytes":{bytes},"touched":{touched}}}}}"#)
+        write!(f, r#""stack":{{"bytes":{bytes},"touched":{touched}}},"backtrace":"#)?;
+        write!(f, "{}}}", Maybe(task.backtrace().map(|backtrace| List(backtrace.frames()))))
     }
 }
 
@@ -68,6 +71,24 @@ impl Display for Json<'_, Wait> {
         let words = words.to_string();
         let left = Maybe(left.as_ref().map(Duration::as_millis));
         write!(f, r#"{{"for":{},"ms":{},"left_ms":{left}}}"#, Text(&words), age.as_millis())
+    }
+}
+
+impl Display for Json<'_, TaskFrame> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let frame = self.0;
+        let file = frame.file().map(|file| file.to_string_lossy());
+        let function = Maybe(frame.function().map(Text));
+        let (file, line) = (Maybe(file.as_deref().map(Text)), Maybe(frame.line()));
+        write!(f, r#"{{"function":{function},"file":{file},"line":{line},"#)?;
+        write!(f, r#""address":"{:#x}","module":"#, frame.address())?;
+        match frame.module() {
+            Some((name, address)) => {
+                write!(f, r#"{{"name":{},"address":"{address:#x}"}}"#, Text(name))?;
+            }
+            None => f.write_str("null")?,
+        }
+        write!(f, r#","stack":{}}}"#, frame.stack())
     }
 }
 

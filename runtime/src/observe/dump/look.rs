@@ -1,16 +1,20 @@
 //! A worker's look at its own tasks.
 
-use std::collections::VecDeque;
+use std::mem;
 
 use super::{DumpedTask, DumpedWorker, TaskState, Wait};
 use crate::channel::Sender;
 use crate::clock;
 use crate::current::{self, Core};
-use crate::limits::OBSERVED_AT_ONCE;
+use crate::limits::{OBSERVED_AT_ONCE, OBSERVED_BETWEEN_LOOKS, OBSERVED_FOR};
+use crate::observe::backtrace::Tracer;
 use crate::park;
 use crate::scheduler::{self, Worker};
 use crate::task::mailbox::Message;
 use crate::task::{Header, Run, TaskId, TaskRef};
+
+/// How many tasks a look has references to at a time. It makes them in some 40 microseconds.
+const WINDOW: usize = 8 * OBSERVED_AT_ONCE;
 
 /// A part of what a worker's look has found.
 pub(super) struct Part {
@@ -28,31 +32,81 @@ impl Part {
 /// A look that is under way: a slice of the tasks at a time, so that no look keeps a worker from
 /// its tasks for long.
 struct Look {
-    /// The tasks that are still to be described, all of this worker. The list of the live ones
-    /// changes between two slices, so these are references of the look's own.
-    left: VecDeque<TaskRef>,
-    described: usize,
+    /// The tasks that are described next, all of this worker. The list of the live ones changes
+    /// between two slices, so these are references of the look's own.
+    window: Vec<TaskRef>,
+    /// How many of these have been looked at.
+    at: usize,
+    /// Whether no older tasks are left.
+    is_last: bool,
+    /// What makes backtraces. `None`: they are not wanted, or there are none.
+    tracer: Option<Tracer>,
 }
 
 impl Look {
     /// By the worker's thread, as all that a look does.
-    fn new(core: &Core) -> Look {
-        Look { left: core.live_references().into(), described: 0 }
+    fn new(core: &Core, traces: bool) -> Look {
+        let tracer = if traces { Tracer::new() } else { None };
+        let mut look = Look { window: Vec::new(), at: 0, is_last: false, tracer };
+        look.move_to(core, None, WINDOW);
+        look
+    }
+
+    /// Makes a window of at most so many tasks: of those that are older than `after`, or of any.
+    fn move_to(&mut self, core: &Core, after: Option<&Header>, most: usize) {
+        self.window = core.live_references(after, most);
+        self.at = 0;
+        self.is_last = self.window.len() < most;
+    }
+
+    /// Goes on to the next window.
+    fn advance(&mut self, core: &Core) {
+        let before = mem::take(&mut self.window);
+        match before.iter().rev().find(|task| task.run.get() != Run::Done) {
+            Some(last) => self.move_to(core, Some(last), WINDOW),
+            // All of them have ended, so nobody knows how far the look had come. It begins again,
+            // and in one go. What is described twice, `Dump::finish` leaves out.
+            None => self.move_to(core, None, usize::MAX),
+        }
     }
 
     /// Describes the next slice of tasks.
     fn step(&mut self, worker: &Worker) -> Part {
-        let (runtime, index) = (worker.shared().id, worker.index());
-        let slice = self.left.len().min(OBSERVED_AT_ONCE);
+        if self.tracer.is_some() {
+            if let Some(part) = Tracer::with_room(|| self.slice(worker)) {
+                return part;
+            }
+            self.tracer = None;
+        }
+        self.slice(worker)
+    }
+
+    fn slice(&mut self, worker: &Worker) -> Part {
         let core = worker.core();
-        let tasks = self.left.drain(..slice).filter_map(|task| describe(core, &task, worker));
-        let tasks: Vec<_> = tasks.collect();
-        self.described += tasks.len();
-        let is_last = self.left.is_empty();
+        let until = clock::now() + OBSERVED_FOR;
+        if self.at == self.window.len() && !self.is_last {
+            self.advance(core);
+        }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.begin();
+        }
+        let first = self.at;
+        let mut tasks = Vec::with_capacity(OBSERVED_AT_ONCE.min(self.window.len() - first));
+        while self.at - first < OBSERVED_AT_ONCE && (self.at == first || clock::now() < until) {
+            let some = (self.window.len() - self.at).min(OBSERVED_BETWEEN_LOOKS);
+            if some == 0 {
+                break;
+            }
+            for task in &self.window[self.at..self.at + some] {
+                tasks.extend(describe(core, task, worker, self.tracer.as_mut()));
+            }
+            self.at += some;
+        }
+        let is_last = self.is_last && self.at == self.window.len();
         let worker = is_last.then(|| DumpedWorker {
-            runtime,
-            worker: index,
-            tasks: self.described,
+            runtime: worker.shared().id,
+            worker: worker.index(),
+            tasks: 0,
             unstarted: core.unstarted.get(),
         });
         Part { tasks, worker }
@@ -60,7 +114,12 @@ impl Look {
 }
 
 /// Describes a task of this worker. `None`: it has ended.
-fn describe(core: &Core, task: &Header, worker: &Worker) -> Option<DumpedTask> {
+fn describe(
+    core: &Core,
+    task: &Header,
+    worker: &Worker,
+    tracer: Option<&mut Tracer>,
+) -> Option<DumpedTask> {
     let state = match task.run.get() {
         Run::Done => return None,
         Run::Running => TaskState::Running,
@@ -84,6 +143,7 @@ fn describe(core: &Core, task: &Header, worker: &Worker) -> Option<DumpedTask> {
         cancelled: task.word.is_cancelled(),
         state,
         wait,
+        backtrace: tracer.and_then(|tracer| tracer.trace(core, task)),
         stack_size: task.class.get().bytes(),
         stack_touched: park::stack_touched(core, task),
         runtime: worker.shared().id,
@@ -94,13 +154,15 @@ fn describe(core: &Core, task: &Header, worker: &Worker) -> Option<DumpedTask> {
 /// Has a worker look at its tasks. The worker does that between two tasks of its.
 struct Ask {
     to: Sender<Part>,
+    traces: bool,
     /// `None`: the look has not begun.
     look: Option<Look>,
 }
 
 /// What has a worker look at its tasks, and send the parts of what it finds.
-pub(super) fn message(to: Sender<Part>) -> Box<dyn Message> {
-    Box::new(Ask { to, look: None })
+/// With `traces`, of backtraces too.
+pub(super) fn message(to: Sender<Part>, traces: bool) -> Box<dyn Message> {
+    Box::new(Ask { to, traces, look: None })
 }
 
 impl Message for Ask {
@@ -111,7 +173,7 @@ impl Message for Ask {
             return;
         }
         let worker = scheduler::current_worker().expect("a worker has got this message");
-        let look = self.look.get_or_insert_with(|| Look::new(worker.core()));
+        let look = self.look.get_or_insert_with(|| Look::new(worker.core(), self.traces));
         let part = look.step(worker);
         let is_last = part.is_last();
         if self.to.send(part).is_ok() && !is_last {
@@ -125,21 +187,21 @@ impl Message for Ask {
 ///
 /// A worker is passed over if the code that runs here is none of its task's, as that of a `tracing`
 /// subscriber: a task may be between two states then.
-pub(super) fn around_here(mut each: impl FnMut(Part)) {
+pub(super) fn around_here(traces: bool, mut each: impl FnMut(Part)) {
     // The outer workers come first, and in one go: they may be gone once the running task has let
     // others run, for its own worker may be driven by somebody else then.
     for core in current::cores().skip(1).filter(|core| !core.task.get().is_null()) {
-        look_at(core, &mut each, || ());
+        look_at(core, traces, &mut each, || ());
     }
     if let Some((core, _)) = current::task() {
-        look_at(core, &mut each, park::yield_now);
+        look_at(core, traces, &mut each, park::yield_now);
     }
 }
 
 /// Looks at all tasks of this worker. `between` runs between two slices.
-fn look_at(core: &Core, each: &mut impl FnMut(Part), between: impl Fn()) {
+fn look_at(core: &Core, traces: bool, each: &mut impl FnMut(Part), between: impl Fn()) {
     let worker = scheduler::worker_of(core);
-    let mut look = Look::new(core);
+    let mut look = Look::new(core, traces);
     loop {
         let part = look.step(worker);
         let is_last = part.is_last();

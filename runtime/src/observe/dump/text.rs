@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::{Dump, DumpedTask, DumpedWorker, TaskState};
+use crate::observe::backtrace::TaskFrame;
 use crate::observe::deadlock;
 
 /// Tasks of a runtime that share a line.
@@ -45,12 +46,16 @@ impl fmt::Display for Times {
 }
 
 /// What tasks have in common that share a line. All of them have a deadline or none has.
-type Common<'a> =
-    (Option<&'a str>, &'a Location<'static>, (bool, bool), TaskState, Option<(String, bool)>);
+type Common<'a> = (
+    (Option<&'a str>, &'a Location<'static>, (bool, bool)),
+    (TaskState, Option<(String, bool)>, Option<(&'a [TaskFrame], bool)>),
+);
 
 fn common(task: &DumpedTask) -> Common<'_> {
     let wait = task.wait.as_ref().map(|wait| (wait.words.to_string(), wait.left.is_some()));
-    (task.name(), task.spawned_at, (task.daemon, task.cancelled), task.state, wait)
+    let who = (task.name(), task.spawned_at, (task.daemon, task.cancelled));
+    let calls = task.backtrace().map(|backtrace| (backtrace.frames(), backtrace.is_cut()));
+    (who, (task.state, wait, calls))
 }
 
 impl<'a> Group<'a> {
@@ -104,6 +109,7 @@ fn grouped(tasks: &[DumpedTask]) -> Vec<Group<'_>> {
 
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name_calls();
         let mut workers = self.workers.iter().peekable();
         for tasks in self.tasks.chunk_by(|one, next| one.runtime == next.runtime) {
             // Runtimes without a started task come before, and those whose workers are silent now
@@ -121,6 +127,9 @@ impl fmt::Display for Dump {
         if self.silent > 0 {
             let plural = if self.silent == 1 { " does" } else { "s do" };
             writeln!(f, "{} worker{plural} not answer", self.silent)?;
+        }
+        if let Some(why) = self.no_backtraces {
+            writeln!(f, "no backtraces: {why}")?;
         }
         deadlock::stuck(self, f)
     }
@@ -177,14 +186,15 @@ impl fmt::Display for Group<'_> {
         match (&task.wait, &self.ages) {
             (Some(wait), Some(ages)) => {
                 write!(f, "{} for {ages}", wait.words)?;
-                match &self.left {
-                    Some(left) => write!(f, ", {left} left"),
-                    None => Ok(()),
+                if let Some(left) = &self.left {
+                    write!(f, ", {left} left")?;
                 }
             }
-            _ if task.state == TaskState::Runnable => f.write_str("runnable"),
-            _ => f.write_str("running"),
+            _ if task.state == TaskState::Runnable => f.write_str("runnable")?,
+            _ => f.write_str("running")?,
         }
+        let Some(backtrace) = task.backtrace() else { return Ok(()) };
+        backtrace.to_string().lines().try_for_each(|line| write!(f, "\n      {line}"))
     }
 }
 

@@ -1,0 +1,235 @@
+//! Walking parked stacks.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+
+use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
+use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder};
+
+use super::TaskBacktrace;
+use super::sys::{self, Generation, Loaded};
+use crate::census::Internal;
+use crate::current::{self, Core};
+use crate::lock::Lock;
+use crate::park;
+use crate::stack::{self, Suspended};
+use crate::task::Header;
+
+/// How many calls a task's backtrace has at most: more than anybody reads, and few enough that a
+/// dump of many tasks in deep recursions is quick and small.
+const BACKTRACE_FRAMES_MAX: usize = 256;
+
+/// How many workers' knowledge of unwinding tables is kept for the next dump: 20 KiB each.
+const TRACERS_KEPT: usize = 16;
+
+type Tables = UnwinderX86_64<&'static [u8]>;
+
+/// Walks the stacks of one worker's tasks. It remembers what it has found in the tables, which is
+/// what makes the walks short.
+pub(in crate::observe) struct Tracer {
+    tables: Arc<Tables>,
+    /// Always there but in the drop.
+    known: Option<CacheX86_64>,
+    /// The walk that is under way.
+    returns: Vec<usize>,
+}
+
+/// What tracers that are gone remembered, for the next ones.
+static SPARE: Lock<Vec<CacheX86_64>> = Lock::new(Vec::new());
+
+impl Tracer {
+    /// `None`: there are no backtraces, for the reason that [`why_none`] gives, or for want of
+    /// memory or threads.
+    pub(in crate::observe) fn new() -> Option<Tracer> {
+        if !is_tested() {
+            return None;
+        }
+        let spare = SPARE.lock().pop();
+        Some(Tracer::with(match spare {
+            Some(known) => known,
+            None => aside(CacheX86_64::default)?,
+        }))
+    }
+
+    fn with(known: CacheX86_64) -> Tracer {
+        Tracer { tables: tables(), known: Some(known), returns: Vec::new() }
+    }
+
+    /// Before the first walk, and before the first one after others have run: modules may have been
+    /// loaded or unloaded meanwhile. Those that the stacks return to cannot be.
+    pub(in crate::observe) fn begin(&mut self) {
+        self.tables = tables();
+    }
+
+    /// Runs `f`, which traces tasks and suspends nothing, where there is room for that. Without
+    /// optimisation a walk takes up to 50 KiB, and the thread's worker may run inside a task.
+    /// `None`: there is no memory.
+    pub(in crate::observe) fn with_room<T>(f: impl FnOnce() -> T) -> Option<T> {
+        if current::task().is_none() && current::cores().count() == 1 && !current::is_in_coroutine()
+        {
+            return Some(f());
+        }
+        stack::with_room(WALK_STACK_BYTES, f).ok()
+    }
+
+    /// Where a task of this worker waits, or goes on that waits for its worker. `None`: it runs.
+    pub(in crate::observe) fn trace(
+        &mut self,
+        core: &Core,
+        task: &Header,
+    ) -> Option<TaskBacktrace> {
+        self.returns.clear();
+        let mut is_cut = false;
+        let is_suspended = park::each_stack(core, task, |stack| {
+            if !self.returns.is_empty() {
+                self.returns.push(0);
+            }
+            is_cut |= !self.walk(stack);
+        });
+        is_suspended.then(|| TaskBacktrace {
+            returns: self.returns.as_slice().into(),
+            is_cut,
+            frames: OnceLock::new(),
+        })
+    }
+
+    /// Adds the addresses to which the frames of this stack return. `false`: there is no room.
+    fn walk(&mut self, stack: Suspended<'_>) -> bool {
+        let mut registers =
+            UnwindRegsX86_64::new(stack.pc as u64, stack.sp as u64, stack.fp as u64);
+        let mut read = |address| stack.word(address as usize).map(|word| word as u64).ok_or(());
+        let mut at = stack.pc as u64;
+        let known = self.known.as_mut().expect("it is taken in the drop alone");
+        while let Some(address) = FrameAddress::from_return_address(at) {
+            if self.returns.len() >= BACKTRACE_FRAMES_MAX {
+                return false;
+            }
+            self.returns.push(at as usize);
+            // An error is an end as well: a function without tables, or the outermost.
+            match self.tables.unwind_frame(address, &mut registers, known, &mut read) {
+                Ok(Some(next)) => at = next,
+                Ok(None) | Err(_) => break,
+            }
+        }
+        true
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        let mut spare = SPARE.lock();
+        if let Some(known) = self.known.take().filter(|_| spare.len() < TRACERS_KEPT) {
+            spare.push(known);
+        }
+    }
+}
+
+/// Runs `f` on a thread of its own, for it takes more stack than a small task has, and waits for
+/// it. `None`: there is no thread to be had.
+pub(super) fn aside<T: Send>(f: impl FnOnce() -> T + Send) -> Option<T> {
+    let call = || {
+        let _internal = Internal::new();
+        f()
+    };
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("gocoro-backtrace".into());
+        let thread = thread.stack_size(ASIDE_STACK_BYTES).spawn_scoped(scope, call).ok()?;
+        thread.join().ok()
+    })
+}
+
+/// A stack to walk others from.
+const WALK_STACK_BYTES: usize = 128 * 1024;
+
+/// The stack of a thread for backtraces. Without optimisation looking names up takes some 50 KiB.
+const ASIDE_STACK_BYTES: usize = 1 << 20;
+
+/// The tables of the modules that are loaded now.
+fn tables() -> Arc<Tables> {
+    static KEPT: Mutex<Option<(Generation, Arc<Tables>)>> = Mutex::new(None);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = sys::generation();
+    match &*kept {
+        Some((generation, tables)) if *generation == now => tables.clone(),
+        _ => {
+            let (generation, modules) = sys::loaded();
+            let mut tables = Tables::new();
+            modules.into_iter().filter_map(module).for_each(|module| tables.add_module(module));
+            let tables = Arc::new(tables);
+            *kept = Some((generation, tables.clone()));
+            tables
+        }
+    }
+}
+
+fn module(loaded: Loaded) -> Option<Module<&'static [u8]>> {
+    let Loaded { name, bias, mapped, tables } = loaded;
+    let sys::Tables { index, frames } = tables?;
+    let in_file = |bytes: &[u8]| {
+        let start = bytes.as_ptr().addr().wrapping_sub(bias) as u64;
+        Some(start..start + bytes.len() as u64)
+    };
+    let sections = ExplicitModuleSectionInfo {
+        eh_frame_hdr_svma: in_file(index),
+        eh_frame_hdr: Some(index),
+        eh_frame_svma: in_file(frames),
+        eh_frame: Some(frames),
+        ..Default::default()
+    };
+    let mapped = mapped.start as u64..mapped.end as u64;
+    Some(Module::new(name, mapped, bias as u64, sections))
+}
+
+/// What the test of walks has found.
+static TESTED: OnceLock<Result<(), &'static str>> = OnceLock::new();
+
+/// Why there are no backtraces. `None`: there are some, or nobody has tried.
+pub(in crate::observe) fn why_none() -> Option<&'static str> {
+    TESTED.get()?.err()
+}
+
+/// Whether walks were found to be right, on this machine and with this program's tables.
+fn is_tested() -> bool {
+    static TESTING: Mutex<()> = Mutex::new(());
+    if let Some(tested) = TESTED.get() {
+        return tested.is_ok();
+    }
+    let _testing = TESTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if TESTED.get().is_none() {
+        match aside(test) {
+            Some(Ok(found)) => TESTED.get_or_init(|| found),
+            // For want of a thread, or of memory. The next one who wants a backtrace tries again.
+            None | Some(Err(_)) => return false,
+        };
+    }
+    TESTED.get().is_some_and(Result::is_ok)
+}
+
+/// Walks a stack of the test's own, and has the system's unwinder walk it too, from inside.
+fn test() -> std::io::Result<Result<(), &'static str>> {
+    let expected = Arc::new(Lock::new(Vec::new()));
+    let theirs = expected.clone();
+    let inside = move || {
+        let mut returns = theirs.lock();
+        backtrace::trace(|frame| {
+            returns.push(frame.ip().addr());
+            true
+        });
+    };
+    stack::sample(inside, |stack| {
+        let mut tracer = Tracer::with(CacheX86_64::default());
+        let mut expected = std::mem::take(&mut *expected.lock());
+        expected.retain(|&address| address != 0);
+        if !tracer.walk(stack) {
+            return Err("a walk of a coroutine's frames does not end");
+        }
+        // The two begin in different functions, called by the same one, which was called by
+        // another: so much they have in common at least.
+        let both = tracer.returns.iter().rev().zip(expected.iter().rev());
+        let common = both.take_while(|(walked, expected)| walked == expected).count();
+        match common {
+            0 | 1 => Err("a walk of a coroutine's frames finds others than the system does"),
+            _ => Ok(()),
+        }
+    })
+}

@@ -75,11 +75,16 @@
 //! A subscriber runs where the event happens, and not as a task: what waits in it blocks the
 //! worker. What it does itself while it is told of an event leads to no further one.
 //!
+//! # Stacks
+//!
+//! [`stacks`] says of each place where tasks were spawned how much of their stacks they have
+//! needed, and which size would do.
+//!
 //! # Deadlocks
 //!
-//! A program made by [`go_main`](crate::go_main) says on standard error when all its tasks wait and
-//! nothing is left that could wake one: who waits, for what, and which tasks wait for each other in
-//! a circle. Its option `deadlock` has it abort then, or say nothing. Runtimes made by hand say
+//! A program made by [`go_main`](crate::go_main) says on standard error when tasks wait for each
+//! other in a circle, and when all its tasks wait and nothing is left that could wake one: who
+//! waits, and for what. Its option `deadlock` has it abort then, or say nothing. Runtimes made by hand say
 //! nothing unless [`Builder::deadlock`] tells them to.
 //!
 //! # Ends
@@ -89,6 +94,6 @@
 
 pub use gocoro_runtime::export::runtime::{
     Builder, Dump, DumpedTask, LatencyBucket, LocalRuntime, Metrics, OnDeadlock, OpenMetrics,
-    Runtime, RuntimeMetrics, TaskBacktrace, TaskCounts, TaskFrame, TaskState, WorkerMetrics, dump,
-    metrics,
+    Runtime, RuntimeMetrics, StackAdvice, Stacks, TaskBacktrace, TaskCounts, TaskFrame, TaskState,
+    WorkerMetrics, dump, metrics, stacks,
 };

@@ -161,7 +161,8 @@ pub mod export {
     pub mod runtime {
         pub use crate::observe::{
             Dump, DumpedTask, LatencyBucket, Metrics, OnDeadlock, OpenMetrics, RuntimeMetrics,
-            TaskBacktrace, TaskCounts, TaskFrame, TaskState, WorkerMetrics, dump, metrics,
+            StackAdvice, Stacks, TaskBacktrace, TaskCounts, TaskFrame, TaskState, WorkerMetrics, dump,
+            metrics, stacks,
         };
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }

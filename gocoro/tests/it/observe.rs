@@ -3,3 +3,4 @@
 mod deadlock;
 mod events;
 mod metrics;
+mod stacks;

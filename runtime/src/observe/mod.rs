@@ -6,6 +6,7 @@ mod dump;
 mod metrics;
 mod openmetrics;
 mod quit;
+mod stacks;
 
 pub use self::backtrace::{TaskBacktrace, TaskFrame};
 pub use self::deadlock::OnDeadlock;
@@ -15,3 +16,4 @@ pub use self::metrics::{
 };
 pub use self::openmetrics::OpenMetrics;
 pub(crate) use self::quit::dump_at_sigquit;
+pub use self::stacks::{StackAdvice, Stacks, stacks};

@@ -166,21 +166,26 @@ impl Worker {
         if !self.no_stack.is_empty() && self.no_stack.is_short(class) {
             return self.start_later(task);
         }
-        let Ok(stack) = self.core.stacks.borrow_mut().take(class) else {
+        let mut stacks = self.core.stacks.borrow_mut();
+        let Ok(stack) = stacks.take(class) else {
+            drop(stacks);
             return self.start_later(task);
         };
-        Some(self.start_on(task, stack))
+        let own = stacks.is_clean(&stack);
+        drop(stacks);
+        Some(self.start_on(task, stack, own))
     }
 
     /// Claims an unstarted task for this worker, and gives it `stack`, which is of the task's
-    /// class.
+    /// class. `own`: nobody has used that before.
     #[inline(always)]
-    pub(super) fn start_on(&self, task: TaskRef, stack: Stack) -> *const Header {
+    pub(super) fn start_on(&self, task: TaskRef, stack: Stack, own: bool) -> *const Header {
         let requests = task.word.claim(self.core.mailbox.id());
         let raw = self.core.adopt(task, requests);
         // SAFETY: this worker has just claimed the task, so it is alive and its owner's fields are
         // this thread's.
         let header = unsafe { &*raw };
+        header.own_stack.set(own);
         if self.cancelling.get() {
             wake::cancel(&self.core, header);
         }

@@ -147,6 +147,7 @@ impl Worker {
     fn tidy_stacks(&self, now: Instant) -> Option<Duration> {
         let mut stacks = self.core.stacks.borrow_mut();
         stacks.trim(TIDY_MOST);
+        stacks.clean(now);
         for _ in 0..TIDY_MOST {
             let Some((stack, class)) = stacks.pop_surplus(now) else { break };
             // SAFETY: the stack, which is idle and this worker's, has no job.
@@ -159,7 +160,10 @@ impl Worker {
     #[inline]
     pub(super) fn tidy_a_bit(&self) {
         let Some(now) = self.core.pace.seen() else { return };
-        let surplus = self.core.stacks.borrow_mut().step(now);
+        let mut stacks = self.core.stacks.borrow_mut();
+        stacks.clean(now);
+        let surplus = stacks.step(now);
+        drop(stacks);
         if let Some((stack, class)) = surplus {
             // SAFETY: the stack, which is idle and this worker's, has no job.
             unsafe { stack.free(class) };

@@ -8,6 +8,7 @@
 //! stack, and not `ret`. Nor does it use `generator`'s cancellation, or its `done!`.
 
 mod admission;
+mod advice;
 mod guard;
 mod layout;
 mod nested;
@@ -33,6 +34,7 @@ use generator::{Generator, Gn};
 use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
 use crate::unwind;
 
+pub(crate) use advice::{Site, add as add_site, note as note_site, noted as noted_sites};
 pub(crate) use guard::{kind as guard_kind, page_bytes};
 #[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use nested::with_room;

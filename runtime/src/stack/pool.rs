@@ -7,15 +7,24 @@
 
 use std::io;
 use std::ptr::NonNull;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::suspend::Own;
 use super::{CLASSES, SizeClass, Stack, Suspender};
+use crate::clock::Coarse;
 use crate::limits::{POOL_LINGER, POOL_STEP, POOLED_STACKS_KEPT};
 
 /// How many bytes at its top a stack keeps when its deep pages are given back: enough for the next
 /// run of most tasks.
 const KEEP_BYTES: usize = 16 * 1024;
+
+/// How many bytes at its top a stack keeps that is to show what its next task needs: more than the
+/// frames of an idle stack take.
+pub(super) const CLEAN_KEPT: usize = if cfg!(gocoro_asan) { KEEP_BYTES } else { 8 * 1024 };
+
+/// How often a worker gives the pages of an idle stack back, so that they show what its next task
+/// needs: about as often as the kernel's coarse clock ticks.
+pub(super) const SAMPLE_EVERY: Duration = Duration::from_millis(4);
 
 /// A worker's idle stacks.
 #[derive(Debug)]
@@ -33,6 +42,17 @@ pub(crate) struct Pool {
     stirred: bool,
     /// The stacks of this pool that are not freed, idle or lent, and the memory that they may use.
     owned: (usize, usize),
+    /// The record of the stack that nobody has used since it was made or its pages were given back.
+    /// Zero: there is none.
+    clean: usize,
+    /// When the next stack is to give its pages back, and the class of the last that did.
+    clean_at: Option<Instant>,
+    cleaned: usize,
+    /// When a task's stack was looked at last.
+    looked_at: Option<Coarse>,
+    /// Whether the last task that could have been looked at was passed over, and what decides that.
+    passed_on: bool,
+    dice: u64,
 }
 
 /// The idle stacks of one size class.
@@ -69,6 +89,12 @@ impl Pool {
             step_at: None,
             stirred: false,
             owned: (0, 0),
+            clean: 0,
+            clean_at: None,
+            cleaned: 0,
+            looked_at: None,
+            passed_on: false,
+            dice: 0,
         })
     }
 
@@ -89,6 +115,7 @@ impl Pool {
         // after all of its stacks.
         let made = unsafe { Stack::new(class, self.handle()) }?;
         self.owned = (self.owned.0 + 1, self.owned.1 + class.bytes());
+        self.clean = made.record();
         Ok(made)
     }
 
@@ -124,8 +151,65 @@ impl Pool {
     /// Takes an idle stack back.
     #[inline]
     pub(crate) fn put(&mut self, stack: Stack, class: SizeClass) {
+        if stack.record() == self.clean {
+            self.used_clean(&stack, class);
+        }
         self.classes[class.index()].idle.push(stack);
         self.stirred = true;
+    }
+
+    /// Whether nobody has used this stack, which was taken out of the pool just now, since it was
+    /// made or its pages were given back.
+    #[inline(always)]
+    pub(crate) fn is_clean(&self, stack: &Stack) -> bool {
+        stack.record() == self.clean
+    }
+
+    /// Gives the pages of one idle stack back, one that is taken soon, if that is due.
+    #[inline]
+    pub(crate) fn clean(&mut self, now: Instant) {
+        if self.clean_at.is_none_or(|at| now >= at) {
+            self.clean_one(now);
+        }
+    }
+
+    /// The classes take turns.
+    fn clean_one(&mut self, now: Instant) {
+        self.clean_at = now.checked_add(SAMPLE_EVERY);
+        self.passed_on = false;
+        let next = (1..=CLASSES).map(|step| (self.cleaned + step) % CLASSES);
+        let next = next.filter_map(|index| Some((index, self.classes[index].idle.last()?))).next();
+        if let Some((index, stack)) = next {
+            stack.trim(SizeClass::at(index), CLEAN_KEPT);
+            self.clean = stack.record();
+            self.cleaned = index;
+        }
+    }
+
+    /// Whether a task's stack is to be looked at now, in the turn that began at that time. One is in
+    /// a tick of the clock, and of those that could be any of the first, by chance: turns begin at
+    /// the same place of a pattern in which a program spawns its tasks.
+    pub(crate) fn looks(&mut self, turned: Coarse) -> bool {
+        if self.looked_at == Some(turned) {
+            return false;
+        }
+        self.dice = self.dice.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+        self.passed_on = self.dice >> 62 != 0;
+        if !self.passed_on {
+            self.looked_at = Some(turned);
+        }
+        !self.passed_on
+    }
+
+    /// The clean stack was used. If nobody has looked at it, its next task shall have a clean one
+    /// too.
+    #[cold]
+    fn used_clean(&mut self, stack: &Stack, class: SizeClass) {
+        if std::mem::take(&mut self.passed_on) {
+            stack.trim(class, CLEAN_KEPT);
+        } else {
+            self.clean = 0;
+        }
     }
 
     /// Gives the deep pages of up to `most` idle stacks back to the kernel.
@@ -228,7 +312,9 @@ impl Pool {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::super::guard;
+    use std::cell::Cell;
+
+    use super::super::{Job, guard};
     use super::*;
     use crate::clock;
     use crate::limits::STACK_BYTES_MIN;
@@ -280,6 +366,51 @@ mod tests {
     fn a_small_pool_has_no_surplus() {
         let mut pool = filled(1);
         assert!(pool.surplus_at(clock::now()).is_none());
+        empty(pool);
+    }
+
+    /// The frames of an idle stack lie in what it keeps.
+    #[test]
+    fn a_stack_that_gave_its_pages_back_runs_on() {
+        for _ in 0..32 {
+            let mut pool = filled(1);
+            pool.clean(clock::now());
+            let stack = pool.take(class()).unwrap();
+            assert!(pool.is_clean(&stack));
+            let lowest = Cell::new(0);
+            // SAFETY: `lowest` outlives the job, which is the only one and runs to its end in the
+            // resume below.
+            unsafe {
+                let note = |lowest: NonNull<()>| {
+                    let here = Cell::new(0u8);
+                    lowest.cast::<Cell<usize>>().as_ref().set((&raw const here).addr());
+                };
+                stack.give(Job::new(note, &lowest));
+                stack.resume();
+            }
+            let depth = stack.top() - lowest.get();
+            assert!(depth < CLEAN_KEPT / 2, "frames of {depth} bytes");
+            pool.put(stack, class());
+            pool.clean_at = None;
+            pool.clean(clock::now());
+            empty(pool);
+        }
+    }
+
+    #[test]
+    fn a_stack_is_clean_until_it_is_used() {
+        let mut pool = filled(2);
+        pool.clean(clock::now());
+        let (first, second) = (pool.take(class()).unwrap(), pool.take(class()).unwrap());
+        assert_eq!((pool.is_clean(&first), pool.is_clean(&second)), (true, false));
+        pool.put(second, class());
+        pool.put(first, class());
+        let first = pool.take(class()).unwrap();
+        assert!(!pool.is_clean(&first));
+        pool.put(first, class());
+        let new = pool.make(class()).unwrap();
+        assert!(pool.is_clean(&new));
+        pool.put(new, class());
         empty(pool);
     }
 

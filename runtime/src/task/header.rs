@@ -130,6 +130,8 @@ pub(crate) struct Header {
     /// How the task's closure has ended, for whoever tells of it. Written by whoever claimed the
     /// task.
     pub(crate) outcome: Cell<Outcome>,
+    /// Whether the task's stack shows what this task alone has needed. By the owner.
+    pub(crate) own_stack: Cell<bool>,
     /// The boundaries that the task has open, the innermost first.
     pub(crate) waits: Waits,
     /// The neighbours in the worker's list of started tasks.

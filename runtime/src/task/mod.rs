@@ -26,7 +26,7 @@
 //! | field | who |
 //! |---|---|
 //! | `word`, `refs` | anyone: they are atomic, and change by their own operations only |
-//! | `run`, `flags`, `reason`, `stack`, `waits`, `outcome`, the `live` links | the owner's thread; before the claim nobody |
+//! | `run`, `flags`, `reason`, `stack`, `own_stack`, `waits`, `outcome`, the `live` links | the owner's thread; before the claim nobody |
 //! | `link` | whoever has set LINK on a STARTED task, until the owner has drained the link; then the owner |
 //! | the joiner slot | the join handle's holder while JOINER is clear; whoever completes the task once it is DONE with JOINER set |
 //! | `class`, `depth` | before the claim whoever holds the queue's reference; then the owner's thread |

@@ -218,6 +218,7 @@ where
         (&raw mut (*header).stack).write(UnsafeCell::new(None));
         (&raw mut (*header).depth).write(Cell::new(0));
         (&raw mut (*header).waits).write(Waits::new());
+        (&raw mut (*header).own_stack).write(Cell::new(false));
         (&raw mut (*header).live_prev).write(Cell::new(std::ptr::null()));
         (&raw mut (*header).live_next).write(Cell::new(std::ptr::null()));
         (&raw mut (*header).joiner).write(Cell::new(std::ptr::null()));

@@ -10,7 +10,7 @@ use crate::task::Parent;
 pub(super) struct Json<'a, T>(pub(super) &'a T);
 
 /// A string, quoted.
-struct Text<'a>(&'a str);
+pub(in crate::observe) struct Text<'a>(pub(in crate::observe) &'a str);
 
 /// A value, or null.
 struct Maybe<T>(Option<T>);

@@ -146,6 +146,7 @@ fn describe(
         backtrace: tracer.and_then(|tracer| tracer.trace(core, task)),
         stack_size: task.class.get().bytes(),
         stack_touched: park::stack_touched(core, task),
+        own_stack: task.own_stack.get(),
         runtime: worker.shared().id,
         worker: worker.index(),
     })

@@ -19,7 +19,7 @@
 //!   joins.
 //! - *Tasks that have not started* are counted and not listed: a deque shows nothing but its ends.
 
-mod json;
+pub(super) mod json;
 mod look;
 mod text;
 
@@ -33,6 +33,7 @@ use crate::clock::Coarse;
 use crate::current;
 use crate::limits::DUMP_PATIENCE;
 use crate::observe::backtrace::{self, TaskBacktrace};
+use crate::stack::Site;
 use crate::task::mailbox::Mailbox;
 use crate::task::{Parent, TaskId, Whom, Words};
 
@@ -62,6 +63,8 @@ pub struct DumpedTask {
     backtrace: Option<TaskBacktrace>,
     stack_size: usize,
     stack_touched: Option<usize>,
+    /// Whether the task alone has touched so much of the stack.
+    own_stack: bool,
     runtime: u32,
     worker: usize,
 }
@@ -357,6 +360,12 @@ impl DumpedTask {
             }
             _ => false,
         }
+    }
+
+    /// What the task says of others that were spawned where it was.
+    pub(super) fn stack_site(&self) -> Option<Site> {
+        let peak = self.stack_touched.filter(|_| self.own_stack)?;
+        Some(Site::of(self.spawned_at, self.stack_size, peak))
     }
 
     /// The size of the task's stack in bytes.

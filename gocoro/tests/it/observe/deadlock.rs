@@ -16,6 +16,7 @@ use gocoro::blocking::unblock;
 use gocoro::channel;
 use gocoro::net::{TcpListener, TcpStream};
 use gocoro::runtime::{Builder, OnDeadlock};
+use gocoro::sync::{Arc, Condvar, Mutex, Semaphore};
 use gocoro::task;
 use gocoro::{go, go_main};
 
@@ -36,6 +37,7 @@ fn child() {
     let code = match &*name {
         "forgotten_sender" => forgotten_sender::main(),
         "channels" => channels::main(),
+        "unheard" => unheard::main(),
         "leftovers" => leftovers::main(),
         "thread_ends" => thread_ends::main(),
         "goes_on" => goes_on::main(),
@@ -215,6 +217,38 @@ fn two_that_receive_from_each_other_are_a_deadlock() {
         task("pong", main + 5, main + 3),
     ];
     sorted_aborts("channels", &report);
+}
+
+mod unheard {
+    use super::*;
+
+    pub(super) const MAIN: u32 = line!() + 1;
+    #[go_main(deadlock = "abort")]
+    pub(super) fn main() {
+        let nobody = Arc::new((Semaphore::new(0), Mutex::new(()), Condvar::new()));
+        let same = nobody.clone();
+        let permit = go!(name = "permit" => { same.0.acquire().is_ok() });
+        let guard = nobody.1.lock().unwrap();
+        drop(nobody.2.wait(guard));
+        permit.wait();
+    }
+}
+
+#[test]
+fn a_permit_and_a_notification_that_nobody_gives_are_a_deadlock() {
+    let main = unheard::MAIN;
+    let report = [
+        head("2 tasks wait"),
+        format!(
+            "  task 'main' (spawned at F:{main}, worker N, stack N of 8192 KiB): condvar for N ms"
+        ),
+        format!(
+            "  task 'permit' (spawned at F:{} by task 'main', worker N, stack N of 256 KiB): \
+             semaphore (1 wanted, 0 there) for N ms",
+            main + 4
+        ),
+    ];
+    sorted_aborts("unheard", &report);
 }
 
 mod leftovers {

@@ -5,7 +5,7 @@ use std::thread;
 
 use gocoro::blocking::unblock;
 use gocoro::net::TcpListener;
-use gocoro::runtime::dump;
+use gocoro::runtime::{LocalRuntime, dump};
 use gocoro::signal::{SIGUSR1, Signals};
 use gocoro::task::JoinHandle;
 use gocoro::{channel, future, go, go_main, io, task, time};
@@ -70,6 +70,26 @@ const SCENARIOS: &[(&str, fn())] = &[
         drop(writer);
         let waits: JoinHandle<_> = go!({ io::Read::read(&mut reader, &mut [0]) });
         assert_eq!(waits.wait().unwrap(), 0);
+    }),
+    ("standard input", || {
+        let mut ends = [0; 2];
+        // SAFETY: `ends` has room for the two descriptors.
+        assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+        later(|| ());
+        // SAFETY: nothing of this process refers to the descriptors. The other process keeps the
+        // writing end until it ends.
+        assert_eq!(unsafe { (libc::dup2(ends[0], 0), libc::close(ends[1])) }, (0, 0));
+        assert_eq!(io::stdin().read_line(&mut String::new()).unwrap(), 0);
+    }),
+    ("a runtime in a task", || {
+        LocalRuntime::new().unwrap().run(|| {
+            let task = task::current();
+            thread::spawn(move || {
+                block(LATER);
+                task.unpark();
+            });
+            task::park();
+        });
     }),
     (FUTURE, || {
         let own = process::id() as libc::pid_t;

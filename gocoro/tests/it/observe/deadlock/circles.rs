@@ -198,6 +198,7 @@ fn parent_with_lock() {
     drop(
         go!(name = "parent" => { let _kept = theirs.lock().unwrap(); handle.recv().unwrap().wait() }),
     );
+    wait_until("parent", "recv");
     give.send(go!(name = "child" => { *mine.lock().unwrap() += 1 })).unwrap();
 }
 
@@ -207,7 +208,7 @@ fn a_join_of_a_task_that_needs_the_joiners_lock_is_a_cycle() {
         "a parent with a lock",
         &[
             line("parent", PARENT + 6, "join of task 'child'"),
-            line("child", PARENT + 8, "lock of a mutex held by task 'parent'"),
+            line("child", PARENT + 9, "lock of a mutex held by task 'parent'"),
         ],
         "task 'child' waits for task 'parent' waits for task 'child'",
     );

@@ -295,7 +295,8 @@ impl Worker {
             return None;
         }
         let has_looked = self.core.picked.get() == self.sleep.looked_after.get();
-        Some(if has_looked { self.sleep.looks_after.get() } else { STILL })
+        // A worker that has never run a task has not looked either, whatever the numbers say.
+        Some(if has_looked { self.sleep.looks_after.get().max(STILL) } else { STILL })
     }
 
     #[cold]
@@ -316,5 +317,29 @@ impl Worker {
             && self.no_stack.is_empty()
             && self.refused.is_empty()
             && !self.shared.is_refusing()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::scheduler::{Plan, Searches};
+
+    /// A worker that never had a task looked again and again, without any pause.
+    #[test]
+    fn a_worker_that_never_ran_a_task_sleeps_before_it_looks() {
+        let deadlocks = Some(Searches { when_still: |_| (), when_cyclic: |_| () });
+        let seed = Plan { deadlocks, ..Plan::default() }.prepare_local().unwrap();
+        let worker = Worker::new(seed).unwrap();
+        assert_eq!(worker.until_still(), Some(STILL));
+        for times in [2, 4, 8] {
+            worker.look_around_still(worker.until_still().unwrap());
+            assert_eq!(worker.until_still(), Some(STILL * times));
+        }
+        worker.core.picked.set(1);
+        assert_eq!(worker.until_still(), Some(STILL));
+        worker.shared().close();
+        worker.run_to_end();
+        worker.end();
     }
 }

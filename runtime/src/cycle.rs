@@ -321,8 +321,8 @@ impl Drop for Edge {
     }
 }
 
-/// What somebody held, and others wait for, is held by this task now, which has waited for it, or by
-/// nobody who is known. The caller has locked the queue of those who wait for it.
+/// What somebody held, and others wait for, is held by this task now, which has waited for it, or
+/// by nobody who is known. The caller has locked the queue of those who wait for it.
 #[inline(always)]
 pub(crate) fn hand_over<T>(object: &T, holder: Node) {
     if is_wanted() {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::job;
 use super::worker::Worker;
 use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
-use crate::stack::{Job, SizeClass, Stack};
+use crate::stack::{Job, Site, SizeClass, Stack, note_site};
 use crate::task::{Header, TaskRef};
 use crate::wake;
 
@@ -199,6 +199,18 @@ impl Worker {
             header.give_stack(stack);
         }
         raw
+    }
+
+    /// Notes how much of its stack a task that has ended has needed.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_at_stack(&self, task: &Header, stack: &Stack) {
+        let class = task.class.get();
+        if self.core.stacks.borrow_mut().looks(self.core.turned.get())
+            && let Some(peak) = stack.touched(class)
+        {
+            note_site(Site::of(task.spawned_at, class.bytes(), peak));
+        }
     }
 
     /// Takes back the stack of a task that has ended: for a task that waits for one, or for the

@@ -22,7 +22,7 @@ use crate::clock::{self, Coarse};
 use crate::current::{self, Core};
 use crate::limits::{BUDGET, PLACEMENT_SLACK};
 use crate::reactor::Driver;
-use crate::stack::{AltStack, Pool, Site, Stack, note_site};
+use crate::stack::{AltStack, Pool};
 use crate::task::{Flags, Header, Reason, Run, TaskRef};
 use crate::timer::Alarm;
 use crate::trace;
@@ -350,18 +350,6 @@ impl Worker {
         // SAFETY: `Core::adopt` put the worker's reference to the task into this pointer, and a
         // task is finished once.
         drop(unsafe { TaskRef::from_raw(task) });
-    }
-
-    /// Notes how much of its stack a task that has ended has needed.
-    #[cold]
-    #[inline(never)]
-    fn look_at_stack(&self, task: &Header, stack: &Stack) {
-        let class = task.class.get();
-        if self.core.stacks.borrow_mut().looks(self.core.turned.get())
-            && let Some(peak) = stack.touched(class)
-        {
-            note_site(Site::of(task.spawned_at, class.bytes(), peak));
-        }
     }
 
     /// Acts on what other threads have left in the mailbox.

@@ -16,9 +16,10 @@
 //! # What it costs
 //!
 //! A worker gives the pages of one idle stack back every [`SAMPLE_EVERY`], and asks for the pages
-//! of one ended task in a tick of the kernel's coarse clock, which takes a microsecond each. Which of
-//! the tasks that could be asked about is left to chance, and each that is passed over has its pages
-//! given back for the next. All others pay two comparisons at their start and two at their end.
+//! of one ended task in a tick of the kernel's coarse clock, which takes a microsecond each. Which
+//! of the tasks that could be asked about is left to chance, and each that is passed over has its
+//! pages given back for the next. All others pay two comparisons at their start and two at their
+//! end.
 //!
 //! [`CLEAN_KEPT`]: super::pool::CLEAN_KEPT
 //! [`SAMPLE_EVERY`]: super::pool::SAMPLE_EVERY
@@ -86,4 +87,77 @@ pub(crate) fn note(new: Site) {
 /// What the tasks that have ended needed, by place.
 pub(crate) fn noted() -> BTreeMap<Place, Site> {
     SITES.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::Cell;
+    use std::ptr::NonNull;
+
+    use super::super::pool::CLEAN_KEPT;
+    use super::super::{Job, Pool};
+    use super::*;
+    use crate::clock;
+    use crate::limits::STACK_BYTES_MIN;
+
+    fn class() -> SizeClass {
+        SizeClass::holding(STACK_BYTES_MIN).unwrap()
+    }
+
+    fn filled(count: usize) -> Pool {
+        super::super::install(|_| None).unwrap();
+        let mut pool = Pool::new().unwrap();
+        pool.warm(class(), count).unwrap();
+        pool
+    }
+
+    fn empty(mut pool: Pool) {
+        while let Some((stack, class)) = pool.pop_any() {
+            // SAFETY: the stack is idle and this thread's, and has no job.
+            unsafe { stack.free(class) };
+        }
+    }
+
+    /// The frames of an idle stack lie in what it keeps.
+    #[test]
+    fn a_stack_that_gave_its_pages_back_runs_on() {
+        for _ in 0..32 {
+            let mut pool = filled(1);
+            pool.clean(clock::now());
+            let stack = pool.take(class()).unwrap();
+            assert!(pool.is_clean(&stack));
+            let lowest = Cell::new(0);
+            // SAFETY: `lowest` outlives the job, which is the only one and runs to its end in the
+            // resume below.
+            unsafe {
+                let note = |lowest: NonNull<()>| {
+                    let here = Cell::new(0u8);
+                    lowest.cast::<Cell<usize>>().as_ref().set((&raw const here).addr());
+                };
+                stack.give(Job::new(note, &lowest));
+                stack.resume();
+            }
+            let depth = stack.top() - lowest.get();
+            assert!(depth < CLEAN_KEPT / 2, "frames of {depth} bytes");
+            pool.put(stack, class());
+            empty(pool);
+        }
+    }
+
+    #[test]
+    fn a_stack_is_clean_until_it_is_used() {
+        let mut pool = filled(2);
+        pool.clean(clock::now());
+        let (first, second) = (pool.take(class()).unwrap(), pool.take(class()).unwrap());
+        assert_eq!((pool.is_clean(&first), pool.is_clean(&second)), (true, false));
+        pool.put(second, class());
+        pool.put(first, class());
+        let first = pool.take(class()).unwrap();
+        assert!(!pool.is_clean(&first));
+        pool.put(first, class());
+        let new = pool.make(class()).unwrap();
+        assert!(pool.is_clean(&new));
+        pool.put(new, class());
+        empty(pool);
+    }
 }

@@ -186,9 +186,9 @@ impl Pool {
         }
     }
 
-    /// Whether a task's stack is to be looked at now, in the turn that began at that time. One is in
-    /// a tick of the clock, and of those that could be any of the first, by chance: turns begin at
-    /// the same place of a pattern in which a program spawns its tasks.
+    /// Whether a task's stack is to be looked at now, in the turn that began at that time. One is
+    /// in a tick of the clock, and of those that could be any of the first, by chance: turns begin
+    /// at the same place of a pattern in which a program spawns its tasks.
     pub(crate) fn looks(&mut self, turned: Coarse) -> bool {
         if self.looked_at == Some(turned) {
             return false;
@@ -312,9 +312,7 @@ impl Pool {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use std::cell::Cell;
-
-    use super::super::{Job, guard};
+    use super::super::guard;
     use super::*;
     use crate::clock;
     use crate::limits::STACK_BYTES_MIN;
@@ -366,51 +364,6 @@ mod tests {
     fn a_small_pool_has_no_surplus() {
         let mut pool = filled(1);
         assert!(pool.surplus_at(clock::now()).is_none());
-        empty(pool);
-    }
-
-    /// The frames of an idle stack lie in what it keeps.
-    #[test]
-    fn a_stack_that_gave_its_pages_back_runs_on() {
-        for _ in 0..32 {
-            let mut pool = filled(1);
-            pool.clean(clock::now());
-            let stack = pool.take(class()).unwrap();
-            assert!(pool.is_clean(&stack));
-            let lowest = Cell::new(0);
-            // SAFETY: `lowest` outlives the job, which is the only one and runs to its end in the
-            // resume below.
-            unsafe {
-                let note = |lowest: NonNull<()>| {
-                    let here = Cell::new(0u8);
-                    lowest.cast::<Cell<usize>>().as_ref().set((&raw const here).addr());
-                };
-                stack.give(Job::new(note, &lowest));
-                stack.resume();
-            }
-            let depth = stack.top() - lowest.get();
-            assert!(depth < CLEAN_KEPT / 2, "frames of {depth} bytes");
-            pool.put(stack, class());
-            pool.clean_at = None;
-            pool.clean(clock::now());
-            empty(pool);
-        }
-    }
-
-    #[test]
-    fn a_stack_is_clean_until_it_is_used() {
-        let mut pool = filled(2);
-        pool.clean(clock::now());
-        let (first, second) = (pool.take(class()).unwrap(), pool.take(class()).unwrap());
-        assert_eq!((pool.is_clean(&first), pool.is_clean(&second)), (true, false));
-        pool.put(second, class());
-        pool.put(first, class());
-        let first = pool.take(class()).unwrap();
-        assert!(!pool.is_clean(&first));
-        pool.put(first, class());
-        let new = pool.make(class()).unwrap();
-        assert!(pool.is_clean(&new));
-        pool.put(new, class());
         empty(pool);
     }
 

@@ -161,8 +161,8 @@ pub mod export {
     pub mod runtime {
         pub use crate::observe::{
             Dump, DumpedTask, LatencyBucket, Metrics, OnDeadlock, OpenMetrics, RuntimeMetrics,
-            StackAdvice, Stacks, TaskBacktrace, TaskCounts, TaskFrame, TaskState, WorkerMetrics, dump,
-            metrics, stacks,
+            StackAdvice, Stacks, TaskBacktrace, TaskCounts, TaskFrame, TaskState, WorkerMetrics,
+            dump, metrics, stacks,
         };
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }

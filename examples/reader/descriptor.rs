@@ -101,3 +101,21 @@ fn unix(process: &Process, inode: &str) -> Option<Socket> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_the_kernel_writes_them() {
+        let written = |bytes: &[u8]| {
+            let words = bytes.chunks(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap()));
+            words.map(|word| format!("{word:08X}")).collect::<String>() + ":1F90"
+        };
+        let read = |bytes: &[u8]| address(&written(bytes)).unwrap().to_string();
+        assert_eq!(read(&[127, 0, 0, 1]), "127.0.0.1:8080");
+        assert_eq!(read(&Ipv6Addr::LOCALHOST.octets()), "[::1]:8080");
+        assert_eq!(address("0100007F"), None);
+        assert_eq!(address("xyz:1"), None);
+    }
+}

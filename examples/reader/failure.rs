@@ -109,3 +109,26 @@ impl fmt::Display for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What tests from outside cannot bring about on every machine.
+    #[test]
+    fn each_reason_names_its_remedy() {
+        let yama = |scope| Failure::Yama { process: 7, scope }.to_string();
+        let [parents, capability, nobody] = [1, 2, 3].map(yama);
+        assert!(parents.contains("only by its parents") && parents.contains("sudo"), "{parents}");
+        assert!(parents.contains("sysctl kernel.yama.ptrace_scope=0"), "{parents}");
+        assert!(
+            capability.contains("CAP_SYS_PTRACE") && capability.contains("sudo"),
+            "{capability}"
+        );
+        assert!(nobody.contains("until this machine starts again"), "{nobody}");
+        let refused = Failure::Refused(7, io::Error::from_raw_os_error(1)).to_string();
+        assert!(refused.contains("undumpable") && refused.contains("container"), "{refused}");
+        assert!(Failure::NoCall(7).to_string().contains("CONFIG_CROSS_MEMORY_ATTACH"));
+        assert!(Failure::Kernel(2).to_string().contains("a thread of the kernel"));
+    }
+}

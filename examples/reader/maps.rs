@@ -75,3 +75,22 @@ pub(crate) fn mappings(process: &Process) -> Result<Vec<Mapping>, Failure> {
     }
     Ok(maps.lines().filter_map(Mapping::parse).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_files_are_read_and_others_are_not() {
+        let line = "7f00-7f80 rw-p 00001000 fe:01 1234                       /a b/c (deleted)";
+        let mapping = Mapping::parse(line).unwrap();
+        assert_eq!((mapping.start, mapping.end, mapping.offset), (0x7f00, 0x7f80, 0x1000));
+        assert!(mapping.is_writable && mapping.is_private && !mapping.is_code);
+        assert_eq!((mapping.inode, &*mapping.path), (1234, "/a b/c (deleted)"));
+        for line in
+            ["", "x", "7f00-7f80 rw-p 00000000 00:00 0 ", "7f00-7f80 rw-p 00000000 00:00 0 [heap]"]
+        {
+            assert!(Mapping::parse(line).is_none(), "{line:?}");
+        }
+    }
+}

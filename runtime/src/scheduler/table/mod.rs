@@ -6,7 +6,7 @@
 //! finds without symbols, so in a stripped program and in a library as well. CPython does the same
 //! for its own tasks since 3.14.
 //!
-//! The process pays nothing for it but two stores a worker, when a worker begins and when it ends:
+//! The process pays nothing for it but two stores when a worker begins, and one when it ends:
 //! whatever is read stands in memory anyway.
 //!
 //! # How it is found

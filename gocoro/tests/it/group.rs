@@ -39,7 +39,7 @@ fn empty_groups_answer_at_once() {
         let group = TaskGroup::<u32>::new();
         assert!(group.next().is_none() && group.is_empty());
         assert!(group.join_all().is_empty());
-        assert_eq!(TaskGroup::<u32>::default().try_join_all().unwrap(), []);
+        assert_eq!(TaskGroup::<u32>::default().try_join_all().unwrap(), [0; 0]);
         assert_eq!(TaskGroup::<Result<u32, ()>>::new().first_ok(), None);
         assert!(TaskGroup::<u32>::with_limit(1).shutdown(NEVER).is_empty());
         TaskGroup::<u32>::new().cancel_all();

@@ -25,7 +25,7 @@ use crate::unwind;
 /// The life of tasks.
 const TASK: &str = "gocoro::task";
 /// What workers do.
-const SCHED: &str = "gocoro::sched";
+const RUNTIME: &str = "gocoro::runtime";
 /// Waits for locks.
 const SYNC: &str = "gocoro::sync";
 
@@ -91,7 +91,7 @@ pub(crate) fn resumed_late(late: &Late<'_>) {
     let ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
     tell(|| {
         warn!(
-            target: SCHED, runtime, worker, tasks, waited_ms = ms,
+            target: RUNTIME, runtime, worker, tasks, waited_ms = ms,
             behind.id = id, behind.name = name, behind.spawned_at = %at,
             "resumed late"
         );

@@ -154,7 +154,7 @@ fn iterators_end_with_the_senders() {
         let sending = spawn(peer, move || (0..10).for_each(|n| sender.send(n).unwrap()));
         assert_eq!((&receiver).into_iter().take(3).collect::<Vec<_>>(), [0, 1, 2]);
         let mut rest = receiver.into_iter();
-        assert_eq!(rest.by_ref().sum::<i32>(), (3..10).sum());
+        assert_eq!(rest.by_ref().sum::<i32>(), (3..10).sum::<i32>());
         assert_eq!(rest.next(), None);
         sending.wait();
     });

@@ -173,7 +173,7 @@ fn in_a_full_pool() {
             settle();
             spawning.cancel();
             assert_cancelled(spawning);
-            assert_eq!(super::children(), []);
+            assert_eq!(super::children(), [0; 0]);
             let waits = go!({ Command::new("true").status() });
             settle();
             assert!(!waits.is_finished());

@@ -405,7 +405,7 @@ fn tasks_of_a_worker_go_on_with_one_another_s() {
             match step {
                 Step::Yielded(sum) => seen.push(sum),
                 Step::Returned(sum) => {
-                    assert_eq!(sum, (0..=n).sum());
+                    assert_eq!(sum, (0..=n).sum::<u32>());
                     break;
                 }
             }

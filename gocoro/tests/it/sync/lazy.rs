@@ -129,7 +129,7 @@ fn a_lazy_lock_that_is_changed_first_is_made_first() {
     let mut lazy = LazyLock::new(|| vec![1]);
     lazy.push(2);
     assert_eq!(*lazy, [1, 2]);
-    assert_eq!(*LazyLock::<Vec<i32>>::default(), []);
+    assert_eq!(*LazyLock::<Vec<i32>>::default(), [0; 0]);
 }
 
 #[test]

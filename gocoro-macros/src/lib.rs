@@ -50,12 +50,13 @@ use proc_macro::TokenStream;
 /// | `ctrl_c` | `"cancel"`, so that the first Ctrl-C cancels all tasks: see [below](#ctrl-c) | Ctrl-C ends the process at once |
 /// | `sigquit` | `"dump"`, so that `SIGQUIT` prints what all tasks wait for, or `"off"`: see [below](#sigquit) | `"dump"` |
 /// | `deadlock` | what happens when tasks wait for each other in a circle, or when all wait and nothing is left that could wake one: it is reported on standard error (`"report"`), the process then aborts too (`"abort"`), or it is not searched for (`"off"`) | `"report"` |
+/// | `record` | a file: each worker keeps a flight record of its last 65 536 events, and a panic of a task, a deadlock and `SIGQUIT` write it there, for Perfetto: see `runtime` | nothing is recorded |
 /// | `grace` | how long cancelled tasks may take, such as `"500ms"`, `"5s"` or `"1m"` | `"5s"` |
 /// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
 ///
 /// The environment variables `GOCORO_WORKERS`, `GOCORO_STACK_SIZE` and `GOCORO_MAIN_STACK_SIZE` win
-/// over the first three, as they do over `runtime::Builder`. A stack and its guard may not be
-/// larger than the hard limit of `RLIMIT_STACK` (`ulimit -H -s`).
+/// over the first three, as they do over `runtime::Builder`, and `GOCORO_RECORD` over `record`. A
+/// stack and its guard may not be larger than the hard limit of `RLIMIT_STACK` (`ulimit -H -s`).
 ///
 /// ```
 /// #[gocoro::go_main(workers = 2, on_exit = "cancel", grace = "500ms")]

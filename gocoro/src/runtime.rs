@@ -57,6 +57,25 @@
 //! that, and it takes some microseconds a task. The feature is off by default for what it costs to
 //! build: 33 s of processor time from scratch instead of 19 s, and optimised 59 s instead of 36 s.
 //!
+//! # What workers did last
+//!
+//! A runtime can keep a flight record: each worker its last events, in a ring. [`flight_record`]
+//! reads it, at any time, and [`FlightRecord::json`] is what [Perfetto](https://ui.perfetto.dev)
+//! shows: a track for each worker, with the tasks that it ran, an arrow from whoever woke a task to
+//! its next run, and a track for each task that has a name, with what it waited for. Three ways
+//! switch it on:
+//!
+//! - `GOCORO_RECORD=/tmp/record.json` in the environment, for all runtimes. The file is written at
+//!   the first panic of a task, at a deadlock that is reported, and at each `SIGQUIT` that prints a
+//!   dump. `GOCORO_RECORD_EVENTS` says how many events each worker keeps, instead of 65 536, at 32
+//!   bytes each.
+//! - `#[go_main(record = "/tmp/record.json")]`, which does the same for the program's own runtime.
+//! - [`Builder::flight_recorder`], and [`set_flight_record_file`] for the file.
+//!
+//! It is off otherwise, and then costs nothing. Where it is on, each switch between tasks takes a
+//! look at the processor's counter and 32 bytes of memory: a few percent of a program that serves
+//! requests, and about the time of the switch itself.
+//!
 //! # Events for `tracing`
 //!
 //! Beside each task's span, the runtime tells a `tracing` subscriber what happens, under targets to
@@ -68,7 +87,7 @@
 //! | | `ended` | trace | `id`, `name`, `outcome`: `returned`, `panicked`, `cancelled` or `refused` | the task's closure is gone; in the task's span |
 //! | | `panicked` | error | `id`, `name`, `spawned_at`, `panic`: the message | before `ended` |
 //! | | `cancelled` | debug | `id`, `name`, `cause` | somebody asks the task to end; in the asker's span |
-//! | `gocoro::sched` | `resumed late` | warn | `runtime`, `worker`; `tasks`, how many had to wait; `waited_ms`; `behind.id`, `behind.name`, `behind.spawned_at`: the task that ran meanwhile | a task has kept its worker from others for 100 ms |
+//! | `gocoro::runtime` | `resumed late` | warn | `runtime`, `worker`; `tasks`, how many had to wait; `waited_ms`; `behind.id`, `behind.name`, `behind.spawned_at`: the task that ran meanwhile | a task has kept its worker from others for 100 ms |
 //! | `gocoro::sync` | `contended` | trace | `lock`: `mutex` or `rwlock`; `address`, `holder`, `at` | a `Mutex` or `RwLock` is found taken; before the wait |
 //! | `gocoro` | the span `task` | info | `id`, `name`, `spawned_at` | around all that the task does |
 //!
@@ -93,7 +112,8 @@
 //! bounds the wait, [`Runtime::wait_idle`] lets the tasks come to their own ends first.
 
 pub use gocoro_runtime::export::runtime::{
-    Builder, Dump, DumpedTask, LatencyBucket, LocalRuntime, Metrics, OnDeadlock, OpenMetrics,
-    Runtime, RuntimeMetrics, StackAdvice, Stacks, TaskBacktrace, TaskCounts, TaskFrame, TaskState,
-    WorkerMetrics, dump, metrics, stacks,
+    Builder, Dump, DumpedTask, FlightRecord, LatencyBucket, LocalRuntime, Metrics, OnDeadlock,
+    OpenMetrics, Runtime, RuntimeMetrics, StackAdvice, Stacks, TaskBacktrace, TaskCounts,
+    TaskFrame, TaskState, WorkerMetrics, dump, flight_record, metrics, set_flight_record_file,
+    stacks,
 };

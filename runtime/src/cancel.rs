@@ -6,6 +6,7 @@ use std::panic::Location;
 
 use crate::current;
 use crate::park;
+use crate::recorder::What;
 use crate::task::{Cause, CauseKind, Task, push_if_asked};
 use crate::trace;
 use crate::wake;
@@ -63,6 +64,9 @@ impl Task {
         task.set_cause(cause);
         if trace::is_on() {
             current::off_task(|| trace::cancelled(task, cause));
+        }
+        if let Some(core) = current::core() {
+            core.record(What::Cancelled, task.id);
         }
         match wake::local(task) {
             Some(core) => wake::cancel(core, task),

@@ -11,10 +11,10 @@ use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 use std::thread;
 
-use crate::current;
 use crate::task::{Flags, Header, Naming};
-use crate::unwind::Count;
 use crate::unwind::count::{self, Probe};
+use crate::unwind::{self, Count};
+use crate::{current, trace};
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync + 'static>;
 
@@ -37,8 +37,25 @@ fn install_now() {
             name_beside_main(task);
         }
         count::run_hooks(|| before(info));
+        // Where panics abort, this one reaches no root.
+        if cfg!(panic = "abort")
+            && let Some((_, task)) = current::task()
+        {
+            tell(task, unwind::message(info.payload()));
+        }
     }));
     Count::learn_hook_flag();
+}
+
+/// Tells a `tracing` subscriber and the flight recorder of a panic that has reached the root of a
+/// task, in which this runs, and which nobody knows to have ended.
+pub(crate) fn tell(task: &Header, message: &str) {
+    if trace::is_on() {
+        current::off_task(|| trace::panicked(task, message));
+    }
+    if let Some(recorder) = current::core().and_then(|core| core.recorder.as_ref()) {
+        recorder.panicked(task.id);
+    }
 }
 
 /// Names a task that panics on thread 'main' and is not `main` itself. std's report names the

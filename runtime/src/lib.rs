@@ -11,6 +11,7 @@ mod census;
 #[allow(unsafe_code)]
 mod clock;
 mod environment;
+mod json;
 #[allow(unsafe_code)]
 mod lock;
 mod unwind;
@@ -23,6 +24,7 @@ mod boundary;
 #[allow(unsafe_code)]
 mod task;
 mod counters;
+mod recorder;
 mod timer;
 mod trace;
 #[allow(unsafe_code)]
@@ -160,9 +162,9 @@ pub mod export {
     /// The items of `gocoro::runtime`.
     pub mod runtime {
         pub use crate::observe::{
-            Dump, DumpedTask, LatencyBucket, Metrics, OnDeadlock, OpenMetrics, RuntimeMetrics,
-            StackAdvice, Stacks, TaskBacktrace, TaskCounts, TaskFrame, TaskState, WorkerMetrics,
-            dump, metrics, stacks,
+            Dump, DumpedTask, FlightRecord, LatencyBucket, Metrics, OnDeadlock, OpenMetrics,
+            RuntimeMetrics, StackAdvice, Stacks, TaskBacktrace, TaskCounts, TaskFrame, TaskState,
+            WorkerMetrics, dump, flight_record, metrics, set_flight_record_file, stacks,
         };
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }

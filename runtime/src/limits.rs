@@ -241,6 +241,21 @@ pub(crate) const DUMP_PATIENCE: std::time::Duration = std::time::Duration::from_
 /// as long as an answer may take before somebody notices.
 pub(crate) const RESUMED_LATE: std::time::Duration = std::time::Duration::from_millis(100);
 
+/// How many events each worker keeps that records, unless somebody says otherwise: 2 MiB. A worker
+/// that does nothing but switch writes so many in 2 ms; one that serves requests in a second or so.
+pub(crate) const RECORDED_EVENTS: usize = 1 << 16;
+
+/// The most events that a worker keeps: 512 MiB. More than that is a mistake in the unit.
+pub(crate) const RECORDED_EVENTS_MAX: usize = 1 << 24;
+
+/// For how many tasks of a runtime a flight record has a track of their own: more than anybody
+/// looks at, and few enough for the programs that show it.
+pub(crate) const TRACKS_MAX: usize = 1000;
+
+/// How long a panic waits for its flight record to be written: long enough for the largest, and
+/// short beside what nobody would ever read.
+pub(crate) const WRITE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// How long a worker sleeps, with no timer, before it looks whether the program is deadlocked: long
 /// beside all that is merely slow, and short for whoever waits for the answer. If it runs nothing
 /// after that, it looks again after twice the time, and so on up to [`STILL_MAX`].

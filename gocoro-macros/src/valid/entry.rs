@@ -175,6 +175,15 @@ mod tests {
     }
 
     #[test]
+    fn record_takes_a_path() {
+        let read = |kind, path: &str| read(kind, &format!("record = {path}"), "fn main() {}");
+        assert_eq!(read(Kind::Main, "\"/tmp/a\""), "::gocoro.record(\"/tmp/a\")");
+        assert!(read(Kind::Main, "\"\"").contains("the path of a file"));
+        assert!(read(Kind::Main, "true").contains("the path of a file"));
+        assert!(read(Kind::Test, "\"/tmp/a\"").contains("unknown option"));
+    }
+
+    #[test]
     fn refusals_come_together() {
         let read = read(Kind::Main, "wrokers = 2, grace = 5", "async fn run(a: u8) {}");
         assert_eq!(read.split(" | ").count(), 5, "{read}");

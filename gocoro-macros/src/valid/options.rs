@@ -39,6 +39,7 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
             (Kind::Main, "ctrl_c") => ctrl_c,
             (Kind::Main, "sigquit") => sigquit,
             (Kind::Main, "deadlock") => deadlock,
+            (Kind::Main, "record") => record,
             (Kind::Test, "timeout") => timeout,
             _ => {
                 refusals.add(unknown(kind, &key));
@@ -66,7 +67,7 @@ fn unknown(kind: Kind, key: &Ident) -> Error {
     let attribute = kind.attribute();
     let keys = match kind {
         Kind::Main => {
-            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `ctrl_c`, `sigquit`, `deadlock`, `grace` and `crate`"
+            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `ctrl_c`, `sigquit`, `deadlock`, `record`, `grace` and `crate`"
         }
         Kind::Test => "`workers`, `timeout` and `crate`",
     };
@@ -87,6 +88,7 @@ fn example(key: &str) -> &'static str {
         "on_panic" => "`on_panic = \"report\"`, `\"abort\"` or `\"cancel\"`",
         "ctrl_c" => "`ctrl_c = \"cancel\"`",
         "sigquit" => "`sigquit = \"dump\"` or `sigquit = \"off\"`",
+        "record" => "`record = \"/tmp/record.json\"`",
         "grace" => "`grace = \"5s\"`, `\"500ms\"` or `\"1m\"`",
         "timeout" => "`timeout = \"30s\"`, `\"500ms\"` or `\"1m\"`",
         _ => "`crate = path::to::gocoro`",
@@ -183,6 +185,13 @@ fn sigquit(key: &Ident, value: &Expr) -> Read {
         None => return Err(wrong(key, value, "a string")),
     };
     Ok((Some(format_ident!("sigquit_dump")), dump.to_token_stream()))
+}
+
+fn record(key: &Ident, value: &Expr) -> Read {
+    match text(value) {
+        Some(path) if !path.value().is_empty() => Ok((Some(key.clone()), path.to_token_stream())),
+        _ => Err(wrong(key, value, "the path of a file, in quotes")),
+    }
 }
 
 fn grace(key: &Ident, value: &Expr) -> Read {

@@ -3,4 +3,5 @@
 mod deadlock;
 mod events;
 mod metrics;
+mod recorder;
 mod stacks;

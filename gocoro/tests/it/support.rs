@@ -1,6 +1,7 @@
 //! What several themes share.
 
 mod descriptors;
+pub(crate) mod json;
 
 use std::cell::Cell;
 use std::env;
@@ -108,6 +109,8 @@ pub(crate) fn this_program(filter: &[&str], scenario: &str) -> Command {
         "GOCORO_STACK_SIZE",
         "GOCORO_MAIN_STACK_SIZE",
         "GOCORO_BLOCKING_THREADS",
+        "GOCORO_RECORD",
+        "GOCORO_RECORD_EVENTS",
         "GOCORO_GUARDS",
         "GOCORO_UNWINDING",
     ] {

@@ -8,6 +8,7 @@
 //! A task never leaves its worker's thread, so the [`Core`] that a task has looked up is still the
 //! right one after a wait.
 
+mod live;
 mod pace;
 
 use std::cell::{Cell, RefCell};
@@ -22,6 +23,7 @@ use crate::boundary::Waits;
 use crate::clock::{self, Coarse};
 use crate::counters::{self, TURNS_TIMED_EVERY};
 use crate::parker::{Kept, Parker};
+use crate::recorder::Recorder;
 use crate::stack::{self, Chain, Nested, Pool};
 use crate::task::mailbox::{Mailbox, Notifier};
 use crate::task::word::Requests;
@@ -55,6 +57,8 @@ pub(crate) struct Core {
     pub(crate) live_count: Cell<usize>,
     /// What the worker counts, for others to see.
     pub(crate) counters: Arc<counters::Own>,
+    /// What the worker records. `None`: nothing.
+    pub(crate) recorder: Option<Arc<Recorder>>,
     /// How many of the worker's tasks have ended, and how many it has spawned. Shown by
     /// [`Core::show`], for these are counted too often to be stored for others each time.
     pub(crate) ended: Cell<u64>,
@@ -120,6 +124,7 @@ impl Core {
         notifier: Arc<dyn Notifier>,
         home: u32,
         counters: Arc<counters::Own>,
+        recorder: Option<Arc<Recorder>>,
         attend: fn(&Core, Patience),
         stacks: Pool,
     ) -> std::io::Result<Core> {
@@ -138,6 +143,7 @@ impl Core {
             live: Cell::new(std::ptr::null()),
             live_count: Cell::new(0),
             counters,
+            recorder,
             ended: Cell::new(0),
             spawned: Cell::new(0),
             picked: Cell::new(0),
@@ -239,31 +245,6 @@ impl Core {
         let (stacks, bytes) = self.stacks.borrow().owned();
         last.stacks.set(stacks as u64);
         last.stack_bytes.set(bytes as u64);
-    }
-
-    /// The live tasks, newest first. The caller starts and ends no task while it uses the iterator.
-    pub(crate) fn live(&self) -> impl Iterator<Item = &Header> {
-        self.live_from(self.live.get())
-    }
-
-    /// This live task and those that are older. The caller starts and ends no task while it uses
-    /// the iterator.
-    fn live_from(&self, mut next: *const Header) -> impl Iterator<Item = &Header> {
-        std::iter::from_fn(move || {
-            // SAFETY: the worker holds a reference to each task of the list until it unlinks the
-            // task, and none is unlinked while the iterator is used.
-            let task = unsafe { next.as_ref() }?;
-            next = task.live_next.get();
-            Some(task)
-        })
-    }
-
-    /// References to at most so many of the live tasks, newest first: to those that are older than
-    /// `after`, which is one of them, or to any.
-    pub(crate) fn live_references(&self, after: Option<&Header>, most: usize) -> Vec<TaskRef> {
-        let first = after.map_or(self.live.get(), |task| task.live_next.get());
-        // SAFETY: the worker holds a reference to each task of the list.
-        self.live_from(first).take(most).map(|task| unsafe { TaskRef::retain(task) }).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 mod backtrace;
 pub(crate) mod deadlock;
 mod dump;
+mod flight;
 mod metrics;
 mod openmetrics;
 mod quit;
@@ -11,9 +12,11 @@ mod stacks;
 pub use self::backtrace::{TaskBacktrace, TaskFrame};
 pub use self::deadlock::OnDeadlock;
 pub use self::dump::{Dump, DumpedTask, TaskState, dump};
+pub use self::flight::{flight_record, set_flight_record_file};
 pub use self::metrics::{
     LatencyBucket, Metrics, RuntimeMetrics, TaskCounts, WorkerMetrics, metrics,
 };
 pub use self::openmetrics::OpenMetrics;
 pub(crate) use self::quit::dump_at_sigquit;
 pub use self::stacks::{StackAdvice, Stacks, stacks};
+pub use crate::recorder::FlightRecord;

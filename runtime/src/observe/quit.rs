@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::dump::dump;
 use crate::signal::at_each_quit;
 use crate::time::io_deadline;
-use crate::{clock, io as waiting};
+use crate::{clock, io as waiting, recorder};
 
 /// How long a dump may take to be printed. Whoever asks for one reads it, but standard error may be
 /// a pipe that nobody reads, and the next one who asks may have made room.
@@ -21,5 +21,6 @@ pub(crate) fn dump_at_sigquit() -> io::Result<()> {
         // Nobody is there to be told that standard error is closed, or that nobody reads it. A task
         // that waits for room holds the stream's lock, which is waited for no longer.
         let _ = io_deadline(deadline, || waiting::stderr().write_all(text.as_bytes()));
+        recorder::write_file();
     })
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::panic::Location;
 
-use super::dump::dump;
-use super::dump::json::Text;
+use super::dump::dump_without_backtraces;
+use crate::json::Text;
 use crate::limits::ADVISED_TASKS_MIN;
 use crate::stack::{Site, add_site, noted_sites};
 
@@ -39,7 +39,7 @@ pub struct StackAdvice {
 ///
 /// # Parks
 ///
-/// As [`dump`](crate::observe::dump()) does.
+/// As [`dump`](crate::observe::dump_without_backtraces()) does.
 ///
 /// # Examples
 ///
@@ -56,7 +56,7 @@ pub struct StackAdvice {
 /// ```
 pub fn stacks() -> Stacks {
     let mut sites = noted_sites();
-    for task in dump().tasks() {
+    for task in dump_without_backtraces().tasks() {
         if let Some(site) = task.stack_site() {
             add_site(&mut sites, site);
         }

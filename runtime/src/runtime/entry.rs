@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::{Builder, Runtime};
 use crate::io::finish_flush;
-use crate::limits::GRACE;
-use crate::observe::{OnDeadlock, dump_at_sigquit};
+use crate::limits::{GRACE, RECORDED_EVENTS};
+use crate::observe::{OnDeadlock, dump_at_sigquit, set_flight_record_file};
 use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, set_default};
 use crate::signal::at_first_ctrl_c;
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
@@ -31,6 +31,7 @@ pub struct MainOptions {
     ctrl_c_cancel: bool,
     sigquit_dump: bool,
     deadlock: OnDeadlock,
+    record: Option<&'static str>,
 }
 
 impl MainOptions {
@@ -47,6 +48,7 @@ impl MainOptions {
             ctrl_c_cancel: false,
             sigquit_dump: true,
             deadlock: OnDeadlock::Report,
+            record: None,
         }
     }
 
@@ -110,6 +112,13 @@ impl MainOptions {
     #[must_use]
     pub const fn deadlock_off(mut self, off: bool) -> MainOptions {
         self.deadlock = if off { OnDeadlock::Off } else { OnDeadlock::Report };
+        self
+    }
+
+    /// The option `record = ".."`.
+    #[must_use]
+    pub const fn record(mut self, path: &'static str) -> MainOptions {
+        self.record = Some(path);
         self
     }
 
@@ -207,8 +216,12 @@ impl Program {
             stack_size: options.stack_size,
             on_panic: options.on_panic,
             deadlocks: options.deadlock.searches(),
+            recorded: options.record.map(|_| RECORDED_EVENTS),
             ..Plan::default()
         };
+        if let Some(path) = options.record {
+            set_flight_record_file(Some(path.into()));
+        }
         let (shared, mut seeds) = plan.prepare()?;
         let worker = Worker::new(seeds.remove(0))?;
         let class = main_class(&options)?;

@@ -34,7 +34,9 @@ pub use self::local::LocalRuntime;
 /// | `GOCORO_MAIN_STACK_SIZE` | `main_stack_size = …` of `#[go_main]` | 8 MiB |
 ///
 /// A fourth, `GOCORO_BLOCKING_THREADS`, is for the whole process: how many threads of the
-/// [blocking pool](crate::blocking::unblock) may run calls at once, instead of 256.
+/// [blocking pool](crate::blocking::unblock) may run calls at once, instead of 256. `GOCORO_RECORD`
+/// and `GOCORO_RECORD_EVENTS` have all runtimes keep a
+/// [flight record](crate::observe::set_flight_record_file()).
 ///
 /// A task that sets its own stack size, as by `go!(stack_size = …)`, gets that. A [`LocalRuntime`]
 /// always has one worker, the thread that made it. So code that needs a single worker to be right
@@ -102,13 +104,33 @@ impl Builder {
         self
     }
 
+    /// Sets how many events each worker records and keeps, of 32 bytes each, for
+    /// [`flight_record`](crate::observe::flight_record()): as many as the next power of two. Zero,
+    /// and that is so at first, records nothing. `GOCORO_RECORD_EVENTS` in the environment wins.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::runtime::{Builder, flight_record};
+    ///
+    /// let runtime = Builder::new().workers(2).flight_recorder(10_000).build()?;
+    /// runtime.run(|| gocoro::go!({ 1 }).wait());
+    /// assert!(!flight_record().is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn flight_recorder(mut self, events: usize) -> Builder {
+        self.plan.recorded = Some(events);
+        self
+    }
+
     /// Makes the runtime and starts its workers.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a number of workers or a stack size that cannot be, in the builder or the
-    /// environment. The system's error if a thread, a poll or a stack cannot be had. `TimedOut` for
-    /// the first runtime of the process, if it is made inside a panic hook: make one before that.
+    /// `InvalidInput` for a number of workers, a stack size or a number of recorded events (16 777
+    /// 216 at most) that cannot be, in the builder or the environment. The system's error if a
+    /// thread, a poll or a stack cannot be had. `TimedOut` for the first runtime of the process, if
+    /// it is made inside a panic hook: make one before that.
     pub fn build(self) -> io::Result<Runtime> {
         let (shared, threads) = self.plan.start()?;
         Ok(Runtime { shared, threads })

@@ -121,7 +121,7 @@ impl Worker {
     #[cold]
     pub(super) fn put_stack_for_waiting(&self, stack: Stack, class: SizeClass) {
         match self.no_stack.take(|size, _| size == class) {
-            Some(task) => self.core.ready.push(self.start_on(task, stack, false)),
+            Some(task) => self.start_late(task, stack, 0),
             None => self.core.stacks.borrow_mut().put(stack, class),
         }
     }
@@ -161,7 +161,7 @@ impl Worker {
         // Another worker may have given memory back since the last attempt.
         let stack = self.core.stacks.borrow_mut().take(task.class.get());
         match stack {
-            Ok(stack) => self.core.ready.push(self.start_on(task, stack, false)),
+            Ok(stack) => self.start_late(task, stack, 0),
             Err(_) => self.refuse_waiting(task),
         }
         true
@@ -170,7 +170,7 @@ impl Worker {
     fn refuse_waiting(&self, task: TaskRef) {
         match self.report_refused(&task) {
             // The attempt that was to tell the reason has got a stack after all.
-            Some(stack) => self.core.ready.push(self.start_on(task, stack, false)),
+            Some(stack) => self.start_late(task, stack, 0),
             None => self.refuse(task),
         }
     }

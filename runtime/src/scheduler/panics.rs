@@ -8,7 +8,6 @@ use super::default_runtime::default_if_any;
 use super::{Shared, Worker, current_worker};
 use crate::task::{End, Family, Header};
 use crate::unwind::{self, Payload};
-use crate::{current, trace};
 
 /// What a program does when a panic is lost: when it is dropped and nobody was given it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,13 +48,6 @@ impl Shared {
     /// Whether a lost panic has ended the runtime.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Acquire)
-    }
-}
-
-/// Tells a `tracing` subscriber that a panic has reached the root of a task, in which this runs.
-pub(super) fn reached_root(task: &Header, message: &str) {
-    if trace::is_on() {
-        current::off_task(|| trace::panicked(task, message));
     }
 }
 

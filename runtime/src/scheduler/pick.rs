@@ -213,6 +213,21 @@ impl Worker {
         }
     }
 
+    /// Starts a task as [`Worker::start_on`] does, with these flags, and queues it. For starts that
+    /// are no picks.
+    #[cold]
+    pub(super) fn start_late(&self, task: TaskRef, stack: Stack, flags: u8) {
+        let task = self.start_on(task, stack, false);
+        // SAFETY: this worker has just claimed the task, so it is alive and its owner's fields are
+        // this thread's.
+        let header = unsafe { &*task };
+        header.set(flags);
+        if let Some(recorder) = &self.core.recorder {
+            recorder.started(header);
+        }
+        self.core.ready.push(task);
+    }
+
     /// Takes back the stack of a task that has ended: for a task that waits for one, or for the
     /// pool.
     #[inline]

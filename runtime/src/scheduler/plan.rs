@@ -10,7 +10,7 @@ use super::start::{Threads, WorkerSeed};
 use super::{OnPanic, Shared, Worker};
 use crate::limits::{STACK_BYTES_DEFAULT, WORKERS_MAX};
 use crate::stack::SizeClass;
-use crate::{environment, thread_pool};
+use crate::{environment, recorder, thread_pool};
 
 /// The options of a runtime, as the program sets them. `None`: the program does not say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) on_panic: OnPanic,
     /// How deadlocks are searched for. `None`: they are not.
     pub(crate) deadlocks: Option<Searches>,
+    /// How many events each worker records and keeps.
+    pub(crate) recorded: Option<usize>,
 }
 
 /// How deadlocks are searched for.
@@ -61,12 +63,13 @@ impl Plan {
             ));
         }
         let stack_size = environment::number("GOCORO_STACK_SIZE")?.or(self.stack_size);
+        let recorded = recorder::wanted(self.recorded)?;
         // The pool takes its limit from there, and has nobody to tell that it is none.
         thread_pool::threads_max()?;
         prepare_process()?;
         note_process();
         let class = SizeClass::holding(stack_size.unwrap_or(STACK_BYTES_DEFAULT))?;
-        let (shared, deques) = Shared::new(workers, class, self.on_panic, self.deadlocks);
+        let (shared, deques) = Shared::new(workers, class, self.on_panic, self.deadlocks, recorded);
         let seeds = deques.into_iter().enumerate();
         let seeds = seeds
             .map(|(index, deque)| WorkerSeed {

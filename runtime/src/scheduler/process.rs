@@ -40,7 +40,7 @@ fn prepare_now() -> io::Result<()> {
     // The hook is installed first, since the crate that switches stacks puts a hook of its own
     // around the one that it finds.
     hook::install();
-    task::when_panicked(super::panics::reached_root);
+    task::when_panicked(hook::tell);
     stack::install(job::fault)
 }
 

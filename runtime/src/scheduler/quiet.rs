@@ -169,7 +169,7 @@ mod tests {
 
     fn shared() -> Arc<Shared> {
         let class = SizeClass::holding(STACK_BYTES_DEFAULT).unwrap();
-        Shared::new(1, class, OnPanic::Report, None).0
+        Shared::new(1, class, OnPanic::Report, None, 0).0
     }
 
     #[test]

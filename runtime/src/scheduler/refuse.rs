@@ -84,12 +84,7 @@ impl Worker {
         };
         // The task gets a stack of the runtime's class, whatever size it has asked for.
         task.class.set(class);
-        let task = self.start_on(task, stack, false);
-        // SAFETY: this worker has just claimed the task, so it is alive and its owner's fields are
-        // this thread's.
-        let header = unsafe { &*task };
-        header.set(Flags::REFUSED);
-        self.core.ready.push(task);
+        self.start_late(task, stack, Flags::REFUSED);
     }
 
     /// Takes back the stack of a refused task. It becomes the reserve if that is empty. So there is

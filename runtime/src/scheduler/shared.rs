@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
@@ -13,9 +13,16 @@ use super::quiet::{Counts, Quiet};
 use super::registry;
 use super::{OnPanic, Searches};
 use crate::counters;
+use crate::recorder::Recorder;
 use crate::stack::SizeClass;
 use crate::task::TaskRef;
 use crate::task::mailbox::Mailbox;
+
+/// The runtime refuses new tasks, and its workers end.
+const CLOSED: u8 = 1 << 0;
+
+/// The runtime's workers record what they do.
+const RECORDS: u8 = 1 << 1;
 
 /// What any thread may reach of one runtime.
 pub(crate) struct Shared {
@@ -24,7 +31,8 @@ pub(crate) struct Shared {
     pub(crate) seats: Box<[CachePadded<Seat>]>,
     pub(crate) idle: Idle,
     pub(crate) class: SizeClass,
-    closed: AtomicBool,
+    /// What is so of the runtime, as bits: [`CLOSED`] and [`RECORDS`].
+    is: AtomicU8,
     pub(super) quiet: Quiet,
     /// How many closures of refused tasks the blocking pool has still to drop.
     pub(super) refusing: AtomicUsize,
@@ -43,6 +51,7 @@ pub(crate) struct Shared {
 /// A worker's place in its runtime: what other threads may reach of the worker.
 pub(crate) struct Seat {
     mailbox: OnceLock<&'static Mailbox>,
+    pub(super) recorder: Option<Arc<Recorder>>,
     /// The worker's unstarted tasks, oldest first, as thieves see them.
     stealer: Stealer<TaskRef>,
     /// Unstarted tasks that others have given to this worker.
@@ -63,12 +72,15 @@ impl Shared {
         class: SizeClass,
         on_panic: OnPanic,
         deadlocks: Option<Searches>,
+        recorded: usize,
     ) -> (Arc<Shared>, Vec<Deque<TaskRef>>) {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let deques: Vec<_> = (0..workers).map(|_| Deque::new_lifo()).collect();
-        let seats = deques.iter().map(|deque| {
+        let id = NEXT.fetch_add(1, Relaxed);
+        let seats = deques.iter().enumerate().map(|(worker, deque)| {
             CachePadded::new(Seat {
                 mailbox: OnceLock::new(),
+                recorder: (recorded > 0).then(|| Recorder::new(id, worker, recorded)),
                 stealer: deque.stealer(),
                 placed: Injector::new(),
                 live: AtomicUsize::new(0),
@@ -79,11 +91,11 @@ impl Shared {
             })
         });
         let shared = Shared {
-            id: NEXT.fetch_add(1, Relaxed),
+            id,
             seats: seats.collect(),
             idle: Idle::new(workers),
             class,
-            closed: AtomicBool::new(false),
+            is: AtomicU8::new(if recorded > 0 { RECORDS } else { 0 }),
             quiet: Quiet::new(),
             refusing: AtomicUsize::new(0),
             spawned_elsewhere: AtomicU64::new(0),
@@ -99,12 +111,18 @@ impl Shared {
 
     #[inline(always)]
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Acquire)
+        self.is.load(Acquire) & CLOSED != 0
+    }
+
+    /// Whether a spawn has more to do than to queue its task: the runtime is closed, or records.
+    #[inline(always)]
+    pub(super) fn is_special(&self) -> bool {
+        self.is.load(Acquire) != 0
     }
 
     /// Closes the runtime: it refuses new tasks, and its workers cancel theirs and end.
     pub(crate) fn close(self: &Arc<Self>) {
-        self.closed.store(true, SeqCst);
+        self.is.fetch_or(CLOSED, SeqCst);
         self.poke_all();
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::worker::{Wait, Worker};
 use crate::limits::{SPIN, STEAL_PATIENCE, STILL, STILL_MAX, WATCH};
+use crate::recorder::What;
 use crate::{clock, current, thread_pool};
 
 /// How many looks at the inbox have to fail in a row, after one that paid, before the worker sleeps
@@ -138,6 +139,7 @@ impl Worker {
         }
         let Some(task) = task else { return false };
         self.core.counters.stolen.count();
+        self.core.record(What::Stolen, task.id);
         self.unstarted.push(&self.core, task);
         true
     }

@@ -22,6 +22,7 @@ use crate::clock::{self, Coarse};
 use crate::current::{self, Core};
 use crate::limits::{BUDGET, PLACEMENT_SLACK};
 use crate::reactor::Driver;
+use crate::recorder::{By, What};
 use crate::stack::{AltStack, Pool};
 use crate::task::{Flags, Header, Reason, Run, TaskRef};
 use crate::timer::Alarm;
@@ -91,7 +92,8 @@ impl Worker {
         let (driver, notifier) = Driver::new()?;
         let seat = &shared.seats[index];
         let counters = seat.counters.clone();
-        let core = Core::new(notifier, shared.id, counters, super::alone::attend, stacks)?;
+        let (home, recorder) = (shared.id, seat.recorder.clone());
+        let core = Core::new(notifier, home, counters, recorder, super::alone::attend, stacks)?;
         let warmed = core.stacks.borrow_mut().warm(shared.class, warm_stacks);
         let reserve = match warmed.and_then(|()| core.stacks.borrow_mut().make(shared.class)) {
             Ok(stack) => stack,
@@ -160,8 +162,11 @@ impl Worker {
         if !task.kind.daemon {
             self.shared.count_spawned(self.seat());
         }
-        if self.shared.is_closed() {
-            return self.refuse(task);
+        if self.shared.is_special() {
+            self.core.record(What::Spawned, task.id);
+            if self.shared.is_closed() {
+                return self.refuse(task);
+            }
         }
         if task.kind.local || self.shared.seats.len() == 1 {
             return self.unstarted.push(&self.core, task);
@@ -314,8 +319,8 @@ impl Worker {
         core.task.set(header);
         core.budget.set(BUDGET);
         header.run.set(Run::Running);
-        // SAFETY: `header` is this worker's, and suspended, and only this thread has ever resumed its
-        // stack.
+        // SAFETY: `header` is this worker's, and suspended, and only this thread has ever resumed
+        // its stack.
         unsafe {
             let stack = header.stack().expect("a started task has a stack");
             stack.resume();
@@ -354,6 +359,7 @@ impl Worker {
 
     /// Acts on what other threads have left in the mailbox.
     pub(super) fn drain(&self) {
+        let mark = self.mark();
         let drained = self.core.mailbox.drain();
         let poked = drained.poked;
         for task in drained {
@@ -390,6 +396,7 @@ impl Worker {
                 self.core.counters.woken_from_afar.count();
             }
         }
+        self.record_woken(mark, By::Thread);
         if poked {
             for message in self.core.mailbox.take_messages() {
                 message.deliver();
@@ -431,6 +438,7 @@ impl Worker {
     }
 
     fn ring(&self, alarm: Alarm) {
+        let mark = self.mark();
         // SAFETY: a task takes its timers out before it ends, and its boundaries' timers before
         // they close. So the task and the boundary of an alarm that was in the heap are alive.
         unsafe {
@@ -443,13 +451,16 @@ impl Worker {
                 }
             }
         }
+        self.record_woken(mark, By::Timer);
     }
 
     pub(super) fn poll(&self, timeout: Option<Duration>) {
+        let mark = self.mark_poll(timeout);
         if let Err(error) = self.driver.turn(&self.core, timeout) {
             eprintln!("gocoro: the poll of a worker fails: {error}; aborting");
             std::process::abort();
         }
+        self.record_poll(mark, timeout);
         super::check_not_forked();
     }
 }

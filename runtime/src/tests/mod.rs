@@ -18,6 +18,7 @@ mod loom_join;
 mod loom_lock;
 mod loom_news;
 mod loom_pollers;
+mod loom_ring;
 mod loom_scope;
 mod loom_sync;
 mod loom_waiters;

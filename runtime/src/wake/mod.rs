@@ -8,6 +8,8 @@
 mod waker;
 
 use crate::current::{self, Core};
+use crate::recorder::What;
+use crate::task::word::Asked;
 use crate::task::{
     Flags, Header, Poller, Reason, Run, Task, TaskRef, Unparker, Wake, push_if_asked,
 };
@@ -78,8 +80,17 @@ pub(crate) fn local(task: &Header) -> Option<&'static Core> {
 fn unpark(task: &TaskRef) {
     match local(task) {
         Some(core) => queue_next(core, task),
-        None => push_if_asked(task, task.word.ask_wake()),
+        None => push(task, task.word.ask_wake()),
     }
+}
+
+/// Pushes a task's link to its owner's inbox, if what the task was asked says so. For a task of
+/// another worker, which is asked to run.
+fn push(task: &TaskRef, asked: Asked) {
+    if let (Asked::Push(_), Some(core)) = (asked, current::core()) {
+        core.record(What::AskedToRun, task.id);
+    }
+    push_if_asked(task, asked);
 }
 
 /// Wakes a task of this worker, which runs next, before the queue. A task that runs now gets a
@@ -126,7 +137,7 @@ impl Task {
     /// inlined.
     #[inline(never)]
     fn unpark_elsewhere(&self) {
-        push_if_asked(&self.inner, self.inner.word.ask_permit());
+        push(&self.inner, self.inner.word.ask_permit());
     }
 }
 
@@ -149,7 +160,7 @@ fn poll_again(task: &TaskRef) {
                 queue_next(core, task);
             }
         }
-        None => push_if_asked(task, task.word.ask_poll()),
+        None => push(task, task.word.ask_poll()),
     }
 }
 
@@ -179,6 +190,6 @@ pub(crate) fn expire(core: &Core, task: &Header) {
 pub(crate) fn fail_scope(task: &TaskRef) {
     match local(task) {
         Some(core) => expire(core, task),
-        None => push_if_asked(task, task.word.ask_expiry()),
+        None => push(task, task.word.ask_expiry()),
     }
 }

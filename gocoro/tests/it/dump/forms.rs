@@ -1,8 +1,5 @@
 //! The two forms of a dump: for people, who want to see equal tasks once, and for programs.
 
-use std::collections::BTreeMap;
-use std::iter::Peekable;
-use std::str::Chars;
 use std::time::Duration;
 
 use gocoro::channel;
@@ -10,117 +7,7 @@ use gocoro::runtime::{Builder, TaskState, dump};
 use gocoro::{go, task, time};
 
 use super::waits;
-
-/// A value of JSON, as far as dumps have it.
-#[derive(Clone, PartialEq, Debug)]
-enum Json {
-    Null,
-    Bool(bool),
-    Number(u64),
-    Text(String),
-    List(Vec<Json>),
-    Object(BTreeMap<String, Json>),
-}
-
-impl Json {
-    /// Reads a text that is one value and nothing else.
-    fn read(text: &str) -> Json {
-        let mut chars = text.chars().peekable();
-        let value = Json::value(&mut chars);
-        assert_eq!(chars.next(), None);
-        value
-    }
-
-    fn value(chars: &mut Peekable<Chars<'_>>) -> Json {
-        match chars.next().expect("a value") {
-            '{' => {
-                let mut fields = BTreeMap::new();
-                while !chars.next_if_eq(&'}').is_some_and(|_| fields.is_empty()) {
-                    let Json::Text(name) = Json::value(chars) else { panic!("a name") };
-                    assert_eq!(chars.next(), Some(':'));
-                    assert_eq!(fields.insert(name, Json::value(chars)), None, "twice");
-                    if chars.next_if_eq(&',').is_none() {
-                        assert_eq!(chars.next(), Some('}'));
-                        break;
-                    }
-                }
-                Json::Object(fields)
-            }
-            '[' => {
-                let mut values = Vec::new();
-                if chars.next_if_eq(&']').is_some() {
-                    return Json::List(values);
-                }
-                loop {
-                    values.push(Json::value(chars));
-                    match chars.next() {
-                        Some(',') => {}
-                        end => {
-                            assert_eq!(end, Some(']'));
-                            return Json::List(values);
-                        }
-                    }
-                }
-            }
-            '"' => Json::Text(Json::text(chars)),
-            digit @ '0'..='9' => {
-                let mut number = digit.to_string();
-                while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-                    number.push(digit);
-                }
-                Json::Number(number.parse().unwrap())
-            }
-            letter => {
-                let mut word = letter.to_string();
-                while let Some(letter) = chars.next_if(char::is_ascii_lowercase) {
-                    word.push(letter);
-                }
-                match &*word {
-                    "null" => Json::Null,
-                    "true" => Json::Bool(true),
-                    "false" => Json::Bool(false),
-                    _ => panic!("{word}"),
-                }
-            }
-        }
-    }
-
-    fn text(chars: &mut Peekable<Chars<'_>>) -> String {
-        let mut text = String::new();
-        loop {
-            match chars.next().expect("the string ends") {
-                '"' => return text,
-                '\\' => text.push(match chars.next() {
-                    Some('n') => '\n',
-                    Some('u') => {
-                        let code: String = chars.by_ref().take(4).collect();
-                        char::from_u32(u32::from_str_radix(&code, 16).unwrap()).unwrap()
-                    }
-                    char => char.filter(|char| "\"\\".contains(*char)).expect("an escape"),
-                }),
-                char => {
-                    assert!(char >= ' ', "{char:?} is not permitted in a string");
-                    text.push(char);
-                }
-            }
-        }
-    }
-
-    /// The field of an object, or of an object in it.
-    #[track_caller]
-    fn at(&self, path: &str) -> &Json {
-        path.split('.').fold(self, |value, name| match value {
-            Json::Object(fields) => fields.get(name).unwrap_or_else(|| panic!("no {name}")),
-            value => panic!("no object: {value:?}"),
-        })
-    }
-
-    #[track_caller]
-    fn list(&self, name: &str) -> &[Json] {
-        let Json::List(values) = self.at(name) else { panic!("{name} is no list") };
-        values
-    }
-}
+use crate::support::json::Json;
 
 fn number(value: impl TryInto<u64, Error: std::fmt::Debug>) -> Json {
     Json::Number(value.try_into().unwrap())

@@ -67,6 +67,7 @@ use std::thread;
 use crate::census::{self, Census, Internal};
 use crate::current;
 use crate::cycle;
+use crate::recorder;
 use crate::scheduler::{self, Searches, Worker};
 use crate::task::Run;
 use crate::task::mailbox::{Mailbox, Message};
@@ -288,6 +289,7 @@ fn tell(aborts: bool) {
     // A worker must not wait for the others' answers, nor for whoever reads standard error.
     let report = move || {
         let _internal = Internal::new();
+        recorder::write_file();
         report::write(aborts);
     };
     if thread::Builder::new().name("gocoro-deadlock".into()).spawn(report).is_err() {

@@ -51,6 +51,7 @@ use proc_macro::TokenStream;
 /// | `sigquit` | `"dump"`, so that `SIGQUIT` prints what all tasks wait for, or `"off"`: see [below](#sigquit) | `"dump"` |
 /// | `deadlock` | what happens when tasks wait for each other in a circle, or when all wait and nothing is left that could wake one: it is reported on standard error (`"report"`), the process then aborts too (`"abort"`), or it is not searched for (`"off"`) | `"report"` |
 /// | `record` | a file: each worker keeps a flight record of its last 65 536 events, and a panic of a task, a deadlock and `SIGQUIT` write it there, for Perfetto: see `runtime` | nothing is recorded |
+/// | `stall` | how long a task may run without a wait before that is reported on standard error, such as `"100ms"` or `"2s"`, or `"off"`: see [below](#stalls) | `"100ms"`, and `"1s"` in builds with debug assertions |
 /// | `grace` | how long cancelled tasks may take, such as `"500ms"`, `"5s"` or `"1m"` | `"5s"` |
 /// | `crate` | the path at which this code sees gocoro, if not `::gocoro` | `::gocoro` |
 ///
@@ -95,6 +96,14 @@ use proc_macro::TokenStream;
 /// - With `panic = "abort"` nothing can be unwound: `task::is_cancelled` tells, and the process
 ///   ends when `main` has returned, at the latest when the grace is over.
 /// - It takes a thread, named `gocoro-ctrl-c`, and three descriptors.
+///
+/// # Stalls
+///
+/// A task that computes for long, or blocks in a call that gocoro does not know of, keeps its
+/// worker from all of its other tasks. Such a task is reported on standard error: its name, where it
+/// was spawned, whether it computes or in which system call it blocks, and, with the cargo feature
+/// `backtrace`, where. Each place that spawns is reported once. `runtime::Builder::stall_limit`
+/// does the same for runtimes made by hand, and says what it takes.
 ///
 /// # SIGQUIT
 ///

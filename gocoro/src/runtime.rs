@@ -99,6 +99,14 @@
 //! [`stacks`] says of each place where tasks were spawned how much of their stacks they have
 //! needed, and which size would do.
 //!
+//! # Stalls
+//!
+//! A program made by [`go_main`](crate::go_main) says on standard error when a task runs for longer
+//! than 100 ms without a wait (a second in builds with debug assertions), and so keeps its worker
+//! from its other tasks: which task, and whether it computes or in which system call it blocks. Its
+//! option `stall` sets the time, or `"off"`. Runtimes made by hand say nothing unless
+//! [`Builder::stall_limit`] tells them to.
+//!
 //! # Deadlocks
 //!
 //! A program made by [`go_main`](crate::go_main) says on standard error when tasks wait for each

@@ -256,6 +256,14 @@ pub(crate) const TRACKS_MAX: usize = 1000;
 /// short beside what nobody would ever read.
 pub(crate) const WRITE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// How long a task of `#[go_main]`'s runtime may run without a wait before it is reported: as long
+/// as people notice. Without optimisation more is normal.
+pub(crate) const STALL: std::time::Duration =
+    std::time::Duration::from_millis(if cfg!(debug_assertions) { 1000 } else { 100 });
+
+/// The shortest such time that can be asked for: some of the kernel's ticks.
+pub(crate) const STALL_MIN: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// How long a worker sleeps, with no timer, before it looks whether the program is deadlocked: long
 /// beside all that is merely slow, and short for whoever waits for the answer. If it runs nothing
 /// after that, it looks again after twice the time, and so on up to [`STILL_MAX`].

@@ -184,6 +184,19 @@ mod tests {
     }
 
     #[test]
+    fn a_stall_takes_a_time_or_a_word() {
+        let read = |kind, value: &str| read(kind, &format!("stall = {value}"), "fn main() {}");
+        assert_eq!(read(Kind::Main, "\"100ms\""), "::gocoro.stall_millis(100u64)");
+        assert_eq!(read(Kind::Main, "\"2s\""), "::gocoro.stall_millis(2000u64)");
+        assert_eq!(read(Kind::Main, "\"off\""), "::gocoro.stall_off(true)");
+        assert!(read(Kind::Main, "\"0s\"").contains("some time"));
+        for value in ["\"on\"", "100", "off"] {
+            assert!(read(Kind::Main, value).contains("a whole number with a unit"), "{value}");
+        }
+        assert!(read(Kind::Test, "\"off\"").contains("unknown option"));
+    }
+
+    #[test]
     fn refusals_come_together() {
         let read = read(Kind::Main, "wrokers = 2, grace = 5", "async fn run(a: u8) {}");
         assert_eq!(read.split(" | ").count(), 5, "{read}");

@@ -40,6 +40,7 @@ pub(super) fn options(kind: Kind, settings: Vec<Setting>, refusals: &mut Refusal
             (Kind::Main, "sigquit") => sigquit,
             (Kind::Main, "deadlock") => deadlock,
             (Kind::Main, "record") => record,
+            (Kind::Main, "stall") => stall,
             (Kind::Test, "timeout") => timeout,
             _ => {
                 refusals.add(unknown(kind, &key));
@@ -67,7 +68,7 @@ fn unknown(kind: Kind, key: &Ident) -> Error {
     let attribute = kind.attribute();
     let keys = match kind {
         Kind::Main => {
-            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `ctrl_c`, `sigquit`, `deadlock`, `record`, `grace` and `crate`"
+            "`workers`, `stack_size`, `main_stack_size`, `on_exit`, `on_panic`, `ctrl_c`, `sigquit`, `deadlock`, `record`, `stall`, `grace` and `crate`"
         }
         Kind::Test => "`workers`, `timeout` and `crate`",
     };
@@ -85,6 +86,7 @@ fn example(key: &str) -> &'static str {
         "main_stack_size" => "`main_stack_size = 16 * 1024 * 1024`",
         "on_exit" => "`on_exit = \"wait\"` or `on_exit = \"cancel\"`",
         "deadlock" => "`deadlock = \"report\"`, `\"abort\"` or `\"off\"`",
+        "stall" => "`stall = \"100ms\"`, `\"2s\"` or `\"off\"`",
         "on_panic" => "`on_panic = \"report\"`, `\"abort\"` or `\"cancel\"`",
         "ctrl_c" => "`ctrl_c = \"cancel\"`",
         "sigquit" => "`sigquit = \"dump\"` or `sigquit = \"off\"`",
@@ -191,6 +193,17 @@ fn record(key: &Ident, value: &Expr) -> Read {
     match text(value) {
         Some(path) if !path.value().is_empty() => Ok((Some(key.clone()), path.to_token_stream())),
         _ => Err(wrong(key, value, "the path of a file, in quotes")),
+    }
+}
+
+fn stall(key: &Ident, value: &Expr) -> Read {
+    if text(value).is_some_and(|text| text.value() == "off") {
+        return Ok((Some(format_ident!("stall_off")), quote!(true)));
+    }
+    match text(value).map(|text| parse_millis(&text.value())) {
+        Some(Some(0)) => Err(wrong(key, value, "some time, or \"off\"")),
+        Some(Some(millis)) => Ok((Some(format_ident!("stall_millis")), millis.to_token_stream())),
+        _ => Err(wrong(key, value, "a whole number with a unit, in quotes, or \"off\"")),
     }
 }
 

@@ -5,3 +5,4 @@ mod events;
 mod metrics;
 mod recorder;
 mod stacks;
+mod stall;

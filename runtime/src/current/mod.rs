@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use crate::boundary::Waits;
 use crate::clock::{self, Coarse};
-use crate::counters::{self, TURNS_TIMED_EVERY};
+use crate::counters::{self, Counter, TURNS_TIMED_EVERY};
 use crate::parker::{Kept, Parker};
 use crate::recorder::Recorder;
 use crate::stack::{self, Chain, Nested, Pool};
@@ -63,9 +63,10 @@ pub(crate) struct Core {
     /// [`Core::show`], for these are counted too often to be stored for others each time.
     pub(crate) ended: Cell<u64>,
     pub(crate) spawned: Cell<u64>,
-    /// How many tasks were picked to be resumed, modulo 2³², and how many of these were shown.
-    pub(crate) picked: Cell<u32>,
-    shown: Cell<u32>,
+    /// How many tasks were picked to be resumed, and how many of these were shown. Whoever looks for
+    /// stalls reads the first.
+    pub(crate) picked: Counter,
+    shown: Cell<u64>,
     /// The end of the queue, as [`ReadyQueue::end`] counts, when it was last timed until its last
     /// task was resumed, and when that was. `None`: it is not being timed.
     timed: Cell<Option<(usize, Instant)>>,
@@ -146,7 +147,7 @@ impl Core {
             recorder,
             ended: Cell::new(0),
             spawned: Cell::new(0),
-            picked: Cell::new(0),
+            picked: Counter::default(),
             shown: Cell::new(0),
             timed: Cell::new(None),
             budget: Cell::new(0),
@@ -228,7 +229,7 @@ impl Core {
         self.counters.spawned.set(self.spawned.get());
         let picked = self.picked.get();
         let new = picked.wrapping_sub(self.shown.replace(picked));
-        self.counters.resumed.add(u64::from(new));
+        self.counters.resumed.add(new);
         if let Some((end, since)) = self.timed.get()
             && self.ready.distance(end) <= 0
         {

@@ -8,6 +8,7 @@ mod metrics;
 mod openmetrics;
 mod quit;
 mod stacks;
+mod stall;
 
 pub use self::backtrace::{TaskBacktrace, TaskFrame};
 pub use self::deadlock::OnDeadlock;
@@ -19,4 +20,5 @@ pub use self::metrics::{
 pub use self::openmetrics::OpenMetrics;
 pub(crate) use self::quit::dump_at_sigquit;
 pub use self::stacks::{StackAdvice, Stacks, stacks};
+pub(crate) use self::stall::watch;
 pub use crate::recorder::FlightRecord;

@@ -39,7 +39,7 @@ pub struct StackAdvice {
 ///
 /// # Parks
 ///
-/// As [`dump`](crate::observe::dump_without_backtraces()) does.
+/// As [`dump`](crate::observe::dump()) does.
 ///
 /// # Examples
 ///

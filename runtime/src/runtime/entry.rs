@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::{Builder, Runtime};
 use crate::io::finish_flush;
-use crate::limits::{GRACE, RECORDED_EVENTS};
-use crate::observe::{OnDeadlock, dump_at_sigquit, set_flight_record_file};
+use crate::limits::{GRACE, RECORDED_EVENTS, STALL};
+use crate::observe::{OnDeadlock, dump_at_sigquit, set_flight_record_file, watch};
 use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, set_default};
 use crate::signal::at_first_ctrl_c;
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
@@ -32,6 +32,7 @@ pub struct MainOptions {
     sigquit_dump: bool,
     deadlock: OnDeadlock,
     record: Option<&'static str>,
+    stall: Option<Duration>,
 }
 
 impl MainOptions {
@@ -49,6 +50,7 @@ impl MainOptions {
             sigquit_dump: true,
             deadlock: OnDeadlock::Report,
             record: None,
+            stall: Some(STALL),
         }
     }
 
@@ -119,6 +121,20 @@ impl MainOptions {
     #[must_use]
     pub const fn record(mut self, path: &'static str) -> MainOptions {
         self.record = Some(path);
+        self
+    }
+
+    /// The option `stall = ".."`.
+    #[must_use]
+    pub const fn stall_millis(mut self, millis: u64) -> MainOptions {
+        self.stall = Some(Duration::from_millis(millis));
+        self
+    }
+
+    /// The option `stall = "off"`.
+    #[must_use]
+    pub const fn stall_off(mut self, off: bool) -> MainOptions {
+        self.stall = if off { None } else { Some(STALL) };
         self
     }
 
@@ -238,6 +254,9 @@ impl Program {
             // Last, so that it takes no descriptor or thread that a worker needs. A program runs
             // without dumps as well.
             let _ = dump_at_sigquit();
+        }
+        if let Some(limit) = options.stall {
+            watch(&shared, limit);
         }
         Ok(Program { shared, worker, threads, class, interrupted })
     }
@@ -422,7 +441,7 @@ impl Default for TestOptions {
 #[track_caller]
 pub fn run_test<T: Send + 'static>(options: TestOptions, name: &'static str, body: fn() -> T) -> T {
     let plan = Plan { workers: options.workers, ..Plan::default() };
-    let runtime = Builder { plan }.build().expect("a runtime for the test");
+    let runtime = Builder { plan, stall_limit: None }.build().expect("a runtime for the test");
     let task = Options { name: Some(name.to_owned()), ..Options::of_main(stack::main_class()) };
     let place = Placement::On(&runtime.shared);
     // SAFETY: the closure is a function, which borrows nothing. Its value is `Send` and borrows

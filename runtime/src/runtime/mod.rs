@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::current;
 use crate::join::JoinHandle;
-use crate::observe::{OnDeadlock, RuntimeMetrics};
+use crate::observe::{OnDeadlock, RuntimeMetrics, watch};
 use crate::park;
 use crate::scheduler::{Plan, Shared, Threads, Worker, check_not_forked};
 use crate::spawn::{Options, Placement, no_family, spawn_unchecked};
@@ -52,6 +52,7 @@ pub use self::local::LocalRuntime;
 #[must_use = "a builder does nothing until it builds"]
 pub struct Builder {
     plan: Plan,
+    stall_limit: Option<Duration>,
 }
 
 impl Builder {
@@ -104,6 +105,36 @@ impl Builder {
         self
     }
 
+    /// Has tasks reported on standard error that run for longer than `limit` without a wait, by
+    /// default none: they keep their worker from its other tasks. A report says which task it is,
+    /// and whether it computes or in which system call it blocks; with the cargo feature
+    /// `backtrace`, on x86-64 Linux, also where. Each place that spawns tasks is reported once. Time
+    /// in which the task's thread has no processor does not count, and a limit of less than 10 ms
+    /// counts as that.
+    ///
+    /// No task pays for it. A thread looks at the workers, and asks a worker's thread by a signal
+    /// which task it runs: a real-time signal for which the program has no action. The handler
+    /// restarts calls as `SA_RESTART` does, and threads in calls that would end even so, such as
+    /// `poll`, are not asked.
+    ///
+    /// A [`LocalRuntime`] is not watched, for its thread may do other things; nor is anything on
+    /// systems other than Linux and Android.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::runtime::Builder;
+    /// use std::time::Duration;
+    ///
+    /// let runtime = Builder::new().workers(1).stall_limit(Duration::from_millis(100)).build()?;
+    /// # drop(runtime);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn stall_limit(mut self, limit: Duration) -> Builder {
+        self.stall_limit = Some(limit);
+        self
+    }
+
     /// Sets how many events each worker records and keeps, of 32 bytes each, for
     /// [`flight_record`](crate::observe::flight_record()): as many as the next power of two. Zero,
     /// and that is so at first, records nothing. `GOCORO_RECORD_EVENTS` in the environment wins.
@@ -133,6 +164,9 @@ impl Builder {
     /// it is made inside a panic hook: make one before that.
     pub fn build(self) -> io::Result<Runtime> {
         let (shared, threads) = self.plan.start()?;
+        if let Some(limit) = self.stall_limit {
+            watch(&shared, limit);
+        }
         Ok(Runtime { shared, threads })
     }
 

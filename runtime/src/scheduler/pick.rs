@@ -48,9 +48,8 @@ impl Worker {
     /// Picks the task to resume next, and gives it a stack if it has none.
     #[inline(always)]
     pub(super) fn pick(&self) -> Option<*const Header> {
-        let picked = self.core.picked.get().wrapping_add(1);
-        self.core.picked.set(picked);
-        if picked.is_multiple_of(OLDEST_EVERY)
+        let picked = self.core.picked.count();
+        if (picked as u32).is_multiple_of(OLDEST_EVERY)
             && let Some(task) = self.start_oldest()
         {
             return Some(task);

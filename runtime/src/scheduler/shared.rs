@@ -9,6 +9,7 @@ use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
 
 use super::idle::Idle;
+use super::pulse::Pulse;
 use super::quiet::{Counts, Quiet};
 use super::registry;
 use super::{OnPanic, Searches};
@@ -60,6 +61,7 @@ pub(crate) struct Seat {
     live: AtomicUsize,
     pub(super) counts: Counts,
     pub(crate) counters: Arc<counters::Own>,
+    pub(crate) pulse: Pulse,
     /// Whether the worker has ended all its tasks and is gone.
     ended: AtomicBool,
     /// Whether the worker has tasks that it cannot end: see [`Shared::note_stays`].
@@ -86,6 +88,7 @@ impl Shared {
                 live: AtomicUsize::new(0),
                 counts: Counts::default(),
                 counters: Arc::default(),
+                pulse: Pulse::new(),
                 ended: AtomicBool::new(false),
                 stays: AtomicBool::new(false),
             })

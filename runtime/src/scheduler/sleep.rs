@@ -27,7 +27,7 @@ pub(super) struct Sleep {
     watch_until: Cell<Option<Instant>>,
     /// How often the worker had resumed a task, modulo 2³², when it last looked whether anything
     /// can go on.
-    looked_after: Cell<u32>,
+    looked_after: Cell<u64>,
     /// After what time of sleep it looks again, if it has run nothing by then.
     looks_after: Cell<Duration>,
 }

@@ -103,6 +103,7 @@ impl Drop for Worker {
                 crate::parker::Parker::default().park(None);
             }
         }
+        self.seat().pulse.stop();
         self.core.mailbox.release();
     }
 }

@@ -127,6 +127,7 @@ impl Worker {
         worker.core.worker.set(Rc::as_ptr(&worker).cast());
         worker.driver.attach(&worker.core);
         super::table::show(&worker.core);
+        worker.start_pulse();
         Ok(worker)
     }
 

@@ -336,7 +336,7 @@ impl Stack {
     }
 
     /// The addresses of the stack's usable memory, which lies above the guard.
-    fn usable(&self, class: SizeClass) -> Range<usize> {
+    pub(crate) fn usable(&self, class: SizeClass) -> Range<usize> {
         let top = self.top();
         top - class.bytes()..top
     }

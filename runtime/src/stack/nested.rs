@@ -14,6 +14,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::ops::Range;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -185,6 +186,11 @@ impl Nested {
     /// Whether the address lies in the guard below this stack.
     pub(crate) fn guards(&self, address: usize) -> bool {
         self.stack.guard(self.class).contains(&address)
+    }
+
+    /// The addresses of the stack's memory.
+    pub(crate) fn usable(&self) -> Range<usize> {
+        self.stack.usable(self.class)
     }
 
     /// Whether this coroutine has resumed another one, which runs on this thread.

@@ -181,7 +181,7 @@ mod stuck {
     use super::*;
 
     /// Every worker computes until a plain thread hears of a signal.
-    #[gocoro::go_main]
+    #[gocoro::go_main(stall = "off")]
     pub(super) fn main() {
         static OVER: AtomicBool = AtomicBool::new(false);
         let mut signals = listen(SIGUSR1);

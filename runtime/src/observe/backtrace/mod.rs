@@ -32,11 +32,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 #[cfg(not(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64")))]
-pub(super) use self::without::{Tracer, resolve, why_none};
+pub(super) use self::without::{Tracer, resolve, trace_copy, why_none};
 #[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
 pub(super) use self::{
     names::resolve,
-    tracer::{Tracer, why_none},
+    tracer::{Tracer, trace_copy, why_none},
 };
 
 /// Where a task waits, and by which calls it came there.

@@ -95,24 +95,50 @@ impl Tracer {
 
     /// Adds the addresses to which the frames of this stack return. `false`: there is no room.
     fn walk(&mut self, stack: Suspended<'_>) -> bool {
-        let mut registers =
-            UnwindRegsX86_64::new(stack.pc as u64, stack.sp as u64, stack.fp as u64);
-        let mut read = |address| stack.word(address as usize).map(|word| word as u64).ok_or(());
-        let mut at = stack.pc as u64;
+        let Some(at) = FrameAddress::from_return_address(stack.pc as u64) else { return true };
+        self.walk_from(at, (stack.sp, stack.fp), |address| stack.word(address))
+    }
+
+    /// Adds the addresses to which the frames return from `at` on, of a stack with these pointers,
+    /// whose words `word` knows. `false`: there is no room.
+    fn walk_from(
+        &mut self,
+        mut at: FrameAddress,
+        (sp, fp): (usize, usize),
+        word: impl Fn(usize) -> Option<usize>,
+    ) -> bool {
+        let mut registers = UnwindRegsX86_64::new(at.address(), sp as u64, fp as u64);
+        let mut read = |address| word(address as usize).map(|word| word as u64).ok_or(());
         let known = self.known.as_mut().expect("it is taken in the drop alone");
-        while let Some(address) = FrameAddress::from_return_address(at) {
+        loop {
             if self.returns.len() >= BACKTRACE_FRAMES_MAX {
                 return false;
             }
-            self.returns.push(at as usize);
+            // Names are looked up for the instruction before.
+            self.returns.push(at.address_for_lookup() as usize + 1);
             // An error is an end as well: a function without tables, or the outermost.
-            match self.tables.unwind_frame(address, &mut registers, known, &mut read) {
-                Ok(Some(next)) => at = next,
-                Ok(None) | Err(_) => break,
+            let next = self.tables.unwind_frame(at, &mut registers, known, &mut read);
+            match next.ok().flatten().and_then(FrameAddress::from_return_address) {
+                Some(next) => at = next,
+                None => return true,
             }
         }
-        true
     }
+}
+
+/// The backtrace of code that was interrupted at this instruction, with these pointers to a stack
+/// whose words `word` knows. `None`: there are no backtraces.
+pub(in crate::observe) fn trace_copy(
+    pc: usize,
+    sp: usize,
+    fp: usize,
+    word: impl Fn(usize) -> Option<usize>,
+) -> Option<TaskBacktrace> {
+    let mut tracer = Tracer::new()?;
+    let at = FrameAddress::from_instruction_pointer(pc as u64);
+    let is_cut = !tracer.walk_from(at, (sp, fp), word);
+    let returns = tracer.returns.as_slice().into();
+    Some(TaskBacktrace { returns, is_cut, frames: OnceLock::new() })
 }
 
 impl Drop for Tracer {

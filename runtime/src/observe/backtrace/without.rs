@@ -25,6 +25,15 @@ impl Tracer {
     }
 }
 
+pub(in crate::observe) fn trace_copy(
+    _: usize,
+    _: usize,
+    _: usize,
+    _: impl Fn(usize) -> Option<usize>,
+) -> Option<TaskBacktrace> {
+    None
+}
+
 /// Why there are no backtraces, where somebody wants them.
 pub(in crate::observe) fn why_none() -> Option<&'static str> {
     cfg!(feature = "backtrace").then_some("they are made on x86-64 Linux alone")

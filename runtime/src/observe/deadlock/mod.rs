@@ -149,8 +149,7 @@ struct Wave {
     asked: Option<usize>,
     /// The workers that have answered that they are still.
     still: usize,
-    /// How often these have resumed a task, each modulo 2³², which is far more than a worker does
-    /// between two waves.
+    /// How often these have resumed a task.
     resumed: u64,
     /// Their tasks that are no daemons.
     waiting: usize,
@@ -257,7 +256,7 @@ impl Message for Ask {
         let resumed = worker.core().picked.get();
         self.search.note(self.round, |wave| {
             wave.still += 1;
-            wave.resumed += u64::from(resumed);
+            wave.resumed += resumed;
             wave.waiting += waiting;
         });
     }

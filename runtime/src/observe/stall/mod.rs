@@ -1,0 +1,255 @@
+//! Stalls: tasks that keep their worker from its other tasks for long, because they compute, or
+//! block in a call that gocoro does not know of.
+//!
+//! A thread of the process's own looks at the workers of the runtimes that want it: whether they
+//! sleep, and how many tasks each has picked so far, which is a number in the worker's memory that
+//! it counts anyway. So nothing is paid where tasks run, and no worker reads a clock for it. If the
+//! number stays the same for the limit, the worker's thread is asked by a signal which task it runs,
+//! and where ([`sys`]). The system says whether the thread computes or blocks, and in which call
+//! ([`thread`]).
+//!
+//! A loaded machine raises no false alarm: of a thread that computes its processor time counts, and
+//! of one that blocks the time less that in which it could have run. Where the kernel does not say
+//! how long these are, all time counts.
+//!
+//! While a worker is awake there are four looks in the time of the limit. While all sleep, looks
+//! become rarer, down to one a second: so the first stall after a quiet time is noticed up to a
+//! second later.
+//!
+//! # What a signal changes
+//!
+//! Its handler was set with `SA_RESTART`, so calls that wait for data go on. Those that the kernel
+//! ends even so, such as `poll`, are not disturbed: who blocks in one of them is reported without a
+//! name and a backtrace, as is a thread that blocks all signals. A sleep goes on as well, if it is
+//! std's; one of C's returns early, which happens once for each report.
+//!
+//! # Open
+//!
+//! - *A task in a coroutine* is shown up to the coroutine's base. The frames of whoever resumed it
+//!   are on another stack, which is not copied.
+//! - *A `LocalRuntime`* is not watched: its thread may do other things for as long as it likes.
+//! - *Systems other than Linux*: no stall is reported.
+//! - *Dumps* could say by the same signal which task keeps a worker from answering.
+
+mod calls;
+#[allow(unsafe_code)]
+mod sys;
+mod thread;
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use self::sys::Answer;
+use self::thread::{Doing, Spent, Thread};
+use super::backtrace::trace_copy;
+use crate::census::Internal;
+use crate::clock;
+use crate::limits::STALL_MIN;
+use crate::scheduler::{Beat, Seat, Shared};
+
+/// The longest pause between two looks, while all workers sleep.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
+/// How many looks there are in the time of the limit.
+const LOOKS: u32 = 4;
+
+/// The stack of the thread. Without optimisation a walk takes some 50 KiB of it.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// What is to be watched from now on.
+static NEW: Mutex<New> = Mutex::new(New { watched: Vec::new(), watcher: None });
+
+struct New {
+    watched: Vec<Watched>,
+    /// The thread that watches. `None`: nothing is watched.
+    watcher: Option<std::thread::Thread>,
+}
+
+fn new() -> MutexGuard<'static, New> {
+    NEW.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A runtime whose tasks are to run no longer than this without a wait.
+struct Watched {
+    shared: Weak<Shared>,
+    limit: Duration,
+    /// By worker.
+    seen: Vec<Option<Seen>>,
+}
+
+/// A worker that was awake at the last look.
+#[derive(Clone, Copy)]
+struct Seen {
+    picked: u64,
+    /// When it was first seen with that number for the second time, and what its thread had spent.
+    begun: Option<(Instant, Option<Spent>)>,
+    is_reported: bool,
+}
+
+/// Reports tasks of this runtime that run for longer than `limit` without a wait. Does nothing on
+/// systems other than Linux, and if no thread can be had.
+pub(crate) fn watch(shared: &Arc<Shared>, limit: Duration) {
+    if !cfg!(any(target_os = "linux", target_os = "android")) {
+        return;
+    }
+    let limit = limit.max(STALL_MIN);
+    let seen = vec![None; shared.seats.len()];
+    let mut new = new();
+    new.watched.push(Watched { shared: Arc::downgrade(shared), limit, seen });
+    if let Some(watcher) = &new.watcher {
+        return watcher.unpark();
+    }
+    let watcher = std::thread::Builder::new().name("gocoro-watch".into()).stack_size(STACK_BYTES);
+    if let Ok(thread) = watcher.spawn(run) {
+        new.watcher = Some(thread.thread().clone());
+    }
+}
+
+/// Looks until nothing is left to be watched.
+#[expect(clippy::disallowed_methods, reason = "this is a thread of its own")]
+fn run() {
+    // It wakes nobody.
+    let _internal = Internal::new();
+    let mut watched = Vec::new();
+    let mut reported = Reported::default();
+    let mut pause = Duration::ZERO;
+    loop {
+        {
+            let mut new = new();
+            watched.append(&mut new.watched);
+            watched.retain(|watched: &Watched| watched.shared.strong_count() > 0);
+            if watched.is_empty() {
+                new.watcher = None;
+                return;
+            }
+        }
+        let mut is_awake = false;
+        for watched in &mut watched {
+            is_awake |= watched.look(&mut reported);
+        }
+        let limit = watched.iter().map(|watched| watched.limit).min().unwrap_or(LOOK_MAX);
+        pause = if is_awake { limit / LOOKS } else { pause * 2 };
+        std::thread::park_timeout(pause.clamp(limit / LOOKS, LOOK_MAX.max(limit / LOOKS)));
+    }
+}
+
+impl Watched {
+    /// Whether a worker is awake.
+    fn look(&mut self, reported: &mut Reported) -> bool {
+        let Some(shared) = self.shared.upgrade() else { return false };
+        let mut is_awake = false;
+        for (index, (seat, seen)) in shared.seats.iter().zip(&mut self.seen).enumerate() {
+            let is_asleep = seat.counters.asleep_since.get() != 0;
+            let Some(beat) = seat.pulse.beat().filter(|_| !is_asleep) else {
+                *seen = None;
+                continue;
+            };
+            is_awake = true;
+            let seen = match seen {
+                Some(seen) if seen.picked == beat.picked => seen,
+                _ => {
+                    *seen = Some(Seen { picked: beat.picked, begun: None, is_reported: false });
+                    continue;
+                }
+            };
+            if seen.is_reported {
+                continue;
+            }
+            // In this order: the kernel counts a time without a processor when it is over, and so
+            // what a thread that blocks has waited before is counted after that.
+            let thread = Thread(beat.thread);
+            let (now, doing, spent) = (clock::now(), thread.doing(), thread.spent());
+            let (begun, spent_then) = *seen.begun.get_or_insert((now, spent));
+            let all = now.saturating_duration_since(begun);
+            let busy = match (spent.zip(spent_then), &doing) {
+                (None, _) => all,
+                (Some((now, then)), Doing::Computes | Doing::Unknown) => now.since(then).computing,
+                (Some((now, then)), _) => all.saturating_sub(now.since(then).without_processor),
+            };
+            if busy >= self.limit {
+                seen.is_reported = true;
+                Stall { shared: &shared, index, seat, beat, busy, doing }.report(reported);
+            }
+        }
+        is_awake
+    }
+}
+
+/// What was reported: where the tasks were spawned, or else what was said.
+#[derive(Default)]
+struct Reported {
+    sites: HashSet<String>,
+    is_advised: bool,
+}
+
+/// A worker that has run one task for so long.
+struct Stall<'a> {
+    shared: &'a Shared,
+    index: usize,
+    seat: &'a Seat,
+    beat: Beat,
+    busy: Duration,
+    doing: Doing,
+}
+
+impl Stall<'_> {
+    fn report(self, reported: &mut Reported) {
+        let thread = Thread(self.beat.thread);
+        // What it does may have changed.
+        let answer = match thread.doing().is_kept() {
+            true => sys::ask(thread, self.beat.mark),
+            false => Answer::Silent,
+        };
+        let goes_on = self.seat.pulse.beat().is_none_or(|beat| beat.picked != self.beat.picked);
+        if goes_on || matches!(answer, Answer::Nothing) {
+            return;
+        }
+        let what = self.doing.in_words();
+        let (who, site, calls) = match answer {
+            Answer::Task(sample) => {
+                let site = sample.spawned_at.to_string();
+                let who = match sample.name {
+                    Some(name) => format!("task '{name}'"),
+                    None => format!("task {}", sample.id),
+                };
+                let calls = sample.registers.and_then(|copy| {
+                    let words = |address: usize| {
+                        let from = address.checked_sub(copy.sp)?;
+                        let is_whole = from.is_multiple_of(size_of::<usize>());
+                        is_whole.then(|| copy.words.get(from / size_of::<usize>()).copied())?
+                    };
+                    trace_copy(copy.pc, copy.sp, copy.fp, words)
+                });
+                (format!("{who} (spawned at {site})"), site, calls)
+            }
+            _ => ("a task".to_owned(), format!("{} {what}", self.index), None),
+        };
+        if !reported.sites.insert(site) {
+            return;
+        }
+        let (index, runtime, millis) = (self.index, self.shared.id, self.busy.as_millis());
+        // Its names may take a while to be found, and the process may end before.
+        say(&format!(
+            "gocoro: stall: {who} has kept worker {index} of runtime {runtime} to itself for {millis} \
+             ms; it {what}\n"
+        ));
+        let calls = calls.map(|calls| calls.to_string()).unwrap_or_default();
+        let mut text: String = calls.lines().map(|line| format!("      {line}\n")).collect();
+        if !mem::replace(&mut reported.is_advised, true) {
+            text += ADVICE;
+        }
+        say(&text);
+    }
+}
+
+fn say(text: &str) {
+    // `eprint` is not used, since it panics when stderr is closed.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// What can be done, said once.
+const ADVICE: &str = "gocoro: calls that block belong in blocking::unblock, long computations let \
+                      others run by task::yield_now; each place that spawns is reported once\n";

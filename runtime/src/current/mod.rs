@@ -128,9 +128,10 @@ impl Core {
         recorder: Option<Arc<Recorder>>,
         attend: fn(&Core, Patience),
         stacks: Pool,
+        is_internal: bool,
     ) -> std::io::Result<Core> {
         Ok(Core {
-            mailbox: Mailbox::acquire(notifier)?,
+            mailbox: Mailbox::acquire(notifier, is_internal)?,
             home,
             panics: Count::find(),
             when_cyclic: Cell::new(None),

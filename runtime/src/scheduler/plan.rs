@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) deadlocks: Option<Searches>,
     /// How many events each worker records and keeps.
     pub(crate) recorded: Option<usize>,
+    /// Whether the runtime is one of gocoro's own: see [`Shared::is_internal`].
+    pub(crate) is_internal: bool,
 }
 
 /// How deadlocks are searched for.
@@ -63,13 +65,13 @@ impl Plan {
             ));
         }
         let stack_size = environment::number("GOCORO_STACK_SIZE")?.or(self.stack_size);
-        let recorded = recorder::wanted(self.recorded)?;
+        let recorded = if self.is_internal { 0 } else { recorder::wanted(self.recorded)? };
         // The pool takes its limit from there, and has nobody to tell that it is none.
         thread_pool::threads_max()?;
         prepare_process()?;
         note_process();
         let class = SizeClass::holding(stack_size.unwrap_or(STACK_BYTES_DEFAULT))?;
-        let (shared, deques) = Shared::new(workers, class, self.on_panic, self.deadlocks, recorded);
+        let (shared, deques) = Shared::new(workers, class, recorded, &self);
         let seeds = deques.into_iter().enumerate();
         let seeds = seeds
             .map(|(index, deque)| WorkerSeed {

@@ -164,12 +164,12 @@ mod tests {
     use super::*;
     use crate::clock;
     use crate::limits::STACK_BYTES_DEFAULT;
-    use crate::scheduler::OnPanic;
+    use crate::scheduler::Plan;
     use crate::stack::SizeClass;
 
     fn shared() -> Arc<Shared> {
         let class = SizeClass::holding(STACK_BYTES_DEFAULT).unwrap();
-        Shared::new(1, class, OnPanic::Report, None, 0).0
+        Shared::new(1, class, 0, &Plan::default()).0
     }
 
     #[test]

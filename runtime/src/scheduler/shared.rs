@@ -12,7 +12,7 @@ use super::idle::Idle;
 use super::pulse::Pulse;
 use super::quiet::{Counts, Quiet};
 use super::registry;
-use super::{OnPanic, Searches};
+use super::{OnPanic, Plan, Searches};
 use crate::counters;
 use crate::recorder::Recorder;
 use crate::stack::SizeClass;
@@ -45,6 +45,9 @@ pub(crate) struct Shared {
     pub(super) on_panic: OnPanic,
     /// How deadlocks are searched for, if they are.
     pub(super) deadlocks: Option<Searches>,
+    /// Whether this is one of gocoro's own runtimes, which is left out of what is said of the
+    /// program.
+    pub(super) is_internal: bool,
     /// Whether a lost panic has ended the program.
     pub(super) failed: AtomicBool,
 }
@@ -69,12 +72,12 @@ pub(crate) struct Seat {
 }
 
 impl Shared {
+    /// What a runtime that is made by `plan` shares.
     pub(crate) fn new(
         workers: usize,
         class: SizeClass,
-        on_panic: OnPanic,
-        deadlocks: Option<Searches>,
         recorded: usize,
+        plan: &Plan,
     ) -> (Arc<Shared>, Vec<Deque<TaskRef>>) {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let deques: Vec<_> = (0..workers).map(|_| Deque::new_lifo()).collect();
@@ -103,12 +106,15 @@ impl Shared {
             refusing: AtomicUsize::new(0),
             spawned_elsewhere: AtomicU64::new(0),
             refused_elsewhere: AtomicU64::new(0),
-            on_panic,
-            deadlocks,
+            on_panic: plan.on_panic,
+            deadlocks: plan.deadlocks,
+            is_internal: plan.is_internal,
             failed: AtomicBool::new(false),
         };
         let shared = Arc::new(shared);
-        registry::enter(&shared);
+        if !shared.is_internal {
+            registry::enter(&shared);
+        }
         (shared, deques)
     }
 

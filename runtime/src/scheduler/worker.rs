@@ -92,8 +92,9 @@ impl Worker {
         let (driver, notifier) = Driver::new()?;
         let seat = &shared.seats[index];
         let counters = seat.counters.clone();
-        let (home, recorder) = (shared.id, seat.recorder.clone());
-        let core = Core::new(notifier, home, counters, recorder, super::alone::attend, stacks)?;
+        let (home, recorder, attend) = (shared.id, seat.recorder.clone(), super::alone::attend);
+        let is_internal = shared.is_internal;
+        let core = Core::new(notifier, home, counters, recorder, attend, stacks, is_internal)?;
         let warmed = core.stacks.borrow_mut().warm(shared.class, warm_stacks);
         let reserve = match warmed.and_then(|()| core.stacks.borrow_mut().make(shared.class)) {
             Ok(stack) => stack,
@@ -126,7 +127,9 @@ impl Worker {
         super::alone::say_if_alone(&worker.core);
         worker.core.worker.set(Rc::as_ptr(&worker).cast());
         worker.driver.attach(&worker.core);
-        super::table::show(&worker.core);
+        if !is_internal {
+            super::table::show(&worker.core);
+        }
         worker.start_pulse();
         Ok(worker)
     }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::mem::offset_of;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::inbox::{Drained, Inbox, Notify};
@@ -38,6 +38,9 @@ pub(crate) struct Mailbox {
     core: AtomicPtr<()>,
     /// The kernel's number of the worker's thread; zero: it is not known.
     thread: AtomicU32,
+    /// Whether the worker is one of gocoro's own, which is left out of what is said of the program.
+    /// It changes under the lock of `FREE`.
+    is_internal: AtomicBool,
 }
 
 /// All mailboxes that were ever made, by id. Others are null.
@@ -72,7 +75,10 @@ impl Mailbox {
     }
 
     /// A mailbox for a new worker. An error if `WORKERS_MAX` workers are alive.
-    pub(crate) fn acquire(notifier: Arc<dyn Notifier>) -> std::io::Result<&'static Mailbox> {
+    pub(crate) fn acquire(
+        notifier: Arc<dyn Notifier>,
+        is_internal: bool,
+    ) -> std::io::Result<&'static Mailbox> {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         let mailbox = match free.free.pop() {
             Some(mailbox) => mailbox,
@@ -91,12 +97,14 @@ impl Mailbox {
                     notifier: Lock::new(None),
                     core: AtomicPtr::default(),
                     thread: AtomicU32::new(0),
+                    is_internal: AtomicBool::new(false),
                 }));
                 TABLE[usize::from(id)]
                     .store(std::ptr::from_ref(mailbox).cast_mut(), Ordering::Release);
                 mailbox
             }
         };
+        mailbox.is_internal.store(is_internal, Ordering::Relaxed);
         *mailbox.notifier.lock() = Some(notifier);
         Ok(mailbox)
     }
@@ -113,7 +121,7 @@ impl Mailbox {
         drop(last);
     }
 
-    /// Leaves a message for each worker of the process for whose mailbox `make` makes one. Each of
+    /// Leaves a message for each worker of the program for whose mailbox `make` makes one. Each of
     /// them is delivered, or dropped with the worker's end. Returns how many messages were left,
     /// and how many were not, for workers that have not taken the many that they have already.
     pub(crate) fn send_to_all(
@@ -128,8 +136,11 @@ impl Mailbox {
         }
         let (mut left, mut flooded) = (0, 0);
         for (id, _) in (0..).zip(has_owner).filter(|(_, has_owner)| *has_owner) {
-            let Some(message) = make(id) else { continue };
             let mailbox = Mailbox::of(id);
+            if mailbox.is_internal() {
+                continue;
+            }
+            let Some(message) = make(id) else { continue };
             if mailbox.messages.lock().len() < MESSAGES_MAX {
                 mailbox.send(message);
                 left += 1;
@@ -152,6 +163,11 @@ impl Mailbox {
     #[inline(always)]
     pub(crate) fn id(&self) -> u16 {
         self.id
+    }
+
+    /// Whether the worker is one of gocoro's own.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.is_internal.load(Ordering::Relaxed)
     }
 
     /// Pushes the link of a task that this worker owns.

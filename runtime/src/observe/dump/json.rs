@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::{Dump, DumpedTask, DumpedWorker, TaskState, Wait};
 use crate::json::Text;
 use crate::observe::backtrace::TaskFrame;
-use crate::task::Parent;
+use crate::task::{Parent, Whom};
 
-pub(super) struct Json<'a, T>(pub(super) &'a T);
+pub(in crate::observe) struct Json<'a, T>(pub(in crate::observe) &'a T);
 
 /// A value, or null.
-struct Maybe<T>(Option<T>);
+pub(in crate::observe) struct Maybe<T>(pub(in crate::observe) Option<T>);
 
 /// Values between commas.
 struct List<'a, T>(&'a [T]);
@@ -65,10 +65,21 @@ impl Display for Json<'_, Parent> {
 
 impl Display for Json<'_, Wait> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Wait { words, since: _, age, left, from_outside: _ } = self.0;
+        let Wait { words, since: _, age, left, from_outside } = self.0;
+        let whom = maybe(words.whom_depended_on());
         let words = words.to_string();
         let left = Maybe(left.as_ref().map(Duration::as_millis));
-        write!(f, r#"{{"for":{},"ms":{},"left_ms":{left}}}"#, Text(&words), age.as_millis())
+        write!(f, r#"{{"for":{},"ms":{},"left_ms":{left},"#, Text(&words), age.as_millis())?;
+        write!(f, r#""outside":{from_outside},"depends_on":{whom}}}"#)
+    }
+}
+
+impl Display for Json<'_, Whom> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Whom::Task { id, .. } => write!(f, r#"{{"task":{id}}}"#),
+            Whom::Thread(mark) => write!(f, r#"{{"thread":{mark}}}"#),
+        }
     }
 }
 

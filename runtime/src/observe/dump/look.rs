@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{DumpedTask, DumpedWorker, TaskState, Wait};
+use super::{DumpedTask, DumpedWorker, TaskState, Wait, Wanted};
 use crate::channel::Sender;
 use crate::clock;
 use crate::current::{self, Core};
@@ -39,15 +39,18 @@ struct Look {
     at: usize,
     /// Whether no older tasks are left.
     is_last: bool,
+    /// The id of the task that is to be described. `None`: all are.
+    only: Option<u64>,
     /// What makes backtraces. `None`: they are not wanted, or there are none.
     tracer: Option<Tracer>,
 }
 
 impl Look {
     /// By the worker's thread, as all that a look does.
-    fn new(core: &Core, traces: bool) -> Look {
-        let tracer = if traces { Tracer::new() } else { None };
-        let mut look = Look { window: Vec::new(), at: 0, is_last: false, tracer };
+    fn new(core: &Core, wanted: Wanted) -> Look {
+        let tracer = if wanted.traces { Tracer::new() } else { None };
+        let mut look =
+            Look { window: Vec::new(), at: 0, is_last: false, only: wanted.only, tracer };
         look.move_to(core, None, WINDOW);
         look
     }
@@ -97,7 +100,9 @@ impl Look {
             if some == 0 {
                 break;
             }
-            for task in &self.window[self.at..self.at + some] {
+            let only = self.only;
+            let window = &self.window[self.at..self.at + some];
+            for task in window.iter().filter(|task| only.is_none_or(|id| id == task.id)) {
                 tasks.extend(describe(core, task, worker, self.tracer.as_mut()));
             }
             self.at += some;
@@ -155,15 +160,14 @@ fn describe(
 /// Has a worker look at its tasks. The worker does that between two tasks of its.
 struct Ask {
     to: Sender<Part>,
-    traces: bool,
+    wanted: Wanted,
     /// `None`: the look has not begun.
     look: Option<Look>,
 }
 
 /// What has a worker look at its tasks, and send the parts of what it finds.
-/// With `traces`, of backtraces too.
-pub(super) fn message(to: Sender<Part>, traces: bool) -> Box<dyn Message> {
-    Box::new(Ask { to, traces, look: None })
+pub(super) fn message(to: Sender<Part>, wanted: Wanted) -> Box<dyn Message> {
+    Box::new(Ask { to, wanted, look: None })
 }
 
 impl Message for Ask {
@@ -174,7 +178,7 @@ impl Message for Ask {
             return;
         }
         let worker = scheduler::current_worker().expect("a worker has got this message");
-        let look = self.look.get_or_insert_with(|| Look::new(worker.core(), self.traces));
+        let look = self.look.get_or_insert_with(|| Look::new(worker.core(), self.wanted));
         let part = look.step(worker);
         let is_last = part.is_last();
         if self.to.send(part).is_ok() && !is_last {
@@ -187,22 +191,24 @@ impl Message for Ask {
 /// whose task drives that, and so on.
 ///
 /// A worker is passed over if the code that runs here is none of its task's, as that of a `tracing`
-/// subscriber: a task may be between two states then.
-pub(super) fn around_here(traces: bool, mut each: impl FnMut(Part)) {
+/// subscriber: a task may be between two states then. So is a worker of gocoro's own.
+pub(super) fn around_here(wanted: Wanted, mut each: impl FnMut(Part)) {
     // The outer workers come first, and in one go: they may be gone once the running task has let
     // others run, for its own worker may be driven by somebody else then.
     for core in current::cores().skip(1).filter(|core| !core.task.get().is_null()) {
-        look_at(core, traces, &mut each, || ());
+        look_at(core, wanted, &mut each, || ());
     }
-    if let Some((core, _)) = current::task() {
-        look_at(core, traces, &mut each, park::yield_now);
+    if let Some((core, _)) = current::task()
+        && !core.mailbox.is_internal()
+    {
+        look_at(core, wanted, &mut each, park::yield_now);
     }
 }
 
 /// Looks at all tasks of this worker. `between` runs between two slices.
-fn look_at(core: &Core, traces: bool, each: &mut impl FnMut(Part), between: impl Fn()) {
+fn look_at(core: &Core, wanted: Wanted, each: &mut impl FnMut(Part), between: impl Fn()) {
     let worker = scheduler::worker_of(core);
-    let mut look = Look::new(core, traces);
+    let mut look = Look::new(core, wanted);
     loop {
         let part = look.step(worker);
         let is_last = part.is_last();

@@ -158,23 +158,28 @@ pub fn dump() -> Dump {
 }
 
 /// As [`dump`], without backtraces, which take most of the time where there are many tasks.
-#[allow(dead_code, reason = "whoever looks often, as a page that shows all tasks live")]
-pub(crate) fn dump_without_backtraces() -> Dump {
-    dump_within(DUMP_PATIENCE, false)
+#[cfg(feature = "inspect")]
+pub(super) fn dump_without_backtraces() -> Dump {
+    dump_of(DUMP_PATIENCE, Wanted { traces: false, only: None })
 }
 
-/// Describes all started tasks, as [`dump`] does, with backtraces if `traces`. A worker that has not
-/// answered when no answer has come for `patience` is silent.
+/// Describes all started tasks, as [`dump`] does, with backtraces if `traces`. A worker that has
+/// not answered when no answer has come for `patience` is silent.
 pub(in crate::observe) fn dump_within(patience: Duration, traces: bool) -> Dump {
+    dump_of(patience, Wanted { traces, only: None })
+}
+
+fn dump_of(patience: Duration, wanted: Wanted) -> Dump {
     crate::park::spent();
     let (to, answers) = channel::unbounded();
-    let here: Vec<u16> = current::cores().map(|core| core.mailbox.id()).collect();
+    let here = current::cores().filter(|core| !core.mailbox.is_internal());
+    let here: Vec<u16> = here.map(|core| core.mailbox.id()).collect();
     let (asked, flooded) =
-        Mailbox::send_to_all(|id| (!here.contains(&id)).then(|| look::message(to.clone(), traces)));
+        Mailbox::send_to_all(|id| (!here.contains(&id)).then(|| look::message(to.clone(), wanted)));
     drop(to);
     let silent = here.len() + flooded;
     let mut dump = Dump { workers: Vec::new(), tasks: Vec::new(), silent, no_backtraces: None };
-    look::around_here(traces, |part| {
+    look::around_here(wanted, |part| {
         dump.silent -= usize::from(part.is_last());
         dump.add(part);
     });
@@ -193,9 +198,24 @@ pub(in crate::observe) fn dump_within(patience: Duration, traces: bool) -> Dump 
     if !all {
         dump.silent += asked - answered;
     }
-    dump.no_backtraces = if traces { backtrace::why_none() } else { None };
+    dump.no_backtraces = if wanted.traces { backtrace::why_none() } else { None };
     dump.finish();
     dump
+}
+
+/// Describes the one task with this id, if it is there, as [`dump`] does.
+#[cfg(feature = "inspect")]
+pub(super) fn dump_one(id: u64) -> Dump {
+    dump_of(DUMP_PATIENCE, Wanted { traces: true, only: Some(id) })
+}
+
+/// What a dump is to describe.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// Whether backtraces are made.
+    traces: bool,
+    /// The id of the only task that is described. `None`: all are.
+    only: Option<u64>,
 }
 
 impl Dump {
@@ -228,7 +248,8 @@ impl Dump {
     /// | `parent` | `id` and `name` of the task that spawned it, or null |
     /// | `daemon`, `cancelled` | whether the program's end waits for it; whether it was asked to end |
     /// | `state` | `"running"`, `"runnable"` or `"waiting"` |
-    /// | `wait` | null, or `for`, the words; `ms`, how long; and `left_ms`, for how long still, or null |
+    /// | `wait` | null, or `for`, the words; `ms`, how long; `left_ms`, for how long still, or null; `outside`, whether the kernel, the blocking pool or a future may end it; and `depends_on` |
+    /// | `wait.depends_on` | who has to do something for the wait to end: the `task` or the `thread` with that number, or null |
     /// | `stack` | `bytes`, its size, and `touched`, how much of it was in use, or null |
     /// | `backtrace` | null where there is none, or a list of calls, innermost first |
     ///
@@ -251,6 +272,12 @@ impl Dump {
     /// ```
     pub fn json(&self) -> impl fmt::Display {
         json::Json(self)
+    }
+
+    /// The workers that have answered, each by its runtime and its number there.
+    #[cfg(feature = "inspect")]
+    pub(super) fn workers(&self) -> impl Iterator<Item = (u32, usize)> {
+        self.workers.iter().map(|worker| (worker.runtime, worker.worker))
     }
 
     /// How many tasks have not started.
@@ -328,6 +355,12 @@ impl DumpedTask {
     /// around it. `None`: it does not wait, or for as long as it takes.
     pub fn time_left(&self) -> Option<Duration> {
         self.wait.as_ref()?.left
+    }
+
+    /// The number of the task's runtime.
+    #[cfg(feature = "inspect")]
+    pub(super) fn runtime(&self) -> u32 {
+        self.runtime
     }
 
     /// By which calls the task came where it waits, or where it goes on, if it is runnable. `None`:

@@ -58,7 +58,8 @@
 //! | what std's names became | [`std_map`] |
 //!
 //! The cargo features `hyper`, `tokio` and `futures-io`, off by default, make gocoro's streams
-//! those of async crates: see [`future`].
+//! those of async crates: see [`future`]. The feature `inspect`, off by default too, adds a page
+//! that a program serves of what its tasks do: see [`runtime`].
 //!
 //! # What a task may not do
 //!

@@ -114,6 +114,12 @@
 //! waits, and for what. Its option `deadlock` has it abort then, or say nothing. Runtimes made by
 //! hand say nothing unless [`Builder::deadlock`] tells them to.
 //!
+//! # Live page
+//!
+//! With the feature `inspect` a program serves a page that shows all this as it changes: set
+//! `GOCORO_INSPECT=7710` for one under `#[go_main]`, or see the module `inspect`, which comes with
+//! that feature.
+//!
 //! # Ends
 //!
 //! Dropping a runtime cancels its tasks and waits until they have ended. [`Runtime::shutdown`]
@@ -125,3 +131,59 @@ pub use gocoro_runtime::export::runtime::{
     TaskFrame, TaskState, WorkerMetrics, dump, flight_record, metrics, set_flight_record_file,
     stacks,
 };
+
+#[cfg(feature = "inspect")]
+pub mod inspect {
+    //! A live page that the program serves itself: what is stuck, what is slow, what grows.
+    //!
+    //! Available with the feature `inspect`. A program under `#[go_main]` needs no line of code for
+    //! it: whoever starts it sets `GOCORO_INSPECT` to a port, such as `7710`, or to an address,
+    //! such as `127.0.0.1:7710`, and opens `http://127.0.0.1:7710/`. Others call [`serve`]:
+    //!
+    //! ```
+    //! use gocoro::runtime::inspect;
+    //!
+    //! let inspector = inspect::serve("127.0.0.1:0")?;
+    //! println!("see http://{}/", inspector.local_addr());
+    //! # std::io::Result::Ok(())
+    //! ```
+    //!
+    //! The page comes from a thread of its own, so it answers also when every worker is stuck, and
+    //! tells which ones are. It is in one piece, and fetches nothing from elsewhere.
+    //!
+    //! # For programs
+    //!
+    //! | path | what |
+    //! |---|---|
+    //! | `/` | the page |
+    //! | `/tasks.json` | all tasks: [`Dump::json`](super::Dump::json) |
+    //! | `/tasks.json?id=…` | the one with this id, and by which calls it came where it waits |
+    //! | `/dump.txt` | all tasks, for people |
+    //! | `/metrics` | the numbers as [`Metrics::openmetrics`](super::Metrics::openmetrics) |
+    //! | `/metrics.json` | the same, by the names of the fields of [`Metrics`](super::Metrics) |
+    //! | `/history.json?from=…` | the last five minutes, from that sample on |
+    //! | `/view.json` | what the page shows of a dump. This may change in any version |
+    //!
+    //! Durations are in nanoseconds in `/metrics.json`, as `slept_ns`. The history has a sample a
+    //! second, each with its number `n` and its time `ms`; tasks by state; what has happened since
+    //! the sample before: tasks `spawned` and `ended`, and how often one was `resumed`;
+    //! `memory_bytes`, `stacks` and their address space `stack_bytes`; and of each of `workers` the
+    //! share of time that it was busy, `busy_permille`, its `queue`, and how long tasks waited for
+    //! it, `median_ns` and `p99_ns`.
+    //!
+    //! Each JSON object has a `version`, 1 for all. Fields may be added without a new one. A dump
+    //! is shared by all who ask within a second, or within five times what it has taken, so asking
+    //! often costs no more.
+    //!
+    //! # Who may look
+    //!
+    //! Whoever reaches the address; there is no password. On a loopback address those are all
+    //! processes and users of this machine, on any other one all the network's. What is shown are
+    //! names, places in the source and what tasks wait for, addresses of peers and paths of files
+    //! among it. Nothing can be changed: only `GET` is served.
+    //!
+    //! Foreign pages in a browser get nothing. A request has to name the server by its address or
+    //! as `localhost`, and what a browser says to come from another site is refused.
+
+    pub use gocoro_runtime::export::inspect::{Inspector, serve};
+}

@@ -169,6 +169,12 @@ pub mod export {
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }
 
+    /// The items of `gocoro::runtime::inspect`.
+    #[cfg(feature = "inspect")]
+    pub mod inspect {
+        pub use crate::observe::inspect::{Inspector, serve};
+    }
+
     /// The items of `gocoro::signal`.
     pub mod signal {
         pub use crate::signal::{

@@ -2,6 +2,8 @@
 
 mod deadlock;
 mod events;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod metrics;
 mod recorder;
 mod stacks;

@@ -112,6 +112,7 @@ pub(crate) fn this_program(filter: &[&str], scenario: &str) -> Command {
         "GOCORO_RECORD",
         "GOCORO_RECORD_EVENTS",
         "GOCORO_GUARDS",
+        "GOCORO_INSPECT",
         "GOCORO_UNWINDING",
     ] {
         command.env_remove(name);

@@ -4,6 +4,8 @@ mod backtrace;
 pub(crate) mod deadlock;
 mod dump;
 mod flight;
+#[cfg(feature = "inspect")]
+pub(crate) mod inspect;
 mod metrics;
 mod openmetrics;
 mod quit;

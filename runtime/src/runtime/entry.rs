@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use super::{Builder, Runtime};
 use crate::io::finish_flush;
 use crate::limits::{GRACE, RECORDED_EVENTS, STALL};
+#[cfg(feature = "inspect")]
+use crate::observe::inspect as page;
 use crate::observe::{OnDeadlock, dump_at_sigquit, set_flight_record_file, watch};
 use crate::scheduler::{OnPanic, Plan, Shared, Threads, Wait, Worker, set_default};
 use crate::signal::at_first_ctrl_c;
@@ -225,6 +227,23 @@ fn main_class(options: &MainOptions) -> io::Result<SizeClass> {
     )
 }
 
+/// Without the page, whoever asks for it is told why there is none.
+#[cfg(not(feature = "inspect"))]
+mod page {
+    use std::io::{self, Write};
+    use std::net::SocketAddr;
+
+    pub(super) fn address_by_environment() -> io::Result<Option<SocketAddr>> {
+        if std::env::var_os("GOCORO_INSPECT").is_some() {
+            let why = "gocoro: GOCORO_INSPECT: no live page: it needs gocoro's feature `inspect`\n";
+            let _ = io::stderr().write_all(why.as_bytes());
+        }
+        Ok(None)
+    }
+
+    pub(super) fn serve_to_the_end(_: SocketAddr) {}
+}
+
 impl Program {
     fn start(options: MainOptions) -> io::Result<Program> {
         let plan = Plan {
@@ -241,6 +260,7 @@ impl Program {
         let (shared, mut seeds) = plan.prepare()?;
         let worker = Worker::new(seeds.remove(0))?;
         let class = main_class(&options)?;
+        let page = page::address_by_environment()?;
         let interrupted = match options.ctrl_c_cancel {
             true => {
                 let shared = shared.clone();
@@ -257,6 +277,9 @@ impl Program {
         }
         if let Some(limit) = options.stall {
             watch(&shared, limit);
+        }
+        if let Some(address) = page {
+            page::serve_to_the_end(address);
         }
         Ok(Program { shared, worker, threads, class, interrupted })
     }

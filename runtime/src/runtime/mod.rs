@@ -36,7 +36,8 @@ pub use self::local::LocalRuntime;
 /// A fourth, `GOCORO_BLOCKING_THREADS`, is for the whole process: how many threads of the
 /// [blocking pool](crate::blocking::unblock) may run calls at once, instead of 256. `GOCORO_RECORD`
 /// and `GOCORO_RECORD_EVENTS` have all runtimes keep a
-/// [flight record](crate::observe::set_flight_record_file()).
+/// [flight record](crate::observe::set_flight_record_file()). `GOCORO_INSPECT` has a program under
+/// `#[go_main]` serve its live page, if gocoro was built with the feature `inspect`.
 ///
 /// A task that sets its own stack size, as by `go!(stack_size = …)`, gets that. A [`LocalRuntime`]
 /// always has one worker, the thread that made it. So code that needs a single worker to be right

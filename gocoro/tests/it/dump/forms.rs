@@ -7,11 +7,7 @@ use gocoro::runtime::{Builder, TaskState, dump};
 use gocoro::{go, task, time};
 
 use super::waits;
-use crate::support::json::Json;
-
-fn number(value: impl TryInto<u64, Error: std::fmt::Debug>) -> Json {
-    Json::Number(value.try_into().unwrap())
-}
+use crate::support::json::{Json, number};
 
 #[test]
 fn json_has_all_that_the_dump_has() {

@@ -43,6 +43,8 @@ fn child() {
         "goes_on" => goes_on::main(),
         "off" => off::main(),
         "by_hand" => by_hand(),
+        #[cfg(feature = "inspect")]
+        "with_a_page" => forgotten_sender::main(),
         name => circles::scenario(name).unwrap_or_else(|| silent::scenario(name)),
     };
     let code = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap();
@@ -84,6 +86,9 @@ fn send_signal(to: libc::pid_t, signal: i32) {
 /// A child's exit code, and what it wrote to standard error.
 fn run(name: &str, workers: &str) -> (i32, String) {
     let mut command = this_program(&["observe::deadlock::child", "--exact"], name);
+    if name == "with_a_page" {
+        command.env("GOCORO_INSPECT", "0");
+    }
     let Output { status, stderr, .. } = command.env("GOCORO_WORKERS", workers).output().unwrap();
     (status.code().expect("the harness is not killed"), String::from_utf8(stderr).unwrap())
 }
@@ -372,4 +377,17 @@ fn plain_threads_that_wait_for_tasks_are_part_of_a_deadlock() {
         ),
     ];
     aborts("by_hand", &report);
+}
+
+#[cfg(feature = "inspect")]
+#[test]
+fn a_program_with_a_live_page_is_no_less_deadlocked() {
+    for workers in ["1", "4"] {
+        let (code, stderr) = run("with_a_page", workers);
+        let mut lines = stderr.lines();
+        let page = lines.next().unwrap_or_default();
+        assert!(page.starts_with("gocoro: GOCORO_INSPECT: the live page is at http://127.0.0.1:"));
+        assert_eq!(lines.next(), Some(&*head("1 task waits")), "workers: {workers}, {stderr}");
+        assert_eq!(code, 128 + libc::SIGABRT);
+    }
 }

@@ -1,10 +1,10 @@
-//! JSON, as the runtime writes it.
+//! JSON, read strictly, for tests of what gocoro writes.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// A value of JSON, as far as the runtime writes it.
+/// A value of JSON, as far as gocoro writes it: numbers are not negative.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Json {
     Null,
@@ -137,4 +137,8 @@ impl Json {
         let Json::List(values) = self.at(name) else { panic!("{name} is no list") };
         values
     }
+}
+
+pub(crate) fn number(value: impl TryInto<u64, Error: std::fmt::Debug>) -> Json {
+    Json::Number(value.try_into().unwrap())
 }

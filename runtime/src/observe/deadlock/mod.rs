@@ -74,6 +74,8 @@ use crate::task::mailbox::{Mailbox, Message};
 use crate::thread_pool;
 
 pub(super) use self::report::stuck;
+#[cfg(feature = "inspect")]
+pub(super) use self::report::{cycles, may_be_stuck};
 
 /// What a runtime does when the program is deadlocked: when all that it has waits, and nothing is
 /// left that could wake any of it.

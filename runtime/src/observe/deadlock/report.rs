@@ -84,8 +84,7 @@ pub(crate) fn stuck(dump: &Dump, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for cycle in cycles(tasks) {
         writeln!(f, "{cycle}")?;
     }
-    let all_wait = tasks.iter().all(DumpedTask::waits_within) && dump.unstarted() == 0;
-    if all_wait && dump.silent_workers() == 0 && tasks.iter().any(|task| !task.is_daemon()) {
+    if may_be_stuck(dump) {
         f.write_str(
             "possibly stuck: every task waits, and only a thread outside of the runtimes may wake one\n",
         )?;
@@ -93,12 +92,21 @@ pub(crate) fn stuck(dump: &Dump, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
+/// Whether all that is known waits, and only a plain thread may end that.
+pub(in crate::observe) fn may_be_stuck(dump: &Dump) -> bool {
+    let tasks = dump.tasks();
+    tasks.iter().all(DumpedTask::waits_within)
+        && dump.unstarted() == 0
+        && dump.silent_workers() == 0
+        && tasks.iter().any(|task| !task.is_daemon())
+}
+
 /// Tasks of which each waits for the next, and the last for the first. None of them can go on,
 /// unless one is cancelled or its time is up.
-pub(super) struct Cycle<'a>(Vec<&'a DumpedTask>);
+pub(in crate::observe) struct Cycle<'a>(Vec<&'a DumpedTask>);
 
 impl<'a> Cycle<'a> {
-    pub(super) fn tasks(&self) -> &[&'a DumpedTask] {
+    pub(in crate::observe) fn tasks(&self) -> &[&'a DumpedTask] {
         &self.0
     }
 
@@ -109,8 +117,9 @@ impl<'a> Cycle<'a> {
 
 /// The cycles among these tasks. A task waits for one other at most, so each is in one cycle at
 /// most.
-pub(super) fn cycles(tasks: &[DumpedTask]) -> Vec<Cycle<'_>> {
-    let by_id: HashMap<_, _> = tasks.iter().map(|task| (task.id().get(), task)).collect();
+pub(in crate::observe) fn cycles(tasks: &[DumpedTask]) -> Vec<Cycle<'_>> {
+    let dependent = || tasks.iter().filter(|task| task.depends_on().is_some());
+    let by_id: HashMap<_, _> = dependent().map(|task| (task.id().get(), task)).collect();
     let next = |task: &DumpedTask| match task.depends_on() {
         Some(Whom::Task { id, .. }) => by_id.get(id).copied(),
         _ => None,
@@ -118,7 +127,7 @@ pub(super) fn cycles(tasks: &[DumpedTask]) -> Vec<Cycle<'_>> {
     // By id, in which walk a task was met.
     let mut met = HashMap::new();
     let mut cycles = Vec::new();
-    for (walk, start) in tasks.iter().enumerate() {
+    for (walk, start) in dependent().enumerate() {
         let mut path = Vec::new();
         let mut at = Some(start);
         while let Some(task) = at {

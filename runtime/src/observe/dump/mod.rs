@@ -158,7 +158,6 @@ pub fn dump() -> Dump {
 }
 
 /// As [`dump`], without backtraces, which take most of the time where there are many tasks.
-#[cfg(feature = "inspect")]
 pub(super) fn dump_without_backtraces() -> Dump {
     dump_of(DUMP_PATIENCE, Wanted { traces: false, only: None })
 }

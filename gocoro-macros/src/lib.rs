@@ -100,10 +100,10 @@ use proc_macro::TokenStream;
 /// # Stalls
 ///
 /// A task that computes for long, or blocks in a call that gocoro does not know of, keeps its
-/// worker from all of its other tasks. Such a task is reported on standard error: its name, where it
-/// was spawned, whether it computes or in which system call it blocks, and, with the cargo feature
-/// `backtrace`, where. Each place that spawns is reported once. `runtime::Builder::stall_limit`
-/// does the same for runtimes made by hand, and says what it takes.
+/// worker from all of its other tasks. Such a task is reported on standard error: its name, where
+/// it was spawned, whether it computes or in which system call it blocks, and, with the cargo
+/// feature `backtrace`, where. Each place that spawns is reported once.
+/// `runtime::Builder::stall_limit` does the same for runtimes made by hand, and says what it takes.
 ///
 /// # SIGQUIT
 ///

@@ -63,8 +63,8 @@ pub(crate) struct Core {
     /// [`Core::show`], for these are counted too often to be stored for others each time.
     pub(crate) ended: Cell<u64>,
     pub(crate) spawned: Cell<u64>,
-    /// How many tasks were picked to be resumed, and how many of these were shown. Whoever looks for
-    /// stalls reads the first.
+    /// How many tasks were picked to be resumed, and how many of these were shown. Whoever looks
+    /// for stalls reads the first.
     pub(crate) picked: Counter,
     shown: Cell<u64>,
     /// The end of the queue, as [`ReadyQueue::end`] counts, when it was last timed until its last

@@ -109,9 +109,9 @@ impl Builder {
     /// Has tasks reported on standard error that run for longer than `limit` without a wait, by
     /// default none: they keep their worker from its other tasks. A report says which task it is,
     /// and whether it computes or in which system call it blocks; with the cargo feature
-    /// `backtrace`, on x86-64 Linux, also where. Each place that spawns tasks is reported once. Time
-    /// in which the task's thread has no processor does not count, and a limit of less than 10 ms
-    /// counts as that.
+    /// `backtrace`, on x86-64 Linux, also where. Each place that spawns tasks is reported once.
+    /// Time in which the task's thread has no processor does not count, and a limit of less than 10
+    /// ms counts as that.
     ///
     /// No task pays for it. A thread looks at the workers, and asks a worker's thread by a signal
     /// which task it runs: a real-time signal for which the program has no action. The handler

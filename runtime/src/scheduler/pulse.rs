@@ -82,8 +82,8 @@ pub(crate) struct Busy<'a> {
 }
 
 /// Tells `f` what the worker with this mark runs, at an address on the running stack. Called by a
-/// signal handler, on any thread. `None`: this is no thread of that worker, which has picked so many
-/// tasks, or it runs none.
+/// signal handler, on any thread. `None`: this is no thread of that worker, which has picked so
+/// many tasks, or it runs none.
 pub(crate) fn busy<T>(mark: usize, here: usize, f: impl FnOnce(Busy<'_>) -> T) -> Option<T> {
     let core = current::cores().find(|core| (&raw const core.picked).addr() == mark)?;
     let task = core.task.get();

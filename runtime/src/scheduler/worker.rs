@@ -92,8 +92,9 @@ impl Worker {
         let (driver, notifier) = Driver::new()?;
         let seat = &shared.seats[index];
         let counters = seat.counters.clone();
-        let (home, recorder, attend) = (shared.id, seat.recorder.clone(), super::alone::attend);
-        let is_internal = shared.is_internal;
+        let (home, is_internal) = (shared.id, shared.is_internal);
+        let recorder = seat.recorder.clone();
+        let attend = super::alone::attend;
         let core = Core::new(notifier, home, counters, recorder, attend, stacks, is_internal)?;
         let warmed = core.stacks.borrow_mut().warm(shared.class, warm_stacks);
         let reserve = match warmed.and_then(|()| core.stacks.borrow_mut().make(shared.class)) {
@@ -129,8 +130,8 @@ impl Worker {
         worker.driver.attach(&worker.core);
         if !is_internal {
             super::table::show(&worker.core);
+            worker.start_pulse();
         }
-        worker.start_pulse();
         Ok(worker)
     }
 

@@ -26,8 +26,8 @@ impl JoinNode {
     /// task has ended, nobody finds the node.
     ///
     /// The slot may be written: it belongs to the task's handle while nobody is announced, and the
-    /// joiner has the handle for itself. If the task has not ended, the node stays where it is until it is
-    /// [withdrawn](JoinNode::withdraw) or released.
+    /// joiner has the handle for itself. If the task has not ended, the node stays where it is
+    /// until it is [withdrawn](JoinNode::withdraw) or released.
     #[inline(always)]
     pub(crate) fn announce(&self, task: &Header) -> Phase {
         task.joiner.set(std::ptr::from_ref(self).cast());

@@ -10,8 +10,8 @@ macro_rules! calls {
 }
 
 /// The calls that go on, or are made again by the kernel, after a signal whose handler was set with
-/// `SA_RESTART`. A signal does nothing to them. Sleeps are among them although they end: std's go on
-/// by themselves, and who calls another has to look how long it was.
+/// `SA_RESTART`. A signal does nothing to them. Sleeps are among them although they end: std's go
+/// on by themselves, and who calls another has to look how long it was.
 const KEPT: &[(c_long, &str)] = calls![
     read SYS_read,
     write SYS_write,

@@ -4,9 +4,9 @@
 //! A thread of the process's own looks at the workers of the runtimes that want it: whether they
 //! sleep, and how many tasks each has picked so far, which is a number in the worker's memory that
 //! it counts anyway. So nothing is paid where tasks run, and no worker reads a clock for it. If the
-//! number stays the same for the limit, the worker's thread is asked by a signal which task it runs,
-//! and where ([`sys`]). The system says whether the thread computes or blocks, and in which call
-//! ([`thread`]).
+//! number stays the same for the limit, the worker's thread is asked by a signal which task it
+//! runs, and where ([`sys`]). The system says whether the thread computes or blocks, and in which
+//! call ([`thread`]).
 //!
 //! A loaded machine raises no false alarm: of a thread that computes its processor time counts, and
 //! of one that blocks the time less that in which it could have run. Where the kernel does not say
@@ -27,6 +27,8 @@
 //!
 //! - *A task in a coroutine* is shown up to the coroutine's base. The frames of whoever resumed it
 //!   are on another stack, which is not copied.
+//! - *While names are looked up* for a report's backtrace nobody looks at the workers: some
+//!   milliseconds, and without optimisation a second or two the first time.
 //! - *A `LocalRuntime`* is not watched: its thread may do other things for as long as it likes.
 //! - *Systems other than Linux*: no stall is reported.
 //! - *Dumps* could say by the same signal which task keeps a worker from answering.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Crates that only one folder may name, so that each can be replaced there.
 const CONFINED: &[(&str, &str)] = &[
-    ("generator", "runtime/src/stack"),
+    ("generator", "runtime/src/stack/engine"),
     ("mio", "runtime/src/reactor"),
     ("crossbeam_deque", "runtime/src/scheduler"),
     ("signal_hook", "runtime/src/signal"),

@@ -1,26 +1,24 @@
 //! Guards: the pages below a stack that keep an overflow from writing into other memory.
 //!
-//! `generator` protects one page below each stack with `mprotect`. That splits the mapping, so each
-//! stack takes two, and a process has no more stacks than half of `vm.max_map_count`. On Linux 6.13
-//! and later, pages can be marked instead (`MADV_GUARD_INSTALL`): the protection is undone, the
-//! mapping merges with its neighbours, and a million stacks are a handful of mappings. Elsewhere,
-//! and where marking fails (memory locked by `mlockall`), the guard by `mprotect` is widened and
-//! its mappings are counted, and stacks are refused before the kernel's limit is reached. Where
-//! `layout` does not know how `generator` lays stacks out, its own page stays, and its mappings are
+//! A guard by `mprotect` splits the mapping, so each stack takes two, and a process has no more
+//! stacks than half of `vm.max_map_count`. On Linux 6.13 and later, pages can be marked instead
+//! (`MADV_GUARD_INSTALL`): the mapping stays one with its neighbours, and a million stacks are a
+//! handful of mappings. Elsewhere, and where marking fails (memory locked by `mlockall`), guards are
+//! protected and their mappings counted, and stacks are refused before the kernel's limit is
+//! reached. Where the engine does not let gocoro make guards, its own stay, and their mappings are
 //! counted. No stack is ever without a guard.
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
-use std::io::{self, Write};
+use std::io;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::admission::{self, Admission, MAPPINGS_EACH};
-use super::{SizeClass, Stack, layout};
+use super::engine;
 use crate::limits::GUARD_PAGES;
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
-const MADV_GUARD_REMOVE: libc::c_int = 103;
 
 /// How a guard is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +27,8 @@ pub(crate) enum Kind {
     Marked,
     /// By `mprotect`, with which each stack takes two mappings.
     Protected,
-    /// By `generator` alone, which protects one page. Each stack takes two mappings.
-    Generators,
+    /// By the engine alone. Each stack takes two mappings.
+    Engines,
 }
 
 #[derive(Debug)]
@@ -64,24 +62,19 @@ pub(super) fn forced(guards: &str) -> bool {
     std::env::var_os("GOCORO_GUARDS").is_some_and(|forced| forced == guards)
 }
 
-/// How guards are usually made on this system. Settled once `layout` has looked.
+/// How guards are usually made on this system. Settled once the engine is prepared.
 #[inline]
 pub(crate) fn kind() -> Kind {
-    match layout::is_known() {
-        false => Kind::Generators,
+    match engine::is_layout_known() {
+        false => Kind::Engines,
         true if system().marks => Kind::Marked,
         true => Kind::Protected,
     }
 }
 
-/// Says on stderr that guards are `generator`'s alone, and why.
-pub(super) fn say_whose(why: &str) {
-    // `eprintln!` would panic when stderr is closed.
-    let _ = writeln!(
-        io::stderr(),
-        "gocoro: this `generator`'s stacks are not laid out as gocoro knows them ({why}); each keeps the \
-         one page of guard that `generator` gave it, so far fewer stacks can be had",
-    );
+/// Whether this system can mark pages.
+pub(super) fn can_be_marked() -> bool {
+    system().marks
 }
 
 pub(crate) fn page_bytes() -> usize {
@@ -92,24 +85,23 @@ pub(super) fn guard_bytes() -> usize {
     GUARD_PAGES * page_bytes()
 }
 
-/// How many bytes to ask `generator` for, which adds one page of its own for its guard.
-pub(super) fn bytes_with_guard(class: SizeClass) -> usize {
-    class.bytes() + guard_bytes() - page_bytes()
-}
-
-/// Puts the guard below a new stack, and spends the stack's admission.
-pub(super) fn install(stack: &Stack, class: SizeClass, mut admission: Admission) -> io::Result<()> {
+/// Makes the guard of a new stack, and spends the stack's admission. `is_open`: none of its pages is
+/// protected yet.
+pub(super) fn install(
+    guard: &Range<usize>,
+    is_open: bool,
+    mut admission: Admission,
+) -> io::Result<()> {
     let kind = kind();
-    let guard = stack.guard(class);
     match kind {
-        Kind::Generators => {}
-        Kind::Marked if mark(&guard) => {}
+        Kind::Engines => {}
+        Kind::Marked if (is_open || open_first(guard)) && mark(guard) => {}
         Kind::Marked | Kind::Protected => {
             if kind == Kind::Marked {
                 admission.take(MAPPINGS_EACH)?;
             }
-            protect(&guard)?;
-            if !is_one_mapping(&guard) {
+            protect(guard)?;
+            if !is_one_mapping(guard) {
                 admission.take(1)?;
             }
         }
@@ -122,30 +114,40 @@ pub(super) fn install(stack: &Stack, class: SizeClass, mut admission: Admission)
     Ok(())
 }
 
-/// Makes a guard at this place, whose mappings are not counted. The answer says of which kind.
-pub(super) fn put(guard: &Range<usize>) -> io::Result<Kind> {
-    if system().marks && mark(guard) {
-        return Ok(Kind::Marked);
+/// Forgets a guard that [`install`] has made. The answer says of which kind it is, and how many
+/// mappings it takes, which are to be [given back](admission::give_back) once it is gone.
+pub(super) fn forget(guard: &Range<usize>) -> (Kind, usize) {
+    let exception = match admission::any_mappings() {
+        true => exceptions().remove(&guard.start),
+        false => None,
+    };
+    match (kind(), exception) {
+        (Kind::Marked, None) => (Kind::Marked, 0),
+        (Kind::Marked | Kind::Protected, Some(mappings)) => (Kind::Protected, mappings),
+        (kind, _) => (kind, MAPPINGS_EACH),
     }
-    protect(guard).map(|()| Kind::Protected)
 }
 
-/// Marks the pages of a guard. `false`: that cannot be done.
-fn mark(guard: &Range<usize>) -> bool {
+/// Opens the first page of a guard, which the engine has protected. `false`: that cannot be done.
+pub(super) fn open_first(guard: &Range<usize>) -> bool {
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-    // SAFETY: `first` is the lowest page of the stack's own mapping. Nobody uses it, for
-    // `generator` protected it as its guard.
-    let opened =
-        unsafe { libc::mprotect(first, page_bytes(), libc::PROT_READ | libc::PROT_WRITE) } == 0;
-    // SAFETY: the guard's pages are the lowest of the stack's own mapping. Marking wipes out
-    // nothing but the words that `layout` restores.
-    opened && unsafe { libc::madvise(first, guard.len(), MADV_GUARD_INSTALL) } == 0
+    // SAFETY: `first` is the lowest page of the stack's own memory, and nobody uses it, for it was
+    // protected.
+    unsafe { libc::mprotect(first, page_bytes(), libc::PROT_READ | libc::PROT_WRITE) == 0 }
+}
+
+/// Marks the pages of a guard, which are open. `false`: that cannot be done.
+pub(super) fn mark(guard: &Range<usize>) -> bool {
+    let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
+    // SAFETY: the guard's pages are the lowest of the stack's own memory. Marking wipes out nothing
+    // that is needed: the engine restores what it left there.
+    unsafe { libc::madvise(first, guard.len(), MADV_GUARD_INSTALL) == 0 }
 }
 
 /// Protects the pages of a guard.
-fn protect(guard: &Range<usize>) -> io::Result<()> {
+pub(super) fn protect(guard: &Range<usize>) -> io::Result<()> {
     let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-    // All pages are opened first, or `generator`'s own page of guard would stay a third mapping.
+    // All pages are opened first, or one that the engine has protected would stay a third mapping.
     for protection in [libc::PROT_READ | libc::PROT_WRITE, libc::PROT_NONE] {
         // SAFETY: the guard's pages are the lowest of the stack's own mapping, and nobody uses them
         // until the guard is taken away.
@@ -176,45 +178,6 @@ fn is_one_mapping(guard: &Range<usize>) -> bool {
         let _ = guard;
         false
     }
-}
-
-/// Opens the pages of a guard that [`put`] or [`install`] has made.
-pub(super) fn take_away(guard: &Range<usize>, kind: Kind) -> io::Result<()> {
-    let first = std::ptr::without_provenance_mut::<c_void>(guard.start);
-    if kind == Kind::Marked {
-        // SAFETY: the guard's pages are the lowest of the stack's own mapping, and the stack does
-        // not run.
-        unsafe { libc::madvise(first, guard.len(), MADV_GUARD_REMOVE) };
-    }
-    // SAFETY: the guard's pages are the lowest of the stack's own mapping, and the stack does not
-    // run.
-    match unsafe { libc::mprotect(first, guard.len(), libc::PROT_READ | libc::PROT_WRITE) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-/// Takes a stack's guard away, and leaves the memory as `generator` expects it when it frees a
-/// stack.
-pub(super) fn remove(stack: &Stack, class: SizeClass) {
-    let guard = stack.guard(class);
-    let exception = match admission::any_mappings() {
-        true => exceptions().remove(&guard.start),
-        false => None,
-    };
-    let (kind, mappings) = match (kind(), exception) {
-        (Kind::Marked, None) => (Kind::Marked, 0),
-        (Kind::Marked | Kind::Protected, Some(mappings)) => (Kind::Protected, mappings),
-        (kind, _) => (kind, MAPPINGS_EACH),
-    };
-    if kind != Kind::Generators {
-        if let Err(error) = take_away(&guard, kind) {
-            let _ = writeln!(io::stderr(), "gocoro: a stack's guard cannot be taken away: {error}");
-            std::process::abort();
-        }
-        layout::restore(&guard);
-    }
-    admission::give_back(mappings);
 }
 
 /// Gives unused pages of a stack back to the kernel. They read as zeroes when they are touched
@@ -256,23 +219,6 @@ pub(super) fn touched(stack: &Range<usize>) -> Option<usize> {
         }
     }
     Some(stack.end - lowest)
-}
-
-/// Whether the byte at this address can be read. The kernel is asked, by a `write` of the byte into
-/// a pipe, for it returns an error where a read here would fault.
-pub(super) fn is_readable(address: usize) -> bool {
-    let mut ends = [-1; 2];
-    // SAFETY: `ends` is a place for two descriptors.
-    if unsafe { libc::pipe(ends.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: the kernel checks the address itself; both descriptors are this function's own.
-    unsafe {
-        let written = libc::write(ends[1], std::ptr::without_provenance(address), 1);
-        libc::close(ends[0]);
-        libc::close(ends[1]);
-        written == 1
-    }
 }
 
 /// Whether this kernel can mark pages as guards.
@@ -335,7 +281,9 @@ mod tests {
         let guard = whole.addr()..whole.addr() + guard_bytes();
         protect(&guard).unwrap();
         assert!(is_one_mapping(&guard));
-        take_away(&guard, Kind::Protected).unwrap();
+        let (first, open) = (whole, libc::PROT_READ | libc::PROT_WRITE);
+        // SAFETY: the pages were mapped by this test, and nobody uses them.
+        assert_eq!(unsafe { libc::mprotect(first, guard.len(), open) }, 0);
         // A page from elsewhere takes the place of the guard's first one. The two mappings never
         // merge.
         let other = touched(1);

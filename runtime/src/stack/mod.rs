@@ -1,16 +1,14 @@
-//! Stacks and the switch between them: the only place that names the `generator` crate.
+//! Stacks and the switch between them. The [`engine`] below is the only place that names the crates
+//! which switch; everything else here is the same for all of them.
 //!
 //! A [`Stack`] is a coroutine that runs one [`Job`] after another. Resumed while it is idle, it
 //! runs the job that it was [given](Stack::give). Inside a job, [`Stack::suspend`] goes back to
 //! the resumer. A coroutine is not made anew between jobs, and never dropped in the middle of one.
-//!
-//! Of `generator`'s ways to pass data this module uses `para`, which carries a job to an idle
-//! stack, and not `ret`. Nor does it use `generator`'s cancellation, or its `done!`.
 
 mod admission;
 mod advice;
+mod engine;
 mod guard;
-mod layout;
 mod nested;
 mod overflow;
 mod pool;
@@ -18,21 +16,18 @@ mod pool;
 mod registers;
 #[cfg(gocoro_asan)]
 mod sanitizer;
-mod saved;
-mod suspend;
 
 use std::cell::Cell;
 use std::io;
-use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
+use std::mem::offset_of;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use generator::{Generator, Gn};
-
 use crate::limits::{STACK_BYTES_MAIN, STACK_BYTES_MAX, STACK_BYTES_MIN};
-use crate::unwind;
+
+use engine::{Coroutine, Handle, RECORD_OFFSETS, Suspender};
 
 pub(crate) use advice::{Site, add as add_site, note as note_site, noted as noted_sites};
 pub(crate) use guard::{kind as guard_kind, page_bytes};
@@ -43,8 +38,6 @@ pub(crate) use overflow::{AltStack, Fault, Who, set_main};
 pub(crate) use pool::Pool;
 #[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use registers::{Suspended, sample};
-pub(crate) use saved::record_fields;
-use suspend::{Own, Suspender, suspend_by};
 
 /// A size class. Stacks of one class are interchangeable. The value is the binary logarithm of the
 /// usable bytes.
@@ -89,7 +82,7 @@ pub(crate) fn main_class() -> SizeClass {
 pub(crate) fn class_of_at_most(mut bytes: usize) -> SizeClass {
     loop {
         let class = SizeClass::holding(bytes).expect("in bounds");
-        if bytes <= STACK_BYTES_MIN || admission::check(class).is_ok() {
+        if bytes <= STACK_BYTES_MIN || engine::check(class).is_ok() {
             return class;
         }
         bytes /= 2;
@@ -98,7 +91,13 @@ pub(crate) fn class_of_at_most(mut bytes: usize) -> SizeClass {
 
 /// Whether a stack of this class can be had now. The error says why not.
 pub(crate) fn check(class: SizeClass) -> io::Result<()> {
-    admission::check(class)
+    engine::check(class)
+}
+
+/// The offsets of `record.sp`, `record.fp`, `record.pc`, `record.innermost` and `record.data` in the
+/// table for other processes. `None`: not known here, or there is none.
+pub(crate) fn record_fields() -> [Option<u64>; 5] {
+    engine::record_fields()
 }
 
 /// How many size classes there are.
@@ -110,8 +109,7 @@ const CLASSES: usize =
 /// Dropping a `Stack` leaks the memory. [`Stack::free`] ends an idle one.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    /// `generator`'s record of the coroutine, from `Generator::into_raw`.
-    raw: NonNull<usize>,
+    coroutine: Coroutine,
     #[cfg(gocoro_asan)]
     class: SizeClass,
 }
@@ -123,10 +121,6 @@ pub(crate) struct Job {
     with: NonNull<()>,
 }
 
-// SAFETY: `generator` asks for this of whatever a coroutine is passed, but coroutines, and so the
-// jobs that they are given, stay on one thread.
-unsafe impl Send for Job {}
-
 impl Job {
     /// The call of `run` with a pointer to `with`.
     #[inline(always)]
@@ -135,9 +129,6 @@ impl Job {
     }
 }
 
-/// `generator`'s type of the coroutines, which are passed jobs and yield nothing.
-type Coroutine = Generator<'static, Job, ()>;
-
 static INSTALLED: OnceLock<()> = OnceLock::new();
 
 /// Whether [`install`] has succeeded before.
@@ -145,9 +136,8 @@ pub(crate) fn is_installed() -> bool {
     INSTALLED.get().is_some()
 }
 
-/// Prepares the process: learns the layout of stacks, and installs the fault handler. The thread
-/// must not be panicking, for `generator` changes the panic hook, which std refuses to such a
-/// thread.
+/// Prepares the process: the engine first, then the fault handler. The thread must not be panicking,
+/// for `generator` changes the panic hook, which std refuses to such a thread.
 ///
 /// `fault` is asked about the address of a fault. If that lies in the guard of the running stack,
 /// the answer is what to report.
@@ -158,7 +148,7 @@ pub(crate) fn install(fault: fn(usize) -> Option<Fault>) -> io::Result<()> {
     }
     let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     if !is_installed() {
-        overflow::install(fault, layout::detect)?;
+        overflow::install(fault, engine::prepare)?;
         let _ = INSTALLED.set(());
     }
     Ok(())
@@ -166,87 +156,31 @@ pub(crate) fn install(fault: fn(usize) -> Option<Fault>) -> io::Result<()> {
 
 impl Stack {
     /// Where the record's address lies, for other processes.
-    pub(crate) const FIELDS: &[(&str, u64)] = &[("stack.record", offset_of!(Stack, raw) as u64)];
+    pub(crate) const FIELDS: &[(&str, u64)] =
+        &[("stack.record", offset_of!(Stack, coroutine) as u64)];
 
     /// Makes a stack. An error if the kernel has no memory for it, or if the guards have used up
     /// their mappings.
     ///
     /// # Safety
     ///
-    /// The handle at `by` lasts at least as long as the stack, and only the stack's thread uses it.
-    unsafe fn new(class: SizeClass, by: NonNull<Own<'static>>) -> io::Result<Stack> {
-        let admission = admission::admit(class)?;
-        let words = guard::bytes_with_guard(class) / size_of::<usize>();
-        let colour = next_colour();
-        // The kernel may still refuse, if memory has gone elsewhere since `admit`. Then `generator`
-        // panics. A coroutine that was made by `new_opt` can be suspended by `co_yield_with`, and
-        // one that was initialised by `scoped_init` knows where its jobs are put.
-        let made = unwind::catch(|| {
-            let mut made = Gn::<Job>::new_opt::<(), _>(words, || ());
-            made.scoped_init(move |own| enter(colour, own));
-            made
-        });
-        let Ok(made) = made else {
-            return Err(io::Error::from(io::ErrorKind::OutOfMemory));
-        };
-        let stack = Stack::from_made(made, class);
-        let guarded = match stack.is_laid_out(class) {
-            true => guard::install(&stack, class, admission),
-            false => Err(io::Error::other(
-                "`generator` laid this stack out differently from the first one",
-            )),
-        };
-        if let Err(error) = guarded {
-            // SAFETY: `raw` came from `into_raw` just now, and `stack` is not used again, nor freed
-            // by its drop.
-            drop(unsafe { Coroutine::from_raw(stack.raw.as_ptr()) });
-            return Err(error);
-        }
+    /// What `by` refers to lasts at least as long as the stack, and only the stack's thread uses it.
+    unsafe fn new(class: SizeClass, by: Handle) -> io::Result<Stack> {
+        // SAFETY: the caller's promise.
+        let coroutine = unsafe { Coroutine::make(class, next_colour(), by) }?;
         #[cfg(gocoro_asan)]
-        sanitizer::mapped(stack.usable(class));
-        // A suspension finds the handle there. Anything but null also marks the coroutine as the
-        // one that `co_yield_with` suspends, from inside a generator that the task itself runs too.
-        stack.generator().set_local_data(by.as_ptr().cast());
-        Ok(stack)
-    }
-
-    fn from_made(made: Coroutine, class: SizeClass) -> Stack {
-        let raw = NonNull::new(made.into_raw()).expect("a generator is never null");
-        #[cfg(not(gocoro_asan))]
-        let _ = class;
-        Stack {
-            raw,
+        sanitizer::mapped(usable_of(coroutine.record(), class));
+        Ok(Stack {
+            coroutine,
             #[cfg(gocoro_asan)]
             class,
-        }
+        })
     }
 
-    /// Whether a new stack is laid out as the tested stacks were. If their layout is not known, it
-    /// does not matter, and the answer is `true`.
-    fn is_laid_out(&self, class: SizeClass) -> bool {
-        !layout::is_known() || layout::is_as_tested(self, class, self.usage().0)
-    }
-
-    /// How many bytes the stack has without `generator`'s own guard, and how many of them were
-    /// used, both as `generator` counts.
-    fn usage(&self) -> (usize, usize) {
-        let generator = self.generator();
-        let (words, used) = generator.stack_usage();
-        (words * size_of::<usize>(), used * size_of::<usize>())
-    }
-
-    /// The address of `generator`'s record of the coroutine.
+    /// The address of the engine's record of the coroutine, which lies in the stack's top page.
     #[inline(always)]
     fn record(&self) -> usize {
-        self.raw.as_ptr().addr()
-    }
-
-    /// A second handle to the coroutine, which does not free it.
-    #[inline(always)]
-    fn generator(&self) -> ManuallyDrop<Coroutine> {
-        // SAFETY: `raw` came from `into_raw`, and `self` still owns the coroutine, which this
-        // handle, never dropped, does not free.
-        ManuallyDrop::new(unsafe { Coroutine::from_raw(self.raw.as_ptr()) })
+        self.coroutine.record()
     }
 
     /// Gives this idle stack a job, which runs when the stack is resumed next.
@@ -256,7 +190,8 @@ impl Stack {
     /// The job's call may be made then, on this stack, and does not unwind.
     #[inline(always)]
     pub(crate) unsafe fn give(&self, job: Job) {
-        self.generator().set_para(job);
+        // SAFETY: the caller's promise.
+        unsafe { self.coroutine.give(job) };
     }
 
     /// Continues this stack until it suspends or its job ends.
@@ -266,13 +201,50 @@ impl Stack {
     /// The stack is not running, and no other thread has ever resumed it.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self) {
-        let mut generator = self.generator();
+        // SAFETY: the caller's promise.
+        let resume = || unsafe { self.coroutine.resume() };
         #[cfg(gocoro_asan)]
-        return sanitizer::resume(self.usable(self.class), || {
-            generator.resume();
-        });
+        return sanitizer::resume(self.usable(self.class), resume);
         #[cfg(not(gocoro_asan))]
-        generator.resume();
+        resume();
+    }
+
+    /// Suspends this stack, in whose task the caller runs: its resumer goes on. `here` is an
+    /// address in the caller's frame.
+    ///
+    /// The task may run a coroutine of its own, of gocoro's or another library's, and wait in
+    /// there. Then `here` does not lie on this stack, and whatever lies between stays as it is
+    /// until the task is resumed.
+    ///
+    /// # Safety
+    ///
+    /// The caller runs in the task that this stack runs; `class` is the stack's class; and the
+    /// stack came from a [`Pool`], which is alive.
+    #[inline(always)]
+    pub(crate) unsafe fn suspend(&self, class: SizeClass, here: usize) {
+        if !self.has_frame(here, class) {
+            return self.suspend_from_within(here);
+        }
+        // SAFETY: the handle is that of the pool that made the stack, and the pool outlives its
+        // stacks. The caller's frame lies on this stack.
+        unsafe { self.coroutine.suspend_by(self.coroutine.handle()) };
+    }
+
+    /// Suspends the task that this stack runs from a frame on another stack, at `here`.
+    #[cold]
+    #[inline(never)]
+    fn suspend_from_within(&self, here: usize) {
+        nested::suspend_whole(|| self.coroutine.suspend_whole(here));
+    }
+
+    /// The address `here` with which this stack of `pool` was suspended last, if it is suspended.
+    /// `depth` is what [`Stack::depth_of`] said of it. `None`: that has too few bits to tell.
+    pub(crate) fn place(&self, class: SizeClass, depth: u32, pool: &Pool) -> Option<usize> {
+        if let Some(elsewhere) = self.coroutine.place(pool.handle()) {
+            return Some(elsewhere);
+        }
+        let place = self.record().wrapping_sub(depth as usize);
+        (class.bytes() - 1 <= u32::MAX as usize).then_some(place)
     }
 
     /// Brings into the cache what a resume touches first: the coroutine's record, and the innermost
@@ -307,7 +279,7 @@ impl Stack {
     /// Whether the coroutine has ended. It does not end as long as it has a job.
     #[inline(always)]
     pub(crate) fn is_ended(&self) -> bool {
-        self.generator().is_done()
+        self.coroutine.is_ended()
     }
 
     /// Ends an idle stack and gives its memory back.
@@ -324,73 +296,57 @@ impl Stack {
         }
         #[cfg(gocoro_asan)]
         sanitizer::unmapped(self.usable(class));
-        guard::remove(&self, class);
-        // SAFETY: `raw` came from `into_raw`, the coroutine has ended, and `self` is consumed.
-        drop(unsafe { Coroutine::from_raw(self.raw.as_ptr()) });
+        // SAFETY: the coroutine has ended, and `class` is its class.
+        unsafe { self.coroutine.free(class) };
     }
 
     /// The address at which the stack's usable memory ends.
-    pub(crate) fn top(&self) -> usize {
-        // `generator`'s record lies in the stack's top page, and its address is known.
-        self.record().next_multiple_of(guard::page_bytes())
+    #[cfg(all(test, not(loom)))]
+    fn top(&self) -> usize {
+        page_top(self.record())
     }
 
     /// The addresses of the stack's usable memory, which lies above the guard.
     pub(crate) fn usable(&self, class: SizeClass) -> Range<usize> {
-        let top = self.top();
-        top - class.bytes()..top
+        usable_of(self.record(), class)
     }
 
     /// The addresses of the stack's guard, which lies below the usable memory.
     pub(crate) fn guard(&self, class: SizeClass) -> Range<usize> {
-        let bottom = self.usable(class).start;
-        bottom - guard::guard_bytes()..bottom
+        guard_of(self.record(), class)
     }
 
     /// How many bytes of the stack have been in use, by whole pages, since the stack was made or
     /// [trimmed](Stack::trim): by its task, or by one that had it before. `None`: it is not known.
     pub(crate) fn touched(&self, class: SizeClass) -> Option<usize> {
-        layout::is_known().then(|| guard::touched(&self.usable(class)))?
+        engine::is_layout_known().then(|| guard::touched(&self.usable(class)))?
     }
 
     /// Gives all memory of an idle stack but the `keep` bytes at its top back to the kernel.
     pub(crate) fn trim(&self, class: SizeClass, keep: usize) {
-        if layout::is_known() {
+        if engine::is_layout_known() {
             let bottom = self.usable(class).start;
             guard::discard(bottom, class.bytes().saturating_sub(keep));
         }
     }
 }
 
-/// A stack outside any pool, guarded by `generator` alone, for this module's own purposes.
-struct Bare(Stack);
-
-impl Bare {
-    fn new(body: impl FnOnce(Own<'_>) + Send + 'static) -> Bare {
-        Bare::of(STACK_BYTES_MIN, body)
-    }
-
-    fn of(bytes: usize, body: impl FnOnce(Own<'_>) + Send + 'static) -> Bare {
-        let words = bytes / size_of::<usize>();
-        let made = Gn::<Job>::new_scoped_opt(words, move |own| whole(|| body(own)));
-        Bare(Stack::from_made(made, SizeClass::at(0)))
-    }
-
-    fn resume(&mut self) {
-        assert!(!self.0.is_ended(), "a coroutine that has ended was resumed");
-        // SAFETY: the coroutine is not running, for only this method resumes it, by `&mut self`;
-        // and a `Bare` is not `Send`, so no other thread has resumed it.
-        unsafe { self.0.resume() };
-    }
+/// The address at which the usable memory of the stack with this record ends: the record lies in the
+/// top page.
+fn page_top(record: usize) -> usize {
+    record.next_multiple_of(guard::page_bytes())
 }
 
-impl Drop for Bare {
-    fn drop(&mut self) {
-        assert!(self.0.is_ended(), "a coroutine was dropped before its end");
-        // SAFETY: `raw` came from `into_raw`, the coroutine has ended, and `self` is not used
-        // again.
-        drop(unsafe { Coroutine::from_raw(self.0.raw.as_ptr()) });
-    }
+/// The addresses of the usable memory of the stack with this record, which lies above the guard.
+fn usable_of(record: usize, class: SizeClass) -> Range<usize> {
+    let top = page_top(record);
+    top - class.bytes()..top
+}
+
+/// The addresses of the guard of the stack with this record, which lies below the usable memory.
+fn guard_of(record: usize, class: SizeClass) -> Range<usize> {
+    let bottom = usable_of(record, class).start;
+    bottom - guard::guard_bytes()..bottom
 }
 
 /// How many bytes are left on `stack`, above its guard, if it is the running stack.
@@ -403,9 +359,6 @@ pub(crate) fn remaining(stack: &Stack, class: SizeClass) -> Option<usize> {
 
 /// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
-
-/// Offsets, in `generator`'s record of a coroutine, of the cache lines that a switch touches.
-const RECORD_OFFSETS: [usize; 3] = [0, 64, 256];
 
 /// Brings a cache line into the cache. The address need not be valid.
 #[inline(always)]
@@ -432,28 +385,6 @@ fn next_colour() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed) % COLOURS
 }
 
-/// A coroutine's first function: leaves as much room as its colour says, and runs jobs.
-fn enter(colour: u32, own: Own<'_>) {
-    match colour {
-        0 => lowered::<0>(own),
-        1 => lowered::<64>(own),
-        2 => lowered::<128>(own),
-        3 => lowered::<192>(own),
-        4 => lowered::<256>(own),
-        5 => lowered::<320>(own),
-        6 => lowered::<384>(own),
-        7 => lowered::<448>(own),
-        8 => lowered::<512>(own),
-        9 => lowered::<576>(own),
-        10 => lowered::<640>(own),
-        11 => lowered::<704>(own),
-        12 => lowered::<768>(own),
-        13 => lowered::<832>(own),
-        14 => lowered::<896>(own),
-        _ => lowered::<960>(own),
-    }
-}
-
 /// Runs the body of a coroutine, and tells AddressSanitizer of the first entry and the end.
 #[inline(always)]
 fn whole(body: impl FnOnce()) {
@@ -462,25 +393,6 @@ fn whole(body: impl FnOnce()) {
     body();
     #[cfg(gocoro_asan)]
     sanitizer::end();
-}
-
-/// Runs jobs below a pad of `BYTES`, until it is resumed without one.
-#[inline(never)]
-fn lowered<const BYTES: usize>(own: Own<'_>) {
-    let pad = [MaybeUninit::<u8>::uninit(); BYTES];
-    std::hint::black_box(&pad);
-    // The handle has references to what the resumer writes and reads too. Arguments that are
-    // references count as the only way to what they refer to, the contents of a black box do not.
-    let mut own = std::hint::black_box(own);
-    whole(|| {
-        while let Some(job) = own.get_yield() {
-            // SAFETY: whoever gave the job has answered for its call, now that the stack is
-            // resumed.
-            unsafe { (job.run)(job.with) };
-            suspend_by(&mut own);
-        }
-    });
-    std::hint::black_box(&pad);
 }
 
 #[cfg(all(test, not(loom)))]

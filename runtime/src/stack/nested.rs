@@ -1,8 +1,7 @@
 //! Stacks that run coroutines, which tasks and plain threads resume.
 //!
-//! A coroutine's stack is `generator`'s coroutine like a task's, with one difference: it has no
-//! local data while a coroutine has it. By that `generator` tells what `co_yield_with` suspends. So
-//! a task that waits inside a coroutine, or inside several that resumed each other, suspends as a
+//! A coroutine's stack is one like a task's, and the engine is told while a coroutine has it. So a
+//! task that waits inside a coroutine, or inside several that resumed each other, suspends as a
 //! whole, and goes on in there.
 //!
 //! The coroutines that run on a thread are a chain: each was resumed by the one before it, the
@@ -16,13 +15,12 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::ops::Range;
 use std::panic::Location;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::rc::Rc;
 
 #[cfg(gocoro_asan)]
 use super::sanitizer;
-use super::suspend::{Own, copy, suspend_by};
-use super::{AltStack, Job, Pool, SizeClass, Stack};
+use super::{AltStack, Handle, Job, Pool, SizeClass, Stack};
 use crate::clock;
 use crate::limits::POOLED_STACKS_KEPT;
 
@@ -77,7 +75,7 @@ pub(crate) struct Nested {
     class: SizeClass,
     pool: Rc<OwnPool>,
     /// The pool's handle to suspend by.
-    by: NonNull<Own<'static>>,
+    by: Handle,
     /// Where the coroutine was created.
     site: &'static Location<'static>,
     /// The coroutine that resumed this one; null: a task or a plain thread did.
@@ -99,7 +97,7 @@ impl Nested {
             let mut own = pool.pool.borrow_mut();
             (own.take(class)?, own.handle())
         };
-        stack.generator().set_local_data(ptr::null_mut());
+        stack.coroutine.lend();
         Ok(Nested {
             stack,
             class,
@@ -116,7 +114,7 @@ impl Nested {
     /// to the kernel.
     pub(crate) fn put_back(self) {
         let Nested { stack, class, pool, by, .. } = self;
-        stack.generator().set_local_data(by.as_ptr().cast());
+        stack.coroutine.take_back(by);
         let surplus = {
             let mut own = pool.pool.borrow_mut();
             own.put(stack, class);
@@ -172,8 +170,9 @@ impl Nested {
     /// [`Nested::is_running`] says `true` in the caller's frame.
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self) {
-        // SAFETY: the handle is that of the pool, which `self` keeps.
-        suspend_by(&mut *unsafe { copy(self.by.as_ptr()) });
+        // SAFETY: the handle is that of the pool, which `self` keeps, and the caller's frame lies
+        // on this stack.
+        unsafe { self.stack.coroutine.suspend_by(self.by) };
     }
 
     /// Whether code with a frame at `here` runs on this very stack: in this coroutine, and in none
@@ -286,7 +285,7 @@ pub(crate) fn with_room<T, F: FnOnce() -> T>(bytes: usize, f: F) -> io::Result<T
     /// # Safety
     ///
     /// `with` points to a `Call<T, F>`.
-    unsafe fn run<T, F: FnOnce() -> T>(with: NonNull<()>) {
+    unsafe fn run<T, F: FnOnce() -> T>(with: ptr::NonNull<()>) {
         // SAFETY: the caller's promise.
         let call = unsafe { with.cast::<Call<T, F>>().as_ref() };
         let f = call.f.take().expect("a call is made once");

@@ -6,11 +6,9 @@
 //! gives back pages and stacks that nobody has needed for so long, one at a time.
 
 use std::io;
-use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
-use super::suspend::Own;
-use super::{CLASSES, SizeClass, Stack, Suspender};
+use super::{CLASSES, Handle, SizeClass, Stack, Suspender};
 use crate::clock::Coarse;
 use crate::limits::{POOL_LINGER, POOL_STEP, POOLED_STACKS_KEPT};
 
@@ -80,7 +78,7 @@ impl Class {
 
 impl Pool {
     /// A pool without stacks, for this thread's worker. An error if the kernel has no memory for
-    /// the coroutine to whom the [`Suspender`] belongs.
+    /// what the [`Suspender`] needs.
     pub(crate) fn new() -> io::Result<Pool> {
         Ok(Pool {
             classes: Default::default(),
@@ -130,8 +128,8 @@ impl Pool {
     }
 
     /// The handle by which the stacks of this pool suspend.
-    pub(super) fn handle(&self) -> NonNull<Own<'static>> {
-        self.suspender.pointer()
+    pub(super) fn handle(&self) -> Handle {
+        self.suspender.handle()
     }
 
     /// Takes an idle stack of this class, which the caller frees.

@@ -97,7 +97,7 @@ fn foreign_crates_are_seen_outside_of_their_home() {
     assert_eq!(count("runtime/src/net.rs", "fn f(t: mio::Token) {}"), 1);
     assert_eq!(count("gocoro/src/lib.rs", "extern crate crossbeam_deque as d;"), 1);
     assert_eq!(count("examples/src/bin/a.rs", "use gocoro_runtime::spawn;"), 1);
-    assert_eq!(count("runtime/src/stack/mod.rs", "use generator::Gn;"), 0);
+    assert_eq!(count("runtime/src/stack/engine/generator/mod.rs", "use generator::Gn;"), 0);
     assert_eq!(count("runtime/src/coroutine.rs", "let generator = self::generator::f();"), 0);
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use super::Stack;
+use super::Coroutine;
 use super::layout::read;
 
 /// The parts of a record, by their offsets.
@@ -43,7 +43,7 @@ const CALL_BYTES: usize = 4096;
 
 /// Looks at the record of a coroutine that is suspended, and lies in its stack's top page. `here`
 /// is the address of a local of the function that has suspended it.
-pub(super) fn look(stack: &Stack, here: usize) {
+pub(super) fn look(stack: &Coroutine, here: usize) {
     let Some(offsets) = OFFSETS else { return };
     let record = stack.record();
     let sp = read(record + offsets.sp);
@@ -58,9 +58,9 @@ pub(super) fn look(stack: &Stack, here: usize) {
     let _ = RIGHT.set(is_sp && is_data && is_own);
 }
 
-/// The offsets of `record.sp`, `record.fp`, `record.pc`, `record.innermost` and `record.data` in
-/// the table in the scheduler. `None`: not known here, or there is none.
-pub(crate) fn record_fields() -> [Option<u64>; 5] {
+/// The offsets of the stack pointer, the frame pointer, the code, the innermost record and the local
+/// data. `None`: not known here, or there is none.
+pub(in crate::stack) fn record_fields() -> [Option<u64>; 5] {
     let Some(offsets) = OFFSETS.filter(|_| RIGHT.get() == Some(&true)) else { return [None; 5] };
     let Offsets { sp, fp, pc, innermost, data } = offsets;
     [Some(sp), Some(fp), pc, Some(innermost), Some(data)].map(|offset| Some(offset? as u64))
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_record_of_this_generator_is_known() {
-        assert!(super::super::layout::detect().is_ok());
+        assert!(super::super::prepare().is_ok());
         assert_eq!(RIGHT.get(), Some(&true));
     }
 }

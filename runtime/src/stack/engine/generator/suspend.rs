@@ -1,31 +1,38 @@
-//! How a running stack suspends itself.
+//! How a running coroutine suspends itself.
+//!
+//! A suspension goes by a handle of its pool's, whose address the coroutine has as `generator`'s
+//! local data. That data being null says that a coroutine of gocoro's has the stack, and not a
+//! task: `co_yield_with`, which suspends whoever runs, looks for one with local data, and so passes
+//! over those inside which the task waits.
 
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
-#[cfg(gocoro_asan)]
-use super::sanitizer;
-use super::{Bare, Job, Pool, SizeClass, Stack, admission, nested};
+use super::bare::Bare;
+use super::{Coroutine, Handle, ask};
 use crate::limits::STACK_BYTES_MIN;
+use crate::stack::Job;
+#[cfg(gocoro_asan)]
+use crate::stack::sanitizer;
 use crate::unwind;
 
 /// `generator`'s handle to suspend by. It suspends whichever coroutine runs on this thread, not the
 /// coroutine that it was made for.
-pub(super) type Own<'scope> = generator::Scope<'scope, 'static, Job, ()>;
+pub(in crate::stack) type Own<'scope> = ::generator::Scope<'scope, 'static, Job, ()>;
 
 /// The handle by which all stacks of a worker suspend. It was made for a coroutine that has ended
 /// and is kept with it: each suspension writes the value that it yields, which is `()`, to that
 /// coroutine's record.
-pub(super) struct Suspender {
+pub(in crate::stack) struct Suspender {
     /// The handle, in a leaked box: the stacks have its address, and the suspender itself may move.
     by: NonNull<MaybeUninit<Own<'static>>>,
     _made_for: Bare,
 }
 
 impl Suspender {
-    pub(super) fn new() -> io::Result<Suspender> {
-        admission::ask(STACK_BYTES_MIN)?;
+    pub(in crate::stack) fn new() -> io::Result<Suspender> {
+        ask::ask(STACK_BYTES_MIN)?;
         let by = NonNull::from(Box::leak(Box::new(MaybeUninit::uninit())));
         let place = by.as_ptr().expose_provenance();
         let body = move |own: Own<'_>| {
@@ -48,8 +55,8 @@ impl Suspender {
     }
 
     /// The address of the handle, which is valid as long as the suspender.
-    pub(super) fn pointer(&self) -> NonNull<Own<'static>> {
-        self.by.cast()
+    pub(in crate::stack) fn handle(&self) -> Handle {
+        self.by.as_ptr().cast()
     }
 }
 
@@ -67,51 +74,60 @@ impl std::fmt::Debug for Suspender {
     }
 }
 
-impl Stack {
-    /// Suspends this stack, on which the caller runs: its resumer goes on. `here` is an address in
-    /// the caller's frame.
+impl Coroutine {
+    /// The handle by which the coroutine suspends while a task has it.
+    #[inline(always)]
+    pub(in crate::stack) fn handle(&self) -> Handle {
+        self.generator().get_local_data().cast()
+    }
+
+    /// Suspends the running coroutine, on which the caller runs, by this handle.
     ///
     /// `generator`'s handle is inlined, so the switch returns through no frame of its own, whose
-    /// mispredicted return would cost as much as the switch. The handle suspends whichever
-    /// coroutine runs, which may be another one than this stack: the task may run a generator of
-    /// its own, and wait in there. Then `here` does not lie on this stack, which is how that is
-    /// noticed. The stack's local data is `here` meanwhile, so that [`Stack::place`] finds it.
+    /// mispredicted return would cost as much as the switch.
     ///
     /// # Safety
     ///
-    /// The caller runs in the task that this stack runs; `class` is the stack's class; and the
-    /// stack came from a [`Pool`], which is alive.
+    /// `by` is the handle of the pool that made the stack, and the pool is alive. The caller has
+    /// its frame on this stack.
     #[inline(always)]
-    pub(crate) unsafe fn suspend(&self, class: SizeClass, here: usize) {
-        if !self.has_frame(here, class) {
-            return self.suspend_from_within(here);
-        }
-        let own = self.generator().get_local_data().cast::<Own<'static>>();
-        // SAFETY: `own` is the handle of the pool that made the stack, and the pool outlives its
-        // stacks.
-        suspend_by(&mut *unsafe { copy(own) });
+    pub(in crate::stack) unsafe fn suspend_by(&self, by: Handle) {
+        // SAFETY: the caller's promise.
+        suspend_by(&mut *unsafe { copy(by) });
     }
 
-    /// Suspends the task that this stack runs from a frame on another stack, at `here`.
+    /// Suspends this coroutine, which a task has, from a frame on another stack, at `here`: of
+    /// whatever the task itself runs.
     #[cold]
     #[inline(never)]
-    fn suspend_from_within(&self, here: usize) {
-        // Anything but null marks the stack as the one that is suspended.
+    pub(in crate::stack) fn suspend_whole(&self, here: usize) {
+        // Anything but null marks the coroutine as the one that is suspended.
         let by = self.generator().get_local_data();
-        self.generator().set_local_data(std::ptr::with_exposed_provenance_mut(here));
-        suspend_from_within();
+        self.generator().set_local_data(ptr::with_exposed_provenance_mut(here));
+        #[cfg(gocoro_asan)]
+        sanitizer::suspend(Some(|| ::generator::co_yield_with(())));
+        #[cfg(not(gocoro_asan))]
+        ::generator::co_yield_with(());
         self.generator().set_local_data(by);
     }
 
-    /// The address `here` with which this stack of `pool` was suspended last, if it is suspended.
-    /// `depth` is what [`Stack::depth_of`] said of it. `None`: that has too few bits to tell.
-    pub(crate) fn place(&self, class: SizeClass, depth: u32, pool: &Pool) -> Option<usize> {
+    /// Where the frame is from which this coroutine was suspended as a [whole](Self::suspend_whole).
+    /// `None`: it lies on this stack. `by` is the handle of the pool that made the stack.
+    pub(in crate::stack) fn place(&self, by: Handle) -> Option<usize> {
         let data = self.generator().get_local_data();
-        if data != pool.handle().as_ptr().cast() {
-            return Some(data.addr());
-        }
-        let place = self.record().wrapping_sub(depth as usize);
-        (class.bytes() - 1 <= u32::MAX as usize).then_some(place)
+        (data != by.cast()).then(|| data.addr())
+    }
+
+    /// Notes that a coroutine of gocoro's has this stack, which only its own handle suspends.
+    pub(in crate::stack) fn lend(&self) {
+        self.generator().set_local_data(ptr::null_mut());
+    }
+
+    /// Notes that no coroutine of gocoro's has this stack any longer.
+    pub(in crate::stack) fn take_back(&self, by: Handle) {
+        // Anything but null also marks the coroutine as the one that `co_yield_with` suspends, from
+        // inside a generator that the task itself runs too.
+        self.generator().set_local_data(by.cast());
     }
 }
 
@@ -121,10 +137,10 @@ impl Stack {
 ///
 /// # Safety
 ///
-/// `own` came from [`Suspender::pointer`], and that suspender is alive until the copy is no longer
+/// `own` came from [`Suspender::handle`], and that suspender is alive until the copy is no longer
 /// used.
 #[inline(always)]
-pub(super) unsafe fn copy(own: *const Own<'static>) -> ManuallyDrop<Own<'static>> {
+unsafe fn copy(own: *const Own<'static>) -> ManuallyDrop<Own<'static>> {
     // SAFETY: `own` points to a live suspender's handle, which is initialised, and the copy is
     // never dropped.
     ManuallyDrop::new(unsafe { own.read() })
@@ -137,17 +153,4 @@ pub(super) fn suspend_by(own: &mut Own<'_>) {
     return sanitizer::suspend(Some(|| own.yield_with(())));
     #[cfg(not(gocoro_asan))]
     own.yield_with(());
-}
-
-/// Suspends the running task from inside a coroutine, or a generator of another library, that the
-/// task itself runs. Whatever lies between stays as it is until the task is resumed.
-#[cold]
-#[inline(never)]
-fn suspend_from_within() {
-    nested::suspend_whole(|| {
-        #[cfg(gocoro_asan)]
-        return sanitizer::suspend(Some(|| generator::co_yield_with(())));
-        #[cfg(not(gocoro_asan))]
-        generator::co_yield_with(());
-    });
 }

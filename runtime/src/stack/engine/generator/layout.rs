@@ -16,11 +16,13 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::admission;
-use super::guard::{self, page_bytes};
-use super::{Bare, LINE_BYTES, RECORD_OFFSETS, SizeClass, Stack, saved};
+use super::bare::Bare;
+use super::guards::{self, bytes_with_guard, is_readable};
+use super::{Coroutine, RECORD_OFFSETS, ask, saved, suspend};
 use crate::limits::STACK_BYTES_MIN;
 use crate::lock::Lock;
+use crate::stack::guard::{self, page_bytes};
+use crate::stack::{LINE_BYTES, SizeClass, guard_of, page_top};
 
 /// How many words at the bottom of a stack are kept and put back.
 const PAINT_WORDS: usize = 64;
@@ -29,23 +31,23 @@ const PAINT_WORDS: usize = 64;
 /// not zero, and are the same for all stacks.
 type Paint = [usize; PAINT_WORDS];
 
-/// What [`detect`] has found. `None` inside: stacks are not laid out as gocoro assumes.
+/// What [`prepare`] has found. `None` inside: stacks are not laid out as gocoro assumes.
 static PAINT: OnceLock<Option<Paint>> = OnceLock::new();
 
-/// Whether stacks are known to be laid out as gocoro assumes. Before [`detect`] nothing is known.
+/// Whether stacks are known to be laid out as gocoro assumes. Before [`prepare`] nothing is known.
 #[inline]
-pub(super) fn is_known() -> bool {
+pub(in crate::stack) fn is_known() -> bool {
     matches!(PAINT.get(), Some(Some(_)))
 }
 
 /// Looks at how `generator` lays stacks out, once. If the program uses no `generator` of its own,
 /// the first coroutine of the process is made here.
-pub(super) fn detect() -> io::Result<()> {
+pub(in crate::stack) fn prepare() -> io::Result<()> {
     if PAINT.get().is_some() {
         return Ok(());
     }
     for class in tested() {
-        admission::ask(guard::bytes_with_guard(class))?;
+        ask::ask(bytes_with_guard(class))?;
     }
     // The test runs even if its result is not used, since it also prepares the process: see
     // `test_one`.
@@ -54,7 +56,7 @@ pub(super) fn detect() -> io::Result<()> {
         found = Err("GOCORO_GUARDS says so");
     }
     if let Err(why) = &found {
-        guard::say_whose(why);
+        guards::say_whose(why);
     }
     let _ = PAINT.set(found.ok());
     Ok(())
@@ -62,11 +64,11 @@ pub(super) fn detect() -> io::Result<()> {
 
 /// Whether a new stack is laid out as the tested stacks were. `bytes` is its size as `generator`
 /// says it.
-pub(super) fn is_as_tested(stack: &Stack, class: SizeClass, bytes: usize) -> bool {
+pub(super) fn is_as_tested(stack: &Coroutine, class: SizeClass, bytes: usize) -> bool {
     let Some(Some(paint)) = PAINT.get() else { return false };
-    bytes == guard::bytes_with_guard(class)
+    bytes == bytes_with_guard(class)
         && in_top_page(stack)
-        && paint_of(&stack.guard(class)) == *paint
+        && paint_of(&guard_of(stack.record(), class)) == *paint
 }
 
 /// Writes the words again that stood at the bottom of a new stack. Its guard, which lies there, has
@@ -98,8 +100,8 @@ pub(super) fn read(address: usize) -> usize {
 }
 
 /// Whether the coroutine's record, as far as switches touch it, lies in the stack's top page.
-fn in_top_page(stack: &Stack) -> bool {
-    stack.record() + record_bytes() <= stack.top()
+fn in_top_page(stack: &Coroutine) -> bool {
+    stack.record() + record_bytes() <= page_top(stack.record())
 }
 
 /// How many bytes of a coroutine's record, from its beginning, a switch may touch.
@@ -129,14 +131,14 @@ fn test_one(class: SizeClass) -> Result<Paint, &'static str> {
     let inside = Arc::new(Lock::new(None));
     let here = Arc::new(AtomicUsize::new(0));
     let (its_record, its_lines, its_here) = (record.clone(), inside.clone(), here.clone());
-    let mut bare = Bare::of(guard::bytes_with_guard(class), move |mut own| {
+    let mut bare = Bare::of(bytes_with_guard(class), move |mut own| {
         let record = its_record.load(Ordering::Relaxed);
         its_here.store((&raw const record).addr(), Ordering::Relaxed);
         if record != 0 {
             let lines = lines_of(record);
             *its_lines.lock() = Some(lines);
         }
-        super::suspend_by(&mut own);
+        suspend::suspend_by(&mut own);
     });
     let lies_well = in_top_page(&bare.0);
     let at = bare.0.record();
@@ -177,15 +179,15 @@ fn lines_of(record: usize) -> Lines {
 /// Tests whether the bottom of an ended coroutine's stack is as a dense guard needs it.
 fn test_memory(bare: Bare, class: SizeClass) -> Result<Paint, &'static str> {
     let (bytes, used) = bare.0.usage();
-    if bytes != guard::bytes_with_guard(class) {
+    if bytes != bytes_with_guard(class) {
         return Err("a stack is not as large as was asked for");
     }
-    let guard = bare.0.guard(class);
+    let guard = guard_of(bare.0.record(), class);
     let bottom = guard.start + page_bytes();
-    if guard::is_readable(guard.start) || guard::is_readable(bottom - 1) {
+    if is_readable(guard.start) || is_readable(bottom - 1) {
         return Err("there is no page of guard where a stack should end");
     }
-    if !(bottom..guard.end).step_by(page_bytes()).all(guard::is_readable) {
+    if !(bottom..guard.end).step_by(page_bytes()).all(is_readable) {
         return Err("a stack ends before its guard begins");
     }
     let paint = paint_of(&guard);
@@ -195,7 +197,7 @@ fn test_memory(bare: Bare, class: SizeClass) -> Result<Paint, &'static str> {
     }
     // Do to this stack what is done to each stack. If `generator` then sees no overflow, it will
     // free such a stack without a complaint.
-    let guarded = guard::put(&guard).and_then(|kind| guard::take_away(&guard, kind));
+    let guarded = guards::put(&guard).and_then(|kind| guards::take_away(&guard, kind));
     if guarded.is_err() {
         std::mem::forget(bare);
         return Err("a stack's guard cannot be made");
@@ -236,36 +238,36 @@ mod tests {
 
     #[test]
     fn a_layout_that_is_not_the_known_one_is_noticed() {
-        let bytes = guard::bytes_with_guard(class());
+        let bytes = bytes_with_guard(class());
         assert!(test_memory(ended(bytes), class()).is_ok());
         let why = test_memory(ended(bytes + page_bytes()), class()).unwrap_err();
         assert!(why.contains("as large"), "{why}");
 
         let bare = ended(bytes);
-        write(bare.0.guard(class()).start + 2 * page_bytes(), 1);
+        write(guard_of(bare.0.record(), class()).start + 2 * page_bytes(), 1);
         let why = test_memory(bare, class()).unwrap_err();
         assert!(why.contains("put back"), "{why}");
 
         let bare = ended(bytes);
-        let bottom = bare.0.guard(class()).start + page_bytes();
+        let bottom = guard_of(bare.0.record(), class()).start + page_bytes();
         (0..PAINT_WORDS).for_each(|word| write(bottom + word * size_of::<usize>(), 0));
         let why = test_memory(bare, class()).unwrap_err();
         assert!(why.contains("overflow"), "{why}");
 
         let bare = ended(bytes);
-        let guard = bare.0.guard(class());
-        guard::take_away(&guard, guard::Kind::Protected).unwrap();
+        let guard = guard_of(bare.0.record(), class());
+        guards::take_away(&guard, guard::Kind::Protected).unwrap();
         let why = test_memory(bare, class()).unwrap_err();
         assert!(why.contains("no page of guard"), "{why}");
     }
 
     #[test]
     fn what_is_put_back_is_what_stood_there() {
-        let bare = ended(guard::bytes_with_guard(class()));
-        let guard = bare.0.guard(class());
+        let bare = ended(bytes_with_guard(class()));
+        let guard = guard_of(bare.0.record(), class());
         let (paint, usage) = (paint_of(&guard), bare.0.usage());
-        let kind = guard::put(&guard).unwrap();
-        guard::take_away(&guard, kind).unwrap();
+        let kind = guards::put(&guard).unwrap();
+        guards::take_away(&guard, kind).unwrap();
         write_paint(&guard, &paint);
         assert_eq!((paint_of(&guard), bare.0.usage()), (paint, usage));
     }

@@ -1,0 +1,34 @@
+//! The engine: what makes a coroutine on a stack, and switches to it and back. Nothing above `stack`
+//! knows which it is.
+//!
+//! An engine is a module with these items, which are used by `stack` alone:
+//!
+//! | item | what |
+//! |---|---|
+//! | [`prepare`] | what the process needs before its first stack; it runs before the fault handler is installed |
+//! | [`is_layout_known`] | whether gocoro knows how the engine lays stacks out, and so may guard, trim and look into them |
+//! | [`check`] | whether a stack of a class can be had now |
+//! | [`Suspender`], [`Handle`] | what a pool keeps for its stacks, and what they suspend by |
+//! | [`Coroutine::make`] | a new stack of a class, with its guard, that runs one job after another; every refusal is an error |
+//! | [`Coroutine::record`] | an address in the stack's top page, above all frames |
+//! | [`RECORD_OFFSETS`] | the cache lines, counted from the record, that a switch touches |
+//! | [`record_fields`] | where a record tells of a suspended coroutine's frames, for processes that read this one |
+//! | `sample`, `Coroutine::suspended` | with the feature `backtrace`: where the stacks go on that a coroutine is suspended on, and a test of that |
+//! | [`Coroutine::give`], [`Coroutine::resume`], [`Coroutine::suspend_by`] | the next job; the switch there, and the switch back |
+//! | [`Coroutine::suspend_whole`], [`Coroutine::place`] | the switch back from a frame on another stack, and where that frame is |
+//! | [`Coroutine::handle`], [`Coroutine::lend`], [`Coroutine::take_back`] | what a suspension goes by, while a task or a coroutine has the stack |
+//! | [`Coroutine::is_ended`], [`Coroutine::free`] | whether the coroutine has returned; giving its memory back |
+//!
+//! A coroutine ends only when it is resumed without a job. Jobs do not unwind, so no panic passes a
+//! switch, and no engine is asked to unwind a suspended coroutine: cancellation is gocoro's own.
+//! An engine tells the sanitizer of the switches back, and `stack` of those there.
+
+mod generator;
+
+use generator as chosen;
+
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+pub(super) use chosen::sample;
+pub(super) use chosen::{
+    Coroutine, Handle, RECORD_OFFSETS, Suspender, check, is_layout_known, prepare, record_fields,
+};

@@ -59,7 +59,9 @@
 //!
 //! The cargo features `hyper`, `tokio` and `futures-io`, off by default, make gocoro's streams
 //! those of async crates: see [`future`]. The feature `inspect`, off by default too, adds a page
-//! that a program serves of what its tasks do: see [`runtime`].
+//! that a program serves of what its tasks do: see [`runtime`]. The feature `corosensei` has the
+//! crate of that name switch between tasks, which is faster than the default; the README says which
+//! to choose.
 //!
 //! # What a task may not do
 //!

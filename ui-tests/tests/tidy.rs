@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Crates that only one folder may name, so that each can be replaced there.
 const CONFINED: &[(&str, &str)] = &[
+    ("corosensei", "runtime/src/stack/engine"),
     ("generator", "runtime/src/stack/engine"),
     ("mio", "runtime/src/reactor"),
     ("crossbeam_deque", "runtime/src/scheduler"),

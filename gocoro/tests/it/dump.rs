@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use generator::Gn;
+use corosensei::{Coroutine as Foreign, Yielder};
 use gocoro::channel::{self, Receiver, Sender};
 use gocoro::coroutine::{Coroutine, Suspender};
 use gocoro::runtime::{Builder, DumpedTask, LocalRuntime, TaskState, dump};
@@ -273,21 +273,19 @@ fn a_task_that_waits_inside_a_coroutine_is_described() {
     }
     task.wait();
 
-    let generators = go!(name = "dump-generator" => {
-        let mut outer = Gn::<()>::new_scoped(|mut scope| {
-            let mut inner = Gn::<()>::new_scoped(|mut scope| {
+    let foreign = go!(name = "dump-foreign" => {
+        let mut outer = Foreign::new(|_: &Yielder<(), ()>, ()| {
+            let mut inner = Foreign::new(|_: &Yielder<(), ()>, ()| {
                 time::timeout(Duration::from_secs(3600), task::park).unwrap();
-                scope.yield_with(1);
-                0
+                1
             });
-            scope.yield_with(inner.resume().unwrap());
-            0
+            inner.resume(()).as_return()
         });
-        outer.resume()
+        outer.resume(()).as_return()
     });
-    assert!(waits("dump-generator", "park").time_left().is_some());
-    generators.task().unpark();
-    assert_eq!(generators.wait(), Some(1));
+    assert!(waits("dump-foreign", "park").time_left().is_some());
+    foreign.task().unpark();
+    assert_eq!(foreign.wait(), Some(Some(1)));
 }
 
 /// A task in the middle of its unwinding takes another way to its park.

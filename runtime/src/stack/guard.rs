@@ -3,8 +3,8 @@
 //! A guard by `mprotect` splits the mapping, so each stack takes two, and a process has no more
 //! stacks than half of `vm.max_map_count`. On Linux 6.13 and later, pages can be marked instead
 //! (`MADV_GUARD_INSTALL`): the mapping stays one with its neighbours, and a million stacks are a
-//! handful of mappings. Elsewhere, and where marking fails (memory locked by `mlockall`), guards are
-//! protected and their mappings counted, and stacks are refused before the kernel's limit is
+//! handful of mappings. Elsewhere, and where marking fails (memory locked by `mlockall`), guards
+//! are protected and their mappings counted, and stacks are refused before the kernel's limit is
 //! reached. Where the engine does not let gocoro make guards, its own stay, and their mappings are
 //! counted. No stack is ever without a guard.
 
@@ -27,7 +27,8 @@ pub(crate) enum Kind {
     Marked,
     /// By `mprotect`, with which each stack takes two mappings.
     Protected,
-    /// By the engine alone. Each stack takes two mappings.
+    /// By the engine alone, which is never so with corosensei. Each stack takes two mappings.
+    #[cfg_attr(feature = "corosensei", expect(dead_code, reason = "see above"))]
     Engines,
 }
 
@@ -53,7 +54,9 @@ fn system() -> &'static System {
     SYSTEM.get_or_init(|| {
         // SAFETY: sysconf has no preconditions.
         let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        System { marks: !forced("protected") && can_mark(page_bytes), page_bytes }
+        // Where `generator` permits no better, its guards are protected.
+        let is_forced = forced("protected") || (engine::is_layout_known() && forced("generator"));
+        System { marks: !is_forced && can_mark(page_bytes), page_bytes }
     })
 }
 
@@ -66,13 +69,15 @@ pub(super) fn forced(guards: &str) -> bool {
 #[inline]
 pub(crate) fn kind() -> Kind {
     match engine::is_layout_known() {
+        #[cfg(not(feature = "corosensei"))]
         false => Kind::Engines,
-        true if system().marks => Kind::Marked,
-        true => Kind::Protected,
+        _ if system().marks => Kind::Marked,
+        _ => Kind::Protected,
     }
 }
 
 /// Whether this system can mark pages.
+#[cfg(not(feature = "corosensei"))]
 pub(super) fn can_be_marked() -> bool {
     system().marks
 }
@@ -85,8 +90,8 @@ pub(super) fn guard_bytes() -> usize {
     GUARD_PAGES * page_bytes()
 }
 
-/// Makes the guard of a new stack, and spends the stack's admission. `is_open`: none of its pages is
-/// protected yet.
+/// Makes the guard of a new stack, and spends the stack's admission. `is_open`: none of its pages
+/// is protected yet.
 pub(super) fn install(
     guard: &Range<usize>,
     is_open: bool,
@@ -106,16 +111,21 @@ pub(super) fn install(
             }
         }
     }
-    let usual = if kind == Kind::Marked { 0 } else { MAPPINGS_EACH };
-    let mappings = admission.spend();
-    if mappings != usual {
-        exceptions().insert(guard.start, mappings);
-    }
+    remember(guard, admission.spend());
     Ok(())
 }
 
-/// Forgets a guard that [`install`] has made. The answer says of which kind it is, and how many
-/// mappings it takes, which are to be [given back](admission::give_back) once it is gone.
+/// Remembers how many mappings a guard takes.
+pub(super) fn remember(guard: &Range<usize>, mappings: usize) {
+    let usual = if kind() == Kind::Marked { 0 } else { MAPPINGS_EACH };
+    if mappings != usual {
+        exceptions().insert(guard.start, mappings);
+    }
+}
+
+/// Forgets a guard that [`install`] has made, before it is gone. The answer says of which kind it
+/// is, and how many mappings it takes, which are to be [given back](admission::give_back) once it
+/// is gone.
 pub(super) fn forget(guard: &Range<usize>) -> (Kind, usize) {
     let exception = match admission::any_mappings() {
         true => exceptions().remove(&guard.start),
@@ -221,6 +231,24 @@ pub(super) fn touched(stack: &Range<usize>) -> Option<usize> {
     Some(stack.end - lowest)
 }
 
+/// Whether the byte at this address can be read. The kernel is asked, by a `write` of the byte into
+/// a pipe, for it returns an error where a read here would fault.
+#[cfg(any(not(feature = "corosensei"), all(test, not(loom))))]
+pub(super) fn is_readable(address: usize) -> bool {
+    let mut ends = [-1; 2];
+    // SAFETY: `ends` is a place for two descriptors.
+    if unsafe { libc::pipe(ends.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: the kernel checks the address itself; both descriptors are this function's own.
+    unsafe {
+        let written = libc::write(ends[1], std::ptr::without_provenance(address), 1);
+        libc::close(ends[0]);
+        libc::close(ends[1]);
+        written == 1
+    }
+}
+
 /// Whether this kernel can mark pages as guards.
 fn can_mark(page_bytes: usize) -> bool {
     let Ok(first) = map(page_bytes) else {
@@ -235,6 +263,11 @@ fn can_mark(page_bytes: usize) -> bool {
 
 /// Maps new memory, which can be read and written.
 pub(super) fn map(bytes: usize) -> io::Result<*mut c_void> {
+    map_with(bytes, 0)
+}
+
+/// Maps new memory, which can be read and written, with these flags too.
+pub(super) fn map_with(bytes: usize, flags: libc::c_int) -> io::Result<*mut c_void> {
     // SAFETY: a new private mapping, at an address of the kernel's choice, touches no memory in
     // use.
     let first = unsafe {
@@ -242,7 +275,7 @@ pub(super) fn map(bytes: usize) -> io::Result<*mut c_void> {
             std::ptr::null_mut(),
             bytes,
             libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags,
             -1,
             0,
         )

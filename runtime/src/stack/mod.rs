@@ -94,8 +94,8 @@ pub(crate) fn check(class: SizeClass) -> io::Result<()> {
     engine::check(class)
 }
 
-/// The offsets of `record.sp`, `record.fp`, `record.pc`, `record.innermost` and `record.data` in the
-/// table for other processes. `None`: not known here, or there is none.
+/// The offsets of `record.sp`, `record.fp`, `record.pc`, `record.innermost` and `record.data` in
+/// the table for other processes. `None`: not known here, or there is none.
 pub(crate) fn record_fields() -> [Option<u64>; 5] {
     engine::record_fields()
 }
@@ -136,8 +136,8 @@ pub(crate) fn is_installed() -> bool {
     INSTALLED.get().is_some()
 }
 
-/// Prepares the process: the engine first, then the fault handler. The thread must not be panicking,
-/// for `generator` changes the panic hook, which std refuses to such a thread.
+/// Prepares the process: the engine first, then the fault handler. The thread must not be
+/// panicking, for `generator` changes the panic hook, which std refuses to such a thread.
 ///
 /// `fault` is asked about the address of a fault. If that lies in the guard of the running stack,
 /// the answer is what to report.
@@ -164,7 +164,8 @@ impl Stack {
     ///
     /// # Safety
     ///
-    /// What `by` refers to lasts at least as long as the stack, and only the stack's thread uses it.
+    /// What `by` refers to lasts at least as long as the stack, and only the stack's thread uses
+    /// it.
     unsafe fn new(class: SizeClass, by: Handle) -> io::Result<Stack> {
         // SAFETY: the caller's promise.
         let coroutine = unsafe { Coroutine::make(class, next_colour(), by) }?;
@@ -331,8 +332,8 @@ impl Stack {
     }
 }
 
-/// The address at which the usable memory of the stack with this record ends: the record lies in the
-/// top page.
+/// The address at which the usable memory of the stack with this record ends: the record lies in
+/// the top page.
 fn page_top(record: usize) -> usize {
     record.next_multiple_of(guard::page_bytes())
 }

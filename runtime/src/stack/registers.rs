@@ -23,7 +23,8 @@ impl Suspended<'_> {
         let is_inside =
             address.is_multiple_of(size_of::<usize>()) && self.sp <= address && address < self.end;
         // SAFETY: the word lies between the stack pointer and the end of the frames, which stay
-        // mapped and as they are while the stack is suspended, as [`Stack::suspended`] was promised.
+        // mapped and as they are while the stack is suspended, as [`Stack::suspended`] was
+        // promised.
         is_inside.then(|| unsafe { load(address) })
     }
 }
@@ -63,8 +64,8 @@ impl Stack {
 }
 
 /// Tests what the engine says of suspended stacks, on a stack of its own: `inside` runs on that
-/// stack, and `look` while it is suspended by the function that has called `inside`. The inner error
-/// says what is not as it should be.
+/// stack, and `look` while it is suspended by the function that has called `inside`. The inner
+/// error says what is not as it should be.
 ///
 /// # Errors
 ///

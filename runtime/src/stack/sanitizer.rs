@@ -16,6 +16,7 @@ unsafe extern "C" {
         old_bottom: *mut *const c_void,
         old_bytes: *mut usize,
     );
+    fn __asan_unpoison_memory_region(start: *const c_void, bytes: usize);
     fn __lsan_register_root_region(start: *const c_void, bytes: usize);
     fn __lsan_unregister_root_region(start: *const c_void, bytes: usize);
 }
@@ -42,10 +43,15 @@ pub(super) fn mapped(stack: Range<usize>) {
     unsafe { __lsan_register_root_region(ptr::without_provenance(stack.start), stack.len()) };
 }
 
-/// Tells that a stack is about to be unmapped.
+/// Tells that a stack's coroutine has ended: its memory is about to be unmapped, or to become
+/// another stack. Marks are left of the frames that the coroutine did not return from.
 pub(super) fn unmapped(stack: Range<usize>) {
-    // SAFETY: `mapped` was called for this stack, with the same bounds.
-    unsafe { __lsan_unregister_root_region(ptr::without_provenance(stack.start), stack.len()) };
+    let start = ptr::without_provenance(stack.start);
+    // SAFETY: `mapped` was called for this stack, with the same bounds, and nothing uses it now.
+    unsafe {
+        __lsan_unregister_root_region(start, stack.len());
+        __asan_unpoison_memory_region(start, stack.len());
+    }
 }
 
 /// Wraps `switch`, which resumes the coroutine on `stack`.

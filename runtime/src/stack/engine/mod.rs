@@ -1,5 +1,5 @@
-//! The engine: what makes a coroutine on a stack, and switches to it and back. Nothing above `stack`
-//! knows which it is.
+//! The engine: what makes a coroutine on a stack, and switches to it and back. One of those below
+//! is compiled in, by the feature `corosensei` of this crate; nothing above `stack` knows which.
 //!
 //! An engine is a module with these items, which are used by `stack` alone:
 //!
@@ -22,9 +22,21 @@
 //! A coroutine ends only when it is resumed without a job. Jobs do not unwind, so no panic passes a
 //! switch, and no engine is asked to unwind a suspended coroutine: cancellation is gocoro's own.
 //! An engine tells the sanitizer of the switches back, and `stack` of those there.
+//!
+//! # To grow
+//!
+//! A task could hand over to the next one without the worker's loop in between. Of the 150
+//! instructions of a yield some 20 are the switches of corosensei; the rest is the loop, the queue
+//! and the checks of `park`, most of which a hand-over needs as well.
 
+#[cfg(feature = "corosensei")]
+mod corosensei;
+#[cfg(not(feature = "corosensei"))]
 mod generator;
 
+#[cfg(feature = "corosensei")]
+use corosensei as chosen;
+#[cfg(not(feature = "corosensei"))]
 use generator as chosen;
 
 #[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]

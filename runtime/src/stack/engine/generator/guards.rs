@@ -66,20 +66,3 @@ pub(super) fn remove(guard: &Range<usize>) {
     }
     admission::give_back(mappings);
 }
-
-/// Whether the byte at this address can be read. The kernel is asked, by a `write` of the byte into
-/// a pipe, for it returns an error where a read here would fault.
-pub(super) fn is_readable(address: usize) -> bool {
-    let mut ends = [-1; 2];
-    // SAFETY: `ends` is a place for two descriptors.
-    if unsafe { libc::pipe(ends.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: the kernel checks the address itself; both descriptors are this function's own.
-    unsafe {
-        let written = libc::write(ends[1], std::ptr::without_provenance(address), 1);
-        libc::close(ends[0]);
-        libc::close(ends[1]);
-        written == 1
-    }
-}

@@ -17,11 +17,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::bare::Bare;
-use super::guards::{self, bytes_with_guard, is_readable};
+use super::guards::{self, bytes_with_guard};
 use super::{Coroutine, RECORD_OFFSETS, ask, saved, suspend};
 use crate::limits::STACK_BYTES_MIN;
 use crate::lock::Lock;
-use crate::stack::guard::{self, page_bytes};
+use crate::stack::guard::{self, is_readable, page_bytes};
 use crate::stack::{LINE_BYTES, SizeClass, guard_of, page_top};
 
 /// How many words at the bottom of a stack are kept and put back.

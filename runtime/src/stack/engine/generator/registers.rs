@@ -3,8 +3,8 @@
 //! `generator` keeps a record of each coroutine; its first words are the registers that the last
 //! switch saved, when the coroutine suspended or resumed another one. Records of coroutines that
 //! have suspended as a whole form a ring: that of the task leads to the innermost one, and each to
-//! the one that had resumed it. Nothing promises that layout, so [`sample`] tests it before anything
-//! relies on it.
+//! the one that had resumed it. Nothing promises that layout, so [`sample`] tests it before
+//! anything relies on it.
 
 use std::cell::Cell;
 use std::hint;

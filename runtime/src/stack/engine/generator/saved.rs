@@ -58,8 +58,8 @@ pub(super) fn look(stack: &Coroutine, here: usize) {
     let _ = RIGHT.set(is_sp && is_data && is_own);
 }
 
-/// The offsets of the stack pointer, the frame pointer, the code, the innermost record and the local
-/// data. `None`: not known here, or there is none.
+/// The offsets of the stack pointer, the frame pointer, the code, the innermost record and the
+/// local data. `None`: not known here, or there is none.
 pub(in crate::stack) fn record_fields() -> [Option<u64>; 5] {
     let Some(offsets) = OFFSETS.filter(|_| RIGHT.get() == Some(&true)) else { return [None; 5] };
     let Offsets { sp, fp, pc, innermost, data } = offsets;

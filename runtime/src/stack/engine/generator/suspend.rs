@@ -111,8 +111,9 @@ impl Coroutine {
         self.generator().set_local_data(by);
     }
 
-    /// Where the frame is from which this coroutine was suspended as a [whole](Self::suspend_whole).
-    /// `None`: it lies on this stack. `by` is the handle of the pool that made the stack.
+    /// Where the frame is from which this coroutine was suspended as a
+    /// [whole](Self::suspend_whole). `None`: it lies on this stack. `by` is the handle of the pool
+    /// that made the stack.
     pub(in crate::stack) fn place(&self, by: Handle) -> Option<usize> {
         let data = self.generator().get_local_data();
         (data != by.cast()).then(|| data.addr())

@@ -1,0 +1,296 @@
+//! Memory for stacks: slabs, each one mapping for many stacks of a class.
+//!
+//! A slot of a slab is a guard and, above it, a stack's usable memory. A slot gets its guard when
+//! it is first used, and keeps it for as long as the slab is mapped, so that memory which becomes a
+//! stack again costs no more than its pages. What workers do not need for a while they bring here
+//! (see `pool`, the workers' magazines, which say what was needed). A slot that comes back gives
+//! its pages to the kernel, and a slab whose slots have all come back is unmapped, but for one a
+//! class.
+//!
+//! Where each guard takes mappings of its own, and where the kernel counts what is merely mapped
+//! (`vm.overcommit_memory`, RLIMIT_AS), slabs would bring nothing, or refusals. There each has one
+//! slot.
+//!
+//! Slabs of one kind that the kernel puts beside each other are one mapping for it.
+//!
+//! # To grow
+//!
+//! A guard is 17 pages, whose addresses cost page tables: half of the 264 bytes of them that a
+//! stack of 64 KiB takes. A guard of one page, which C code may jump over, would save these. Memory
+//! that one worker does not need goes to another only by way of the kernel, which blanks it. The
+//! guards of a slab could be marked by one call (`process_madvise`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::stack::admission::{self, Admission, address_space, limits, refusal};
+use crate::stack::guard::{self, Kind, guard_bytes};
+use crate::stack::{CLASSES, SizeClass};
+
+/// About how many bytes a slab has, if it has more than one slot. They are addresses, of which
+/// there is plenty, and not memory.
+const SLAB_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many slots a slab has at most. The smaller it is, the sooner all of them are free again.
+const SLOTS_MAX: usize = 128;
+
+/// How slabs are mapped: nothing is set aside for what may never be touched.
+#[cfg(target_os = "linux")]
+const FLAGS: libc::c_int = libc::MAP_NORESERVE | libc::MAP_STACK;
+#[cfg(not(target_os = "linux"))]
+const FLAGS: libc::c_int = 0;
+
+/// How many slabs without a stack a class keeps: one, so that a program in which one stack comes
+/// and goes does not map and unmap a slab each time.
+const EMPTY_KEPT: usize = 1;
+
+/// The slabs of one class.
+#[derive(Debug)]
+struct Slabs {
+    /// By the address at which they begin.
+    all: BTreeMap<usize, Slab>,
+    /// Those with a free slot. The lowest is used first, so that others run empty.
+    with_room: BTreeSet<usize>,
+    /// How many have no stack.
+    empty: usize,
+}
+
+#[derive(Debug)]
+struct Slab {
+    slots: usize,
+    /// The slots that were in use, and have their guards. The last one is taken first.
+    free: Vec<usize>,
+    /// The slots that were taken, and got no guard.
+    bare: Vec<usize>,
+    /// How many slots were ever taken.
+    begun: usize,
+}
+
+impl Slab {
+    /// Whether no slot is in use.
+    fn is_empty(&self) -> bool {
+        self.free.len() + self.bare.len() == self.begun
+    }
+
+    fn has_room(&self) -> bool {
+        self.begun < self.slots || !self.free.is_empty() || !self.bare.is_empty()
+    }
+
+    /// Takes a slot, and says whether it has its guard.
+    fn take(&mut self) -> Option<(usize, bool)> {
+        if let Some(slot) = self.free.pop() {
+            return Some((slot, true));
+        }
+        if let Some(slot) = self.bare.pop() {
+            return Some((slot, false));
+        }
+        (self.begun < self.slots).then(|| {
+            self.begun += 1;
+            (self.begun - 1, false)
+        })
+    }
+}
+
+static SLABS: [Mutex<Slabs>; CLASSES] =
+    [const { Mutex::new(Slabs { all: BTreeMap::new(), with_room: BTreeSet::new(), empty: 0 }) };
+        CLASSES];
+
+fn slabs(class: SizeClass) -> MutexGuard<'static, Slabs> {
+    SLABS[class.index()].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Bytes of a slot.
+fn slot_bytes(class: SizeClass) -> usize {
+    guard_bytes() + class.bytes()
+}
+
+/// How many slots a new slab should have.
+fn slots(class: SizeClass) -> usize {
+    match guard::kind() == Kind::Marked && !limits().strict && address_space().is_none() {
+        true => (SLAB_BYTES / slot_bytes(class)).clamp(1, SLOTS_MAX),
+        false => 1,
+    }
+}
+
+/// Takes memory for a stack of this class, with its guard. The answer is the address at which it
+/// ends. This is the one place where a stack is refused.
+pub(super) fn take(class: SizeClass) -> io::Result<usize> {
+    let (start, slot, is_guarded) = slabs(class).take(class)?;
+    let bottom = start + slot * slot_bytes(class);
+    if !is_guarded {
+        let guard = bottom..bottom + guard_bytes();
+        // Not under the lock, for it takes as long as all the rest.
+        let guarded =
+            Admission::new().and_then(|admission| guard::install(&guard, true, admission));
+        if let Err(error) = guarded {
+            slabs(class).put(start, class, |slab| slab.bare.push(slot));
+            return Err(error);
+        }
+    }
+    Ok(bottom + slot_bytes(class))
+}
+
+/// Takes the memory of a stack back, which ends at `top` and which nobody uses.
+pub(super) fn put(top: usize, class: SizeClass) {
+    let bottom = top - slot_bytes(class);
+    guard::discard(top - class.bytes(), class.bytes());
+    let mut slabs = slabs(class);
+    let (&start, _) = slabs.all.range(..=bottom).next_back().expect("a stack lies in a slab");
+    let slot = (bottom - start) / slot_bytes(class);
+    slabs.put(start, class, |slab| slab.free.push(slot));
+}
+
+impl Slabs {
+    /// Takes a slot: where its slab begins, which it is, and whether it has its guard.
+    fn take(&mut self, class: SizeClass) -> io::Result<(usize, usize, bool)> {
+        let start = match self.with_room.first() {
+            Some(&start) => start,
+            None => self.map(class)?,
+        };
+        let slab = self.all.get_mut(&start).expect("a slab with room is among all");
+        let was_empty = slab.is_empty();
+        let (slot, is_guarded) = slab.take().expect("a slab with room has a free slot");
+        self.empty -= usize::from(was_empty);
+        if !slab.has_room() {
+            self.with_room.remove(&start);
+        }
+        Ok((start, slot, is_guarded))
+    }
+
+    /// Takes a slot back, which `put` puts where it belongs in its slab.
+    fn put(&mut self, start: usize, class: SizeClass, put: impl FnOnce(&mut Slab)) {
+        let slab = self.all.get_mut(&start).expect("a slab with a stack is among all");
+        put(slab);
+        if !slab.is_empty() {
+            self.with_room.insert(start);
+        } else if self.empty < EMPTY_KEPT || !self.unmap(start, class) {
+            self.with_room.insert(start);
+            self.empty += 1;
+        }
+    }
+
+    /// Maps a slab, and returns where it begins. If there are no addresses for many slots, it has
+    /// one.
+    fn map(&mut self, class: SizeClass) -> io::Result<usize> {
+        let map = |slots| guard::map_with(slots * slot_bytes(class), FLAGS).map(|at| (at, slots));
+        let (first, slots) = match map(slots(class)) {
+            Err(_) => map(1).map_err(|error| refusal(&error))?,
+            mapped => mapped?,
+        };
+        // Stacks use a page here and there. A huge page in their place would be much of a slab's
+        // memory at the first touch. Where there are none, this fails, and is not needed.
+        #[cfg(target_os = "linux")]
+        // SAFETY: the memory was mapped just above; the call changes how it is backed.
+        unsafe {
+            libc::madvise(first, slots * slot_bytes(class), libc::MADV_NOHUGEPAGE)
+        };
+        let start = first.expose_provenance();
+        self.all.insert(start, Slab { slots, free: Vec::new(), bare: Vec::new(), begun: 0 });
+        self.with_room.insert(start);
+        self.empty += 1;
+        Ok(start)
+    }
+
+    /// Unmaps a slab without a stack. `false`: it stays, for the kernel refuses, which needs one
+    /// mapping more where a mapping is cut in two.
+    fn unmap(&mut self, start: usize, class: SizeClass) -> bool {
+        let slab = &self.all[&start];
+        let guards = slab.free.iter().map(|slot| {
+            let guard = start + slot * slot_bytes(class);
+            guard..guard + guard_bytes()
+        });
+        // Before, for afterwards another thread may have the addresses.
+        let mappings: Vec<usize> = guards.clone().map(|guard| guard::forget(&guard).1).collect();
+        let first = std::ptr::without_provenance_mut(start);
+        // SAFETY: the slab was mapped by `map`, with as many slots, and none of them is in use.
+        if unsafe { libc::munmap(first, slab.slots * slot_bytes(class)) } != 0 {
+            guards.zip(mappings).for_each(|(guard, mappings)| guard::remember(&guard, mappings));
+            return false;
+        }
+        admission::give_back(mappings.iter().sum());
+        self.all.remove(&start);
+        self.with_room.remove(&start);
+        true
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::limits::STACK_BYTES_MIN;
+    use crate::stack::guard::{is_readable, page_bytes, touched};
+
+    fn write(address: usize) {
+        // SAFETY: the address lies in memory that the test has taken.
+        unsafe { std::ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(1) };
+    }
+
+    /// A class that no other test has stacks of: those of one test here.
+    fn class(doublings: u32) -> SizeClass {
+        SizeClass::holding(STACK_BYTES_MIN << doublings).unwrap()
+    }
+
+    #[test]
+    fn stacks_are_apart_and_each_has_its_guard() {
+        let class = class(4);
+        let mut tops: Vec<usize> = (0..100).map(|_| take(class).unwrap()).collect();
+        for &top in &tops {
+            let bottom = top - class.bytes();
+            write(bottom);
+            write(top - 1);
+            assert!(!is_readable(bottom - 1) && !is_readable(bottom - guard_bytes()));
+        }
+        tops.sort_unstable();
+        assert!(tops.windows(2).all(|pair| pair[1] - pair[0] >= slot_bytes(class)));
+        tops.into_iter().for_each(|top| put(top, class));
+    }
+
+    #[test]
+    fn memory_that_comes_again_is_blank_and_guarded() {
+        let class = class(5);
+        let kept = take(class).unwrap();
+        let top = take(class).unwrap();
+        let usable = top - class.bytes()..top;
+        write(usable.start);
+        assert_eq!(touched(&usable), Some(class.bytes()));
+        put(top, class);
+        assert_eq!(touched(&usable), Some(0));
+        assert_eq!(take(class).unwrap(), top);
+        assert!(is_readable(usable.start) && !is_readable(usable.start - page_bytes()));
+        put(top, class);
+        put(kept, class);
+    }
+
+    #[test]
+    fn slabs_go_when_all_of_their_stacks_have_come_back() {
+        let class = class(6);
+        let each = slots(class);
+        let mapped = || slabs(class).all.len();
+        let mut tops: Vec<usize> = (0..4 * each).map(|_| take(class).unwrap()).collect();
+        assert_eq!(mapped(), 4);
+        // Those that are left keep their slabs, and new ones come from there.
+        let left = tops.split_off(3 * each);
+        tops.drain(..).for_each(|top| put(top, class));
+        assert_eq!(mapped(), 1 + EMPTY_KEPT);
+        let again = take(class).unwrap();
+        assert_eq!(mapped(), 1 + EMPTY_KEPT);
+        put(again, class);
+        left.into_iter().for_each(|top| put(top, class));
+        assert_eq!((mapped(), slabs(class).empty), (EMPTY_KEPT, EMPTY_KEPT));
+    }
+
+    #[test]
+    fn a_slot_that_got_no_guard_is_tried_again() {
+        let class = class(7);
+        let top = take(class).unwrap();
+        let (start, slot, is_guarded) = slabs(class).take(class).unwrap();
+        assert!(!is_guarded);
+        slabs(class).put(start, class, |slab| slab.bare.push(slot));
+        let next = take(class).unwrap();
+        assert_eq!(next, start + (slot + 1) * slot_bytes(class));
+        assert!(!is_readable(next - class.bytes() - 1));
+        put(next, class);
+        put(top, class);
+    }
+}

@@ -20,11 +20,14 @@ const FIGURES: &str = "figures:";
 const NOT_HERE: &str = "not here:";
 
 /// Measures `row` on `system` once, in a new process.
-pub(crate) fn start(row: &Row, system: System, workers: usize, quick: bool) -> Outcome {
-    let program = std::env::current_exe().map_err(|e| format!("current_exe: {e}"))?;
+pub(crate) fn start(row: &Row, system: System, workers: usize, args: &Args) -> Outcome {
+    let program = match args.beside.as_ref().filter(|_| system == System::GocoroCs) {
+        Some(beside) => beside.clone(),
+        None => std::env::current_exe().map_err(|e| format!("current_exe: {e}"))?,
+    };
     let mut command = Command::new(program);
-    command.args(["--child", row.name, system.name(), "--workers", &workers.to_string()]);
-    command.args(quick.then_some("--quick"));
+    command.args(["--child", row.name, system.in_rows().name(), "--workers", &workers.to_string()]);
+    command.args(args.quick.then_some("--quick"));
     command.env("GOCORO_WORKERS", workers.to_string()).env_remove("RUST_BACKTRACE");
     let output = command.stdin(Stdio::null()).output().map_err(|e| format!("start: {e}"))?;
     let stdout = String::from_utf8_lossy(&output.stdout);

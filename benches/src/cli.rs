@@ -11,6 +11,7 @@ FILTER            only rows whose name contains one of these (no letter case)
 --runs N          runs of each measurement, interleaved; the median is shown (7; with --quick 3)
 --workers N       every row with N worker threads; without it: 1, and the rows of section `2 workers` with 2
 --systems A,B     only these columns
+--beside PROGRAM  the column gocoro-cs, measured by this program: the same benchmark, built with `--features corosensei`
 --growth          the growth rows too: cost against number of tasks and of connections
 --quick           small counts and short windows: does it run, is it plausible
 --spread          the smallest and the largest run beside each median
@@ -43,6 +44,8 @@ pub(crate) struct Args {
     pub(crate) role: Role,
     pub(crate) filters: Vec<String>,
     pub(crate) systems: Vec<System>,
+    /// The program that measures [`System::GocoroCs`].
+    pub(crate) beside: Option<PathBuf>,
     pub(crate) runs: Option<usize>,
     pub(crate) workers: Option<usize>,
     pub(crate) growth: bool,
@@ -56,6 +59,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
         role: Role::Parent,
         filters: Vec::new(),
         systems: System::ALL.to_vec(),
+        beside: None,
         runs: None,
         workers: None,
         growth: false,
@@ -75,6 +79,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
             "--systems" => {
                 args.systems = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?;
             }
+            "--beside" => args.beside = Some(value()?.into()),
             "--growth" => args.growth = true,
             "--quick" => args.quick = true,
             "--spread" => args.spread = true,

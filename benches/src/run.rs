@@ -59,7 +59,10 @@ fn sections(args: &Args) -> Vec<Section> {
         let name = row.name.to_lowercase();
         args.filters.is_empty() || args.filters.iter().any(|filter| name.contains(filter))
     };
-    let is_on_any = |row: &&Row| row.on.iter().any(|(system, _)| args.systems.contains(system));
+    let is_on_any = |row: &&Row| {
+        let asked = |on: System| args.systems.iter().any(|system| system.in_rows() == on);
+        row.on.iter().any(|&(on, _)| asked(on))
+    };
     let pick = |wanted: &dyn Fn(&Row) -> bool| -> Vec<&'static Row> {
         rows::all().filter(|row| wanted(row)).filter(chosen).filter(is_on_any).collect()
     };
@@ -91,9 +94,13 @@ fn measure(
     args: &Args,
     notes: &mut Vec<String>,
 ) -> Vec<Line> {
-    let has = |system: System| row.on.iter().any(|&(on, _)| on == system);
+    let has = |system: System| row.on.iter().any(|&(on, _)| on == system.in_rows());
+    let is_here = |system: System| system != System::GocoroCs || args.beside.is_some();
     let takes_part = |&system: &System| {
-        has(system) && args.systems.contains(&system) && (workers == 1 || system.is_parallel())
+        has(system)
+            && is_here(system)
+            && args.systems.contains(&system)
+            && (workers == 1 || system.is_parallel())
     };
     let systems: Vec<System> = System::ALL.into_iter().filter(takes_part).collect();
     let mut results: Vec<Result<Vec<Vec<f64>>, Problem>> =
@@ -102,7 +109,7 @@ fn measure(
         for (system, result) in systems.iter().zip(&mut results) {
             let Ok(done) = result else { continue };
             progress(&format!("{run}/{runs} {}: {system}", row.name));
-            match child::start(row, *system, workers, args.quick) {
+            match child::start(row, *system, workers, args) {
                 Ok(figures) => done.push(figures),
                 Err(problem) => {
                     let said = match &problem {

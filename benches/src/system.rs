@@ -6,6 +6,8 @@ use std::{fmt, future::Future, str::FromStr, thread};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum System {
     Gocoro,
+    /// gocoro with the engine `corosensei`, in the program that `--beside` names.
+    GocoroCs,
     /// tokio with `new_current_thread`.
     TokioCt,
     /// tokio with `new_multi_thread`, and as many worker threads as the row has workers.
@@ -23,12 +25,13 @@ pub(crate) enum System {
 use System::*;
 
 impl System {
-    pub(crate) const ALL: [System; 8] =
-        [Gocoro, TokioCt, TokioMt, May, Smol, Threads, Generator, Corosensei];
+    pub(crate) const ALL: [System; 9] =
+        [Gocoro, GocoroCs, TokioCt, TokioMt, May, Smol, Threads, Generator, Corosensei];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Gocoro => "gocoro",
+            GocoroCs => "gocoro-cs",
             TokioCt => "tokio-ct",
             TokioMt => "tokio-mt",
             May => "may",
@@ -37,6 +40,11 @@ impl System {
             Generator => "generator",
             Corosensei => "corosensei",
         }
+    }
+
+    /// As what the system appears in the rows, and in the program that measures it.
+    pub(crate) fn in_rows(self) -> System {
+        if self == GocoroCs { Gocoro } else { self }
     }
 
     /// Whether the system can have more than one worker.

@@ -5,7 +5,8 @@
 
 mod alone;
 mod default_runtime;
-pub(crate) mod idle;
+pub(crate) mod expire;
+mod idle;
 mod ids;
 mod job;
 mod lifetimes;

@@ -49,7 +49,7 @@ use proc_macro::TokenStream;
 /// | `on_panic` | what a panic does in a task that nobody can join, besides being reported: nothing (`"report"`), `"abort"`, or `"cancel"`, which cancels all tasks and exits with 101 | `"report"` |
 /// | `ctrl_c` | `"cancel"`, so that the first Ctrl-C cancels all tasks: see [below](#ctrl-c) | Ctrl-C ends the process at once |
 /// | `sigquit` | `"dump"`, so that `SIGQUIT` prints what all tasks wait for, or `"off"`: see [below](#sigquit) | `"dump"` |
-/// | `deadlock` | what happens when tasks wait for each other in a circle, or when all wait and nothing is left that could wake one: it is reported on standard error (`"report"`), the process then aborts too (`"abort"`), or it is not searched for (`"off"`) | `"report"` |
+/// | `deadlock` | what happens when tasks wait for each other in a cycle, or when all wait and nothing is left that could wake one: it is reported on standard error (`"report"`), the process then aborts too (`"abort"`), or it is not searched for (`"off"`) | `"report"` |
 /// | `record` | a file: each worker keeps a flight record of its last 65 536 events, and a panic of a task, a deadlock and `SIGQUIT` write it there, for Perfetto: see `runtime` | nothing is recorded |
 /// | `stall` | how long a task may run without a wait before that is reported on standard error, such as `"100ms"` or `"2s"`, or `"off"`: see [below](#stalls) | `"100ms"`, and `"1s"` in builds with debug assertions |
 /// | `grace` | how long cancelled tasks may take, such as `"500ms"`, `"5s"` or `"1m"` | `"5s"` |

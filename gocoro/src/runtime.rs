@@ -110,7 +110,7 @@
 //! # Deadlocks
 //!
 //! A program made by [`go_main`](crate::go_main) says on standard error when tasks wait for each
-//! other in a circle, and when all its tasks wait and nothing is left that could wake one: who
+//! other in a cycle, and when all its tasks wait and nothing is left that could wake one: who
 //! waits, and for what. Its option `deadlock` has it abort then, or say nothing. Runtimes made by
 //! hand say nothing unless [`Builder::deadlock`] tells them to.
 //!

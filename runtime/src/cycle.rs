@@ -1,14 +1,14 @@
-//! Tasks that wait for each other in a circle, noticed when the circle closes.
+//! Tasks that wait for each other in a cycle, noticed when the cycle closes.
 //!
 //! # The table
 //!
 //! A task that is about to wait for a lock that somebody holds, for an initialisation that somebody
 //! runs, or for the end of a task, writes an [`Edge`] into a table of the process: that it waits
 //! for this object, and whom the object waits for. Both are numbers, a task's id or an address.
-//! Then it follows the edges from itself. If they lead back, the circle is complete.
+//! Then it follows the edges from itself. If they lead back, the cycle is complete.
 //!
 //! The table is a suspicion, no truth. It has a fixed number of places, an edge takes the place of
-//! another one with the same hash, and two words of a place are not written at once. So a circle
+//! another one with the same hash, and two words of a place are not written at once. So a cycle
 //! may be missed, and one may be seen where there is none. Whoever is told looks again, and then
 //! asks the workers (`observe/deadlock`). Nothing that the table says is followed as a pointer, so
 //! nothing need be kept alive for it.
@@ -25,18 +25,18 @@
 //!   once that task has ended.
 //!
 //! So a task that was given a lock and has not run since has an old edge to the lock, and the lock
-//! has one to the task. That is a circle of two without any other task, and nobody's search leads
+//! has one to the task. That is a cycle of two without any other task, and nobody's search leads
 //! back to whoever began it.
 //!
-//! # Why a circle is found
+//! # Why a cycle is found
 //!
-//! Two tasks may close a circle at the same moment, each by its own edge. Each one writes its edge
+//! Two tasks may close a cycle at the same moment, each by its own edge. Each one writes its edge
 //! before a fence, and reads the others' after it. Of two sequentially consistent fences one comes
 //! first, and whoever's is second sees both edges. So the task whose fence is last sees the whole
-//! circle.
+//! cycle.
 //!
 //! Joins are too many for a fence each, and nearly all are joins of tasks that have not started. A
-//! task that has not started waits for nobody, so such a join closes no circle. It writes its edge
+//! task that has not started waits for nobody, so such a join closes no cycle. It writes its edge
 //! before it announces the joiner in the word of the task that it joins. That task is claimed by a
 //! later read-modify-write of the same word, so whatever it does then, a search of its own
 //! included, comes after the edge. If the announcement finds the task started, the joiner searches.
@@ -70,7 +70,7 @@ const PLACES: usize = 4096;
 #[cfg(not(all(test, loom)))]
 static TABLE: Table<PLACES> = Table::new();
 
-/// Whether a runtime has been made that wants to know of circles.
+/// Whether a runtime has been made that wants to know of cycles.
 static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// From now on, tasks say for whom they wait.
@@ -225,7 +225,7 @@ impl<const PLACES: usize> Table<PLACES> {
     }
 
     /// Whether the edges from this task, which the caller has written, lead back to it. The first
-    /// task on the way is `to`. Of several who have written the edges of one circle, at least one
+    /// task on the way is `to`. Of several who have written the edges of one cycle, at least one
     /// is told so.
     #[inline(always)]
     pub(crate) fn closes(&self, task: Node, to: Node) -> bool {
@@ -244,7 +244,7 @@ impl<const PLACES: usize> Table<PLACES> {
                 return true;
             }
             let Some(next) = self.next(at) else { return false };
-            // A circle of others, in which this task has no part.
+            // A cycle of others, in which this task has no part.
             if next == first || (!at.is_task() && self.next(next) == Some(at)) && next != task {
                 return false;
             }
@@ -294,7 +294,7 @@ impl Edge {
         Edge { from: Node::NOBODY, to: Node::NOBODY }
     }
 
-    /// Tells of a circle, if this edge has closed one. Others may have written its other edges at
+    /// Tells of a cycle, if this edge has closed one. Others may have written its other edges at
     /// the same time.
     #[inline(always)]
     pub(crate) fn look(&self) {

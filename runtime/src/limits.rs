@@ -277,17 +277,17 @@ pub(crate) const STILL_MAX: std::time::Duration = std::time::Duration::from_secs
 /// them then, so only a machine that is overloaded makes them late.
 pub(crate) const DEADLOCK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// How far a task that begins to wait looks for a circle that its wait closes. It takes some
-/// nanoseconds a step, and circles in programs are of two or three tasks.
+/// How far a task that begins to wait looks for a cycle that its wait closes. It takes some
+/// nanoseconds a step, and cycles in programs are of two or three tasks.
 pub(crate) const CYCLE_STEPS_MAX: usize = 128;
 
-/// How long a circle of tasks has to last before the workers are asked about it: longer than locks
+/// How long a cycle of tasks has to last before the workers are asked about it: longer than locks
 /// are usually held, and more than two ticks of the kernel's coarse clock, by which the beginning
 /// of a wait is known. If it lasts and cannot be told for certain, they are asked again after twice
 /// the time, and so on up to [`STILL_MAX`].
 pub(crate) const CYCLE_AGE: std::time::Duration = std::time::Duration::from_millis(25);
 
-/// How many tasks may say that they seem to close a circle before somebody looks: far more than do
+/// How many tasks may say that they seem to close a cycle before somebody looks: far more than do
 /// at once. A further one is not noted.
 pub(crate) const SUSPECTS_MAX: usize = 1024;
 

@@ -3,11 +3,11 @@
 //! Five philosophers sit around a table, with a fork between each two. Who eats needs both forks
 //! beside him. If all take the left one first, each may have one and wait for the other for ever.
 //!
-//! 1. `greedy` philosophers do that. The last of them closes a circle, and a moment later the
+//! 1. `greedy` philosophers do that. The last of them closes a cycle, and a moment later the
 //!    program says on standard error which tasks wait for each other, at which lock, and where they
 //!    were spawned. It does so though the waiter still walks around. `deadlock = "abort"` then ends
 //!    the program. Without it the program would go on, less five tasks.
-//! 2. `orderly` philosophers take the fork with the lower number first. So no circle can close: the
+//! 2. `orderly` philosophers take the fork with the lower number first. So no cycle can close: the
 //!    last one waits for the first fork before he has any.
 //!
 //! Run it: `cargo run -p gocoro-examples --bin philosophers`, which deadlocks and aborts. With

@@ -73,7 +73,7 @@ pub(crate) struct Core {
     /// The place of the thread's count of panics, which is zero between tasks. `None`: it cannot be
     /// found, and no other task runs while one waits in the middle of its unwinding.
     pub(crate) panics: Option<Count>,
-    /// Who is told if a task's wait seems to close a circle of tasks that wait for each other.
+    /// Who is told if a task's wait seems to close a cycle of tasks that wait for each other.
     pub(crate) when_cyclic: Cell<Option<fn(u64)>>,
     /// Has the worker act on its inbox, timers and I/O, but run no task.
     pub(crate) attend: fn(&Core, Patience),

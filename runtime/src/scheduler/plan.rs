@@ -34,7 +34,7 @@ pub(crate) struct Searches {
     /// What a worker does that has slept for [`STILL`](crate::limits::STILL) without a timer and
     /// without an event.
     pub(crate) when_still: fn(&Worker),
-    /// What a task does whose wait seems to close a circle of tasks that wait for each other. It is
+    /// What a task does whose wait seems to close a cycle of tasks that wait for each other. It is
     /// called with the task's id, between a wait's publication and its park.
     pub(crate) when_cyclic: fn(u64),
 }

@@ -1,4 +1,4 @@
-//! Of several tasks that close a circle of waits at the same time, at least one sees it.
+//! Of several tasks that close a cycle of waits at the same time, at least one sees it.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -15,14 +15,14 @@ fn lock(number: u64) -> Node {
     Node::at(8 * number)
 }
 
-/// The task begins to wait for a lock that the other one holds. Whether it sees a circle.
+/// The task begins to wait for a lock that the other one holds. Whether it sees a cycle.
 fn waits(table: &Table<4>, own: u64, number: u64, holder: u64) -> bool {
     table.hold(lock(number), task(holder));
     table.wait(task(own), lock(number));
     table.closes(task(own), task(holder))
 }
 
-/// Whether one of those who wait sees a circle.
+/// Whether one of those who wait sees a cycle.
 fn one_sees(table: Arc<Table<4>>, others: Vec<fn(&Table<4>) -> bool>, here: fn(&Table<4>) -> bool) {
     let others: Vec<_> = others
         .into_iter()
@@ -35,11 +35,11 @@ fn one_sees(table: Arc<Table<4>>, others: Vec<fn(&Table<4>) -> bool>, here: fn(&
     for other in others {
         sees |= other.join().unwrap();
     }
-    assert!(sees, "a circle was closed, and nobody saw it");
+    assert!(sees, "a cycle was closed, and nobody saw it");
 }
 
 #[test]
-fn loom_a_circle_of_two_locks_is_seen() {
+fn loom_a_cycle_of_two_locks_is_seen() {
     loom::model(|| {
         let table = Arc::new(Table::new());
         one_sees(table, vec![|table| waits(table, 2, 2, 1)], |table| waits(table, 1, 1, 2));
@@ -47,7 +47,7 @@ fn loom_a_circle_of_two_locks_is_seen() {
 }
 
 #[test]
-fn loom_a_circle_of_three_locks_is_seen() {
+fn loom_a_cycle_of_three_locks_is_seen() {
     loom::model(|| {
         let table = Arc::new(Table::new());
         let others: Vec<fn(&Table<4>) -> bool> =
@@ -58,7 +58,7 @@ fn loom_a_circle_of_three_locks_is_seen() {
 
 /// A parent that holds a lock joins its child, which starts meanwhile and waits for the lock.
 #[test]
-fn loom_a_circle_of_a_join_and_a_lock_is_seen() {
+fn loom_a_cycle_of_a_join_and_a_lock_is_seen() {
     loom::model(|| {
         let shared = Arc::new((Table::<4>::new(), Word::new()));
         let child = thread::spawn({
@@ -78,6 +78,6 @@ fn loom_a_circle_of_a_join_and_a_lock_is_seen() {
                 false
             }
         };
-        assert!(child.join().unwrap() || sees, "a circle was closed, and nobody saw it");
+        assert!(child.join().unwrap() || sees, "a cycle was closed, and nobody saw it");
     });
 }

@@ -4,7 +4,7 @@
 //! Each scenario is a process with a single thread of its own: this test program once more, which
 //! forks before it does anything, for the harness's main thread might hold a sender.
 
-mod circles;
+mod cycles;
 mod silent;
 
 use std::os::unix::process::ExitStatusExt;
@@ -22,8 +22,10 @@ use gocoro::{go, go_main};
 
 use crate::support::{scenario, this_program};
 
-/// More than it takes until a deadlock is reported.
-const LATER: Duration = Duration::from_millis(700);
+/// More than it takes until a deadlock is reported. The names in backtraces take a second or two to
+/// be looked up, unoptimised.
+const LATER: Duration =
+    Duration::from_millis(if cfg!(feature = "backtrace") { 10_000 } else { 700 });
 
 #[test]
 fn child() {
@@ -45,7 +47,7 @@ fn child() {
         "by_hand" => by_hand(),
         #[cfg(feature = "inspect")]
         "with_a_page" => forgotten_sender::main(),
-        name => circles::scenario(name).unwrap_or_else(|| silent::scenario(name)),
+        name => cycles::scenario(name).unwrap_or_else(|| silent::scenario(name)),
     };
     let code = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap();
     process::exit(i32::from(code));

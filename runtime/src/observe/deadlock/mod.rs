@@ -42,10 +42,10 @@
 //! The report is made by a thread of its own, from a [`dump`](super::dump()): nothing changes any
 //! more.
 //!
-//! # Circles
+//! # Cycles
 //!
 //! Tasks that wait for each other by locks, initialisations and joins are found when the last of
-//! them begins to wait, whatever the rest of the program does: see [`circle`].
+//! them begins to wait, whatever the rest of the program does: see [`cycle`] and [`confirm`].
 //!
 //! # Open
 //!
@@ -53,11 +53,10 @@
 //!   rest runs on: nobody knows who might bring it.
 //! - *A thread on which one worker drives another*, a `LocalRuntime` in a task: the outer one does
 //!   not answer. The search is silent.
-//! - *Backtraces* belong into the report's lines, once dumps have them.
 //! - *A worker looks at all its tasks in one go*, in each of the two waves. It has nothing else to
 //!   do then, and stops at the first that waits for something outside.
 
-mod circle;
+mod confirm;
 mod report;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,7 +92,7 @@ pub(super) use self::report::{cycles, may_be_stuck};
 ///
 /// Each deadlock that is reported is one, unless a cancel ends one of the waits, or somebody
 /// unlocks to whom the holder has lent a guard. Not found are tasks that wait in vain for messages,
-/// permits or events while others go on, and circles that lead through the children of a scope.
+/// permits or events while others go on, and cycles that lead through the children of a scope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum OnDeadlock {
@@ -116,11 +115,11 @@ impl OnDeadlock {
             OnDeadlock::Off => None,
             OnDeadlock::Report => Some(Searches {
                 when_still: |_| Search::begin(false),
-                when_cyclic: |task| circle::suspect(task, false),
+                when_cyclic: |task| confirm::suspect(task, false),
             }),
             OnDeadlock::Abort => Some(Searches {
                 when_still: |_| Search::begin(true),
-                when_cyclic: |task| circle::suspect(task, true),
+                when_cyclic: |task| confirm::suspect(task, true),
             }),
         }
     }

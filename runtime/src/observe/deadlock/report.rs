@@ -21,7 +21,7 @@ pub(super) fn write_short(aborts: bool) {
     say("gocoro: deadlock: every task waits, and nothing is left that could wake one\n", aborts);
 }
 
-/// Reports a circle that has been found.
+/// Reports a cycle that has been found.
 pub(super) fn write_cycle(cycle: &Cycle<'_>, aborts: bool) {
     say(&cycle_text(cycle), aborts);
 }
@@ -56,7 +56,7 @@ fn text(dump: &Dump, threads: usize) -> String {
     text
 }
 
-/// The report of a circle.
+/// The report of a cycle.
 fn cycle_text(cycle: &Cycle<'_>) -> String {
     let mut text = match cycle.tasks() {
         [_] => "gocoro: deadlock: a task waits for itself\n".to_owned(),

@@ -20,7 +20,7 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("lazy", lazy),
     ("rwlocks", rwlocks),
     ("handed over", handed_over),
-    ("two circles", || {
+    ("two cycles", || {
         joins();
         lock_order();
     }),
@@ -86,7 +86,7 @@ fn rotated(line: &str) -> String {
 }
 
 /// The scenario is reported in these words, on one worker and on four, by a program that goes on
-/// and by one that aborts. They are those of one circle.
+/// and by one that aborts. They are those of one cycle.
 #[track_caller]
 fn is_reported(name: &str, tasks: &[String], cycle: &str) {
     let mut report = tasks.to_vec();
@@ -337,9 +337,9 @@ fn a_lock_that_was_handed_on_belongs_to_its_new_holder() {
 }
 
 #[test]
-fn each_of_two_circles_is_reported_once() {
+fn each_of_two_cycles_is_reported_once() {
     for workers in ["1", "4"] {
-        let (code, stderr) = run("report two circles", workers);
+        let (code, stderr) = run("report two cycles", workers);
         let cycles: Vec<_> =
             lines(&stderr).into_iter().filter(|line| line.starts_with("  cycle: ")).collect();
         let expected = [

@@ -1,19 +1,19 @@
-//! Circles of tasks that wait for each other, in a program that may go on without them.
+//! Cycles of tasks that wait for each other, in a program that may go on without them.
 //!
-//! A task whose wait seems to close a circle ([`cycle`]) says so here, and waits on. A thread of
-//! its own looks at the circle [`CYCLE_AGE`] later. Most are gone by then: locks were handed on
+//! A task whose wait seems to close a cycle ([`cycle`]) says so here, and waits on. A thread of
+//! its own looks at the cycle [`CYCLE_AGE`] later. Most are gone by then: locks were handed on
 //! while the edges were read. If the edges still lead round, the thread asks all workers, twice, by
 //! a [`dump`].
 //!
-//! A dump is no picture of one moment. But if both show each task of a circle in one and the same
+//! A dump is no picture of one moment. But if both show each task of a cycle in one and the same
 //! wait, then all of them have waited all the time between the end of the first dump and the
 //! beginning of the second, and none could do anything for another one. Two waits of a task are the
 //! same if they have begun at the same time: the first dump counts only if the wait was older than
 //! a tick of the clock that tells when it began, so a later wait has begun later by that clock.
 //! Nothing but a cancel ends such a wait then, or an unlock by somebody to whom the guard was lent.
-//! A wait that has a deadline ends by itself, and its circle is not reported.
+//! A wait that has a deadline ends by itself, and its cycle is not reported.
 //!
-//! A worker that does not answer may have a task of the circle. So as long as the edges lead round
+//! A worker that does not answer may have a task of the cycle. So as long as the edges lead round
 //! and the dumps do not show it, they are repeated after ever longer pauses.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ use crate::observe::dump::{Dump, dump};
 
 /// What tasks have said since the thread looked last.
 struct Said {
-    /// The tasks, and whether the process aborts if there is a circle with them.
+    /// The tasks, and whether the process aborts if there is a cycle with them.
     tasks: Vec<(u64, bool)>,
     /// Whether the thread is there.
     is_looked_after: bool,
@@ -44,7 +44,7 @@ fn said() -> MutexGuard<'static, Said> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The wait of this task, which runs, seems to close a circle.
+/// The wait of this task, which runs, seems to close a cycle.
 pub(super) fn suspect(task: u64, aborts: bool) {
     let mut said = said();
     if said.tasks.len() < SUSPECTS_MAX && !said.tasks.contains(&(task, aborts)) {
@@ -66,16 +66,16 @@ pub(super) fn suspect(task: u64, aborts: bool) {
     }
 }
 
-/// A task that may be in a circle.
+/// A task that may be in a cycle.
 struct Suspect {
     task: u64,
     aborts: bool,
-    /// When its circle is looked at next, and how long after the last look that is.
+    /// When its cycle is looked at next, and how long after the last look that is.
     due: Instant,
     pause: Duration,
 }
 
-/// Looks at all circles until there is none left that may be one.
+/// Looks at all cycles until there is none left that may be one.
 fn look_after() {
     let mut suspects: Vec<Suspect> = Vec::new();
     loop {
@@ -119,7 +119,7 @@ fn look(suspects: &mut Vec<Suspect>, now: Instant) {
     }
 }
 
-/// The circles of the second dump whose tasks waited as they do all the time since the first.
+/// The cycles of the second dump whose tasks waited as they do all the time since the first.
 fn lasting<'a>(first: &Dump, second: &'a Dump) -> Vec<Cycle<'a>> {
     let mut cycles = cycles(second.tasks());
     cycles.retain(|cycle| {

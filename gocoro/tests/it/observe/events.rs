@@ -4,7 +4,7 @@ mod listener;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gocoro::sync::{Mutex, RwLock};
 use gocoro::task::{self, JoinHandle};
@@ -172,8 +172,10 @@ fn whoever_keeps_others_waiting_is_named() {
                 let waits = go!({ (0..3).for_each(|_| task::yield_now()) });
                 go!(name = "computes" => {
                     task::yield_now();
-                    // What a task does that computes, or calls something that blocks.
-                    std::thread::sleep(Duration::from_millis(150));
+                    let begun = Instant::now();
+                    while begun.elapsed() < Duration::from_millis(150) {
+                        std::hint::spin_loop();
+                    }
                 })
                 .wait();
                 waits.wait();

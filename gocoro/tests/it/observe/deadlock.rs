@@ -7,8 +7,9 @@
 mod cycles;
 mod silent;
 
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{self, ExitCode, Output};
+use std::process::{self, ExitCode, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -22,10 +23,8 @@ use gocoro::{go, go_main};
 
 use crate::support::{scenario, this_program};
 
-/// More than it takes until a deadlock is reported. The names in backtraces take a second or two to
-/// be looked up, unoptimised.
-const LATER: Duration =
-    Duration::from_millis(if cfg!(feature = "backtrace") { 10_000 } else { 700 });
+/// More than it takes until a deadlock is reported.
+const LATER: Duration = Duration::from_millis(700);
 
 #[test]
 fn child() {
@@ -80,6 +79,20 @@ fn later(f: impl FnOnce()) {
     }
 }
 
+/// Does this in another process, once this program's standard input has ended.
+fn when_told(f: impl FnOnce()) {
+    // SAFETY: the child has the forking thread alone. It reads into its own byte, makes a system
+    // call or two, and ends without running anything else.
+    unsafe {
+        if libc::fork() == 0 {
+            let mut byte = 0_u8;
+            while libc::read(0, (&raw mut byte).cast(), 1) > 0 {}
+            f();
+            libc::_exit(0);
+        }
+    }
+}
+
 fn send_signal(to: libc::pid_t, signal: i32) {
     // SAFETY: `kill` touches no memory.
     assert_eq!(unsafe { libc::kill(to, signal) }, 0);
@@ -93,6 +106,25 @@ fn run(name: &str, workers: &str) -> (i32, String) {
     }
     let Output { status, stderr, .. } = command.env("GOCORO_WORKERS", workers).output().unwrap();
     (status.code().expect("the harness is not killed"), String::from_utf8(stderr).unwrap())
+}
+
+/// As [`run`], of a program that goes on until it is told to end, which it is once so many lines of
+/// its report begin so.
+fn run_until(name: &str, workers: &str, times: usize, begin: &str) -> (i32, String) {
+    let mut command = this_program(&["observe::deadlock::child", "--exact"], name);
+    command.env("GOCORO_WORKERS", workers).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut report = String::new();
+    let mut line = 0;
+    let mut met = 0;
+    while met < times && stderr.read_line(&mut report).unwrap() > 0 {
+        met += usize::from(report[line..].starts_with(begin));
+        line = report.len();
+    }
+    drop(child.stdin.take());
+    stderr.read_to_string(&mut report).unwrap();
+    (child.wait().unwrap().code().expect("the harness is not killed"), report)
 }
 
 /// The words of a report, without what differs from one run to the next: times, addresses,
@@ -321,7 +353,7 @@ mod goes_on {
     #[go_main(ctrl_c = "cancel")]
     pub(super) fn main() {
         let own = process::id() as libc::pid_t;
-        later(|| send_signal(own, libc::SIGINT));
+        when_told(|| send_signal(own, libc::SIGINT));
         task::park();
     }
 }
@@ -330,7 +362,7 @@ mod goes_on {
 fn without_a_word_a_deadlock_is_reported_and_the_program_goes_on() {
     let main = goes_on::MAIN;
     for workers in ["1", "4"] {
-        let (code, stderr) = run("goes_on", workers);
+        let (code, stderr) = run_until("goes_on", workers, 1, "  task ");
         let task = format!(
             "  task 'main' (spawned at F:{main}, worker N, stack N of 8192 KiB): park for N ms\n"
         );

@@ -8,7 +8,8 @@ use gocoro::sync::{Arc, Barrier, LazyLock, Mutex, Once, RwLock};
 use gocoro::task::{self, JoinHandle};
 use gocoro::{channel, go, go_main, time};
 
-use super::{LATER, run, words};
+use super::{LATER, run, run_until, send_signal, when_told, words};
+use crate::support::HANG;
 
 /// Programs by name. Each leaves tasks behind that wait for each other, or may seem to.
 const SCENARIOS: &[(&str, fn())] = &[
@@ -33,11 +34,16 @@ const SCENARIOS: &[(&str, fn())] = &[
 static SCENARIO: OnceLock<fn()> = OnceLock::new();
 
 pub(super) fn scenario(name: &str) -> Option<ExitCode> {
-    let aborts = name.strip_prefix("abort ");
-    let known = aborts.or_else(|| name.strip_prefix("report "))?;
+    let (kind, known) = name.split_once(' ')?;
+    let main = match kind {
+        "abort" => that_aborts::main,
+        "end" => that_ends::main,
+        "report" => that_reports::main,
+        _ => return None,
+    };
     let (_, scenario) = SCENARIOS.iter().find(|(one, _)| *one == known).unwrap();
     SCENARIO.set(*scenario).unwrap();
-    Some(if aborts.is_some() { that_aborts::main() } else { that_reports::main() })
+    Some(main())
 }
 
 mod that_aborts {
@@ -45,7 +51,21 @@ mod that_aborts {
 
     #[go_main(deadlock = "abort")]
     pub(super) fn main() {
-        goes_on();
+        drop(go!(daemon => { loop { time::sleep(Duration::from_millis(1)) } }));
+        SCENARIO.get().unwrap()();
+        time::sleep(HANG);
+    }
+}
+
+/// A program that ends after a while, in which nothing is to be said.
+mod that_ends {
+    use super::*;
+
+    #[go_main(deadlock = "abort")]
+    pub(super) fn main() {
+        drop(go!(daemon => { loop { time::sleep(Duration::from_millis(1)) } }));
+        SCENARIO.get().unwrap()();
+        time::sleep(LATER);
     }
 }
 
@@ -58,12 +78,14 @@ mod that_reports {
     }
 }
 
-/// Runs the scenario beside a task that never stops, so that the program never stands still.
+/// Runs the scenario beside a task that never stops, so that the program never stands still, until
+/// the program is told to end.
 fn goes_on() {
     drop(go!(daemon => { loop { time::sleep(Duration::from_millis(1)) } }));
+    let own = process::id() as libc::pid_t;
+    when_told(|| send_signal(own, libc::SIGKILL));
     SCENARIO.get().unwrap()();
-    time::sleep(LATER);
-    process::exit(0);
+    task::park();
 }
 
 /// The lines of a report, of which those for tasks may come in any order.
@@ -94,8 +116,12 @@ fn is_reported(name: &str, tasks: &[String], cycle: &str) {
     report.push(format!("  cycle: {cycle}"));
     report.sort();
     for workers in ["1", "4"] {
-        let (code, stderr) = run(&format!("report {name}"), workers);
-        assert_eq!((code, lines(&stderr)), (0, report.clone()), "workers: {workers}, {stderr}");
+        let (code, stderr) = run_until(&format!("report {name}"), workers, 1, "  cycle: ");
+        assert_eq!(
+            (code, lines(&stderr)),
+            (128 + libc::SIGKILL, report.clone()),
+            "workers: {workers}, {stderr}"
+        );
     }
     report.push("gocoro: deadlock is \"abort\"; aborting".to_owned());
     report.sort();
@@ -339,7 +365,7 @@ fn a_lock_that_was_handed_on_belongs_to_its_new_holder() {
 #[test]
 fn each_of_two_cycles_is_reported_once() {
     for workers in ["1", "4"] {
-        let (code, stderr) = run("report two cycles", workers);
+        let (code, stderr) = run_until("report two cycles", workers, 2, "  cycle: ");
         let cycles: Vec<_> =
             lines(&stderr).into_iter().filter(|line| line.starts_with("  cycle: ")).collect();
         let expected = [
@@ -347,7 +373,7 @@ fn each_of_two_cycles_is_reported_once() {
             "  cycle: task 'first' waits for task 'second' waits for task 'first'",
         ];
         assert_eq!(cycles, expected, "workers: {workers}, {stderr}");
-        assert_eq!((code, stderr.lines().count()), (0, 8));
+        assert_eq!((code, lines(&stderr).len()), (128 + libc::SIGKILL, 8));
     }
 }
 
@@ -420,7 +446,7 @@ fn in_good_order() {
 fn nothing_is_said_of_waits_that_end() {
     for scenario in ["a timeout", "a deadline", "a cancel", "in good order"] {
         for workers in ["1", "4"] {
-            let seen = run(&format!("abort {scenario}"), workers);
+            let seen = run(&format!("end {scenario}"), workers);
             assert_eq!(seen, (0, String::new()), "{scenario}, workers: {workers}");
         }
     }

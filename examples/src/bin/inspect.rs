@@ -7,8 +7,9 @@
 //! A program under `#[go_main]` needs no code for the page: set `GOCORO_INSPECT=7710`. Here the
 //! program serves it itself, to say where.
 //!
-//! Run it: `cargo run --release -p gocoro-examples --bin inspect [ADDRESS] [TASKS] [--deadlock]`,
-//! and open the address that it says. With `--self-test` it looks at itself and ends.
+//! Run it: `cargo run --release -p gocoro-examples --features inspect --bin inspect [ADDRESS]
+//! [TASKS] [--deadlock]`, and open the address that it says. With `--self-test` it looks at itself
+//! and ends.
 
 use gocoro::net::TcpStream;
 use gocoro::runtime::inspect;

@@ -4,8 +4,9 @@
 //!
 //! A thread with a runtime of its own, so that the page answers also when no worker of the program
 //! turns. That runtime is *internal*: it is in no dump and in no numbers, no search for deadlocks
-//! asks it, and its thread is one of those that nobody counts on ([`Internal`](crate::census::Internal)). So a program with
-//! the page looks as it does without, and its deadlocks are found.
+//! asks it, and its thread is one of those that nobody counts on
+//! ([`Internal`](crate::census::Internal)). So a program with the page looks as it does without,
+//! and its deadlocks are found.
 //!
 //! Whoever waits for this thread waits with a deadline, again and again: a wait without one would
 //! seem to be one that nothing can end.

@@ -128,8 +128,8 @@
 pub use gocoro_runtime::export::runtime::{
     Builder, Dump, DumpedTask, FlightRecord, LatencyBucket, LocalRuntime, Metrics, OnDeadlock,
     OpenMetrics, Runtime, RuntimeMetrics, StackAdvice, Stacks, TaskBacktrace, TaskCounts,
-    TaskFrame, TaskState, WorkerMetrics, dump, flight_record, metrics, set_flight_record_file,
-    stacks,
+    TaskFrame, TaskScope, TaskScopeKind, TaskState, WorkerMetrics, dump, flight_record, metrics,
+    set_flight_record_file, stacks,
 };
 
 #[cfg(feature = "inspect")]

@@ -163,8 +163,9 @@ pub mod export {
     pub mod runtime {
         pub use crate::observe::{
             Dump, DumpedTask, FlightRecord, LatencyBucket, Metrics, OnDeadlock, OpenMetrics,
-            RuntimeMetrics, StackAdvice, Stacks, TaskBacktrace, TaskCounts, TaskFrame, TaskState,
-            WorkerMetrics, dump, flight_record, metrics, set_flight_record_file, stacks,
+            RuntimeMetrics, StackAdvice, Stacks, TaskBacktrace, TaskCounts, TaskFrame, TaskScope,
+            TaskScopeKind, TaskState, WorkerMetrics, dump, flight_record, metrics,
+            set_flight_record_file, stacks,
         };
         pub use crate::runtime::{Builder, LocalRuntime, Runtime};
     }

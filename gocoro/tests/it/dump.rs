@@ -2,6 +2,7 @@
 
 mod forms;
 mod io;
+mod scopes;
 mod sync;
 
 use std::hint;

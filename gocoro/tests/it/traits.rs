@@ -222,6 +222,8 @@ fn coroutines_and_futures() {
         runtime::Metrics: [1, 1, 1, 1, 1],
         runtime::Dump: [1, 1, 1, 1, 1],
         runtime::DumpedTask: [1, 1, 1, 1, 1],
+        runtime::TaskScope: [1, 1, 1, 1, 1],
+        runtime::TaskScopeKind: [1, 1, 1, 1, 1],
     }
 }
 

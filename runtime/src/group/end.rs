@@ -52,7 +52,7 @@ impl<T> TaskGroup<T> {
     /// Cancels the tasks that are left, and waits for them. Returns the first panic; the others are
     /// lost.
     fn end(&mut self) -> Option<JoinError> {
-        self.cancel(CauseKind::Group, self.made_at);
+        self.cancel(CauseKind::Group, self.tasks.made_at);
         self.tasks.let_own_go();
         let mut first: Option<JoinError> = None;
         current::waits().shielded(|| {
@@ -177,7 +177,7 @@ impl<T: Send + 'static> TaskGroup<T> {
         let mut results = Results::new();
         if let Some(end) = clock::after(grace) {
             self.collect(&mut results, Some(end));
-            self.cancel(CauseKind::Group, self.made_at);
+            self.cancel(CauseKind::Group, self.tasks.made_at);
         }
         self.collect(&mut results, None);
         results.in_order(gone)
@@ -245,7 +245,7 @@ impl<T> Drop for TaskGroup<T> {
         if thread::panicking() {
             // The group does not wait for its tasks here, for one of them may wait for the task
             // that unwinds.
-            self.cancel(CauseKind::Group, self.made_at);
+            self.cancel(CauseKind::Group, self.tasks.made_at);
             let mut results = self.tasks.abandon();
             while let Some((_, result)) = results.pop() {
                 match result {

@@ -134,14 +134,12 @@ use tasks::{Next, Tasks};
 /// ```
 pub struct TaskGroup<T> {
     tasks: Arc<Tasks<T>>,
-    /// Where the group was made, for its tasks' join errors.
-    made_at: &'static Location<'static>,
 }
 
 impl<T> TaskGroup<T> {
     #[track_caller]
     fn make(limit: Option<NonZeroUsize>) -> TaskGroup<T> {
-        TaskGroup { tasks: Arc::new(Tasks::new(limit)), made_at: Location::caller() }
+        TaskGroup { tasks: Arc::new(Tasks::new(limit)) }
     }
 
     /// Cancels all tasks that have not ended.
@@ -399,7 +397,7 @@ impl<T> fmt::Debug for TaskGroup<T> {
             .field("len", &(running + ended))
             .field("ended", &ended)
             .field("limit", &self.tasks.limit())
-            .field("made_at", &format_args!("{}", self.made_at))
+            .field("made_at", &format_args!("{}", self.tasks.made_at))
             .finish()
     }
 }

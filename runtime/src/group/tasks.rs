@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,11 +13,16 @@ use crate::current;
 use crate::join::{JoinError, JoinHandle};
 use crate::scheduler;
 use crate::sync::{Grant, Queued};
-use crate::task::{Described, End, Family, Header, Legible, Naming, Plain, Reason, Task, Words};
+use crate::task::{
+    Described, End, Family, Header, Legible, Naming, Plain, Reason, Task, TaskScope, TaskScopeKind,
+    Words,
+};
 use crate::waiters::{Locked, Queue, Wakes};
 
 /// The state that a group and its tasks share.
 pub(crate) struct Tasks<T> {
+    /// Where the group was made.
+    pub(super) made_at: &'static Location<'static>,
     /// The waits for results, and the state with its lock.
     results: Queue<Grant, State<T>>,
     /// The places of a group with a limit.
@@ -104,11 +110,12 @@ impl<T> fmt::Debug for State<T> {
 }
 
 impl<T> Tasks<T> {
+    #[track_caller]
     pub(crate) fn new(limit: Option<NonZeroUsize>) -> Tasks<T> {
         let state =
             State { running: Slab::new(), ended: Results::new(), granted: 0, spawned: 0, taken: 0 };
         let places = limit.map(|limit| Places { limit, free: Queue::with(limit.get()) });
-        Tasks { results: Queue::with(state), places }
+        Tasks { made_at: Location::caller(), results: Queue::with(state), places }
     }
 
     /// Takes room for one more task. Waits at the limit until there is one.
@@ -276,6 +283,11 @@ impl<T: Send + 'static> Family for Member<T> {
 
     fn ended(&self) {
         self.group.note_end(self.number);
+    }
+
+    fn scope(&self) -> Option<TaskScope> {
+        let group = &*self.group;
+        Some(TaskScope::new(TaskScopeKind::Group, group.made_at, group))
     }
 }
 

@@ -24,3 +24,4 @@ pub(crate) use self::quit::dump_at_sigquit;
 pub use self::stacks::{StackAdvice, Stacks, stacks};
 pub(crate) use self::stall::watch;
 pub use crate::recorder::FlightRecord;
+pub use crate::task::{TaskScope, TaskScopeKind};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Once};
 
 use super::default_runtime::default_if_any;
 use super::{Shared, Worker, current_worker};
-use crate::task::{End, Family, Header};
+use crate::task::{End, Family, Header, TaskScope};
 use crate::unwind::{self, Payload};
 
 /// What a program does when a panic is lost: when it is dropped and nobody was given it.
@@ -81,4 +81,8 @@ impl Family for NoFamily {
     }
 
     fn ended(&self) {}
+
+    fn scope(&self) -> Option<TaskScope> {
+        None
+    }
 }

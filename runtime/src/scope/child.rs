@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::children::Children;
 use crate::join::{Join, JoinArm, JoinError, JoinFuture, JoinHandle};
-use crate::task::{self, End, Family, Header, Task, TaskId};
+use crate::task::{self, End, Family, Header, Task, TaskId, TaskScope};
 use crate::unwind::{self, Payload};
 use crate::waiters::Selectable;
 
@@ -56,6 +56,10 @@ impl Family for Child {
 
     fn ended(&self) {
         self.children.child_ended(self.slot);
+    }
+
+    fn scope(&self) -> Option<TaskScope> {
+        Some(self.children.scope())
     }
 }
 

@@ -16,7 +16,8 @@ use crate::parker::Parker;
 use crate::scheduler;
 use crate::spawn;
 use crate::task::{
-    CauseKind, Described, Header, Legible, Naming, Plain, Reason, Task, TaskRef, Unparker, Words,
+    CauseKind, Described, Header, Legible, Naming, Plain, Reason, Task, TaskRef, TaskScope,
+    TaskScopeKind, Unparker, Words,
 };
 use crate::unwind::{self, AbortIfPanic, Payload};
 use crate::wake;
@@ -88,6 +89,11 @@ impl Children {
 
     fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
+    }
+
+    /// What dumps say of a child.
+    pub(super) fn scope(&self) -> TaskScope {
+        TaskScope::new(TaskScopeKind::Scope, self.at, self)
     }
 
     pub(crate) fn failed(&self) -> &AtomicBool {

@@ -6,11 +6,12 @@ use std::mem::offset_of;
 use std::panic::Location;
 use std::sync::atomic::AtomicU32;
 
+use super::family::TaskScope;
 use super::inbox::Linked;
 use super::meta::MetaPtr;
 use super::packet::VTable;
 use super::reason::Reason;
-use super::word::{Completed, Word};
+use super::word::{Completed, Phase, Word};
 use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::{self, SizeClass, Stack};
@@ -263,6 +264,23 @@ impl Header {
         // SAFETY: the vtable is that of the task's types; the caller claimed the task, so the
         // packet is its own, and calls this once.
         unsafe { (self.vtable.execute)(self, how) }
+    }
+
+    /// The scope or the group that the task belongs to. Nothing is known of it before the task is
+    /// claimed.
+    ///
+    /// A scope or a group may end while the answer is made. What it shares with its tasks does not
+    /// go then, for the membership, which is a part of the task, holds a reference to that.
+    pub(crate) fn scope(&self) -> Option<TaskScope> {
+        let scope = self.vtable.scope?;
+        if self.word.phase() == Phase::Unstarted {
+            return None;
+        }
+        // SAFETY: the vtable is that of the task's types, and `self` keeps the task alive, and with
+        // it the membership. That was written before `create` has returned the queue's reference,
+        // without which nobody can have claimed the task. The read of the word has shown the claim,
+        // and so that write is seen too.
+        unsafe { scope(self) }
     }
 
     /// Makes the task DONE, and tells its family. Before that `last` runs, when none of the user's

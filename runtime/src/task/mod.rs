@@ -72,6 +72,7 @@
 
 mod allocation;
 mod cause;
+mod family;
 mod handle;
 mod header;
 pub(crate) mod inbox;
@@ -89,6 +90,8 @@ mod unparker;
 pub(crate) mod word;
 
 pub(crate) use cause::{Cause, CauseKind};
+pub(crate) use family::Family;
+pub use family::{TaskScope, TaskScopeKind};
 pub(crate) use handle::{Naming, when_panicked};
 pub use handle::{Task, TaskId};
 pub(crate) use header::{Flags, Header, How, Kind, Outcome, Run};
@@ -97,7 +100,7 @@ pub(crate) use mailbox::push_if_asked;
 pub(crate) use meta::{Meta, Parent};
 pub use note::Words;
 pub(crate) use note::{Described, Legible, Note, On, TimedNote, Wanted, Whom};
-pub(crate) use packet::{Created, End, Family, Spawned, create, panic_of};
+pub(crate) use packet::{Created, End, Spawned, create, panic_of};
 pub(crate) use plain::{Plain, padded};
 pub(crate) use poller::Poller;
 pub(crate) use ready::ReadyQueue;

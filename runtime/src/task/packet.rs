@@ -60,6 +60,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
+use super::family::{Family, TaskScope};
 use super::handle::{Task, panicked};
 use super::meta::{Meta, MetaPtr};
 use super::reason::Reason;
@@ -70,29 +71,6 @@ use crate::boundary::Waits;
 use crate::loom::AtomicPtr;
 use crate::stack::SizeClass;
 use crate::unwind::{self, Payload};
-
-/// A task's membership in what it belongs to: a scope, a group, or nothing. It lies in the task's
-/// allocation.
-pub(crate) trait Family: Send + Sync {
-    /// Whether [`Family::ended`] is called at all.
-    const IS_TOLD: bool;
-
-    /// The end of a task that was refused. Its closure was dropped; `dropped` has the panic of
-    /// that, if it panicked.
-    fn refused<T>(&self, _task: &Header, dropped: Result<(), Payload>) -> End<T> {
-        unwind::drop_quietly(dropped);
-        End::Refused
-    }
-
-    /// Deals with an end that nobody can take any more. It is called at most once for each task.
-    /// Before DONE the task calls it, and it must not unwind. After DONE whoever drops the handle
-    /// calls it.
-    fn unclaimed<T>(&self, task: &Header, end: End<T>);
-
-    /// Tells the family that the task is DONE. It is called once for each task, on the thread where
-    /// the task ended. It does not wait, does not unwind, and runs none of the user's code.
-    fn ended(&self);
-}
 
 /// How a task ended.
 pub(crate) enum End<T> {
@@ -146,6 +124,8 @@ pub(super) struct VTable {
     pub(super) disclaim: unsafe fn(*const Header),
     /// Calls [`Family::ended`]. `None`: the family is not told.
     pub(super) tell: Option<unsafe fn(*const Header)>,
+    /// Calls [`Family::scope`]. `None`: the task belongs to nothing.
+    pub(super) scope: Option<unsafe fn(*const Header) -> Option<TaskScope>>,
     /// Drops the whole cell, and frees its memory.
     pub(super) free: unsafe fn(*const Header),
 }
@@ -205,6 +185,7 @@ where
                     execute: execute::<F, T, M>,
                     disclaim: disclaim::<F, T, M>,
                     tell: if M::IS_TOLD { Some(tell::<F, T, M>) } else { None },
+                    scope: if M::IS_TOLD { Some(scope::<F, T, M>) } else { None },
                     free: free::<F, T, M>,
                 }
             },
@@ -481,6 +462,18 @@ unsafe fn disclaim<F, T, M: Family>(task: *const Header) {
 unsafe fn tell<F, T, M: Family>(task: *const Header) {
     // SAFETY: the task has these types, and somebody holds a reference to it until this returns.
     unsafe { family::<F, T, M>(task) }.ended();
+}
+
+/// Names the family.
+///
+/// # Safety
+///
+/// `task` was made by [`create`] with these types, its family has been written, and somebody holds
+/// a reference to it until this returns.
+unsafe fn scope<F, T, M: Family>(task: *const Header) -> Option<TaskScope> {
+    // SAFETY: the task has these types and its family, and somebody holds a reference to it until
+    // this returns.
+    unsafe { family::<F, T, M>(task) }.scope()
 }
 
 /// Drops a task's cell, and frees its memory.

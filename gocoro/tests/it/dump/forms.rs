@@ -61,7 +61,7 @@ fn json_has_all_that_the_dump_has() {
     let id = Json::Number(id.to_string().parse().unwrap());
     let task = json.list("tasks").iter().find(|task| task.at("id") == &id).unwrap();
     assert_eq!(task.at("state"), &text("running"));
-    for field in ["name", "parent", "wait"] {
+    for field in ["name", "parent", "scope", "wait"] {
         assert_eq!(task.at(field), &Json::Null, "{field}");
     }
 }

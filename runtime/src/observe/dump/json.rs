@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Dump, DumpedTask, DumpedWorker, TaskState, Wait};
 use crate::json::Text;
 use crate::observe::backtrace::TaskFrame;
-use crate::task::{Parent, Whom};
+use crate::task::{Parent, TaskScope, Whom};
 
 pub(in crate::observe) struct Json<'a, T>(pub(in crate::observe) &'a T);
 
@@ -48,7 +48,8 @@ impl Display for Json<'_, DumpedTask> {
         write!(f, r#""runtime":{},"worker":{},"#, task.runtime, task.worker)?;
         write!(f, r#""spawned_at":{{"file":{},"line":{},"#, Text(at.file()), at.line())?;
         write!(f, r#""column":{}}},"parent":{},"#, at.column(), maybe(task.parent.as_ref()))?;
-        write!(f, r#""daemon":{},"cancelled":{},"#, task.daemon, task.cancelled)?;
+        write!(f, r#""scope":{},"daemon":{},"#, maybe(task.scope.as_ref()), task.daemon)?;
+        write!(f, r#""cancelled":{},"#, task.cancelled)?;
         write!(f, r#""state":"{state}","wait":{},"#, maybe(task.wait.as_ref()))?;
         let (bytes, touched) = (task.stack_size, Maybe(task.stack_touched));
         write!(f, r#""stack":{{"bytes":{bytes},"touched":{touched}}},"backtrace":"#)?;
@@ -60,6 +61,14 @@ impl Display for Json<'_, Parent> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Maybe(self.0.name().map(Text));
         write!(f, r#"{{"id":{},"name":{name}}}"#, self.0.id().get())
+    }
+}
+
+impl Display for Json<'_, TaskScope> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, at, id) = (self.0.kind().word(), self.0.created_at(), self.0.id());
+        write!(f, r#"{{"kind":"{kind}","file":{},"line":{},"#, Text(at.file()), at.line())?;
+        write!(f, r#""column":{},"id":{id}}}"#, at.column())
     }
 }
 
@@ -101,7 +110,7 @@ impl Display for Json<'_, TaskFrame> {
     }
 }
 
-fn maybe<T>(value: Option<&T>) -> Maybe<Json<'_, T>> {
+pub(in crate::observe) fn maybe<T>(value: Option<&T>) -> Maybe<Json<'_, T>> {
     Maybe(value.map(Json))
 }
 

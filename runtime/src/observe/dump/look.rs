@@ -144,6 +144,7 @@ fn describe(
         name: task.name().map(String::from),
         spawned_at: task.spawned_at,
         parent: parent.cloned(),
+        scope: task.scope(),
         daemon: task.kind.daemon,
         cancelled: task.word.is_cancelled(),
         state,

@@ -11,8 +11,6 @@
 //!   worker would store it with each resume, where it now stores nothing that others see: even its
 //!   counts it shows once a turn only. A signal to the thread of a silent worker would ask nothing
 //!   of those that are not stuck, and its handler may read the running task: what stalls need too.
-//! - *Scopes.* A task knows its parent, but neither its scope nor its group: what its `Family` is
-//!   stands in the packet, whose type is erased.
 //! - *Grouping by what is waited for.* Tasks that wait on different objects are told apart, so ten
 //!   thousand reads from as many sockets are as many lines. The reason alone would join them.
 //! - *The wait-for graph* has its edges in [`DumpedTask::depends_on`], for locks, once-cells and
@@ -35,7 +33,7 @@ use crate::limits::DUMP_PATIENCE;
 use crate::observe::backtrace::{self, TaskBacktrace};
 use crate::stack::Site;
 use crate::task::mailbox::Mailbox;
-use crate::task::{Parent, TaskId, Whom, Words};
+use crate::task::{Parent, TaskId, TaskScope, Whom, Words};
 
 /// What a task does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -56,6 +54,7 @@ pub struct DumpedTask {
     name: Option<String>,
     spawned_at: &'static Location<'static>,
     parent: Option<Parent>,
+    scope: Option<TaskScope>,
     daemon: bool,
     cancelled: bool,
     state: TaskState,
@@ -94,8 +93,9 @@ struct DumpedWorker {
 ///
 /// Its `Display` is the text for people: a line for each worker, and one for each task. Tasks that
 /// differ in nothing but their ages, parents, stacks and workers share a line: those of one runtime
-/// that were spawned at one place, have the same name or none, and do the same or wait for the
-/// same. The words of that text may change in any version. [`Dump::json`] is for programs.
+/// that were spawned at one place, in one scope or in scopes of one place, have the same name or
+/// none, and do the same or wait for the same. The words of that text may change in any version.
+/// [`Dump::json`] is for programs.
 #[derive(Clone, Debug)]
 pub struct Dump {
     workers: Vec<DumpedWorker>,
@@ -245,6 +245,7 @@ impl Dump {
     /// | `runtime`, `worker` | to whom it belongs, by the same numbers as in `workers` |
     /// | `spawned_at` | `file`, `line`, `column` |
     /// | `parent` | `id` and `name` of the task that spawned it, or null |
+    /// | `scope` | the scope or group it belongs to: `kind`, `"scope"` or `"group"`; `file`, `line`, `column`, where that was created; `id`, the number of [`TaskScope::id`]; or null |
     /// | `daemon`, `cancelled` | whether the program's end waits for it; whether it was asked to end |
     /// | `state` | `"running"`, `"runnable"` or `"waiting"` |
     /// | `wait` | null, or `for`, the words; `ms`, how long; `left_ms`, for how long still, or null; `outside`, whether the kernel, the blocking pool or a future may end it; and `depends_on` |
@@ -418,6 +419,36 @@ impl DumpedTask {
     /// The task that spawned this one, if a task did and it is known. It may have ended.
     pub fn parent(&self) -> Option<TaskId> {
         Some(self.parent.as_ref()?.id())
+    }
+
+    /// The scope or the group that the task belongs to, if it belongs to one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gocoro::channel;
+    /// use gocoro::runtime::{TaskScopeKind, dump};
+    /// use gocoro::{go, task};
+    ///
+    /// let (sender, receiver) = channel::bounded::<i32>(0);
+    /// let served = go!({
+    ///     task::scope(|s| (0..2).for_each(|_| drop(s.spawn(|| receiver.recv()))))
+    /// });
+    /// let scopes = loop {
+    ///     let scopes: Vec<_> = dump().tasks().iter().filter_map(|task| task.scope()).collect();
+    ///     if scopes.len() == 2 {
+    ///         break scopes;
+    ///     }
+    ///     task::yield_now();
+    /// };
+    /// assert_eq!(scopes[0], scopes[1]);
+    /// assert_eq!(scopes[0].kind(), TaskScopeKind::Scope);
+    /// assert_eq!(scopes[0].created_at().file(), file!());
+    /// drop(sender);
+    /// served.wait();
+    /// ```
+    pub fn scope(&self) -> Option<TaskScope> {
+        self.scope
     }
 
     /// Whether the task was asked to end, by a cancel.

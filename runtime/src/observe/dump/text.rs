@@ -1,6 +1,6 @@
 //! A dump as people read it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::panic::Location;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Dump, DumpedTask, DumpedWorker, TaskState};
 use crate::observe::backtrace::TaskFrame;
 use crate::observe::deadlock;
+use crate::task::{TaskScope, TaskScopeKind};
 
 /// Tasks of a runtime that share a line.
 struct Group<'a> {
@@ -18,6 +19,8 @@ struct Group<'a> {
     left: Option<Times>,
     /// Whether all have the parent of the first.
     one_parent: bool,
+    /// The numbers of the scopes or groups of theirs, all of which are of one kind and place.
+    scopes: HashSet<u64>,
     /// The largest of theirs.
     stack_size: usize,
     stack_touched: Option<usize>,
@@ -45,15 +48,19 @@ impl fmt::Display for Times {
     }
 }
 
+/// Of what kind a scope or group is, and where it was created.
+type Site = (TaskScopeKind, &'static Location<'static>);
+
 /// What tasks have in common that share a line. All of them have a deadline or none has.
 type Common<'a> = (
-    (Option<&'a str>, &'a Location<'static>, (bool, bool)),
+    (Option<&'a str>, &'a Location<'static>, Option<Site>, (bool, bool)),
     (TaskState, Option<(String, bool)>, Option<(&'a [TaskFrame], bool)>),
 );
 
 fn common(task: &DumpedTask) -> Common<'_> {
     let wait = task.wait.as_ref().map(|wait| (wait.words.to_string(), wait.left.is_some()));
-    let who = (task.name(), task.spawned_at, (task.daemon, task.cancelled));
+    let site = task.scope.map(|scope| (scope.kind(), scope.created_at()));
+    let who = (task.name(), task.spawned_at, site, (task.daemon, task.cancelled));
     let calls = task.backtrace().map(|backtrace| (backtrace.frames(), backtrace.is_cut()));
     (who, (task.state, wait, calls))
 }
@@ -66,6 +73,7 @@ impl<'a> Group<'a> {
             ages: task.waited().map(Times::of),
             left: task.time_left().map(Times::of),
             one_parent: true,
+            scopes: task.scope.iter().map(TaskScope::id).collect(),
             stack_size: task.stack_size,
             stack_touched: task.stack_touched,
             workers: task.worker..=task.worker,
@@ -81,6 +89,7 @@ impl<'a> Group<'a> {
             left.add(time);
         }
         self.one_parent &= task.parent() == self.first.parent();
+        self.scopes.extend(task.scope.iter().map(TaskScope::id));
         self.stack_size = self.stack_size.max(task.stack_size);
         self.stack_touched = self.stack_touched.max(task.stack_touched);
         let workers = &self.workers;
@@ -166,6 +175,14 @@ impl fmt::Display for Group<'_> {
         match &task.parent {
             Some(parent) if self.one_parent => write!(f, " by {parent}")?,
             _ => {}
+        }
+        match &task.scope {
+            Some(scope) if self.scopes.len() > 1 => {
+                let (kind, at) = (scope.kind().word(), scope.created_at());
+                write!(f, ", in {} {kind}s at {}:{}", self.scopes.len(), at.file(), at.line())?;
+            }
+            Some(scope) => write!(f, ", in {scope}")?,
+            None => {}
         }
         match (self.workers.start(), self.workers.end()) {
             (first, last) if first == last => write!(f, ", worker {first}")?,

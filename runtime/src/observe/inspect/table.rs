@@ -3,13 +3,15 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::panic::Location;
 
 use super::http::Query;
 use super::numbers::list;
-use super::view::{Group, by_site};
+use super::view::{Group, grouped};
 use crate::json::Text;
-use crate::observe::dump::json::Json;
+use crate::observe::dump::json::{Json, maybe};
 use crate::observe::dump::{DumpedTask, TaskState};
+use crate::task::TaskScope;
 
 /// How many rows there are unless the query has a `limit`, and how many at most.
 const ROWS: usize = 200;
@@ -116,6 +118,9 @@ impl Wanted<'_> {
         if let Some(words) = task.waits_for() {
             text.push_str(&words);
         }
+        if let Some(scope) = task.scope() {
+            let _ = write!(text, " in {scope}");
+        }
         for (is, word) in [(task.is_cancelled(), " cancelled"), (task.is_daemon(), " daemon")] {
             if is {
                 text.push_str(word);
@@ -148,6 +153,43 @@ pub(super) fn keep_first<T>(
     items.sort_unstable_by(order);
 }
 
+/// What the tasks of a group have in common: where they were spawned, or to what they belong.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Of {
+    Site(&'static Location<'static>),
+    Scope(Option<TaskScope>),
+}
+
+impl Of {
+    /// What tells it apart from all others: for whoever opens it, and in what order they stand that
+    /// have equal numbers.
+    fn key(self) -> String {
+        match self {
+            Of::Site(at) => at.to_string().replace(' ', "_"),
+            Of::Scope(Some(scope)) => {
+                format!("{}_{}", scope.created_at(), scope.id()).replace(' ', "_")
+            }
+            Of::Scope(None) => String::from("none"),
+        }
+    }
+
+    /// Where it was created. What is nowhere comes first.
+    fn at(self) -> Option<&'static Location<'static>> {
+        match self {
+            Of::Site(at) => Some(at),
+            Of::Scope(scope) => scope.map(|scope| scope.created_at()),
+        }
+    }
+
+    fn order(self, other: Of) -> Ordering {
+        let id = |of| match of {
+            Of::Scope(Some(scope)) => TaskScope::id(&scope),
+            _ => 0,
+        };
+        self.at().cmp(&other.at()).then(id(self).cmp(&id(other)))
+    }
+}
+
 /// One line of the table.
 enum Row<'a> {
     Task {
@@ -156,8 +198,8 @@ enum Row<'a> {
         task: &'a DumpedTask,
         is_open: bool,
     },
-    Site {
-        at: &'static std::panic::Location<'static>,
+    Group {
+        of: Of,
         key: String,
         group: Group<'a>,
         is_open: bool,
@@ -176,7 +218,8 @@ pub(super) fn json(json: &mut String, tasks: &[DumpedTask], query: &Query) {
     let matching: Vec<_> = tasks.iter().filter(|task| wanted.means(task, &mut text)).collect();
     let count = matching.len();
     let rows = match query.get("group") {
-        "site" => sites(matching, &wanted),
+        "site" => groups(matching, &wanted, |task| Of::Site(task.spawned_at())),
+        "scope" => groups(matching, &wanted, |task| Of::Scope(task.scope())),
         "parent" => tree(tasks, matching, &wanted),
         _ => flat(matching, &wanted, 0, wanted.rows),
     };
@@ -201,25 +244,29 @@ fn flat<'a>(
     rows
 }
 
-fn sites<'a>(tasks: Vec<&'a DumpedTask>, wanted: &Wanted<'_>) -> Vec<Row<'a>> {
+fn groups<'a>(
+    tasks: Vec<&'a DumpedTask>,
+    wanted: &Wanted<'_>,
+    of: impl Fn(&DumpedTask) -> Of,
+) -> Vec<Row<'a>> {
     let all_are_open = tasks.len() <= ROWS_ALL_OPEN;
-    let mut groups: Vec<_> = by_site(tasks).into_iter().collect();
+    let mut groups: Vec<_> = grouped(tasks, of).into_iter().collect();
     let left_out = groups.len().saturating_sub(wanted.rows);
-    keep_first(&mut groups, wanted.rows, |(at, group), (at2, group2)| {
+    keep_first(&mut groups, wanted.rows, |(of, group), (of2, group2)| {
         let by_key = match wanted.key {
             Key::Waited => group.longest.cmp(&group2.longest),
-            Key::Site => at.cmp(at2),
+            Key::Site => of.at().cmp(&of2.at()),
             _ => group.tasks.len().cmp(&group2.tasks.len()),
         };
         let by_key = if wanted.descends { by_key.reverse() } else { by_key };
-        by_key.then(at.cmp(at2))
+        by_key.then_with(|| of.order(*of2))
     });
     let mut rows = Vec::new();
-    for (at, group) in groups {
-        let key = at.to_string().replace(' ', "_");
+    for (of, group) in groups {
+        let key = of.key();
         let is_open = wanted.flipped.contains(&*key) != all_are_open;
         let tasks = if is_open { group.tasks.clone() } else { Vec::new() };
-        rows.push(Row::Site { at, key, group, is_open });
+        rows.push(Row::Group { of, key, group, is_open });
         rows.extend(flat(tasks, wanted, 1, ROWS_OF_GROUP));
     }
     if left_out > 0 {
@@ -294,10 +341,18 @@ impl Row<'_> {
                 Json(task)
             ),
             Row::More { depth, count } => write!(json, r#"{{"depth":{depth},"more":{count}}}"#),
-            Row::Site { at, key, group, is_open } => {
-                let _ =
-                    write!(json, r#"{{"depth":0,"open":{is_open},"key":{},"site":{{"#, Text(&key));
-                group.fields(json, at);
+            Row::Group { of, key, group, is_open } => {
+                let _ = write!(json, r#"{{"depth":0,"open":{is_open},"key":{},"#, Text(&key));
+                match of {
+                    Of::Site(at) => {
+                        json.push_str(r#""site":{"#);
+                        group.fields_at(json, at);
+                    }
+                    Of::Scope(scope) => {
+                        let _ = write!(json, r#""group":{{"scope":{},"#, maybe(scope.as_ref()));
+                        group.fields(json);
+                    }
+                }
                 write!(json, "}}}}")
             }
         };

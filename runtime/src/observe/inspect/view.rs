@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::hash::Hash;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ const SITES_SHOWN_MAX: usize = 40;
 /// How long a task that was asked to end may take before that is worth a word.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The tasks of a spawn site, together.
+/// The tasks of a spawn site, or of a scope, together.
 #[derive(Default)]
 pub(super) struct Group<'a> {
     pub(super) tasks: Vec<&'a DumpedTask>,
@@ -57,11 +58,17 @@ impl<'a> Group<'a> {
         self.touched_sum += task.stack_touched().unwrap_or(0);
     }
 
-    /// The fields of a group, without the braces.
-    pub(super) fn fields(&self, json: &mut String, at: &Location<'_>) {
-        let Group { tasks, running, runnable, waiting, stack_bytes, touched_sum, .. } = self;
+    /// The fields of a site and its tasks, without the braces.
+    pub(super) fn fields_at(&self, json: &mut String, at: &Location<'_>) {
         let _ = write!(json, r#""file":{},"line":{},"#, Text(at.file()), at.line());
-        let _ = write!(json, r#""column":{},"count":{},"#, at.column(), tasks.len());
+        let _ = write!(json, r#""column":{},"#, at.column());
+        self.fields(json);
+    }
+
+    /// The fields of a group, without the braces.
+    pub(super) fn fields(&self, json: &mut String) {
+        let Group { tasks, running, runnable, waiting, stack_bytes, touched_sum, .. } = self;
+        let _ = write!(json, r#""count":{},"#, tasks.len());
         let _ = write!(json, r#""running":{running},"runnable":{runnable},"waiting":{waiting},"#);
         let longest = Maybe(self.longest.map(|time| time.as_millis()));
         let touched = Maybe(self.touched_most);
@@ -73,13 +80,14 @@ impl<'a> Group<'a> {
     }
 }
 
-/// These tasks by their spawn sites.
-pub(super) fn by_site<'a>(
+/// These tasks by what `of` says of them.
+pub(super) fn grouped<'a, K: Eq + Hash>(
     tasks: impl IntoIterator<Item = &'a DumpedTask>,
-) -> HashMap<&'static Location<'static>, Group<'a>> {
+    of: impl Fn(&DumpedTask) -> K,
+) -> HashMap<K, Group<'a>> {
     let mut groups: HashMap<_, Group<'a>> = HashMap::new();
     for task in tasks {
-        groups.entry(task.spawned_at()).or_default().add(task);
+        groups.entry(of(task)).or_default().add(task);
     }
     groups
 }
@@ -151,7 +159,7 @@ fn stuck(json: &mut String, snapshot: &Snapshot) {
 /// Where tasks were spawned: where there are most, and where there are ever more.
 fn sites(json: &mut String, snapshot: &Snapshot) {
     let (since, earlier) = &snapshot.earlier;
-    let groups = by_site(snapshot.dump.tasks());
+    let groups = grouped(snapshot.dump.tasks(), DumpedTask::spawned_at);
     let all = groups.len();
     let mut groups: Vec<_> = groups
         .into_iter()
@@ -166,7 +174,7 @@ fn sites(json: &mut String, snapshot: &Snapshot) {
     let _ = write!(json, r#","sites":{{"all":{all},"period_ms":{period},"list":"#);
     list(json, groups, |json, (at, was, group)| {
         json.push('{');
-        group.fields(json, at);
+        group.fields_at(json, at);
         let _ = write!(json, r#","earlier":{was}}}"#);
     });
     json.push('}');

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use gocoro::sync::{Barrier, Mutex};
-use gocoro::task;
+use gocoro::task::{self, TaskGroup};
 use gocoro::{channel, go};
 
 use super::{json, number, once, served, text};
@@ -170,6 +170,47 @@ fn tasks_are_grouped_by_their_sites() {
     }
     drop(release);
     tasks.into_iter().for_each(|task| task.wait());
+}
+
+#[test]
+fn tasks_are_grouped_by_their_scopes() {
+    let page = served();
+    let line = line!() + 1;
+    let groups = [(); 2].map(|()| TaskGroup::new());
+    for (group, count) in groups.iter().zip([3, 2]) {
+        for _ in 0..count {
+            let member = group.builder().name("inspect-scopes");
+            member.spawn(task::park).unwrap();
+        }
+    }
+    let free = go!(name = "inspect-scopes" => { task::park() });
+    let path = "/view.json?filter=inspect-scopes+park&group=scope&sort=count";
+    let view =
+        once(&page, path, |view| (view.at("table.matching") == &number(6)).then(|| view.clone()));
+    // So few are shown at once: each group, and its tasks below it.
+    let rows = view.list("table.rows");
+    assert_eq!(rows.len(), 3 + 6, "{rows:?}");
+    for (at, count) in [(0, 3), (4, 2)] {
+        assert_eq!(rows[at].at("group.count"), &number(count));
+        assert_eq!(rows[at].at("group.waiting"), &number(count));
+        let scope = rows[at].at("group.scope");
+        assert_eq!((scope.at("kind"), scope.at("file")), (&text("group"), &text(file!())));
+        assert_eq!(scope.at("line"), &number(line));
+        assert_eq!(rows[at + 1].at("depth"), &number(1));
+        assert_eq!(rows[at + 1].at("task.scope"), scope);
+    }
+    assert_ne!(rows[0].at("group.scope.id"), rows[4].at("group.scope.id"));
+    assert_eq!(rows[7].at("group.scope"), &Json::Null);
+    assert_eq!(rows[8].at("task.id"), &number(free.id().to_string().parse::<u64>().unwrap()));
+    // Each is opened and closed by itself, and the filter finds them by what they belong to.
+    let Json::Text(key) = rows[0].at("key") else { panic!("{rows:?}") };
+    let path =
+        format!("/view.json?filter=inspect-scopes+the+group&group=scope&sort=count&flipped={key}");
+    let view = json(&page, &path);
+    assert_eq!(view.at("table.matching"), &number(5));
+    assert_eq!(view.list("table.rows").len(), 1 + 3, "{view:?}");
+    free.task().unpark();
+    free.wait();
 }
 
 #[test]

@@ -67,6 +67,11 @@ function place(at) {
   return `${file}:${at.line}`;
 }
 
+/** A scope or group in words, with the number that tells it apart from others of its line. */
+function scopeWords(scope) {
+  return `${scope.kind} at ${place(scope)}, number ${scope.id.toString(16)}`;
+}
+
 const named = (task) => (task.name === null ? `task ${task.id}` : task.name);
 
 /** A button that opens the details of a task. */

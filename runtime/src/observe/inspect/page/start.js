@@ -137,7 +137,7 @@ function path() {
 }
 
 function rowKey(row) {
-  if (row.site) return `site ${row.key}`;
+  if (row.site || row.group) return `group ${row.key}`;
   if (row.more) return null;
   return `task ${row.task.id}`;
 }
@@ -166,7 +166,7 @@ function buildRow(row) {
     return tr;
   }
   const first = cell('');
-  if (row.site) {
+  if (row.site || row.group) {
     tr.className = 'group';
     first.append(toggle(row.key, row.open, row.key), make('b'));
   } else {
@@ -194,13 +194,14 @@ function updateRow(tr, row) {
     say(button, row.open ? '▾' : '▸');
     button.setAttribute('aria-expanded', String(row.open));
   }
-  if (row.site) {
-    const { site } = row;
+  const site = row.site || row.group;
+  if (site) {
     say(cells[0].querySelector('b'), count(site.count, 'task'));
     say(cells[1], ['running', 'runnable', 'waiting'].filter((state) => site[state]).map((state) => `${whole.format(site[state])} ${state}`).join(', '));
     say(cells[2], site.for === null ? '' : `${site.count === 1 ? '' : 'longest: '}${site.for}`);
     say(cells[3], site.longest_ms === null ? '' : `≤ ${time(site.longest_ms)}`);
-    say(cells[4], place(site));
+    if (row.site) say(cells[4], place(site));
+    else say(cells[4], site.scope ? scopeWords(site.scope) : 'in no scope or group');
     say(cells[6], `${bytes(site.touched_most)} of ${bytes(site.stack_bytes)}`);
     return;
   }
@@ -288,6 +289,7 @@ async function details(id) {
   const at = task.spawned_at;
   fact('Spawned at', make('span', { class: 'mono' }, `${at.file}:${at.line}:${at.column}`));
   if (task.parent) fact('By', opener(task.parent));
+  if (task.scope) fact('In', scopeWords(task.scope));
   fact('Worker', `${task.worker} of runtime ${task.runtime}`);
   fact('Stack', `${bytes(task.stack.touched)} touched of ${bytes(task.stack.bytes)}`);
   const calls = task.backtrace || [];

@@ -5,8 +5,8 @@
 
 mod alone;
 mod default_runtime;
-pub(crate) mod expire;
-mod idle;
+mod expire;
+pub(crate) mod idle;
 mod ids;
 mod job;
 mod lifetimes;

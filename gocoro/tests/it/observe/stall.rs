@@ -29,6 +29,7 @@ fn child() {
         "reads" => || task_of_site(reads),
         "sleeps" => || task_of_site(sleeps),
         "polls" => || task_of_site(polls),
+        "receives" => || task_of_site(receives),
         "once" => once,
         "inner" => inner,
         "shares" => shares,
@@ -101,6 +102,21 @@ fn polls() {
     let mut poll = libc::pollfd { fd: input.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: `poll` is one descriptor's record. A signal would end the call with an error.
     assert_eq!(unsafe { libc::poll(&raw mut poll, 1, -1) }, 1, "{}", io::Error::last_os_error());
+}
+
+/// Reads from a socket that has a timeout, which is what makes a signal end the read.
+#[inline(never)]
+fn receives() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    thread::spawn(move || {
+        let _ = io::stdin().read(&mut [0]);
+        drop(peer);
+    });
+    client.set_read_timeout(Some(Duration::from_secs(3600))).unwrap();
+    let read = client.read(&mut [0]);
+    assert_eq!(read.unwrap(), 0);
 }
 
 /// Spawns at one place, twice, what stalls, and then something else beside it.
@@ -264,6 +280,13 @@ fn a_task_in_a_call_that_a_signal_would_end_is_left_alone() {
     let (line, _) = reported("polls");
     assert!(line.starts_with("gocoro: stall: a task has kept worker 0 of runtime 1 "), "{line}");
     assert!(line.contains("poll(2)"), "{line}");
+}
+
+#[test]
+fn a_task_in_a_read_with_a_timeout_is_left_alone() {
+    let (line, _) = reported("receives");
+    assert!(line.starts_with("gocoro: stall: a task has kept worker 0 of runtime 1 "), "{line}");
+    assert!(line.contains("recvfrom(2)"), "{line}");
 }
 
 #[test]

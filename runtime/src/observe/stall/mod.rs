@@ -18,10 +18,13 @@
 //!
 //! # What a signal changes
 //!
-//! Its handler was set with `SA_RESTART`, so calls that wait for data go on. Those that the kernel
-//! ends even so, such as `poll`, are not disturbed: who blocks in one of them is reported without a
-//! name and a backtrace, as is a thread that blocks all signals. A sleep goes on as well, if it is
-//! std's; one of C's returns early, which happens once for each report.
+//! Its handler was set with `SA_RESTART`, so most calls go on. Those that the kernel may end even
+//! so are not disturbed: `poll` and its like, writes, of which a part may be done, all on sockets,
+//! which may have timeouts, and waits for a futex with a timeout. Who blocks in one of them is
+//! reported without a name and a backtrace, as is a thread that blocks all signals. A sleep goes on
+//! as well, if it is std's; one of C's returns early, which happens once for each report. What a
+//! thread does is looked at right before it is asked: only one that begins such a call in the few
+//! microseconds between the two still sees the signal.
 //!
 //! # Open
 //!
@@ -201,7 +204,7 @@ impl Stall<'_> {
     fn report(self, reported: &mut Reported) {
         let thread = Thread(self.beat.thread);
         // What it does may have changed.
-        let answer = match thread.doing().is_kept() {
+        let answer = match thread.is_kept(&thread.doing()) {
             true => sys::ask(thread, self.beat.mark),
             false => Answer::Silent,
         };

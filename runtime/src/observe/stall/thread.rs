@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_long};
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use super::calls;
@@ -32,12 +33,21 @@ impl Spent {
 pub(super) enum Doing {
     /// It runs, or could run.
     Computes,
-    /// It waits in this system call; and what for, as the kernel names it.
-    Call(c_long, Option<String>),
+    /// It waits in a system call.
+    Call(Call),
     /// It waits outside of a system call, as for a page that has to be read.
     Fault(Option<String>),
     /// The system does not say.
     Unknown,
+}
+
+/// A system call that has not returned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Call {
+    number: c_long,
+    arguments: Vec<usize>,
+    /// What it waits for, as the kernel names it.
+    place: Option<String>,
 }
 
 impl Thread {
@@ -64,22 +74,32 @@ impl Thread {
         match number(&call) {
             Number::None => Doing::Computes,
             Number::Fault => Doing::Fault(place()),
-            Number::Call(number) => Doing::Call(number, place()),
+            Number::Call(number) => {
+                Doing::Call(Call { number, arguments: arguments(&call), place: place() })
+            }
             Number::Unknown => Doing::Unknown,
         }
     }
-}
 
-impl Doing {
-    /// Whether a signal would change nothing for the thread.
-    pub(super) fn is_kept(&self) -> bool {
-        match self {
+    /// Whether the thread would not see a signal while it does this.
+    pub(super) fn is_kept(self, doing: &Doing) -> bool {
+        match doing {
             Doing::Computes | Doing::Fault(_) => true,
-            Doing::Call(number, _) => calls::is_kept(*number),
+            Doing::Call(Call { number, arguments, .. }) => {
+                calls::is_kept(*number, arguments, |descriptor| self.may_be_socket(descriptor))
+            }
             Doing::Unknown => false,
         }
     }
 
+    /// Whether a descriptor of this thread's is a socket, or it is unknown what it is.
+    fn may_be_socket(self, descriptor: usize) -> bool {
+        let what = fs::metadata(format!("/proc/self/task/{}/fd/{descriptor}", self.0));
+        what.map_or(true, |what| what.file_type().is_socket())
+    }
+}
+
+impl Doing {
     pub(super) fn in_words(&self) -> String {
         let at = |place: &Option<String>| match place {
             Some(place) => format!(" ({place})"),
@@ -87,7 +107,7 @@ impl Doing {
         };
         match self {
             Doing::Computes => "computes".to_owned(),
-            Doing::Call(number, place) => match calls::name(*number) {
+            Doing::Call(Call { number, place, .. }) => match calls::name(*number) {
                 Some(name) => format!("blocks in {name}(2){}", at(place)),
                 None => format!("blocks in system call {number}{}", at(place)),
             },
@@ -114,6 +134,13 @@ fn number(text: &str) -> Number {
     }
 }
 
+/// Reads the arguments of the call in `/proc/…/syscall`: what is between the number and the stack
+/// and instruction pointers.
+fn arguments(text: &str) -> Vec<usize> {
+    let word = |word: &str| usize::from_str_radix(word.trim_start_matches("0x"), 16).ok();
+    text.split_whitespace().skip(1).take(6).map_while(word).collect()
+}
+
 /// Reads `/proc/…/schedstat`: nanoseconds with a processor, and nanoseconds without one.
 fn spent(text: &str) -> Option<Spent> {
     let mut numbers = text.split_whitespace().map(|number| number.parse().ok());
@@ -130,6 +157,8 @@ fn is_blocked(status: &str, signal: c_int) -> bool {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     #[test]
@@ -138,6 +167,8 @@ mod tests {
         assert!(matches!(number("-1 0x7ffc 0x55\n"), Number::Fault));
         assert!(matches!(number("0 0x3 0x55 0x1 0x0 0x0 0x0 0x7ffc 0x55\n"), Number::Call(0)));
         assert!(matches!(number(""), Number::Unknown));
+        let words = arguments("202 0x7f00 0x80 0x1 0x0 0xa 0xffffffffffffffff 0x7ffc 0x55\n");
+        assert_eq!(words, [0x7f00, 0x80, 1, 0, 10, usize::MAX]);
         let time = Duration::from_nanos;
         let both = Spent { computing: time(123), without_processor: time(456) };
         assert_eq!(spent("123 456 7\n"), Some(both));
@@ -150,10 +181,29 @@ mod tests {
 
     #[test]
     fn doings_have_words() {
-        let read = Doing::Call(libc::SYS_read, Some("pipe_read".to_owned()));
+        let call = |number, place| Doing::Call(Call { number, arguments: Vec::new(), place });
+        let read = call(libc::SYS_read, Some("pipe_read".to_owned()));
         assert_eq!(read.in_words(), "blocks in read(2) (pipe_read)");
-        assert_eq!(Doing::Call(9999, None).in_words(), "blocks in system call 9999");
-        assert!(read.is_kept() && Doing::Computes.is_kept());
-        assert!(!Doing::Call(libc::SYS_ppoll, None).is_kept() && !Doing::Unknown.is_kept());
+        assert_eq!(call(9999, None).in_words(), "blocks in system call 9999");
+    }
+
+    #[test]
+    fn only_who_does_not_see_a_signal_gets_one() {
+        let own = fs::read_link("/proc/thread-self").unwrap();
+        let here = Thread(own.file_name().unwrap().to_str().unwrap().parse().unwrap());
+        let is_kept = |number, arguments: &[usize]| {
+            here.is_kept(&Doing::Call(Call { number, arguments: arguments.into(), place: None }))
+        };
+        let (pipe, _writer) = std::io::pipe().unwrap();
+        let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (pipe, socket) = (pipe.as_raw_fd() as usize, socket.as_raw_fd() as usize);
+        assert!(is_kept(libc::SYS_read, &[pipe, 0, 1]) && is_kept(libc::SYS_wait4, &[]));
+        assert!(!is_kept(libc::SYS_read, &[socket, 0, 1]));
+        assert!(!is_kept(libc::SYS_read, &[i32::MAX as usize, 0, 1]));
+        assert!(!is_kept(libc::SYS_read, &[]) && !is_kept(libc::SYS_write, &[pipe, 0, 1]));
+        assert!(!is_kept(libc::SYS_recvfrom, &[socket]) && !is_kept(libc::SYS_ppoll, &[]));
+        assert!(is_kept(libc::SYS_futex, &[0x7f00, 0, 1, 0, 0, 0]));
+        assert!(!is_kept(libc::SYS_futex, &[0x7f00, 0, 1, 0x7ffc, 0, 0]));
+        assert!(here.is_kept(&Doing::Computes) && !here.is_kept(&Doing::Unknown));
     }
 }

@@ -2,11 +2,11 @@
 //! block in a call that gocoro does not know of.
 //!
 //! A thread of the process's own looks at the workers of the runtimes that want it: whether they
-//! sleep, and how many tasks each has picked so far, which is a number in the worker's memory that
-//! it counts anyway. So nothing is paid where tasks run, and no worker reads a clock for it. If the
-//! number stays the same for the limit, the worker's thread is asked by a signal which task it
-//! runs, and where ([`sys`]). The system says whether the thread computes or blocks, and in which
-//! call ([`thread`]).
+//! sleep, and how many tasks each has picked and how many turns it has made so far, which are
+//! numbers that a worker counts anyway. So nothing is paid where tasks run, and no worker reads a
+//! clock for it. If both stay the same for the limit, the worker's thread is asked by a signal which
+//! task it runs, and where ([`sys`]). The system says whether the thread computes or blocks, and in
+//! which call ([`thread`]).
 //!
 //! A loaded machine raises no false alarm: of a thread that computes its processor time counts, and
 //! of one that blocks the time less that in which it could have run. Where the kernel does not say
@@ -88,10 +88,28 @@ struct Watched {
 /// A worker that was awake at the last look.
 #[derive(Clone, Copy)]
 struct Seen {
-    picked: u64,
-    /// When it was first seen with that number for the second time, and what its thread had spent.
+    at: Stand,
+    /// When it was first seen there for the second time, and what its thread had spent.
     begun: Option<(Instant, Option<Spent>)>,
     is_reported: bool,
+}
+
+/// How far a worker has come. It stays the same while a task runs: what a worker picks, and finds
+/// that it must not run yet, is no pick, so one that has nothing to run is told by its turns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stand {
+    picked: u64,
+    turns: u64,
+}
+
+impl Stand {
+    /// `None`: the worker sleeps, or has not begun, or is gone.
+    fn of(seat: &Seat) -> Option<(Stand, Beat)> {
+        let turns = seat.counters.turns.get();
+        let beat = seat.pulse.beat()?;
+        let is_asleep = seat.counters.asleep_since.get() != 0;
+        (!is_asleep).then_some((Stand { picked: beat.picked, turns }, beat))
+    }
 }
 
 /// Reports tasks of this runtime that run for longer than `limit` without a wait. Does nothing on
@@ -147,16 +165,15 @@ impl Watched {
         let Some(shared) = self.shared.upgrade() else { return false };
         let mut is_awake = false;
         for (index, (seat, seen)) in shared.seats.iter().zip(&mut self.seen).enumerate() {
-            let is_asleep = seat.counters.asleep_since.get() != 0;
-            let Some(beat) = seat.pulse.beat().filter(|_| !is_asleep) else {
+            let Some((at, beat)) = Stand::of(seat) else {
                 *seen = None;
                 continue;
             };
             is_awake = true;
             let seen = match seen {
-                Some(seen) if seen.picked == beat.picked => seen,
+                Some(seen) if seen.at == at => seen,
                 _ => {
-                    *seen = Some(Seen { picked: beat.picked, begun: None, is_reported: false });
+                    *seen = Some(Seen { at, begun: None, is_reported: false });
                     continue;
                 }
             };
@@ -176,7 +193,7 @@ impl Watched {
             };
             if busy >= self.limit {
                 seen.is_reported = true;
-                Stall { shared: &shared, index, seat, beat, busy, doing }.report(reported);
+                Stall { shared: &shared, index, seat, at, beat, busy, doing }.report(reported);
             }
         }
         is_awake
@@ -195,6 +212,7 @@ struct Stall<'a> {
     shared: &'a Shared,
     index: usize,
     seat: &'a Seat,
+    at: Stand,
     beat: Beat,
     busy: Duration,
     doing: Doing,
@@ -208,7 +226,7 @@ impl Stall<'_> {
             true => sys::ask(thread, self.beat.mark),
             false => Answer::Silent,
         };
-        let goes_on = self.seat.pulse.beat().is_none_or(|beat| beat.picked != self.beat.picked);
+        let goes_on = Stand::of(self.seat).is_none_or(|(now, _)| now != self.at);
         if goes_on || matches!(answer, Answer::Nothing) {
             return;
         }

@@ -54,7 +54,8 @@ pub(crate) fn tell(task: &Header, message: &str) {
         current::off_task(|| trace::panicked(task, message));
     }
     if let Some(recorder) = current::core().and_then(|core| core.recorder.as_ref()) {
-        recorder.panicked(task.id);
+        // What is waited for is no stall of the task's.
+        current::off_task(|| recorder.panicked(task.id));
     }
 }
 

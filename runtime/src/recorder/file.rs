@@ -103,8 +103,20 @@ pub(super) fn panicked() {
     if file().is_none() || WRITTEN.swap(true, Relaxed) {
         return;
     }
+    // The wait has a limit, and so would be taken for a stall of the task (see `observe::stall`):
+    // another thread does it, whose end is waited for without one.
+    let wait = || {
+        let _internal = Internal::new();
+        write_file_in_time();
+    };
+    if let Ok(thread) = thread::Builder::new().name("gocoro-recorder".into()).spawn(wait) {
+        let _ = thread.join();
+    }
+}
+
+/// As [`write_file`], but waits no longer than [`WRITE_PATIENCE`].
+fn write_file_in_time() {
     let (writes, has_written) = mpsc::channel::<()>();
-    // A thread of its own, for the stack of the task that has panicked may be small.
     let write = move || {
         let _internal = Internal::new();
         let _writes = writes;

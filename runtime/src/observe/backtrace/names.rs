@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::sys::{self, Generation, Loaded};
 use super::tracer::aside;
 use super::{Named, TaskBacktrace, TaskFrame};
+use crate::current;
 
 /// After how many addresses all names that were looked up are forgotten.
 const NAMES_KEPT_MAX: usize = 1 << 16;
@@ -41,13 +42,16 @@ struct Names {
 /// Looks up the names of these backtraces.
 ///
 /// That takes much stack, and reads files. So it is done on a thread of its own, which the caller
-/// waits for.
+/// waits for; that is no stall of a task's.
 pub(in crate::observe) fn resolve<'a>(backtraces: impl Iterator<Item = &'a TaskBacktrace>) {
-    static NAMES: Mutex<Option<Names>> = Mutex::new(None);
     let backtraces: Vec<_> = backtraces.collect();
-    if backtraces.is_empty() {
-        return;
+    if !backtraces.is_empty() {
+        current::off_task(|| name_all(&backtraces));
     }
+}
+
+fn name_all(backtraces: &[&TaskBacktrace]) {
+    static NAMES: Mutex<Option<Names>> = Mutex::new(None);
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     let names = names.get_or_insert_default();
     let is_stale = names.generation != sys::generation();

@@ -157,11 +157,15 @@ pub(super) fn aside<T: Send>(f: impl FnOnce() -> T + Send) -> Option<T> {
         let _internal = Internal::new();
         f()
     };
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().name("gocoro-backtrace".into());
-        let thread = thread.stack_size(ASIDE_STACK_BYTES).spawn_scoped(scope, call).ok()?;
-        thread.join().ok()
-    })
+    let run = || {
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("gocoro-backtrace".into());
+            let thread = thread.stack_size(ASIDE_STACK_BYTES).spawn_scoped(scope, call).ok()?;
+            thread.join().ok()
+        })
+    };
+    // The wait is no stall of a task's.
+    current::off_task(run)
 }
 
 /// A stack to walk others from.

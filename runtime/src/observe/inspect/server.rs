@@ -56,7 +56,9 @@ impl Server {
             }
         };
         let thread = thread::Builder::new().name("gocoro-inspect".into()).spawn(work)?;
-        let shared = wait_for(&started).unwrap_or_else(|| {
+        // A cancel would leave the thread to serve, and nobody could end it.
+        let started = current::waits().shielded(|| wait_for(&started));
+        let shared = started.unwrap_or_else(|| {
             Err(io::Error::other("the thread of the live page has ended before it served"))
         })?;
         Ok(Server { shared, ended, thread: Some(thread) })

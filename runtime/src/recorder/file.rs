@@ -70,7 +70,10 @@ pub(crate) fn wanted(own: Option<usize>) -> io::Result<usize> {
 
 /// Writes the record to its file, if there are both. Blocks the thread.
 pub(crate) fn write_file() {
+    /// Held by the one who writes, so that the last file is that of the last who asked.
+    static WRITING: Mutex<()> = Mutex::new(());
     let Some(path) = file() else { return };
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let record = record();
     if record.is_empty() {
         return;

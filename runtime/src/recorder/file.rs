@@ -118,7 +118,7 @@ pub(super) fn panicked() {
 }
 
 /// As [`write_file`], but waits no longer than [`WRITE_PATIENCE`].
-fn write_file_in_time() {
+pub(crate) fn write_file_in_time() {
     let (writes, has_written) = mpsc::channel::<()>();
     let write = move || {
         let _internal = Internal::new();

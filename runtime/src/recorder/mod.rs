@@ -48,7 +48,7 @@ use crate::clock::Ticker;
 use crate::task::Header;
 
 pub(crate) use self::event::{By, Event, What};
-pub(crate) use self::file::{set_file, wanted, write_file};
+pub(crate) use self::file::{set_file, wanted, write_file, write_file_in_time};
 pub use self::record::FlightRecord;
 pub(crate) use self::record::record;
 #[cfg(all(test, loom))]

@@ -110,6 +110,7 @@ fn look(suspects: &mut Vec<Suspect>, now: Instant) {
         if suspects.iter().any(concerns) {
             let aborts = suspects.iter().any(|suspect| concerns(suspect) && suspect.aborts);
             report::write_cycle(&cycle, aborts);
+            report::end(aborts);
             suspects.retain(|suspect| !concerns(suspect));
         }
     }

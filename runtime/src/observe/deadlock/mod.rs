@@ -289,10 +289,12 @@ fn tell(aborts: bool) {
     // A worker must not wait for the others' answers, nor for whoever reads standard error.
     let report = move || {
         let _internal = Internal::new();
-        recorder::write_file();
         report::write(aborts);
+        recorder::write_file_in_time();
+        report::end(aborts);
     };
     if thread::Builder::new().name("gocoro-deadlock".into()).spawn(report).is_err() {
         report::write_short(aborts);
+        report::end(aborts);
     }
 }

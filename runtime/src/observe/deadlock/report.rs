@@ -30,6 +30,10 @@ fn say(text: &str, aborts: bool) {
     let end = if aborts { "gocoro: deadlock is \"abort\"; aborting\n" } else { "" };
     // `eprint` is not used, since it panics when stderr is closed.
     let _ = io::stderr().write_all(format!("{text}{end}").as_bytes());
+}
+
+/// What comes after a report: the end, if the process is to abort.
+pub(super) fn end(aborts: bool) {
     if aborts {
         std::process::abort();
     }

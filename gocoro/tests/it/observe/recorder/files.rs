@@ -203,7 +203,7 @@ fn a_deadlock_is_written() {
     let output = program.env("GOCORO_RECORD", &path).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let (recorded, reported) = (said.find("the flight record of"), said.find("gocoro: deadlock:"));
-    assert!(recorded.is_some() && recorded < reported, "{said}");
+    assert!(reported.is_some() && reported < recorded, "{said}");
     let trace = read(&path);
     let waits = trace.events.iter().filter(|event| event.then() == "recv").count();
     assert!(waits > 0, "{:#?}", trace.events);

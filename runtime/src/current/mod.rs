@@ -403,8 +403,11 @@ pub(crate) fn thread_mark() -> usize {
 ///
 /// `core` outlives the answer, and the answer is dropped on this thread.
 pub(crate) unsafe fn enter(core: &Core) -> Entered {
-    let before = CORE.replace(core);
+    let before = CORE.get();
     core.outer.set(before);
+    // A signal handler on this thread goes from `CORE` to the workers around it.
+    compiler_fence(Release);
+    CORE.set(core);
     // The worker's tasks are not in the coroutines that this thread runs.
     core.below.swap();
     // If this thread unwinds, none of the worker's tasks does: take the unwinding off the thread.
@@ -428,8 +431,11 @@ pub(crate) struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         CORE.set(self.before);
+        compiler_fence(Release);
         // SAFETY: whoever called `enter` has promised that the core outlives this.
-        unsafe { &*self.core }.below.swap();
+        let core = unsafe { &*self.core };
+        core.outer.set(std::ptr::null());
+        core.below.swap();
         if let Some(unwinding) = self.unwinding.take() {
             unwinding.put_back();
         }

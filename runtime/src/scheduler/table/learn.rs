@@ -51,19 +51,26 @@ pub(super) fn values() -> [Option<u64>; NAMES.len()] {
 }
 
 /// The 8 bytes at this offset of a value, if it has so many.
-fn word<T>(value: &T, offset: usize) -> Option<u64> {
-    // SAFETY: `part` says so.
+///
+/// # Safety
+///
+/// None of them is padding.
+unsafe fn word<T>(value: &T, offset: usize) -> Option<u64> {
+    // SAFETY: the place lies within the value, and has bytes by the caller's promise.
     part(value, offset).map(|place: *const u64| unsafe { place.read_volatile() })
 }
 
 /// The 4 bytes at this offset of a value, if it has so many.
-fn half<T>(value: &T, offset: usize) -> Option<u32> {
-    // SAFETY: `part` says so.
+///
+/// # Safety
+///
+/// None of them is padding.
+unsafe fn half<T>(value: &T, offset: usize) -> Option<u32> {
+    // SAFETY: the place lies within the value, and has bytes by the caller's promise.
     part(value, offset).map(|place: *const u32| unsafe { place.read_volatile() })
 }
 
-/// The place at this offset of a value, if it lies within it and is aligned. It may be padding,
-/// which a volatile read finds to be something; what is found is only compared.
+/// The place at this offset of a value, if it lies within it and is aligned.
 fn part<T, P>(value: &T, offset: usize) -> Option<*const P> {
     let fits = offset + size_of::<P>() <= size_of::<T>();
     let place = std::ptr::from_ref(value).wrapping_byte_add(offset).cast::<P>();
@@ -81,11 +88,21 @@ fn only<T>(is_there: impl Fn(usize) -> bool) -> Option<u64> {
 fn location() -> [Option<u64>; 4] {
     // Two places whose lines and columns differ.
     let two: [&Location<'static>; 2] = [here(), { here() }];
+    // A reference to a text and two numbers fill a place up. If it has more, it is not known.
+    if size_of::<Location<'static>>() != size_of::<&str>() + 2 * size_of::<u32>() {
+        return [None; 4];
+    }
     let words = |of: fn(&Location<'static>) -> u64| {
-        only::<Location<'static>>(|at| two.iter().all(|place| word(*place, at) == Some(of(place))))
+        // SAFETY: a place has no padding, as was seen above.
+        let is_there =
+            |place: &Location<'static>, at| unsafe { word(place, at) } == Some(of(place));
+        only::<Location<'static>>(|at| two.iter().all(|place| is_there(place, at)))
     };
     let halves = |of: fn(&Location<'static>) -> u32| {
-        only::<Location<'static>>(|at| two.iter().all(|place| half(*place, at) == Some(of(place))))
+        // SAFETY: a place has no padding, as was seen above.
+        let is_there =
+            |place: &Location<'static>, at| unsafe { half(place, at) } == Some(of(place));
+        only::<Location<'static>>(|at| two.iter().all(|place| is_there(place, at)))
     };
     [
         words(|place| place.file().as_ptr().addr() as u64),
@@ -105,17 +122,25 @@ fn here() -> &'static Location<'static> {
 fn instant() -> [Option<u64>; 2] {
     let now = clock::now();
     let days = now + Duration::from_secs(86_401);
-    let seconds = only::<Instant>(|at| {
-        word(&now, at).is_some_and(|seconds| word(&days, at) == seconds.checked_add(86_401))
-    });
     // One of the two has the same second as `now`.
     let (more, less) = (now + Duration::from_nanos(1), now - Duration::from_nanos(1));
-    let nanoseconds = only::<Instant>(|at| {
-        half(&now, at).is_some_and(|nanos| {
-            half(&more, at) == nanos.checked_add(1) || half(&less, at) == nanos.checked_sub(1)
+    // It is 8 bytes of seconds and 4 of nanoseconds, in one order or the other, and then padding:
+    // there is none at its beginning, nor 8 bytes after that.
+    let places = [0, 8];
+    // SAFETY: this is called for the two places.
+    let nanos = |time: &Instant, at| unsafe { half(time, at) };
+    let is_there = |&at: &usize| {
+        nanos(&now, at).is_some_and(|now| {
+            let is_near =
+                nanos(&more, at) == now.checked_add(1) || nanos(&less, at) == now.checked_sub(1);
+            is_near && nanos(&days, at) == Some(now)
         })
-    });
-    [seconds, nanoseconds]
+    };
+    let Some(nanoseconds) = places.into_iter().find(is_there) else { return [None; 2] };
+    // SAFETY: the nanoseconds are at the one place, so the seconds are all that is at the other.
+    let seconds = |time: &Instant| unsafe { word(time, 8 - nanoseconds) };
+    let is_seconds = seconds(&now).is_some_and(|now| seconds(&days) == now.checked_add(86_401));
+    [is_seconds.then_some(8 - nanoseconds as u64), Some(nanoseconds as u64)]
 }
 
 /// Where a reference to a text, or a box with one, has the text's address and its length.
@@ -125,12 +150,16 @@ fn text() -> [Option<u64>; 2] {
     let Some(inside) = &text else { return [None, None] };
     let borrowed: &str = inside;
     let (start, bytes) = (inside.as_ptr().addr() as u64, inside.len() as u64);
-    let is_start = |at| {
+    // SAFETY: such a value is an address and a length, which fill it up. Of one that is nothing
+    // only the address is read.
+    let is_start = |at| unsafe {
         word(&text, at) == Some(start)
             && word(&borrowed, at) == Some(start)
             && word(&nothing, at) == Some(0)
     };
-    let is_bytes = |at| word(&text, at) == Some(bytes) && word(&borrowed, at) == Some(bytes);
+    // SAFETY: as above.
+    let is_bytes =
+        |at| unsafe { word(&text, at) == Some(bytes) && word(&borrowed, at) == Some(bytes) };
     [only::<Option<Box<str>>>(is_start), only::<Option<Box<str>>>(is_bytes)]
 }
 
@@ -155,11 +184,12 @@ mod tests {
     fn a_place_in_the_program_is_read_right() {
         let [file, bytes, line, column] = location().map(|offset| offset.unwrap() as usize);
         let place = Location::caller();
-        assert_eq!(word(place, file), Some(place.file().as_ptr().addr() as u64));
-        assert_eq!(word(place, bytes), Some(place.file().len() as u64));
-        assert_eq!(
-            (half(place, line), half(place, column)),
-            (Some(place.line()), Some(place.column()))
-        );
+        // SAFETY: a place has no padding where something was found.
+        unsafe {
+            assert_eq!(word(place, file), Some(place.file().as_ptr().addr() as u64));
+            assert_eq!(word(place, bytes), Some(place.file().len() as u64));
+            assert_eq!(half(place, line), Some(place.line()));
+            assert_eq!(half(place, column), Some(place.column()));
+        }
     }
 }

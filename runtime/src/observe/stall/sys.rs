@@ -4,8 +4,10 @@
 //! calls nothing that a handler may not. One question is open at a time.
 //!
 //! The signal is a real-time one of which the program makes no use: the last one whose action is
-//! the default when the first question is asked. It is sent to single threads alone, and its action
-//! is looked at again before each question. Should the program take it later, the next one is used.
+//! the default when the first question is asked, and that the thread which is asked does not block,
+//! as it does with one that the program takes by `sigwait`. It is sent to single threads alone, and
+//! both are looked at again before each question. Should the program take it later, another one is
+//! used.
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
@@ -17,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::thread::Thread;
+use super::thread::{Blocked, Thread};
 use crate::clock;
 use crate::scheduler::{Busy, busy};
 
@@ -115,8 +117,7 @@ pub(super) enum Answer {
 #[expect(clippy::disallowed_methods, reason = "this is on a thread of its own")]
 pub(super) fn ask(whom: Thread, mark: usize) -> Answer {
     let mut asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let signal = signal(&mut asking).filter(|&signal| whom.takes(signal));
-    let Some(signal) = signal else { return Answer::Silent };
+    let Some(signal) = signal(&mut asking, whom.blocked()) else { return Answer::Silent };
     QUESTION.thread.store(whom.0, Ordering::Relaxed);
     QUESTION.mark.store(mark, Ordering::Relaxed);
     QUESTION.state.store(ASKED, Ordering::Release);
@@ -150,18 +151,22 @@ pub(super) fn ask(whom: Thread, mark: usize) -> Answer {
     })
 }
 
-/// The signal to ask by. `None`: the program uses all of them.
-fn signal(chosen: &mut Option<c_int>) -> Option<c_int> {
-    if let Some(signal) = *chosen
-        && action_of(signal)?.sa_sigaction == handler as *const () as usize
+/// The signal to ask a thread by that blocks these. `None`: the program uses all others.
+fn signal(chosen: &mut Option<c_int>, blocked: Blocked) -> Option<c_int> {
+    let own = handler as *const () as usize;
+    let has = |signal: c_int, action: usize| {
+        action_of(signal).is_some_and(|present| present.sa_sigaction == action)
+    };
+    let takes = |signal: &c_int| !blocked.has(*signal);
+    if let Some(signal) = chosen.filter(takes)
+        && has(signal, own)
     {
         return Some(signal);
     }
-    let signals = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev();
-    let mut free = signals.filter(|&signal| {
-        action_of(signal).is_some_and(|action| action.sa_sigaction == libc::SIG_DFL)
-    });
-    *chosen = free.find(|&signal| install(signal));
+    // One that was chosen for another thread may do as well.
+    let mut signals = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev().filter(takes);
+    let free = |&signal: &c_int| has(signal, own) || has(signal, libc::SIG_DFL) && install(signal);
+    *chosen = signals.find(free);
     *chosen
 }
 

@@ -11,6 +11,16 @@ use super::calls;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Thread(pub(super) i32);
 
+/// The signals that a thread blocks: the first has the lowest bit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Blocked(u64);
+
+impl Blocked {
+    pub(super) fn has(self, signal: c_int) -> bool {
+        self.0 >> (signal - 1) & 1 != 0
+    }
+}
+
 /// The time that a thread has spent since it was started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Spent {
@@ -60,9 +70,9 @@ impl Thread {
         spent(&self.read("schedstat")?)
     }
 
-    /// Whether the thread takes this signal, as far as the system says.
-    pub(super) fn takes(self, signal: c_int) -> bool {
-        !self.read("status").is_some_and(|status| is_blocked(&status, signal))
+    /// The signals that the thread blocks, as far as the system says.
+    pub(super) fn blocked(self) -> Blocked {
+        self.read("status").map_or(Blocked(0), |status| blocked(&status))
     }
 
     pub(super) fn doing(self) -> Doing {
@@ -148,11 +158,10 @@ fn spent(text: &str) -> Option<Spent> {
     Some(Spent { computing: next()?, without_processor: next()? })
 }
 
-/// Reads in `/proc/…/status` whether the thread blocks this signal.
-fn is_blocked(status: &str, signal: c_int) -> bool {
+/// Reads in `/proc/…/status` which signals the thread blocks.
+fn blocked(status: &str) -> Blocked {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 != 0)
+    Blocked(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0))
 }
 
 #[cfg(all(test, not(loom)))]
@@ -175,8 +184,9 @@ mod tests {
         assert_eq!(both.since(Spent { computing: time(23), ..both }).computing, time(100));
         assert_eq!(spent("0\n"), None);
         let status = "Name:\tx\nSigBlk:\t8000000000000001\nSigIgn:\t0000000000000000\n";
-        assert!(is_blocked(status, 1) && is_blocked(status, 64));
-        assert!(!is_blocked(status, 2) && !is_blocked("", 1));
+        let blocked = |status, signal| blocked(status).has(signal);
+        assert!(blocked(status, 1) && blocked(status, 64));
+        assert!(!blocked(status, 2) && !blocked("", 1));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::census::Internal;
 use crate::clock::{self, COARSE_TICK_MAX};
 use crate::cycle;
 use crate::limits::{CYCLE_AGE, STILL_MAX, SUSPECTS_MAX};
-use crate::observe::dump::{Dump, dump};
+use crate::observe::dump::{Dump, dump, dump_without_backtraces};
 
 /// What tasks have said since the thread looked last.
 struct Said {
@@ -104,7 +104,8 @@ fn look_after() {
 
 /// Asks the workers, reports what is certain of the suspects that are due, and keeps the others.
 fn look(suspects: &mut Vec<Suspect>, now: Instant) {
-    let (first, second) = (dump(), dump());
+    // Only the second one is shown.
+    let (first, second) = (dump_without_backtraces(), dump());
     for cycle in lasting(&first, &second) {
         let concerns = |suspect: &Suspect| cycle.has(suspect.task);
         if suspects.iter().any(concerns) {

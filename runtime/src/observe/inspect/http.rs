@@ -13,6 +13,9 @@ use crate::time::io_deadline;
 /// The longest head of a request: far more than a browser sends to a page without cookies.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 
+/// How much is read from a peer at a time: most requests at once.
+const PIECE_BYTES: usize = 1024;
+
 /// The most header fields of a request. Browsers send about twenty.
 const FIELDS_MAX: usize = 64;
 
@@ -141,7 +144,7 @@ impl Answer {
             stream.shutdown(Shutdown::Write)
         })?;
         let mut from = stream;
-        let mut unread = [0; 1024];
+        let mut unread = [0; PIECE_BYTES];
         io_deadline(clock::now() + LINGER, || {
             while !matches!(from.read(&mut unread), Ok(0) | Err(_)) {}
         });
@@ -171,7 +174,7 @@ pub(super) fn read(stream: &TcpStream) -> Result<Option<Request>, Answer> {
 }
 
 fn more(mut stream: &TcpStream, head: &mut Vec<u8>, deadline: Instant) -> io::Result<usize> {
-    let mut piece = [0; 1024];
+    let mut piece = [0; PIECE_BYTES];
     let count = io_deadline(deadline, || stream.read(&mut piece))?;
     head.extend_from_slice(&piece[..count]);
     Ok(count)

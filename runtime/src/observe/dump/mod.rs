@@ -280,6 +280,17 @@ impl Dump {
         self.workers.iter().map(|worker| (worker.runtime, worker.worker))
     }
 
+    /// What is said here of the task with this id, if it is there, as in a dump of that task alone.
+    #[cfg(feature = "inspect")]
+    pub(super) fn only(&self, id: u64) -> Dump {
+        let task = self.tasks.iter().find(|task| task.id.get() == id).cloned();
+        let (workers, tasks) = (self.workers.clone(), task.into_iter().collect());
+        let (silent, no_backtraces) = (self.silent, self.no_backtraces);
+        let mut dump = Dump { workers, tasks, silent, no_backtraces };
+        dump.finish();
+        dump
+    }
+
     /// How many tasks have not started.
     pub(super) fn unstarted(&self) -> usize {
         self.workers.iter().map(|worker| worker.unstarted).sum()

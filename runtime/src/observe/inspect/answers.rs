@@ -3,7 +3,6 @@
 use super::http::{Answer, JSON, OPENMETRICS, Request, TEXT, nonce};
 use super::snapshot::State;
 use super::{numbers, view};
-use crate::observe::dump::dump_one;
 use crate::observe::metrics::metrics;
 
 /// The page, whose scripts and styles are in it.
@@ -28,7 +27,7 @@ pub(super) fn to(request: &Request, state: &State) -> Answer {
         }
         "/tasks.json" => match query.number("id") {
             None => Answer::new(JSON, state.snapshot().dump.json().to_string()),
-            Some(id) => Answer::new(JSON, dump_one(id).json().to_string()),
+            Some(id) => Answer::new(JSON, state.task(id).json().to_string()),
         },
         "/metrics.json" => Answer::new(JSON, numbers::json(&metrics())),
         "/metrics" => Answer::new(OPENMETRICS, metrics().openmetrics().to_string()),

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::history::History;
 use crate::clock;
-use crate::observe::dump::{Dump, dump_without_backtraces};
+use crate::observe::dump::{Dump, dump_one, dump_without_backtraces};
 use crate::scheduler::all_runtimes;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 /// How old a dump gets at least before there is another one.
 const AGE_MIN: Duration = Duration::from_secs(1);
@@ -49,6 +49,26 @@ impl Snapshot {
     }
 }
 
+/// The last dump of one task, with its backtrace.
+struct One {
+    id: u64,
+    dump: Rc<Dump>,
+    taken: Instant,
+    took: Duration,
+}
+
+impl One {
+    /// For how long there is none of another task.
+    fn rests(&self) -> Duration {
+        self.took * REST
+    }
+
+    /// How old it gets before there is another one.
+    fn lasts(&self) -> Duration {
+        AGE_MIN.max(self.rests())
+    }
+}
+
 /// What the tasks of the server share.
 pub(super) struct State {
     pub(super) begun: Instant,
@@ -62,6 +82,7 @@ pub(super) struct State {
 #[derive(Default)]
 struct Dumps {
     last: Option<Rc<Snapshot>>,
+    one: Option<One>,
     number: u64,
     silent: Vec<(u32, usize, Instant)>,
     /// Oldest first.
@@ -77,12 +98,26 @@ impl State {
 
     /// The last dump, or a new one if that is old. Whoever asks while one is made waits for it.
     pub(super) fn snapshot(&self) -> Rc<Snapshot> {
-        let mut dumps = self.dumps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.asked.set(clock::now());
-        match &dumps.last {
-            Some(last) if last.taken.elapsed() < last.lasts() => last.clone(),
-            _ => dumps.renew(),
+        self.dumps().snapshot()
+    }
+
+    /// A dump of the task with this id. It has a backtrace, unless one of another task has just
+    /// been made: so the workers are asked no more often than for dumps of all tasks.
+    pub(super) fn task(&self, id: u64) -> Rc<Dump> {
+        let mut dumps = self.dumps();
+        match &dumps.one {
+            Some(one) if one.id == id && one.taken.elapsed() < one.lasts() => one.dump.clone(),
+            Some(one) if one.id != id && one.taken.elapsed() < one.rests() => {
+                Rc::new(dumps.snapshot().dump.only(id))
+            }
+            _ => dumps.renew_one(id),
         }
+    }
+
+    fn dumps(&self) -> MutexGuard<'_, Dumps> {
+        let dumps = self.dumps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.asked.set(clock::now());
+        dumps
     }
 
     /// Reads the numbers, and forgets a dump that nobody needs, which may be large.
@@ -91,11 +126,27 @@ impl State {
         if let Ok(mut dumps) = self.dumps.try_lock() {
             let idle = self.asked.get().elapsed();
             dumps.last.take_if(|last| idle > last.lasts() * KEPT);
+            dumps.one.take_if(|one| idle > one.lasts() * KEPT);
         }
     }
 }
 
 impl Dumps {
+    fn snapshot(&mut self) -> Rc<Snapshot> {
+        match &self.last {
+            Some(last) if last.taken.elapsed() < last.lasts() => last.clone(),
+            _ => self.renew(),
+        }
+    }
+
+    fn renew_one(&mut self, id: u64) -> Rc<Dump> {
+        let begun = clock::now();
+        let dump = Rc::new(dump_one(id));
+        let taken = clock::now();
+        self.one = Some(One { id, dump: dump.clone(), taken, took: taken - begun });
+        dump
+    }
+
     fn renew(&mut self) -> Rc<Snapshot> {
         self.last = None;
         let begun = clock::now();

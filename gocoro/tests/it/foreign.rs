@@ -10,6 +10,7 @@ use std::time::Duration;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use generator::Gn;
 use gocoro::channel::{self, Receiver, Sender};
+use gocoro::runtime::LocalRuntime;
 use gocoro::task;
 use gocoro::time::{sleep, timeout};
 use gocoro::{future, go};
@@ -212,4 +213,46 @@ fn a_wait_inside_a_generator_is_refused_where_it_cannot_be() {
         })
         .wait();
     });
+}
+
+/// What was resumed meanwhile has the coroutine among those that it runs inside of, where it would
+/// be looked for when it is gone.
+#[test]
+fn what_is_suspended_inside_a_coroutine_goes_on_before_others_or_not_at_all() {
+    const NAME: &str =
+        "foreign::what_is_suspended_inside_a_coroutine_goes_on_before_others_or_not_at_all";
+    let Some(scenario) = scenario() else {
+        // gocoro's engine `generator` is itself what suspends there.
+        if GENERATORS {
+            return;
+        }
+        for (scenario, is_refused) in [("before", false), ("inside", true), ("elsewhere", true)] {
+            let child = this_program(&[NAME, "--exact"], scenario).output().unwrap();
+            let text = String::from_utf8_lossy(&child.stderr);
+            let refused = text.contains("was suspended from inside of a gocoro coroutine");
+            let ended = child.status.signal() == Some(libc::SIGABRT);
+            assert_eq!((refused, ended), (is_refused, is_refused), "{}: {text}", child.status);
+        }
+        return;
+    };
+    let mut suspended = Gn::<()>::new_scoped_opt(0x4000, |_| {
+        let mut inner = gocoro::coroutine::Coroutine::<(), (), ()>::new(|_, ()| {
+            #[allow(deprecated, reason = "it is the one that asks nobody where it is called")]
+            generator::yield_with(());
+        });
+        let _ = inner.resume(());
+    });
+    suspended.resume();
+    let go_on = move || drop(suspended);
+    match &*scenario {
+        "before" => go_on(),
+        "inside" => {
+            let mut go_on = Some(go_on);
+            let mut other = gocoro::coroutine::Coroutine::<(), (), ()>::new(move |_, ()| {
+                go_on.take().unwrap()();
+            });
+            other.resume(()).unwrap();
+        }
+        _ => LocalRuntime::new().unwrap().run(go_on),
+    }
 }

@@ -12,11 +12,12 @@
 //! tasks: a coroutine is bound to its thread, and may outlive the worker that the thread was.
 
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::panic::Location;
 use std::ptr;
 use std::rc::Rc;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 #[cfg(gocoro_asan)]
 use super::sanitizer;
@@ -154,13 +155,17 @@ impl Nested {
         // A signal handler may follow the chain at any time.
         let outer = INNERMOST.get();
         self.outer.set(outer);
+        compiler_fence(Ordering::Release);
         INNERMOST.set(self);
         #[cfg(gocoro_asan)]
         self.resumer.set(sanitizer::resumer());
         // SAFETY: the stack is not running. A `Nested` is not `Send`, so no other thread has
         // resumed it.
         unsafe { self.stack.resume() };
-        INNERMOST.set(outer);
+        // Whoever suspends in between, as a whole, takes the chain along and puts it back.
+        if !ptr::eq(INNERMOST.replace(outer), self) {
+            out_of_order();
+        }
     }
 
     /// Suspends this coroutine: its resumer goes on.
@@ -209,6 +214,25 @@ impl Nested {
     pub(crate) fn remaining(&self) -> Option<usize> {
         super::remaining(&self.stack, self.class)
     }
+}
+
+/// Ends the process because a coroutine has come back that is not the innermost one of its thread.
+/// What was entered later has it in its chain, and would find it there when it is gone.
+///
+/// Its caller is a coroutine of another library, which was suspended from inside of this one by a
+/// function that asks nobody where it is called, as `generator::yield_with`; another coroutine was
+/// resumed; and that one has let the first go on.
+#[cold]
+#[inline(never)]
+fn out_of_order() -> ! {
+    // `eprintln` would panic when stderr is closed.
+    let _ = writeln!(
+        io::stderr(),
+        "gocoro: a coroutine of another library was suspended from inside of a gocoro coroutine that \
+         it had resumed, and went on inside of another one, or in another task; suspend it from \
+         its own frames, outside of gocoro's coroutines; aborting"
+    );
+    std::process::abort();
 }
 
 /// The coroutines that run on this thread, innermost first.

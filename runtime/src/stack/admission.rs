@@ -14,6 +14,10 @@ use crate::limits::MAPPINGS_RESERVED;
 /// for the rest of the stack.
 pub(super) const MAPPINGS_EACH: usize = 2;
 
+/// Bytes that a question asks for beyond a stack, for what other threads may map before the stack is
+/// made.
+pub(super) const PROBE_MARGIN: usize = 1024 * 1024;
+
 /// How many mappings the stacks take whose guards are mappings.
 static MAPPINGS: AtomicUsize = AtomicUsize::new(0);
 
@@ -96,6 +100,23 @@ pub(super) fn give_back(mappings: usize) {
 /// Whether any stack's guard takes mappings now.
 pub(super) fn any_mappings() -> bool {
     MAPPINGS.load(Ordering::Relaxed) > 0
+}
+
+/// Asks whether `generator`, which answers a refusal of the kernel with a panic, could map a stack of
+/// so many bytes: maps as much memory, protects a page of it, and unmaps it again.
+pub(super) fn probe(bytes: usize) -> io::Result<()> {
+    let first = guard::map(bytes)?;
+    let inner = first.wrapping_byte_add(guard::page_bytes());
+    // A protected page with open pages on both sides makes as many mappings as a stack takes at
+    // most.
+    // SAFETY: `inner` is a page of the memory that was mapped just above, which nobody uses.
+    let protected = match unsafe { libc::mprotect(inner, guard::page_bytes(), libc::PROT_NONE) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    };
+    // SAFETY: this range was mapped just above, and nobody uses it.
+    unsafe { libc::munmap(first, bytes) };
+    protected
 }
 
 /// What to say of memory that the kernel has refused.

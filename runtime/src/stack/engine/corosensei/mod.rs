@@ -29,6 +29,8 @@ use ::generator::Gn;
 
 #[cfg(gocoro_asan)]
 use crate::stack::sanitizer;
+use crate::stack::admission::{PROBE_MARGIN, probe, refusal};
+use crate::stack::guard::page_bytes;
 use crate::stack::{Job, LINE_BYTES, SizeClass, guard_of, page_top, whole};
 use crate::unwind;
 
@@ -133,6 +135,9 @@ pub(in crate::stack) fn prepare() -> io::Result<()> {
     if PREPARED.get().is_some() {
         return Ok(());
     }
+    // Asked first, for `generator` answers a refusal with a panic.
+    let bytes = ::generator::DEFAULT_STACK_SIZE * size_of::<usize>() + 2 * page_bytes();
+    probe(bytes + PROBE_MARGIN).map_err(|error| refusal(&error))?;
     let ran = unwind::catch(|| {
         Gn::<()>::new_scoped_opt(::generator::DEFAULT_STACK_SIZE, |_| ()).resume();
     });

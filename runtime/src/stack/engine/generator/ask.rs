@@ -10,7 +10,6 @@
 //! one question is asked for the next stacks too, and its answer holds for as long as little can
 //! have changed.
 
-use std::ffi::c_void;
 use std::io;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,12 +17,10 @@ use std::time::{Duration, Instant};
 use super::bytes_with_guard;
 use crate::clock;
 use crate::stack::SizeClass;
-use crate::stack::admission::{Admission, address_space, bounded, limit_of, limits, refusal};
-use crate::stack::guard::{self, page_bytes};
-
-/// Bytes that a question asks for beyond the stack, for what other threads may map before the stack
-/// is made.
-const PROBE_MARGIN: usize = 1024 * 1024;
+use crate::stack::admission::{
+    Admission, PROBE_MARGIN, address_space, bounded, limit_of, limits, probe, refusal,
+};
+use crate::stack::guard::page_bytes;
 
 /// For how many stacks one question asks at once.
 const ASKED_AT_ONCE: usize = 16;
@@ -109,27 +106,6 @@ fn fits(bytes: usize) -> io::Result<()> {
 pub(super) fn ask(bytes: usize) -> io::Result<()> {
     fits(bytes)?;
     probe(bytes + page_bytes() + PROBE_MARGIN).map_err(|error| refusal(&error))
-}
-
-/// Maps as much memory as `generator` is going to, protects a page of it, and unmaps it again.
-fn probe(bytes: usize) -> io::Result<()> {
-    let first = guard::map(bytes)?;
-    let inner = first.wrapping_byte_add(page_bytes());
-    // A protected page with open pages on both sides makes as many mappings as a stack takes at
-    // most.
-    // SAFETY: `inner` is a page of the memory that was mapped just above, which nobody uses.
-    let protected = match unsafe { libc::mprotect(inner, page_bytes(), libc::PROT_NONE) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    };
-    unmap(first, bytes);
-    protected
-}
-
-/// Unmaps memory that [`guard::map`] has mapped and nobody uses.
-fn unmap(first: *mut c_void, bytes: usize) {
-    // SAFETY: the only caller, `probe`, has mapped this range, and nobody uses it.
-    unsafe { libc::munmap(first, bytes) };
 }
 
 #[cfg(all(test, not(loom)))]

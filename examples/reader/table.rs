@@ -125,6 +125,7 @@ fields! {
     record_pc "record.pc"
     record_innermost "record.innermost"
     record_data "record.data"
+    record_place "record.place"
     page_bytes "process.page_bytes"
 }
 

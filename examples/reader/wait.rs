@@ -77,10 +77,21 @@ fn place(reader: &Reader<'_>, head: &Bytes) -> Result<Option<u64>, Fault> {
     if record == 0 {
         return Ok(None);
     }
-    if let (Some(innermost), Some(data)) = (fields.record_innermost, fields.record_data)
-        && reader.process.word(record.wrapping_add(innermost))? != record
-    {
-        return reader.process.word(record.wrapping_add(data)).map(Some);
+    let word = |field| reader.process.word(record.wrapping_add(field));
+    match (fields.record_place, fields.record_innermost, fields.record_data) {
+        (Some(place), ..) => {
+            let place = word(place)?;
+            if place != 0 {
+                return Ok(Some(place));
+            }
+        }
+        (None, Some(innermost), Some(data)) => {
+            if word(innermost)? != record {
+                return word(data).map(Some);
+            }
+        }
+        // Whether the task waits inside a coroutine is not known.
+        _ => return Ok(None),
     }
     // The depth has as many bits as stacks of 4 GiB need.
     Ok((class <= 32).then(|| record.wrapping_sub(depth.into())))

@@ -94,9 +94,9 @@ pub(crate) fn check(class: SizeClass) -> io::Result<()> {
     engine::check(class)
 }
 
-/// The offsets of `record.sp`, `record.fp`, `record.pc`, `record.innermost` and `record.data` in
-/// the table for other processes. `None`: not known here, or there is none.
-pub(crate) fn record_fields() -> [Option<u64>; 5] {
+/// The offsets of `record.sp`, `record.fp`, `record.pc`, `record.innermost`, `record.data` and
+/// `record.place` in the table for other processes. `None`: not known here, or there is none.
+pub(crate) fn record_fields() -> [Option<u64>; 6] {
     engine::record_fields()
 }
 

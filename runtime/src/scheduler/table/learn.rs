@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::{clock, stack};
 
 /// The fields that [`values`] learns.
-pub(super) const NAMES: [&str; 14] = [
+pub(super) const NAMES: [&str; 15] = [
     "location.file",
     "location.file_bytes",
     "location.line",
@@ -22,6 +22,7 @@ pub(super) const NAMES: [&str; 14] = [
     "record.pc",
     "record.innermost",
     "record.data",
+    "record.place",
     "process.page_bytes",
 ];
 
@@ -30,7 +31,7 @@ pub(super) fn values() -> [Option<u64>; NAMES.len()] {
     let [file, file_bytes, line, column] = location();
     let [seconds, nanoseconds] = instant();
     let [start, bytes] = text();
-    let [sp, fp, pc, innermost, data] = stack::record_fields();
+    let [sp, fp, pc, innermost, data, place] = stack::record_fields();
     let page = Some(stack::page_bytes() as u64);
     [
         file,
@@ -46,6 +47,7 @@ pub(super) fn values() -> [Option<u64>; NAMES.len()] {
         pc,
         innermost,
         data,
+        place,
         page,
     ]
 }
@@ -171,9 +173,11 @@ mod tests {
     fn all_is_known_here() {
         assert!(crate::scheduler::prepare_process().is_ok());
         for (name, value) in NAMES.into_iter().zip(values()) {
-            // The engine corosensei tells of no record.
-            let is_expected = match name.starts_with("record.") {
-                true if cfg!(feature = "corosensei") => false,
+            // Of what lies in a record, the engine corosensei tells the place alone, the other all
+            // else.
+            let is_expected = match name {
+                "record.place" => cfg!(feature = "corosensei"),
+                _ if name.starts_with("record.") && cfg!(feature = "corosensei") => false,
                 _ => name != "record.pc" || cfg!(not(target_arch = "x86_64")),
             };
             assert_eq!(value.is_some(), is_expected, "{name}");

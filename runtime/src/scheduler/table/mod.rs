@@ -57,9 +57,10 @@
 //!   above `word.owner_shift`, the id of its worker's mailbox. `task.class` is the binary logarithm
 //!   of its stack's size. `task.meta` is null, or leads to its name (a pointer and a length; null:
 //!   it has none) and the id of the task that spawned it (zero: none, or not known).
-//! - A parked task has a note, `task.depth` bytes below its stack's record, or where
-//!   `record.data` says if the record is not its own `record.innermost`: the task waits inside a
-//!   coroutine then. `note.since` is a time of the monotonic clock in nanoseconds. If its lowest
+//! - A parked task has a note. If the task waits inside a coroutine, that is where `record.place`
+//!   of its stack's record says, unless it is zero, or where `record.data` says, if the record is
+//!   not its own `record.innermost`. Otherwise it is `task.depth` bytes below the record. If neither
+//!   `record.place` nor the other two are known here, nor is the place. `note.since` is a time of the monotonic clock in nanoseconds. If its lowest
 //!   bit is set there is a deadline. `note.means` is null, or leads to what can be said of
 //!   `note.object` (`means.plain`, `plain.…`).
 //! - The record of a suspended stack leads to the innermost frames: its `record.innermost` is the

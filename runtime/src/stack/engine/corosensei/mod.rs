@@ -27,10 +27,10 @@ use ::corosensei::stack::{Stack as Memory, StackPointer};
 use ::corosensei::{Coroutine as Switched, Yielder};
 use ::generator::Gn;
 
-#[cfg(gocoro_asan)]
-use crate::stack::sanitizer;
 use crate::stack::admission::{PROBE_MARGIN, probe, refusal};
 use crate::stack::guard::page_bytes;
+#[cfg(gocoro_asan)]
+use crate::stack::sanitizer;
 use crate::stack::{Job, LINE_BYTES, SizeClass, guard_of, page_top, whole};
 use crate::unwind;
 
@@ -121,10 +121,12 @@ pub(in crate::stack) fn check(class: SizeClass) -> io::Result<()> {
     slab::take(class).map(|top| slab::put(top, class))
 }
 
-/// Where a record tells of a suspended coroutine's frames: not in words that other processes know
-/// how to read, for the frame pointer lies on the stack. See [`saved`].
-pub(in crate::stack) fn record_fields() -> [Option<u64>; 5] {
-    [None; 5]
+/// Where a record tells of a suspended coroutine: from where, if that is another stack. Of the
+/// frames it tells not in words that other processes know how to read, for the frame pointer lies on
+/// the stack. See [`saved`].
+pub(in crate::stack) fn record_fields() -> [Option<u64>; 6] {
+    let place = std::mem::offset_of!(Record, place);
+    [None, None, None, None, None, Some(place as u64)]
 }
 
 /// Prepares the process: has `generator` install its fault handler, which it does at a process's

@@ -59,11 +59,11 @@ pub(super) fn look(stack: &Coroutine, here: usize) {
 }
 
 /// The offsets of the stack pointer, the frame pointer, the code, the innermost record and the
-/// local data. `None`: not known here, or there is none.
-pub(in crate::stack) fn record_fields() -> [Option<u64>; 5] {
-    let Some(offsets) = OFFSETS.filter(|_| RIGHT.get() == Some(&true)) else { return [None; 5] };
+/// local data. `None`: not known here, or there is none, as of the place that the other engine notes.
+pub(in crate::stack) fn record_fields() -> [Option<u64>; 6] {
+    let Some(offsets) = OFFSETS.filter(|_| RIGHT.get() == Some(&true)) else { return [None; 6] };
     let Offsets { sp, fp, pc, innermost, data } = offsets;
-    [Some(sp), Some(fp), pc, Some(innermost), Some(data)].map(|offset| Some(offset? as u64))
+    [Some(sp), Some(fp), pc, Some(innermost), Some(data), None].map(|offset| Some(offset? as u64))
 }
 
 #[cfg(all(test, not(loom), any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -25,7 +25,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::stack::admission::{self, Admission, address_space, limits, refusal};
-use crate::stack::guard::{self, Kind, guard_bytes};
+use crate::stack::guard::{self, Kind, guard_bytes, page_bytes};
 use crate::stack::{CLASSES, SizeClass};
 
 /// About how many bytes a slab has, if it has more than one slot. They are addresses, of which
@@ -116,6 +116,7 @@ fn slots(class: SizeClass) -> usize {
 /// Takes memory for a stack of this class, with its guard. The answer is the address at which it
 /// ends. This is the one place where a stack is refused.
 pub(super) fn take(class: SizeClass) -> io::Result<usize> {
+    consists_of_pages(class.bytes(), page_bytes())?;
     let (start, slot, is_guarded) = slabs(class).take(class)?;
     let bottom = start + slot * slot_bytes(class);
     if !is_guarded {
@@ -125,10 +126,23 @@ pub(super) fn take(class: SizeClass) -> io::Result<usize> {
             Admission::new().and_then(|admission| guard::install(&guard, true, admission));
         if let Err(error) = guarded {
             slabs(class).put(start, class, |slab| slab.bare.push(slot));
-            return Err(error);
+            // What the kernel has said, and not `Admission`.
+            return Err(if error.raw_os_error().is_some() { refusal(&error) } else { error });
         }
     }
     Ok(bottom + slot_bytes(class))
+}
+
+/// Whether a stack of so many bytes consists of whole pages. Else its guard would not begin with one.
+fn consists_of_pages(bytes: usize, page_bytes: usize) -> io::Result<()> {
+    if bytes.is_multiple_of(page_bytes) {
+        return Ok(());
+    }
+    let why = format!(
+        "a stack of {bytes} bytes is smaller than a page of this system, which has {page_bytes}; ask for \
+         a larger one"
+    );
+    Err(io::Error::new(io::ErrorKind::Unsupported, why))
 }
 
 /// Takes the memory of a stack back, which ends at `top` and which nobody uses.
@@ -219,14 +233,15 @@ impl Slabs {
 mod tests {
     use super::*;
     use crate::limits::STACK_BYTES_MIN;
-    use crate::stack::guard::{is_readable, page_bytes, touched};
+    use crate::stack::guard::{is_readable, touched};
 
     fn write(address: usize) {
         // SAFETY: the address lies in memory that the test has taken.
         unsafe { std::ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(1) };
     }
 
-    /// A class that no other test has stacks of: those of one test here.
+    /// A class that no other test has stacks of, nor the runtime by default: one for each test here,
+    /// of 4 MiB, which has several stacks a slab, or of 16 MiB and more.
     fn class(doublings: u32) -> SizeClass {
         SizeClass::holding(STACK_BYTES_MIN << doublings).unwrap()
     }
@@ -248,12 +263,12 @@ mod tests {
 
     #[test]
     fn memory_that_comes_again_is_blank_and_guarded() {
-        let class = class(5);
+        let class = class(10);
         let kept = take(class).unwrap();
         let top = take(class).unwrap();
         let usable = top - class.bytes()..top;
-        write(usable.start);
-        assert_eq!(touched(&usable), Some(class.bytes()));
+        write(top - page_bytes());
+        assert_eq!(touched(&usable), Some(page_bytes()));
         put(top, class);
         assert_eq!(touched(&usable), Some(0));
         assert_eq!(take(class).unwrap(), top);
@@ -264,7 +279,7 @@ mod tests {
 
     #[test]
     fn slabs_go_when_all_of_their_stacks_have_come_back() {
-        let class = class(6);
+        let class = class(7);
         let each = slots(class);
         let mapped = || slabs(class).all.len();
         let mut tops: Vec<usize> = (0..4 * each).map(|_| take(class).unwrap()).collect();
@@ -282,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_slot_that_got_no_guard_is_tried_again() {
-        let class = class(7);
+        let class = class(11);
         let top = take(class).unwrap();
         let (start, slot, is_guarded) = slabs(class).take(class).unwrap();
         assert!(!is_guarded);
@@ -292,5 +307,12 @@ mod tests {
         assert!(!is_readable(next - class.bytes() - 1));
         put(next, class);
         put(top, class);
+    }
+
+    #[test]
+    fn a_stack_smaller_than_a_page_is_an_error() {
+        assert!(consists_of_pages(STACK_BYTES_MIN, 4096).is_ok());
+        let error = consists_of_pages(STACK_BYTES_MIN, 2 * STACK_BYTES_MIN).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
     }
 }

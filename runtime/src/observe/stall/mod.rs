@@ -58,6 +58,10 @@ use crate::scheduler::{Beat, Seat, Shared};
 /// The longest pause between two looks, while all workers sleep.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
+/// How often a thread is asked which task it runs before it is reported without that. One that gets
+/// no processor answers late.
+const ASKED_MAX: u8 = 10;
+
 /// How many looks there are in the time of the limit.
 const LOOKS: u32 = 4;
 
@@ -91,6 +95,8 @@ struct Seen {
     at: Stand,
     /// When it was first seen there for the second time, and what its thread had spent.
     begun: Option<(Instant, Option<Spent>)>,
+    /// How often its thread was asked what it runs.
+    asked: u8,
     is_reported: bool,
 }
 
@@ -173,7 +179,7 @@ impl Watched {
             let seen = match seen {
                 Some(seen) if seen.at == at => seen,
                 _ => {
-                    *seen = Some(Seen { at, begun: None, is_reported: false });
+                    *seen = Some(Seen { at, begun: None, asked: 0, is_reported: false });
                     continue;
                 }
             };
@@ -192,8 +198,10 @@ impl Watched {
                 (Some((now, then)), _) => all.saturating_sub(now.since(then).without_processor),
             };
             if busy >= self.limit {
-                seen.is_reported = true;
-                Stall { shared: &shared, index, seat, at, beat, busy, doing }.report(reported);
+                seen.asked += 1;
+                let may_be_nameless = seen.asked == ASKED_MAX;
+                let stall = Stall { shared: &shared, index, seat, at, beat, busy, doing };
+                seen.is_reported = stall.report(reported, may_be_nameless);
             }
         }
         is_awake
@@ -219,7 +227,9 @@ struct Stall<'a> {
 }
 
 impl Stall<'_> {
-    fn report(self, reported: &mut Reported) {
+    /// Reports the stall, and whether that is all that is to be done about it. A thread that gives
+    /// no answer in time is asked again, unless a report may be nameless.
+    fn report(self, reported: &mut Reported, may_be_nameless: bool) -> bool {
         let thread = Thread(self.beat.thread);
         // What it does may have changed.
         let answer = match thread.is_kept(&thread.doing()) {
@@ -227,8 +237,11 @@ impl Stall<'_> {
             false => Answer::Silent,
         };
         let goes_on = Stand::of(self.seat).is_none_or(|(now, _)| now != self.at);
-        if goes_on || matches!(answer, Answer::Nothing) {
-            return;
+        match answer {
+            _ if goes_on => return true,
+            Answer::Nothing => return true,
+            Answer::Silent if !may_be_nameless && thread.is_kept(&self.doing) => return false,
+            _ => {}
         }
         let what = self.doing.in_words();
         let (who, site, calls) = match answer {
@@ -251,7 +264,7 @@ impl Stall<'_> {
             _ => ("a task".to_owned(), format!("{} {what}", self.index), None),
         };
         if !reported.sites.insert(site) {
-            return;
+            return true;
         }
         let (index, runtime, millis) = (self.index, self.shared.id, self.busy.as_millis());
         // Its names may take a while to be found, and the process may end before.
@@ -265,6 +278,7 @@ impl Stall<'_> {
             text += ADVICE;
         }
         say(&text);
+        true
     }
 }
 

@@ -14,8 +14,8 @@ use crate::limits::MAPPINGS_RESERVED;
 /// for the rest of the stack.
 pub(super) const MAPPINGS_EACH: usize = 2;
 
-/// Bytes that a question asks for beyond a stack, for what other threads may map before the stack is
-/// made.
+/// Bytes that a question asks for beyond a stack, for what other threads may map before the stack
+/// is made.
 pub(super) const PROBE_MARGIN: usize = 1024 * 1024;
 
 /// How many mappings the stacks take whose guards are mappings.
@@ -102,8 +102,8 @@ pub(super) fn any_mappings() -> bool {
     MAPPINGS.load(Ordering::Relaxed) > 0
 }
 
-/// Asks whether `generator`, which answers a refusal of the kernel with a panic, could map a stack of
-/// so many bytes: maps as much memory, protects a page of it, and unmaps it again.
+/// Asks whether `generator`, which answers a refusal of the kernel with a panic, could map a stack
+/// of so many bytes: maps as much memory, protects a page of it, and unmaps it again.
 pub(super) fn probe(bytes: usize) -> io::Result<()> {
     let first = guard::map(bytes)?;
     let inner = first.wrapping_byte_add(guard::page_bytes());

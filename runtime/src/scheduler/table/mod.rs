@@ -59,9 +59,9 @@
 //!   it has none) and the id of the task that spawned it (zero: none, or not known).
 //! - A parked task has a note. If the task waits inside a coroutine, that is where `record.place`
 //!   of its stack's record says, unless it is zero, or where `record.data` says, if the record is
-//!   not its own `record.innermost`. Otherwise it is `task.depth` bytes below the record. If neither
-//!   `record.place` nor the other two are known here, nor is the place. `note.since` is a time of the monotonic clock in nanoseconds. If its lowest
-//!   bit is set there is a deadline. `note.means` is null, or leads to what can be said of
+//!   not its own `record.innermost`. Otherwise it is `task.depth` bytes below the record. If
+//!   neither `record.place` nor the other two are known here, nor is the place. `note.since` is a
+//!   time of the monotonic clock in nanoseconds. If its lowest bit is set there is a deadline. `note.means` is null, or leads to what can be said of
 //!   `note.object` (`means.plain`, `plain.…`).
 //! - The record of a suspended stack leads to the innermost frames: its `record.innermost` is the
 //!   record that has the registers, or itself; the `record.innermost` of that one is the record

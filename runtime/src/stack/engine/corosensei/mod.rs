@@ -123,8 +123,8 @@ pub(in crate::stack) fn check(class: SizeClass) -> io::Result<()> {
 }
 
 /// Where a record tells of a suspended coroutine: from where, if that is another stack. Of the
-/// frames it tells not in words that other processes know how to read, for the frame pointer lies on
-/// the stack. See `saved`.
+/// frames it tells not in words that other processes know how to read, for the frame pointer lies
+/// on the stack. See `saved`.
 pub(in crate::stack) fn record_fields() -> [Option<u64>; 6] {
     let place = std::mem::offset_of!(Record, place);
     [None, None, None, None, None, Some(place as u64)]

@@ -133,7 +133,8 @@ pub(super) fn take(class: SizeClass) -> io::Result<usize> {
     Ok(bottom + slot_bytes(class))
 }
 
-/// Whether a stack of so many bytes consists of whole pages. Else its guard would not begin with one.
+/// Whether a stack of so many bytes consists of whole pages. Else its guard would not begin with
+/// one.
 fn consists_of_pages(bytes: usize, page_bytes: usize) -> io::Result<()> {
     if bytes.is_multiple_of(page_bytes) {
         return Ok(());
@@ -240,8 +241,8 @@ mod tests {
         unsafe { std::ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(1) };
     }
 
-    /// A class that no other test has stacks of, nor the runtime by default: one for each test here,
-    /// of 4 MiB, which has several stacks a slab, or of 16 MiB and more.
+    /// A class that no other test has stacks of, nor the runtime by default: one for each test
+    /// here, of 4 MiB, which has several stacks a slab, or of 16 MiB and more.
     fn class(doublings: u32) -> SizeClass {
         SizeClass::holding(STACK_BYTES_MIN << doublings).unwrap()
     }

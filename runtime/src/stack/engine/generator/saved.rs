@@ -59,7 +59,8 @@ pub(super) fn look(stack: &Coroutine, here: usize) {
 }
 
 /// The offsets of the stack pointer, the frame pointer, the code, the innermost record and the
-/// local data. `None`: not known here, or there is none, as of the place that the other engine notes.
+/// local data. `None`: not known here, or there is none, as of the place that the other engine
+/// notes.
 pub(in crate::stack) fn record_fields() -> [Option<u64>; 6] {
     let Some(offsets) = OFFSETS.filter(|_| RIGHT.get() == Some(&true)) else { return [None; 6] };
     let Offsets { sp, fp, pc, innermost, data } = offsets;

@@ -101,10 +101,10 @@ pub(super) fn is_kept(
     is_socket: impl FnOnce(usize) -> bool,
 ) -> bool {
     let is_in = |calls: &[(c_long, &str)]| calls.iter().any(|&(known, _)| known == number);
-    match arguments {
+    match *arguments {
         _ if is_in(KEPT) || is_in(OLD) => true,
-        &[descriptor, ..] if is_in(KEPT_BUT_FOR_SOCKETS) => !is_socket(descriptor),
-        &[_, _, _, timeout, ..] if is_in(KEPT_IF_ENDLESS) => timeout == 0,
+        [descriptor, ..] if is_in(KEPT_BUT_FOR_SOCKETS) => !is_socket(descriptor),
+        [_, _, _, timeout, ..] if is_in(KEPT_IF_ENDLESS) => timeout == 0,
         _ => false,
     }
 }

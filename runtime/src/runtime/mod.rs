@@ -114,9 +114,10 @@ impl Builder {
     /// ms counts as that.
     ///
     /// No task pays for it. A thread looks at the workers, and asks a worker's thread by a signal
-    /// which task it runs: a real-time signal for which the program has no action. The handler
-    /// restarts calls as `SA_RESTART` does, and threads in calls that would end even so, such as
-    /// `poll`, are not asked.
+    /// which task it runs: a real-time signal for which the program has no action, and which the
+    /// thread does not block. The handler restarts calls as `SA_RESTART` does. Threads in calls that
+    /// may end even so are not asked, and reported without the task's name: `poll`, writes, waits
+    /// with a timeout, and whatever is done on sockets.
     ///
     /// A [`LocalRuntime`] is not watched, for its thread may do other things; nor is anything on
     /// systems other than Linux and Android.

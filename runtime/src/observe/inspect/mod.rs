@@ -17,8 +17,8 @@
 //! asks, and is used again by whoever asks within a second, or within five times of what it has
 //! taken: so a page that is open takes at most about a sixth of a worker's time, whatever the
 //! number of tasks and pages. One task, with its backtrace, is asked for as rarely: whoever wants
-//! another one too soon gets what the last dump says of it. What is sent is bounded too: groups, the
-//! first rows of a table, the edges that matter of a graph ([`view`]).
+//! another one too soon gets what the last dump says of it. What is sent is bounded too: groups,
+//! the first rows of a table, the edges that matter of a graph ([`view`]).
 //!
 //! # Who may ask
 //!

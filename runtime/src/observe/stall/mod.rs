@@ -4,9 +4,9 @@
 //! A thread of the process's own looks at the workers of the runtimes that want it: whether they
 //! sleep, and how many tasks each has picked and how many turns it has made so far, which are
 //! numbers that a worker counts anyway. So nothing is paid where tasks run, and no worker reads a
-//! clock for it. If both stay the same for the limit, the worker's thread is asked by a signal which
-//! task it runs, and where ([`sys`]). The system says whether the thread computes or blocks, and in
-//! which call ([`thread`]).
+//! clock for it. If both stay the same for the limit, the worker's thread is asked by a signal
+//! which task it runs, and where ([`sys`]). The system says whether the thread computes or blocks,
+//! and in which call ([`thread`]).
 //!
 //! A loaded machine raises no false alarm: of a thread that computes its processor time counts, and
 //! of one that blocks the time less that in which it could have run. Where the kernel does not say

@@ -119,6 +119,9 @@ pub(super) fn panicked() {
 
 /// As [`write_file`], but waits no longer than [`WRITE_PATIENCE`].
 pub(crate) fn write_file_in_time() {
+    if file().is_none() {
+        return;
+    }
     let (writes, has_written) = mpsc::channel::<()>();
     let write = move || {
         let _internal = Internal::new();

@@ -115,9 +115,9 @@ impl Builder {
     ///
     /// No task pays for it. A thread looks at the workers, and asks a worker's thread by a signal
     /// which task it runs: a real-time signal for which the program has no action, and which the
-    /// thread does not block. The handler restarts calls as `SA_RESTART` does. Threads in calls that
-    /// may end even so are not asked, and reported without the task's name: `poll`, writes, waits
-    /// with a timeout, and whatever is done on sockets.
+    /// thread does not block. The handler restarts calls as `SA_RESTART` does. Threads in calls
+    /// that may end even so are not asked, and reported without the task's name: `poll`, writes,
+    /// waits with a timeout, and whatever is done on sockets.
     ///
     /// A [`LocalRuntime`] is not watched, for its thread may do other things; nor is anything on
     /// systems other than Linux and Android.

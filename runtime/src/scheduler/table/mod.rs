@@ -61,8 +61,9 @@
 //!   of its stack's record says, unless it is zero, or where `record.data` says, if the record is
 //!   not its own `record.innermost`. Otherwise it is `task.depth` bytes below the record. If
 //!   neither `record.place` nor the other two are known here, nor is the place. `note.since` is a
-//!   time of the monotonic clock in nanoseconds. If its lowest bit is set there is a deadline. `note.means` is null, or leads to what can be said of
-//!   `note.object` (`means.plain`, `plain.…`).
+//!   time of the monotonic clock in nanoseconds. If its lowest bit is set there is a deadline.
+//!   `note.means` is null, or leads to what can be said of `note.object` (`means.plain`,
+//!   `plain.…`).
 //! - The record of a suspended stack leads to the innermost frames: its `record.innermost` is the
 //!   record that has the registers, or itself; the `record.innermost` of that one is the record
 //!   that resumed it, and so on to the stack's own. `record.sp` and `record.fp` are the saved

@@ -109,7 +109,8 @@ pub(super) fn scenario(name: &str) -> ExitCode {
 
 static SCENARIO: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
 
-#[go_main(deadlock = "abort")]
+// A runtime in a task keeps a worker to itself, and optimised that is soon reported.
+#[go_main(deadlock = "abort", stall = "off")]
 fn main() {
     SCENARIO.get().unwrap()();
 }

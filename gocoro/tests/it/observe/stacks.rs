@@ -36,7 +36,7 @@ fn places_that_share_a_pool_are_told_apart() {
                     lines.0 = line!() + 1;
                     task::spawn(|| black_box(1)).wait();
                     lines.1 = line!() + 1;
-                    task::spawn(|| deep(100)).wait();
+                    task::spawn(|| deep(33)).wait();
                 }
                 let stacks = stacks();
                 let found = (site(&stacks, lines.0), site(&stacks, lines.1));
@@ -48,7 +48,7 @@ fn places_that_share_a_pool_are_told_apart() {
             }
         });
         assert!(shallow.peak() < 32 * 1024, "{shallow}");
-        assert!((100 * 1024..=256 * 1024).contains(&deep.peak()), "{deep}");
+        assert!((33 * 1024..=256 * 1024).contains(&deep.peak()), "{deep}");
         for advice in [shallow, deep] {
             let ample = (2 * advice.peak()).next_power_of_two().max(32 * 1024);
             let suggestion = Some(ample).filter(|&ample| ample != 256 * 1024);
@@ -64,7 +64,7 @@ fn tasks_that_live_are_counted() {
     let (line, advice, json) = runtime.run(|| {
         let count = 8;
         let line = line!() + 1;
-        let spawn = || task::spawn(|| (deep(50), task::park()));
+        let spawn = || task::spawn(|| (deep(33), task::park()));
         let tasks: Vec<_> = (0..count).map(|_| spawn()).collect();
         time::sleep(Duration::from_millis(1));
         let stacks = stacks();
@@ -76,7 +76,7 @@ fn tasks_that_live_are_counted() {
         (line, advice, stacks.json().to_string())
     });
     let (peak, tasks) = (advice.peak(), advice.tasks());
-    assert!((50 * 1024..=128 * 1024).contains(&peak), "{advice}");
+    assert!((33 * 1024..=128 * 1024).contains(&peak), "{advice}");
     // The first has the stack that was warm.
     assert!((6..=8).contains(&tasks) && advice.suggestion().is_none(), "{advice}");
     let at = advice.spawned_at();

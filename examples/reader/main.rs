@@ -8,11 +8,12 @@
 //! $ gocoro stacks 4711  # where each parked task stands; `--all`: with the runtime's frames
 //! ```
 //!
-//! This reads the process's memory (`process_vm_readv`), as a debugger does, and needs as much: the
-//! same user, and what the kernel's `ptrace_scope` permits. It writes nothing, stops nothing, and
-//! no thread of the process runs for it, so it also works where every worker is stuck. The runtime
-//! says in a table where things are (`runtime/src/scheduler/table`). A stripped program has that
-//! too, and shows addresses in place of functions. What changes while it is read is read again.
+//! The reader reads the process's memory (`process_vm_readv`), as a debugger does, and needs as
+//! much: the same user, and what the kernel's `ptrace_scope` permits. It writes nothing, stops
+//! nothing, and no thread of the process runs for it, so it also works where every worker is stuck.
+//! The runtime says in a table where things are (`runtime/src/scheduler/table`). A stripped program
+//! has that too, and shows addresses in place of functions. What changes while it is read is read
+//! again.
 //!
 //! What is read is what stands in memory. So a wait is told in fewer words than
 //! `gocoro::runtime::dump` and SIGQUIT have, who may ask the objects that are waited for. Arms of a

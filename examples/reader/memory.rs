@@ -149,7 +149,7 @@ impl Process {
         }
     }
 
-    /// So many bytes at this address.
+    /// The `count` bytes at this address.
     pub(crate) fn bytes(&self, address: u64, count: usize) -> Result<Vec<u8>, Fault> {
         if count > READ_MAX {
             return Err(Fault::Nowhere);

@@ -230,7 +230,8 @@ impl<'a> Reader<'a> {
             if is_same && described.is_some() {
                 break;
             }
-            // It changes faster than it can be read: what it waited for may be of no wait at all.
+            // This task changes faster than it can be read: what was read of its wait may be of no
+            // wait at all.
             if let Some(task) = &mut described {
                 task.wait = None;
             }

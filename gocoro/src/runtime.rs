@@ -72,9 +72,9 @@
 //! - `#[go_main(record = "/tmp/record.json")]`, which does the same for the program's own runtime.
 //! - [`Builder::flight_recorder`], and [`set_flight_record_file`] for the file.
 //!
-//! It is off otherwise, and then costs nothing. Where it is on, each switch between tasks takes a
-//! look at the processor's counter and 32 bytes of memory: a few percent of a program that serves
-//! requests, and about the time of the switch itself.
+//! Without one of these nothing is recorded, at no cost. A runtime that records pays: each switch
+//! between tasks takes a look at the processor's counter and 32 bytes of memory: a few percent of a
+//! program that serves requests, and about the time of the switch itself.
 //!
 //! # Events for `tracing`
 //!

@@ -24,7 +24,7 @@
 //! - An edge to a task whose end is waited for needs no edge of its own: it leads to nothing more
 //!   once that task has ended.
 //!
-//! So a task that was given a lock and has not run since has an old edge to the lock, and the lock
+//! A task that was given a lock and has not run since has an old edge to the lock, and the lock
 //! has one to the task. That is a cycle of two without any other task, and nobody's search leads
 //! back to whoever began it.
 //!
@@ -254,8 +254,8 @@ impl<const PLACES: usize> Table<PLACES> {
     }
 }
 
-/// That the running task waits for somebody, for as long as this lives. On a plain thread, and in a
-/// runtime that does not want to know, it is nothing.
+/// An entry of the table: the running task waits for somebody. The entry is there for as long as
+/// the `Edge` lives. On a plain thread, and in a runtime that does not want to know, there is none.
 #[must_use]
 pub(crate) struct Edge {
     /// The task that waits, or nobody.
@@ -265,7 +265,7 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// This task, which runs, waits for that other task's end.
+    /// The edge of the running task `from`, which waits for the end of the task `to`.
     #[inline(always)]
     pub(crate) fn to_task(from: Node, to: Node) -> Edge {
         if !is_wanted() || from == Node::NOBODY {
@@ -275,8 +275,8 @@ impl Edge {
         Edge { from, to }
     }
 
-    /// This task, which runs, waits for what that one holds, or somebody else. The caller has
-    /// locked the queue of those who wait for it.
+    /// The edge of the running task `from`, which waits for `object`, held by `to` or somebody
+    /// else. The caller has locked the queue of those who wait for the object.
     #[inline(always)]
     pub(crate) fn to_held<T>(from: Node, object: &T, to: Node) -> Edge {
         if !is_wanted() || from == Node::NOBODY {

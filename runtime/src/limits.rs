@@ -291,8 +291,8 @@ pub(crate) const CYCLE_AGE: std::time::Duration = std::time::Duration::from_mill
 /// at once. A further one is not noted.
 pub(crate) const SUSPECTS_MAX: usize = 1024;
 
-/// Of how many tasks of a place in the source has to be known what they needed of their stacks,
-/// before another size is suggested: enough that some have taken longer ways than the shortest.
+/// How many tasks of a place in the source must have been looked at before another stack size is
+/// suggested for them: enough that some have taken longer ways than the shortest.
 pub(crate) const ADVISED_TASKS_MIN: u64 = 16;
 
 /// How many tasks the report of a deadlock describes: more than anybody reads.

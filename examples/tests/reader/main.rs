@@ -135,7 +135,7 @@ fn a_stripped_program_shows_all_but_the_names_of_functions() {
         stacks.contains("(stripped + 0x") && stacks.contains("tests/reader/programs.rs:"),
         "{stacks}"
     );
-    // Its file may be gone by now.
+    // The file of a running program may be gone.
     fs::remove_file(&stripped).unwrap();
     assert!(program.row("kant").ends_with("held by task 'plato'"));
     assert!(program.read("stacks").contains("(deleted) + 0x"));
@@ -173,7 +173,7 @@ fn what_is_no_gocoro_program_is_named_as_that() {
     };
     assert!(why.contains("is no gocoro program"), "{why}");
     sleeps.kill().unwrap();
-    // It has ended, and was not waited for.
+    // The killed process has ended, and this one, its parent, has not waited for it.
     let ended = loop {
         let why = refused(&number);
         if !why.contains("is no gocoro program") && !why.contains("while it was read") {

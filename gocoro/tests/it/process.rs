@@ -19,7 +19,7 @@ mod unwinding;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, Output};
 
-use crate::support::{scenario, this_program};
+use crate::support::{play, scenario, this_program};
 
 /// What a child left.
 struct Seen {
@@ -116,11 +116,7 @@ fn child() {
         unwinding::SCENARIOS,
     ]
     .concat();
-    let found = scenarios.iter().find(|(known, _)| *known == name);
-    let code = found.expect("a known scenario").1();
-    // As the end of `main` does it.
-    let code = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap();
-    std::process::exit(i32::from(code));
+    play(&scenarios, &name);
 }
 
 /// Makes a table of scenarios from functions, by their names; those that return `()` end well.

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::env;
 use std::io::{self, Write};
 use std::panic;
-use std::process::Command;
+use std::process::{self, Command, ExitCode};
 use std::rc::Rc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -134,6 +134,35 @@ pub(crate) fn passes_alone(test: &str, name: &str) {
     let text = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success(), "{text}\n{}", String::from_utf8_lossy(&child.stderr));
     assert!(text.contains("1 passed; 0 failed"), "{text}");
+}
+
+/// Runs all tests of this module in a process of their own, as a scenario; the process has to pass.
+/// A process that is such a one itself runs nothing.
+#[track_caller]
+pub(crate) fn module_passes_alone(module: &str, name: &str) {
+    if scenario().is_some() {
+        return;
+    }
+    let (_crate, module) = module.split_once("::").unwrap();
+    let child = this_program(&[&format!("{module}::")], name).output().unwrap();
+    let text = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{text}\n{}", String::from_utf8_lossy(&child.stderr));
+    assert!(text.contains(" passed; 0 failed"), "{text}");
+}
+
+/// A program by its name, for a test that is a process of its own: what stands for its `main`.
+pub(crate) type Scenario = (&'static str, fn() -> ExitCode);
+
+/// Runs the scenario of this name, and ends the process as a `main` would that returned the same.
+pub(crate) fn play(scenarios: &[Scenario], name: &str) -> ! {
+    let found = scenarios.iter().find(|(known, _)| *known == name);
+    exit_as(found.expect("a known scenario").1())
+}
+
+/// Ends the process with this code, as the end of `main` does it.
+pub(crate) fn exit_as(code: ExitCode) -> ! {
+    let number = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap();
+    process::exit(i32::from(number))
 }
 
 /// Says past the harness's capture what is not tested. The text ends in what is missing "here".

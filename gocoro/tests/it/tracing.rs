@@ -13,7 +13,7 @@ use gocoro::{go, go_test};
 use tracing::{Span, info, info_span, instrument};
 
 use crate::support::{
-    NEVER, SOON, on_drop, on_workers, scenario, settle, this_program, until, with_workers,
+    NEVER, SOON, module_passes_alone, on_drop, on_workers, scenario, settle, until, with_workers,
 };
 use recorder::{failing_at_ends, hold_at_end, recorder};
 
@@ -28,14 +28,7 @@ const SCENARIO: &str = "tracing";
 
 #[test]
 fn in_a_process_of_its_own() {
-    if scenario().is_some() {
-        return;
-    }
-    let (_crate, module) = module_path!().split_once("::").unwrap();
-    let child = this_program(&[&format!("{module}::")], SCENARIO).output().unwrap();
-    let text = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success(), "{text}\n{}", String::from_utf8_lossy(&child.stderr));
-    assert!(text.contains(" passed; 0 failed"), "{text}");
+    module_passes_alone(module_path!(), SCENARIO);
 }
 
 /// Runs `f` with a subscriber, in the process for that, and marks where `path` begins.

@@ -10,8 +10,8 @@ impl Core {
         self.live_from(self.live.get())
     }
 
-    /// This live task and those that are older. The caller starts and ends no task while it uses
-    /// the iterator.
+    /// The live task `next` and those that are older. The caller starts and ends no task while it
+    /// uses the iterator.
     fn live_from(&self, mut next: *const Header) -> impl Iterator<Item = &Header> {
         std::iter::from_fn(move || {
             // SAFETY: the worker holds a reference to each task of the list until it unlinks the

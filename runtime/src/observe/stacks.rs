@@ -11,8 +11,8 @@ use crate::stack::{Site, add_site, noted_sites};
 /// How much of their stacks the tasks of the process need, by the place where they were spawned.
 /// Made by [`stacks`].
 ///
-/// Its `Display` is the text for people, a line for each place. The words of that text may change
-/// in any version. [`Stacks::json`] is for programs.
+/// The `Display` of this is the text for people, a line for each place. The words of that text may
+/// change in any version. [`Stacks::json`] is for programs.
 #[derive(Clone, Debug)]
 pub struct Stacks {
     sites: Vec<StackAdvice>,
@@ -72,7 +72,7 @@ impl Stacks {
 
     /// The places as one JSON object.
     ///
-    /// Its `Display` writes no more than one line. This is version 1 of its schema:
+    /// The `Display` of what is returned writes one line. This is version 1 of the schema:
     ///
     /// | field | what |
     /// |---|---|

@@ -35,7 +35,7 @@ impl Known {
     }
 
     pub(super) fn leave(&mut self, id: u64, written: u64) {
-        // Its end is an event of its own, written after this.
+        // A task's end is an event of its own, the next to be written.
         self.ended.push_back((written + 1, id));
     }
 

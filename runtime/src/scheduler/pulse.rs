@@ -35,7 +35,7 @@ pub(crate) struct Beat {
 }
 
 impl Pulse {
-    /// Of a worker that has not begun.
+    /// The pulse of a worker that has not begun.
     pub(super) fn new() -> Pulse {
         Pulse(Lock::new(None))
     }

@@ -70,7 +70,8 @@ pub(crate) fn at_first_ctrl_c(
     let signals = Signals::new([SIGINT])?;
     let told = Arc::clone(&has_come);
     let wait = move || {
-        // That a user may end the program keeps it from no deadlock.
+        // This thread is none that tasks can hope for: that a user may end the program keeps no
+        // deadlock from being one.
         let _internal = Internal::new();
         // One that came before there were `signals` has set the flag.
         if told.load(Ordering::SeqCst) || signals.recv().is_ok() {

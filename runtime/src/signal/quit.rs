@@ -55,7 +55,8 @@ fn install(mut call: impl FnMut() + Send + 'static) -> io::Result<()> {
     // A thread, since a task would need a worker that turns. It never ends, and nobody waits for
     // it. Should the handler not be set, the socket is closed, and the thread ends.
     let each = move || {
-        // That a user may ask for a dump keeps the program from no deadlock.
+        // This thread is none that tasks can hope for: that a user may ask for a dump keeps no
+        // deadlock from being one.
         let _internal = Internal::new();
         // All signals that have come meanwhile are taken at once.
         let mut bytes = [0; 64];

@@ -219,9 +219,9 @@ impl Nested {
 /// Ends the process because a coroutine has come back that is not the innermost one of its thread.
 /// What was entered later has it in its chain, and would find it there when it is gone.
 ///
-/// Its caller is a coroutine of another library, which was suspended from inside of this one by a
-/// function that asks nobody where it is called, as `generator::yield_with`; another coroutine was
-/// resumed; and that one has let the first go on.
+/// The caller of `resume` is a coroutine of another library, which was suspended from inside of
+/// this one by a function that asks nobody where it is called, as `generator::yield_with`; another
+/// coroutine was resumed; and that one has let the first go on.
 #[cold]
 #[inline(never)]
 fn out_of_order() -> ! {

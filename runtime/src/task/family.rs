@@ -58,7 +58,8 @@ pub struct TaskScope {
 }
 
 impl TaskScope {
-    /// That which was created there, and whose members share the memory at this address.
+    /// The scope or group that was created at `created_at`, and whose tasks share `shared`, by the
+    /// address of which it is told from others.
     pub(crate) fn new<T>(
         kind: TaskScopeKind,
         created_at: &'static Location<'static>,

@@ -76,7 +76,7 @@ pub(crate) enum How {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Outcome {
-    /// Its closure has returned, or the task has not ended.
+    /// The task's closure has returned, or the task has not ended.
     Returned,
     Panicked,
     Cancelled,

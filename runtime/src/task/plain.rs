@@ -62,12 +62,12 @@ pub(crate) const fn padded<const N: usize>(text: &str) -> [u8; N] {
 }
 
 impl Plain {
-    /// These words.
+    /// The words `text`, for all waits.
     pub(crate) const fn of(text: &str) -> Plain {
         Plain::of_two(text, text)
     }
 
-    /// These words, and others for a wait to send or to write.
+    /// The words `text` for a wait to receive or to read, and `other` for one to send or to write.
     pub(crate) const fn of_two(text: &str, other: &str) -> Plain {
         Plain {
             text: padded(text),

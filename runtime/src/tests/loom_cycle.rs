@@ -1,4 +1,4 @@
-//! Of several tasks that close a cycle of waits at the same time, at least one sees it.
+//! When several tasks close a cycle of waits at the same time, at least one of them sees it.
 
 use loom::sync::Arc;
 use loom::thread;

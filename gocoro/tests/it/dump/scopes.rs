@@ -103,7 +103,7 @@ fn scopes_and_groups_of_one_line_are_told_apart() {
         for id in different {
             assert_eq!(of.iter().filter(|scope| scope.id() == id).count(), 2);
         }
-        // They share a line, though neither their scopes nor their parents are the same.
+        // The three tasks share a line, though neither their scopes nor their parents are the same.
         let shown = format!(", in 3 scopes at {}:{line}, worker", file!());
         let text = dump.to_string();
         let lines: Vec<_> = text.lines().filter(|line| line.contains("dump-in-scope")).collect();

@@ -21,7 +21,7 @@ use gocoro::sync::{Arc, Condvar, Mutex, Semaphore};
 use gocoro::task;
 use gocoro::{go, go_main};
 
-use crate::support::{scenario, this_program};
+use crate::support::{exit_as, scenario, this_program};
 
 /// More than it takes until a deadlock is reported.
 const LATER: Duration = Duration::from_millis(700);
@@ -48,8 +48,7 @@ fn child() {
         "with_a_page" => forgotten_sender::main(),
         name => cycles::scenario(name).unwrap_or_else(|| silent::scenario(name)),
     };
-    let code = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap();
-    process::exit(i32::from(code));
+    exit_as(code);
 }
 
 /// The exit code of a child, or the number of the signal that ended it and 128.

@@ -13,21 +13,16 @@ use gocoro::{channel, go};
 use tracing::{Level, info_span};
 
 use self::listener::{Told, listen, meanwhile};
-use crate::support::{NEVER, bounded, on_workers, scenario, this_program, until, with_workers};
+use crate::support::{
+    NEVER, bounded, module_passes_alone, on_workers, scenario, until, with_workers,
+};
 
 /// A subscriber is the process's, and would take every other test off the path without one.
 const SCENARIO: &str = "events";
 
 #[test]
 fn in_a_process_of_its_own() {
-    if scenario().is_some() {
-        return;
-    }
-    let (_crate, module) = module_path!().split_once("::").unwrap();
-    let child = this_program(&[&format!("{module}::")], SCENARIO).output().unwrap();
-    let text = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success(), "{text}\n{}", String::from_utf8_lossy(&child.stderr));
-    assert!(text.contains(" passed; 0 failed"), "{text}");
+    module_passes_alone(module_path!(), SCENARIO);
 }
 
 fn is_child() -> bool {

@@ -104,8 +104,8 @@ fn the_page_is_in_one_piece_and_may_fetch_from_its_server_alone() {
     assert_eq!(body.matches(&format!(r#"<style nonce="{nonce}">"#)).count(), 1);
     assert_eq!(body.matches(nonce).count(), 2);
     assert_eq!(body.matches("<script").count() + body.matches("<style").count(), 2);
-    for placeholder in ["{nonce}", "{style}", "{script}"] {
-        assert!(!body.contains(placeholder));
+    for hole in ["{nonce}", "{style}", "{script}"] {
+        assert!(!body.contains(hole));
     }
     for name in ["src=\"", "href=\"", "action=\""] {
         for (at, _) in body.match_indices(name) {

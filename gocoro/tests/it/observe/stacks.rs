@@ -24,7 +24,8 @@ fn site(stacks: &Stacks, line: u32) -> Option<StackAdvice> {
     stacks.sites().iter().find(here).copied()
 }
 
-/// Both take their stacks out of one pool, in turn, so each one has what the other one had.
+/// The shallow and the deep tasks take their stacks out of one pool, in turn, so each has what one
+/// of the others had.
 #[test]
 fn places_that_share_a_pool_are_told_apart() {
     for workers in [1, 4] {

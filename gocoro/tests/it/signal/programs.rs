@@ -12,10 +12,8 @@ use gocoro::{go, task};
 
 use super::{listen, raise};
 use crate::channel::{COLOURS, spawn};
-use crate::support::{NEVER, SOON, on_drop, scenario, settle, this_program};
+use crate::support::{NEVER, SOON, Scenario, on_drop, play, scenario, settle, this_program};
 use crate::tcp::kind;
-
-type Scenario = (&'static str, fn() -> ExitCode);
 
 const SCENARIOS: &[Scenario] = &[
     ("cancels", cancels::main),
@@ -35,9 +33,7 @@ const SCENARIOS: &[Scenario] = &[
 #[test]
 fn child() {
     let Some(name) = scenario() else { return };
-    let code = SCENARIOS.iter().find(|(known, _)| *known == name).expect("a known scenario").1();
-    let code = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap();
-    std::process::exit(i32::from(code));
+    play(SCENARIOS, &name);
 }
 
 /// The exit code of a program, or the signal that ended it; what it printed, and its errors.

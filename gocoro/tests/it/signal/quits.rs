@@ -16,9 +16,7 @@ use gocoro::{channel, go, io, task};
 
 use super::programs::Program;
 use super::{has_default, listen, raise};
-use crate::support::{NEVER, scenario, settle, until};
-
-type Scenario = (&'static str, fn() -> ExitCode);
+use crate::support::{NEVER, Scenario, play, scenario, settle, until};
 
 const SCENARIOS: &[Scenario] = &[
     ("works", works::main),
@@ -36,9 +34,7 @@ const SCENARIOS: &[Scenario] = &[
 #[test]
 fn child() {
     let Some(name) = scenario() else { return };
-    let code = SCENARIOS.iter().find(|(known, _)| *known == name).expect("a known scenario").1();
-    let code = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap();
-    std::process::exit(i32::from(code));
+    play(SCENARIOS, &name);
 }
 
 /// The last line of each dump.

@@ -45,7 +45,7 @@ pub(super) use self::{
 /// and the switch, and those that started the task, are left out, so the first frame is the line on
 /// which the task waits. Where no names are known, as in a stripped program, all frames are there.
 ///
-/// Its `Display` is a line a frame.
+/// The `Display` of a backtrace writes a line for each frame.
 ///
 /// # Cost
 ///

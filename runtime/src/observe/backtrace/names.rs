@@ -41,8 +41,8 @@ struct Names {
 
 /// Looks up the names of these backtraces.
 ///
-/// That takes much stack, and reads files. So it is done on a thread of its own, which the caller
-/// waits for; that is no stall of a task's.
+/// Looking up names takes much stack, and reads files. So a thread of its own does it, which the
+/// caller waits for. The wait is no stall of a task's.
 pub(in crate::observe) fn resolve<'a>(backtraces: impl Iterator<Item = &'a TaskBacktrace>) {
     let backtraces: Vec<_> = backtraces.collect();
     if !backtraces.is_empty() {

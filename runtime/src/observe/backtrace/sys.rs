@@ -106,10 +106,10 @@ fn tables(
     bytes: usize,
     segments: impl Iterator<Item = Range<usize>> + Clone,
 ) -> Option<Tables> {
-    /// Of the header: its version, and that `.eh_frame` is given by its distance from there, in
-    /// four bytes.
+    /// How the header of `.eh_frame_hdr` starts: with its version, and the mark that `.eh_frame` is
+    /// given by its distance from there, in four bytes.
     const START: [u8; 2] = [1, 0x1b];
-    /// Where in the header that is.
+    /// Where in the header the distance is.
     const DISTANCE_AT: usize = 4;
     let whole = |range: &Range<usize>| {
         let segment = segments.clone().find(|segment| segment.contains(&range.start));

@@ -25,11 +25,12 @@
 //! stood still for twice as long as it had before. First of all, the system is asked for the number
 //! of threads, which ends most searches.
 //!
-//! Then two waves of messages go to all workers, by the mailboxes, each worker's to its own thread.
-//! A worker answers between two tasks, after it has acted on what was in its mailbox: whether it is
-//! still, and how often it has resumed a task so far. The last to answer the first wave sends the
-//! second one, and the last to answer that one decides. No thread waits for an answer. A worker
-//! that is busy answers late or, at its end, never, and the search comes to nothing.
+//! If the threads may all be known, two waves of messages go to all workers, by the mailboxes, each
+//! worker's to its own thread. A worker answers between two tasks, after it has acted on what was
+//! in its mailbox: whether it is still, and how often it has resumed a task so far. The last to
+//! answer the first wave sends the second one, and the last to answer that one decides. No thread
+//! waits for an answer. A worker that is busy answers late or, at its end, never, and the search
+//! comes to nothing.
 //!
 //! Why two waves: a worker that is still may be woken after its answer, by one that has yet to
 //! answer and is still by then. If both waves find all workers still, and none has resumed a task
@@ -152,7 +153,7 @@ struct Wave {
     still: usize,
     /// How often these have resumed a task.
     resumed: u64,
-    /// Their tasks that are no daemons.
+    /// How many tasks of these workers are no daemons.
     waiting: usize,
 }
 

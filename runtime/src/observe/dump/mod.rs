@@ -91,11 +91,11 @@ struct DumpedWorker {
 
 /// What all tasks of the process do, at about one time. Made by [`dump`].
 ///
-/// Its `Display` is the text for people: a line for each worker, and one for each task. Tasks that
-/// differ in nothing but their ages, parents, stacks and workers share a line: those of one runtime
-/// that were spawned at one place, in one scope or in scopes of one place, have the same name or
-/// none, and do the same or wait for the same. The words of that text may change in any version.
-/// [`Dump::json`] is for programs.
+/// The `Display` of a dump is the text for people: a line for each worker, and one for each task.
+/// Tasks that differ in nothing but their ages, parents, stacks and workers share a line: those of
+/// one runtime that were spawned at one place, in one scope or in scopes of one place, have the
+/// same name or none, and do the same or wait for the same. The words of that text may change in
+/// any version. [`Dump::json`] is for programs.
 #[derive(Clone, Debug)]
 pub struct Dump {
     workers: Vec<DumpedWorker>,
@@ -230,7 +230,7 @@ impl Dump {
 
     /// The dump as one JSON object, with each task by itself.
     ///
-    /// Its `Display` writes no more than one line. This is version 1 of its schema:
+    /// The `Display` of what is returned writes one line. This is version 1 of the schema:
     ///
     /// | field | what |
     /// |---|---|
@@ -420,9 +420,9 @@ impl DumpedTask {
     /// How many bytes of the stack, counted from its upper end, have been in use, by whole pages.
     /// `None`: the system does not say.
     ///
-    /// That is the most that was in use at once since the stack was made or its unused pages were
-    /// given back, so it includes tasks that have had the stack before, and what a task needed only
-    /// once. What the system has swapped out seems unused.
+    /// The figure is the most that was in use at once since the stack was made or its unused pages
+    /// were given back, so it includes tasks that have had the stack before, and what a task needed
+    /// only once. What the system has swapped out seems unused.
     pub fn stack_touched(&self) -> Option<usize> {
         self.stack_touched
     }

@@ -48,7 +48,7 @@ impl fmt::Display for Times {
     }
 }
 
-/// Of what kind a scope or group is, and where it was created.
+/// What a line says of a scope or group: its kind, and where it was created.
 type Site = (TaskScopeKind, &'static Location<'static>);
 
 /// What tasks have in common that share a line. All of them have a deadline or none has.

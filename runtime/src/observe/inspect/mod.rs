@@ -76,7 +76,8 @@ pub struct Inspector {
 ///
 /// # Errors
 ///
-/// Those of [`TcpListener::bind`], and the system's if it has no thread, descriptor or stack left.
+/// The errors of [`TcpListener::bind`], and the system's if it has no thread, descriptor or stack
+/// left.
 ///
 /// # Examples
 ///

@@ -46,7 +46,8 @@ impl Server {
         let (say, started) = channel::bounded(1);
         let (end, ended) = channel::bounded(1);
         let work = move || {
-            // That somebody may ask for the page keeps the program from no deadlock.
+            // This thread is none that tasks can hope for: that somebody may ask for the page keeps
+            // no deadlock from being one.
             let _internal = Internal::new();
             let _end: Sender<Infallible> = end;
             let plan = Plan { is_internal: true, ..Plan::default() };
@@ -76,7 +77,7 @@ impl Drop for Server {
         scheduler::check_not_forked();
         self.shared.close();
         current::waits().shielded(|| wait_for(&self.ended));
-        // It has nothing left to do. A panic of it has aborted the process.
+        // The thread has nothing left to do. If it had panicked, the process would have aborted.
         let _ = thread.join();
     }
 }

@@ -61,7 +61,7 @@ impl Key {
         match self {
             Key::Waited | Key::Count => a.waited().cmp(&b.waited()),
             Key::Id => Ordering::Equal,
-            // Those without a name come last.
+            // Tasks without a name come last.
             Key::Name => (a.name().is_none(), a.name()).cmp(&(b.name().is_none(), b.name())),
             Key::Site => a.spawned_at().cmp(b.spawned_at()),
             Key::State => state(a).cmp(&state(b)),
@@ -204,7 +204,7 @@ enum Row<'a> {
         group: Group<'a>,
         is_open: bool,
     },
-    /// So many more that are not shown.
+    /// Where rows end: how many more tasks are not shown.
     More {
         depth: usize,
         count: usize,

@@ -80,7 +80,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// These tasks by what `of` says of them.
+/// Groups the tasks by what `of` says of each.
 pub(super) fn grouped<'a, K: Eq + Hash>(
     tasks: impl IntoIterator<Item = &'a DumpedTask>,
     of: impl Fn(&DumpedTask) -> K,

@@ -18,13 +18,13 @@
 //!
 //! # What a signal changes
 //!
-//! Its handler was set with `SA_RESTART`, so most calls go on. Those that the kernel may end even
-//! so are not disturbed: `poll` and its like, writes, of which a part may be done, all on sockets,
-//! which may have timeouts, and waits for a futex with a timeout. Who blocks in one of them is
-//! reported without a name and a backtrace, as is a thread that blocks all signals. A sleep goes on
-//! as well, if it is std's; one of C's returns early, which happens once for each report. What a
-//! thread does is looked at right before it is asked: only one that begins such a call in the few
-//! microseconds between the two still sees the signal.
+//! The handler of the signal was set with `SA_RESTART`, so most calls go on. Those that the kernel
+//! may end even so are not disturbed: `poll` and its like, writes, of which a part may be done, all
+//! on sockets, which may have timeouts, and waits for a futex with a timeout. Who blocks in one of
+//! them is reported without a name and a backtrace, as is a thread that blocks all signals. A sleep
+//! goes on as well, if it is std's; one of C's returns early, which happens once for each report.
+//! What a thread does is looked at right before it is asked: only one that begins such a call in
+//! the few microseconds between the two still sees the signal.
 //!
 //! # Open
 //!
@@ -140,7 +140,7 @@ pub(crate) fn watch(shared: &Arc<Shared>, limit: Duration) {
 /// Looks until nothing is left to be watched.
 #[expect(clippy::disallowed_methods, reason = "this is a thread of its own")]
 fn run() {
-    // It wakes nobody.
+    // This thread wakes no task.
     let _internal = Internal::new();
     let mut watched = Vec::new();
     let mut reported = Reported::default();
@@ -267,7 +267,8 @@ impl Stall<'_> {
             return true;
         }
         let (index, runtime, millis) = (self.index, self.shared.id, self.busy.as_millis());
-        // Its names may take a while to be found, and the process may end before.
+        // The names of a backtrace may take a while to be found, and the process may end before. So
+        // the headline is said first.
         say(&format!(
             "gocoro: stall: {who} has kept worker {index} of runtime {runtime} to itself for {millis} \
              ms; it {what}\n"

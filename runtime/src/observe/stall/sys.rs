@@ -245,7 +245,7 @@ fn registers(_: *mut c_void) -> (usize, usize, usize) {
 ///
 /// # Safety
 ///
-/// So many words are readable from `from` on.
+/// As many words as are copied must be readable from `from` on.
 unsafe fn copy(from: usize, to: &mut [usize]) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the instruction reads what the caller permits, and fills `to`. The direction flag is

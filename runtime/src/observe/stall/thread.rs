@@ -41,11 +41,11 @@ impl Spent {
 /// What a thread does.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Doing {
-    /// It runs, or could run.
+    /// The thread runs, or could run.
     Computes,
-    /// It waits in a system call.
+    /// The thread waits in a system call.
     Call(Call),
-    /// It waits outside of a system call, as for a page that has to be read.
+    /// The thread waits outside of a system call, as for a page that has to be read.
     Fault(Option<String>),
     /// The system does not say.
     Unknown,

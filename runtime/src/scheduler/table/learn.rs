@@ -126,8 +126,8 @@ fn instant() -> [Option<u64>; 2] {
     let days = now + Duration::from_secs(86_401);
     // One of the two has the same second as `now`.
     let (more, less) = (now + Duration::from_nanos(1), now - Duration::from_nanos(1));
-    // It is 8 bytes of seconds and 4 of nanoseconds, in one order or the other, and then padding:
-    // there is none at its beginning, nor 8 bytes after that.
+    // An `Instant` is 8 bytes of seconds and 4 of nanoseconds, in one order or the other, and then
+    // padding. So at these two places there is none.
     let places = [0, 8];
     // SAFETY: this is called for the two places.
     let nanos = |time: &Instant, at| unsafe { half(time, at) };
@@ -173,8 +173,8 @@ mod tests {
     fn all_is_known_here() {
         assert!(crate::scheduler::prepare_process().is_ok());
         for (name, value) in NAMES.into_iter().zip(values()) {
-            // Of what lies in a record, the engine corosensei tells the place alone, the other all
-            // else.
+            // The engine corosensei tells one field of a record, the place; the engine generator
+            // tells all others.
             let is_expected = match name {
                 "record.place" => cfg!(feature = "corosensei"),
                 _ if name.starts_with("record.") && cfg!(feature = "corosensei") => false,

@@ -44,7 +44,7 @@ fn who_never_comes_to_an_end_is_cut_off_and_holds_up_nobody() {
     let page = served();
     let (mut silent, mut slow) = (connect(&page), connect(&page));
     let mut trickle = slow.try_clone().unwrap();
-    // It would take a minute.
+    // The whole request would take a minute.
     let trickles = go!({
         for byte in REQUEST.as_bytes() {
             if trickle.write_all(&[*byte]).is_err() {

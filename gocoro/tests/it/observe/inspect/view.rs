@@ -37,7 +37,7 @@ fn a_deadlock_is_shown_as_a_cycle() {
             let Json::List(tasks) = cycle else { panic!("{cycle:?}") };
             tasks
         });
-        // It begins with either of them.
+        // A cycle begins with any of its tasks.
         let cycle = cycles.find(|tasks| names(tasks).contains(&&expected[0]))?;
         assert_eq!(cycle.len(), 2);
         assert!(names(cycle).contains(&&expected[1]), "{cycle:?}");
@@ -151,7 +151,7 @@ fn tasks_are_grouped_by_their_sites() {
         (view.at("table.matching") == &number(30)).then(|| {
             assert_eq!(rows[0].at("site.count"), &number(30));
             assert_eq!(rows[0].at("site.file"), &text(file!()));
-            // So few are shown at once.
+            // A group of 30 tasks is open at first: its own row, and one for each of them.
             assert_eq!((rows[0].at("open"), rows.len()), (&Json::Bool(true), 31));
             assert_eq!(rows[1].at("depth"), &number(1));
             let Json::Text(key) = rows[0].at("key") else { panic!("{rows:?}") };
@@ -187,7 +187,7 @@ fn tasks_are_grouped_by_their_scopes() {
     let path = "/view.json?filter=inspect-scopes+park&group=scope&sort=count";
     let view =
         once(&page, path, |view| (view.at("table.matching") == &number(6)).then(|| view.clone()));
-    // So few are shown at once: each group, and its tasks below it.
+    // Groups of few tasks are shown with all of them: each group, and its tasks below it.
     let rows = view.list("table.rows");
     assert_eq!(rows.len(), 3 + 6, "{rows:?}");
     for (at, count) in [(0, 3), (4, 2)] {

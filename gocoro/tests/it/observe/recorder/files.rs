@@ -11,7 +11,7 @@ use gocoro::time::sleep;
 use gocoro::{go, go_main};
 
 use super::trace::Trace;
-use crate::support::{SOON, scenario, this_program, until};
+use crate::support::{SOON, exit_as, scenario, this_program, until};
 
 const PREFIX: &str = "record-";
 
@@ -26,8 +26,7 @@ fn child() {
         Some("off") => off(),
         other => panic!("no scenario {other:?}"),
     };
-    let code = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap();
-    std::process::exit(i32::from(code));
+    exit_as(code);
 }
 
 /// A folder that is there as long as this is.

@@ -214,7 +214,7 @@ impl Coroutine {
     ///
     /// # Safety
     ///
-    /// It is not running, and no other thread has ever resumed it.
+    /// The coroutine is not running, and no other thread has ever resumed it.
     #[inline(always)]
     pub(in crate::stack) unsafe fn resume(&self) {
         // SAFETY: the coroutine is not running, so nobody else has a reference to it, and nobody

@@ -50,9 +50,9 @@ const EMPTY_KEPT: usize = 1;
 struct Slabs {
     /// By the address at which they begin.
     all: BTreeMap<usize, Slab>,
-    /// Those with a free slot. The lowest is used first, so that others run empty.
+    /// The slabs with a free slot. The lowest is used first, so that others run empty.
     with_room: BTreeSet<usize>,
-    /// How many have no stack.
+    /// How many slabs have no stack in use.
     empty: usize,
 }
 
@@ -285,7 +285,7 @@ mod tests {
         let mapped = || slabs(class).all.len();
         let mut tops: Vec<usize> = (0..4 * each).map(|_| take(class).unwrap()).collect();
         assert_eq!(mapped(), 4);
-        // Those that are left keep their slabs, and new ones come from there.
+        // Stacks that are left keep their slabs, and new stacks come from there.
         let left = tops.split_off(3 * each);
         tops.drain(..).for_each(|top| put(top, class));
         assert_eq!(mapped(), 1 + EMPTY_KEPT);

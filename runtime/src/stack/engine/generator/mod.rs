@@ -64,7 +64,7 @@ impl Coroutine {
         colour: u32,
         by: Handle,
     ) -> io::Result<Coroutine> {
-        // It keeps other stacks from being made until it is dropped.
+        // The admission keeps other stacks from being made until it is dropped.
         let asked = ask::admit(class)?;
         let words = bytes_with_guard(class) / size_of::<usize>();
         // The kernel may still refuse, if memory has gone elsewhere since `admit`. Then `generator`
@@ -141,7 +141,7 @@ impl Coroutine {
     ///
     /// # Safety
     ///
-    /// It is not running, and no other thread has ever resumed it.
+    /// The coroutine is not running, and no other thread has ever resumed it.
     #[inline(always)]
     pub(in crate::stack) unsafe fn resume(&self) {
         self.generator().resume();

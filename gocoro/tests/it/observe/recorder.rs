@@ -99,7 +99,9 @@ fn ends_cancels_steals_and_sleeps_are_recorded() {
     bounded(|| {
         let runtime = recording(2, 1 << 14);
         runtime.run(|| {
-            let cancelled = go!(name = "rec-cancelled" => sleep(NEVER));
+            // On this worker, which so knows its name: one that another worker has stolen, and not
+            // started yet, is a number.
+            let cancelled = go!(local, name = "rec-cancelled" => sleep(NEVER));
             task::yield_now();
             cancelled.cancel();
             drop(cancelled.join());

@@ -283,9 +283,17 @@ pub(super) fn map_with(bytes: usize, flags: libc::c_int) -> io::Result<*mut c_vo
     if first == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(first) }
 }
 
-/// Memory for an alternate signal stack.
+/// Memory for an alternate signal stack of so many bytes, above a page that nobody may touch.
 pub(super) fn map_alt_stack(bytes: usize) -> io::Result<usize> {
-    map(bytes).map(|first| first.addr())
+    let first = map(page_bytes() + bytes)?.addr();
+    let made = protect(&(first..first + page_bytes()));
+    made.inspect_err(|_| unmap_alt_stack(first, bytes)).map(|()| first)
+}
+
+/// Gives back the memory of an alternate signal stack that is not in use any more.
+pub(super) fn unmap_alt_stack(first: usize, bytes: usize) {
+    // SAFETY: `map_alt_stack` has made the mapping, which nobody uses any more.
+    unsafe { libc::munmap(std::ptr::without_provenance_mut(first), page_bytes() + bytes) };
 }
 
 /// The number that this file contains.

@@ -243,15 +243,31 @@ impl Report {
     }
 }
 
-/// An alternate signal stack for a thread that runs tasks and has none. Without one the kernel
-/// could not run the handler after an overflow, and would end the process without a report. Threads
-/// that std has started have one already.
+/// An alternate signal stack for a thread that runs tasks and has none that is large enough.
+/// Without one the kernel could not run the handler after an overflow, and would end the process
+/// without a report.
+///
+/// Threads that std has started have a small one: the kernel's minimum, of which the registers
+/// alone fill 3.6 KB with AVX-512, and all with AMX. The handlers that run here walk over what the
+/// thread runs, in unoptimised code as well.
 #[derive(Debug)]
 pub(crate) struct AltStack {
-    mapped: Option<usize>,
+    made: Option<Made>,
+}
+
+/// What gocoro has mapped.
+#[derive(Debug)]
+struct Made {
+    /// Where the mapping begins, with the guard.
+    first: usize,
+    /// What the thread had before.
+    before: libc::stack_t,
 }
 
 const ALT_STACK_BYTES: usize = 64 * 1024;
+
+/// One of another maker that has so many bytes stays in place.
+const ENOUGH_BYTES: usize = 32 * 1024;
 
 thread_local! {
     /// What gocoro has given this thread, as long as somebody needs it.
@@ -259,8 +275,8 @@ thread_local! {
 }
 
 impl AltStack {
-    /// Gives this thread an alternate signal stack unless it has one. It has it at least for as
-    /// long as the answer is kept, on this thread.
+    /// Gives this thread an alternate signal stack unless it has a large one. It has it at least
+    /// for as long as the answer is kept, on this thread.
     pub(crate) fn ensure() -> Rc<AltStack> {
         let kept = ALT_STACK.try_with(|kept| kept.borrow().upgrade()).ok().flatten();
         kept.unwrap_or_else(|| {
@@ -271,37 +287,51 @@ impl AltStack {
     }
 
     fn make() -> AltStack {
-        // SAFETY: all-zero is a valid stack_t.
-        let mut now: libc::stack_t = unsafe { MaybeUninit::zeroed().assume_init() };
-        // SAFETY: `now` is a valid place for the answer.
-        let known = unsafe { libc::sigaltstack(std::ptr::null(), &mut now) } == 0;
-        if !known || now.ss_flags & libc::SS_DISABLE == 0 {
-            return AltStack { mapped: None };
+        let Some(before) = present() else { return AltStack { made: None } };
+        if before.ss_flags & libc::SS_DISABLE == 0 && before.ss_size >= ENOUGH_BYTES {
+            return AltStack { made: None };
         }
         let Ok(first) = super::guard::map_alt_stack(ALT_STACK_BYTES) else {
-            return AltStack { mapped: None };
+            return AltStack { made: None };
         };
-        now.ss_sp = std::ptr::without_provenance_mut(first);
-        now.ss_flags = 0;
-        now.ss_size = ALT_STACK_BYTES;
-        // SAFETY: the memory was mapped for this, and `drop` disables the signal stack before it
-        // unmaps the memory.
-        unsafe { libc::sigaltstack(&now, std::ptr::null_mut()) };
-        AltStack { mapped: Some(first) }
+        let made = AltStack { made: Some(Made { first, before }) };
+        // SAFETY: the memory was mapped for this, and `drop` takes the signal stack out of use
+        // before it unmaps the memory.
+        unsafe { libc::sigaltstack(&stack_at(first), std::ptr::null_mut()) };
+        made
     }
 }
 
 impl Drop for AltStack {
     fn drop(&mut self) {
-        let Some(first) = self.mapped else { return };
-        // SAFETY: this disables the thread's alternate signal stack and then unmaps the memory,
-        // which only that signal stack used. An `Rc` does not leave its thread, which is the one
-        // that called `ensure`.
-        unsafe {
-            let mut none: libc::stack_t = MaybeUninit::zeroed().assume_init();
-            none.ss_flags = libc::SS_DISABLE;
-            libc::sigaltstack(&none, std::ptr::null_mut());
-            libc::munmap(std::ptr::without_provenance_mut(first), ALT_STACK_BYTES);
+        let Some(Made { first, before }) = self.made.take() else { return };
+        // Who has put another one in the place of this one may have freed what was there before, as
+        // std does at the end of a thread.
+        let is_in_place = present().is_some_and(|now| now.ss_sp == stack_at(first).ss_sp);
+        if is_in_place {
+            // SAFETY: the call puts back what this thread had; an `Rc` does not leave its thread,
+            // which is the one that called `ensure`. Whoever frees its alternate stack takes it out
+            // of use before, and would have taken this one out.
+            unsafe { libc::sigaltstack(&before, std::ptr::null_mut()) };
         }
+        super::guard::unmap_alt_stack(first, ALT_STACK_BYTES);
     }
+}
+
+/// What the kernel is told of memory that was mapped for an alternate stack.
+fn stack_at(first: usize) -> libc::stack_t {
+    // SAFETY: all-zero is a valid stack_t.
+    let mut stack: libc::stack_t = unsafe { MaybeUninit::zeroed().assume_init() };
+    let above_the_guard = first + super::guard::page_bytes();
+    stack.ss_sp = std::ptr::without_provenance_mut(above_the_guard);
+    stack.ss_size = ALT_STACK_BYTES;
+    stack
+}
+
+/// This thread's alternate stack.
+fn present() -> Option<libc::stack_t> {
+    // SAFETY: all-zero is a valid stack_t.
+    let mut now: libc::stack_t = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: `now` is a valid place for the answer.
+    (unsafe { libc::sigaltstack(std::ptr::null(), &mut now) } == 0).then_some(now)
 }

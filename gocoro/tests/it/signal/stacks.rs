@@ -1,5 +1,6 @@
 //! Handlers run on the alternate stacks of their threads.
 
+use gocoro::coroutine::{Coroutine, Step, Suspender};
 use gocoro::signal::Signals;
 use gocoro::task;
 
@@ -57,4 +58,40 @@ fn the_handler_asks_for_the_alternate_stack() {
         assert_eq!(flags & libc::SA_ONSTACK, libc::SA_ONSTACK);
         assert_eq!(flags & libc::SA_RESTART, libc::SA_RESTART, "calls of others go on");
     }
+}
+
+/// Where this thread's alternate stack is, and how large it is.
+fn alternate() -> (usize, usize) {
+    let mut now = std::mem::MaybeUninit::<libc::stack_t>::zeroed();
+    // SAFETY: the call only stores what the thread has, for which `now` has room.
+    let now = unsafe {
+        assert_eq!(libc::sigaltstack(std::ptr::null(), now.as_mut_ptr()), 0);
+        now.assume_init()
+    };
+    (now.ss_sp.addr(), now.ss_size)
+}
+
+/// What the registers leave of std's is a few hundred bytes on some machines.
+#[test]
+fn handlers_have_room_where_tasks_run() {
+    let before = alternate();
+    let mut runtime = gocoro::runtime::LocalRuntime::new().unwrap();
+    let (_, bytes) = runtime.run(alternate);
+    assert!(bytes >= SMALL, "{bytes}");
+    drop(runtime);
+    assert_eq!(alternate(), before, "it is the thread's own again");
+}
+
+/// The thread's pool of stacks outlives std's alternate stack, which must not come back then.
+#[test]
+fn a_thread_that_has_used_coroutines_ends() {
+    std::thread::spawn(|| {
+        let mut coroutine = Coroutine::new(|_: &Suspender<(), ()>, ()| alternate());
+        match coroutine.resume(()).unwrap() {
+            Step::Returned((_, bytes)) => assert!(bytes >= SMALL, "{bytes}"),
+            Step::Yielded(()) => unreachable!("it does not suspend"),
+        }
+    })
+    .join()
+    .unwrap();
 }

@@ -62,8 +62,9 @@ fn warm() {
 }
 
 fn not_warm() {
-    let grown = grows_by(100, 0);
-    assert!(grown >= 98 * STACK, "{grown} bytes for 99 stacks");
+    // Some of them may lie in memory that was mapped for the first ones.
+    let grown = grows_by(200, 0);
+    assert!(grown >= 100 * STACK, "{grown} bytes for 199 stacks");
 }
 
 #[test]

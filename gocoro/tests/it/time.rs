@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gocoro::go;
+use gocoro::runtime::Builder;
 use gocoro::task::{self, JoinHandle};
 use gocoro::time::{MissedTicks, interval, sleep, sleep_until, timeout};
 
@@ -80,6 +81,19 @@ fn a_time_that_has_come_lets_others_run() {
             }
         }
     });
+}
+
+/// Otherwise the first of them that begins would let all the others start, on a stack each.
+#[test]
+fn sleepers_that_begin_too_late_share_stacks() {
+    let runtime = Builder::new().workers(1).build().unwrap();
+    let past = Instant::now();
+    runtime.run(|| {
+        let late: Vec<_> = (0..1_000).map(|_| go!(sleep_until(past))).collect();
+        late.into_iter().for_each(JoinHandle::wait);
+    });
+    let stacks = runtime.metrics().workers[0].stacks;
+    assert!(stacks < 100, "{stacks} stacks");
 }
 
 #[test]

@@ -374,11 +374,21 @@ fn suspend(task: &Header, place: usize) {
 /// A cancel point.
 #[inline(always)]
 pub(crate) fn yield_now() {
+    if let Some((core, _)) = current::task() {
+        yields_to_unstarted(core);
+    }
+    go_last();
+}
+
+/// Puts the running task at the end of its worker's queue, as one whose time has come: all tasks in
+/// the queue run first, but unstarted ones only in their turn. A plain thread gives its processor
+/// away.
+///
+/// A cancel point.
+#[inline(always)]
+pub(crate) fn go_last() {
     match current::task() {
-        Some((core, task)) => {
-            yields_to_unstarted(core);
-            yield_task(core, task);
-        }
+        Some((core, task)) => yield_task(core, task),
         None => {
             thread::yield_now();
             throw_in_thread(&|| Left::Withdrawn);

@@ -17,7 +17,8 @@ pub use timeout::{Elapsed, io_deadline, timeout, timeout_at};
 /// Waits for a duration. As [`std::thread::sleep`], but only the task waits.
 ///
 /// A sleep never ends early. It ends late by up to the granularity of the poll, which is a
-/// millisecond on Linux, and by what runs on the worker meanwhile. A duration of zero yields.
+/// millisecond on Linux, and by what runs on the worker meanwhile. A duration of zero lets tasks
+/// run that can go on; those that have not started yet do so in their turn.
 ///
 /// # Parks
 ///
@@ -41,7 +42,7 @@ pub fn sleep(duration: Duration) {
     sleep_within(clock::after(duration));
 }
 
-/// Waits until `deadline`. Yields if that has passed.
+/// Waits until `deadline`. If that has passed, it is [`sleep`] for a duration of zero.
 ///
 /// # Parks
 ///
@@ -73,7 +74,9 @@ fn is_free_thread() -> bool {
 /// Waits until `deadline`. `None`: until the task is cancelled.
 fn sleep_within(deadline: Option<Instant>) {
     if deadline.is_some_and(|at| clock::now() >= at) {
-        return park::yield_now();
+        // As if a timer had gone off. What a yield owes to unstarted tasks would start all of them,
+        // and keep their stacks, when the first of many sleepers begins too late.
+        return park::go_last();
     }
     while park::pause(Reason::Sleep, deadline) != Woken::TimedOut {}
 }

@@ -29,11 +29,20 @@ pub(crate) const STACK_BYTES_MAIN: usize = 8 * 1024 * 1024;
 /// would be endless inside a panic hook, which the preparation has to wait for.
 pub(crate) const PREPARE_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Pages of the guard below a stack. Compiled Rust probes each page, but C does not, so a large
-/// frame of C could jump over one page; 16 pages are enough for C. The 17th page shifts the tops of
-/// neighbouring stacks by a page, so that they do not all fall into the same sets of a cache (1 000
-/// live tasks: 54 ns a switch with 16 pages, 19 ns with 17).
-pub(crate) const GUARD_PAGES: usize = 17;
+/// How many times larger than its guard a stack is, as far as the two bounds below permit.
+pub(crate) const STACK_TO_GUARD: usize = 16;
+
+/// The most pages of the guard below a stack. Compiled Rust probes each page, but C need not, so a
+/// large frame of C could jump over one page; 16 pages are enough for C. The last page shifts the
+/// tops of neighbouring stacks by a page, so that they do not all fall into the same sets of a
+/// cache (1 000 live tasks: 54 ns a switch with 16 pages, 19 ns with 17). So it does with every odd
+/// number of pages.
+pub(crate) const GUARD_PAGES_MAX: usize = 17;
+
+/// The fewest pages of the guard below a stack, where threads have one. Each page of a guard takes
+/// time when the stack is made, and page tables: a stack of 64 KiB took 264 bytes of them with 17
+/// pages, and takes 152 with three.
+pub(crate) const GUARD_PAGES_MIN: usize = 3;
 
 /// How many tasks a worker resumes before it looks at its inbox, timers and poll again.
 pub(crate) const BATCH_TASKS: u32 = 128;
@@ -298,6 +307,7 @@ pub(crate) const ADVISED_TASKS_MIN: u64 = 16;
 /// How many tasks the report of a deadlock describes: more than anybody reads.
 pub(crate) const DEADLOCKED_SHOWN_MAX: usize = 100;
 
+const _: () = assert!(GUARD_PAGES_MAX % 2 == 1 && GUARD_PAGES_MIN % 2 == 1);
 const _: () = assert!(WORKERS_MAX < u16::MAX as usize);
 const _: () = assert!(STACK_BYTES_MIN <= STACK_BYTES_DEFAULT);
 const _: () = assert!(STACK_BYTES_DEFAULT <= STACK_BYTES_THREAD);

@@ -15,8 +15,8 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::admission::{self, Admission, MAPPINGS_EACH};
-use super::engine;
-use crate::limits::GUARD_PAGES;
+use super::{SizeClass, engine};
+use crate::limits::{GUARD_PAGES_MAX, GUARD_PAGES_MIN, STACK_TO_GUARD};
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
@@ -86,8 +86,11 @@ pub(crate) fn page_bytes() -> usize {
     system().page_bytes
 }
 
-pub(super) fn guard_bytes() -> usize {
-    GUARD_PAGES * page_bytes()
+/// Bytes of the guard below a stack of this class: an odd number of pages.
+#[inline]
+pub(super) fn guard_bytes(class: SizeClass) -> usize {
+    let pages = (class.bytes() / STACK_TO_GUARD / page_bytes()) | 1;
+    pages.clamp(GUARD_PAGES_MIN, GUARD_PAGES_MAX) * page_bytes()
 }
 
 /// Makes the guard of a new stack, and spends the stack's admission. `is_open`: none of its pages
@@ -316,10 +319,23 @@ mod tests {
     }
 
     #[test]
+    fn guards_grow_with_their_stacks() {
+        let pages =
+            |kib: usize| guard_bytes(SizeClass::holding(kib * 1024).unwrap()) / page_bytes();
+        if page_bytes() == 4096 {
+            assert_eq!([32, 64, 128, 256, 512, 1024].map(pages), [3, 3, 3, 5, 9, 17]);
+        }
+        assert_eq!(pages(1 << 20), GUARD_PAGES_MAX);
+        assert!((5..26).all(|power| pages(1 << power) % 2 == 1));
+    }
+
+    #[test]
     fn a_guard_of_two_mappings_is_noticed() {
-        let (page, pages) = (page_bytes(), GUARD_PAGES + 1);
+        let class = SizeClass::holding(1 << 20).unwrap();
+        let (page, guarded) = (page_bytes(), guard_bytes(class));
+        let pages = guarded / page + 1;
         let whole = touched(pages);
-        let guard = whole.addr()..whole.addr() + guard_bytes();
+        let guard = whole.addr()..whole.addr() + guarded;
         protect(&guard).unwrap();
         assert!(is_one_mapping(&guard));
         let (first, open) = (whole, libc::PROT_READ | libc::PROT_WRITE);

@@ -347,7 +347,7 @@ fn usable_of(record: usize, class: SizeClass) -> Range<usize> {
 /// The addresses of the guard of the stack with this record, which lies below the usable memory.
 fn guard_of(record: usize, class: SizeClass) -> Range<usize> {
     let bottom = usable_of(record, class).start;
-    bottom - guard::guard_bytes()..bottom
+    bottom - guard::guard_bytes(class)..bottom
 }
 
 /// How many bytes are left on `stack`, above its guard, if it is the running stack.

@@ -102,7 +102,7 @@ fn slabs(class: SizeClass) -> MutexGuard<'static, Slabs> {
 
 /// Bytes of a slot.
 fn slot_bytes(class: SizeClass) -> usize {
-    guard_bytes() + class.bytes()
+    guard_bytes(class) + class.bytes()
 }
 
 /// How many slots a new slab should have.
@@ -120,7 +120,7 @@ pub(super) fn take(class: SizeClass) -> io::Result<usize> {
     let (start, slot, is_guarded) = slabs(class).take(class)?;
     let bottom = start + slot * slot_bytes(class);
     if !is_guarded {
-        let guard = bottom..bottom + guard_bytes();
+        let guard = bottom..bottom + guard_bytes(class);
         // Not under the lock, for it takes as long as all the rest.
         let guarded =
             Admission::new().and_then(|admission| guard::install(&guard, true, admission));
@@ -213,7 +213,7 @@ impl Slabs {
         let slab = &self.all[&start];
         let guards = slab.free.iter().map(|slot| {
             let guard = start + slot * slot_bytes(class);
-            guard..guard + guard_bytes()
+            guard..guard + guard_bytes(class)
         });
         // Before, for afterwards another thread may have the addresses.
         let mappings: Vec<usize> = guards.clone().map(|guard| guard::forget(&guard).1).collect();
@@ -255,7 +255,7 @@ mod tests {
             let bottom = top - class.bytes();
             write(bottom);
             write(top - 1);
-            assert!(!is_readable(bottom - 1) && !is_readable(bottom - guard_bytes()));
+            assert!(!is_readable(bottom - 1) && !is_readable(bottom - guard_bytes(class)));
         }
         tops.sort_unstable();
         assert!(tops.windows(2).all(|pair| pair[1] - pair[0] >= slot_bytes(class)));

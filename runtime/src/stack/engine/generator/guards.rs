@@ -26,7 +26,7 @@ pub(super) fn say_whose(why: &str) {
 
 /// How many bytes to ask `generator` for, which adds one page of its own for its guard.
 pub(super) fn bytes_with_guard(class: SizeClass) -> usize {
-    class.bytes() + guard_bytes() - page_bytes()
+    class.bytes() + guard_bytes(class) - page_bytes()
 }
 
 /// Makes a guard at this place, whose mappings are not counted. The answer says of which kind.

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::io;
 use std::ops::Range;
+#[cfg(all(feature = "corosensei", target_os = "linux"))]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::admission::{self, Admission, MAPPINGS_EACH};
@@ -155,6 +157,40 @@ pub(super) fn mark(guard: &Range<usize>) -> bool {
     // SAFETY: the guard's pages are the lowest of the stack's own memory. Marking wipes out nothing
     // that is needed: the engine restores what it left there.
     unsafe { libc::madvise(first, guard.len(), MADV_GUARD_INSTALL) == 0 }
+}
+
+/// Marks guards of `bytes` bytes each, which begin at these addresses, where one call can do that,
+/// as on Linux 6.15 and later. The answer is how many are marked, of the first ones.
+#[cfg(all(feature = "corosensei", target_os = "linux"))]
+pub(super) fn mark_together(guards: &[usize], bytes: usize) -> usize {
+    /// The process itself, where a call wants the descriptor of one.
+    const PIDFD_SELF: libc::c_int = -10_000;
+    static REFUSED: AtomicBool = AtomicBool::new(false);
+    if REFUSED.load(Ordering::Relaxed) {
+        return 0;
+    }
+    let part = |&start: &usize| libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(start),
+        iov_len: bytes,
+    };
+    let parts: Vec<libc::iovec> = guards.iter().map(part).collect();
+    let (call, count) = (libc::SYS_process_madvise, parts.len());
+    // SAFETY: the guards are memory of the caller's that nobody uses, so marking wipes out nothing
+    // that is needed. `parts` has `count` parts.
+    let marked =
+        unsafe { libc::syscall(call, PIDFD_SELF, parts.as_ptr(), count, MADV_GUARD_INSTALL, 0) };
+    let marked = usize::try_from(marked).unwrap_or(0) / bytes;
+    if marked == 0 {
+        // Also where the call is unknown or forbidden. Asked for each one, the kernel says why.
+        REFUSED.store(true, Ordering::Relaxed);
+    }
+    marked
+}
+
+/// Elsewhere each guard takes a call.
+#[cfg(all(feature = "corosensei", not(target_os = "linux")))]
+pub(super) fn mark_together(_guards: &[usize], _bytes: usize) -> usize {
+    0
 }
 
 /// Protects the pages of a guard.

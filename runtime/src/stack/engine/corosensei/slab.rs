@@ -1,11 +1,11 @@
 //! Memory for stacks: slabs, each one mapping for many stacks of a class.
 //!
-//! A slot of a slab is a guard and, above it, a stack's usable memory. A slot gets its guard when
-//! it is first used, and keeps it for as long as the slab is mapped, so that memory which becomes a
-//! stack again costs no more than its pages. What workers do not need for a while they bring here
-//! (see `pool`, the workers' magazines, which say what was needed). A slot that comes back gives
-//! its pages to the kernel, and a slab whose slots have all come back is unmapped, but for one a
-//! class.
+//! A slot of a slab is a guard and, above it, a stack's usable memory. Slots get their guards some
+//! at a time, when the first of them is needed, and keep them for as long as the slab is mapped, so
+//! that memory which becomes a stack again costs no more than its pages. What workers do not need
+//! for a while they bring here (see `pool`, the workers' magazines, which say what was needed). A
+//! slot that comes back gives its pages to the kernel, and a slab whose slots have all come back is
+//! unmapped, but for one a class.
 //!
 //! Where each guard takes mappings of its own, and where the kernel counts what is merely mapped
 //! (`vm.overcommit_memory`, RLIMIT_AS), slabs would bring nothing, or refusals. There each has one
@@ -15,13 +15,11 @@
 //!
 //! # To grow
 //!
-//! A guard is 17 pages, whose addresses cost page tables: half of the 264 bytes of them that a
-//! stack of 64 KiB takes. A guard of one page, which C code may jump over, would save these. Memory
-//! that one worker does not need goes to another only by way of the kernel, which blanks it. The
-//! guards of a slab could be marked by one call (`process_madvise`).
+//! Memory that one worker does not need goes to another only by way of the kernel, which blanks it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::stack::admission::{self, Admission, address_space, limits, refusal};
@@ -34,6 +32,11 @@ const SLAB_BYTES: usize = 16 * 1024 * 1024;
 
 /// How many slots a slab has at most. The smaller it is, the sooner all of them are free again.
 const SLOTS_MAX: usize = 128;
+
+/// How many slots get their guards at once at most, if the kernel permits: a call for each would
+/// take a quarter longer. As many more as a first slab has already, so that a program with few
+/// stacks does not pay for the page tables of many.
+const GUARDED_AT_ONCE: usize = 32;
 
 /// How slabs are mapped: nothing is set aside for what may never be touched.
 #[cfg(target_os = "linux")]
@@ -77,19 +80,28 @@ impl Slab {
         self.begun < self.slots || !self.free.is_empty() || !self.bare.is_empty()
     }
 
-    /// Takes a slot, and says whether it has its guard.
-    fn take(&mut self) -> Option<(usize, bool)> {
+    /// Takes a slot with its guard, or else some slots that need theirs, whose number depends on
+    /// whether this is the `only` slab of its class.
+    fn take(&mut self, only: bool) -> Taken {
         if let Some(slot) = self.free.pop() {
-            return Some((slot, true));
+            return Taken::Guarded(slot);
         }
         if let Some(slot) = self.bare.pop() {
-            return Some((slot, false));
+            return Taken::Bare(slot..slot + 1);
         }
-        (self.begun < self.slots).then(|| {
-            self.begun += 1;
-            (self.begun - 1, false)
-        })
+        let first = self.begun;
+        let more = if only { first.clamp(1, GUARDED_AT_ONCE) } else { GUARDED_AT_ONCE };
+        self.begun += more.min(self.slots - first);
+        Taken::Bare(first..self.begun)
     }
+}
+
+/// What a slab gives.
+#[derive(Debug)]
+enum Taken {
+    Guarded(usize),
+    /// These slots, of which there is at least one if the slab has room, need their guards.
+    Bare(Range<usize>),
 }
 
 static SLABS: [Mutex<Slabs>; CLASSES] =
@@ -117,20 +129,43 @@ fn slots(class: SizeClass) -> usize {
 /// ends. This is the one place where a stack is refused.
 pub(super) fn take(class: SizeClass) -> io::Result<usize> {
     consists_of_pages(class.bytes(), page_bytes())?;
-    let (start, slot, is_guarded) = slabs(class).take(class)?;
-    let bottom = start + slot * slot_bytes(class);
-    if !is_guarded {
-        let guard = bottom..bottom + guard_bytes(class);
+    let (start, taken) = slabs(class).take(class)?;
+    let slot = match taken {
+        Taken::Guarded(slot) => slot,
         // Not under the lock, for it takes as long as all the rest.
-        let guarded =
-            Admission::new().and_then(|admission| guard::install(&guard, true, admission));
-        if let Err(error) = guarded {
-            slabs(class).put(start, class, |slab| slab.bare.push(slot));
-            // What the kernel has said, and not `Admission`.
-            return Err(if error.raw_os_error().is_some() { refusal(&error) } else { error });
-        }
+        Taken::Bare(slots) => guard(start, slots, class)?,
+    };
+    Ok(start + (slot + 1) * slot_bytes(class))
+}
+
+/// Makes the guards of some slots of the slab that begins at `start`. The first is the answer, and
+/// the others go back to the slab, those included that got none.
+fn guard(start: usize, slots: Range<usize>, class: SizeClass) -> io::Result<usize> {
+    let (first, bytes) = (slots.start, guard_bytes(class));
+    let guard_of = |slot| start + slot * slot_bytes(class);
+    let marked = match slots.len() > 1 && guard::kind() == Kind::Marked {
+        true => guard::mark_together(&slots.clone().map(guard_of).collect::<Vec<_>>(), bytes),
+        false => 0,
+    };
+    let guarded = match marked {
+        0 => Admission::new().and_then(|admission| {
+            guard::install(&(guard_of(first)..guard_of(first) + bytes), true, admission)
+        }),
+        _ => Ok(()),
+    };
+    let mut slabs = slabs(class);
+    // The slab is not empty, and so is not unmapped, as long as the first slot is not put back.
+    for slot in slots.skip(1).rev() {
+        slabs.put(start, class, |slab| match slot < first + marked {
+            true => slab.free.push(slot),
+            false => slab.bare.push(slot),
+        });
     }
-    Ok(bottom + slot_bytes(class))
+    guarded.map(|()| first).map_err(|error| {
+        slabs.put(start, class, |slab| slab.bare.push(first));
+        // What the kernel has said, and not `Admission`.
+        if error.raw_os_error().is_some() { refusal(&error) } else { error }
+    })
 }
 
 /// Whether a stack of so many bytes consists of whole pages. Else its guard would not begin with
@@ -157,20 +192,21 @@ pub(super) fn put(top: usize, class: SizeClass) {
 }
 
 impl Slabs {
-    /// Takes a slot: where its slab begins, which it is, and whether it has its guard.
-    fn take(&mut self, class: SizeClass) -> io::Result<(usize, usize, bool)> {
+    /// Takes a slot, or some: where their slab begins, and which they are.
+    fn take(&mut self, class: SizeClass) -> io::Result<(usize, Taken)> {
         let start = match self.with_room.first() {
             Some(&start) => start,
             None => self.map(class)?,
         };
+        let only = self.all.len() == 1;
         let slab = self.all.get_mut(&start).expect("a slab with room is among all");
         let was_empty = slab.is_empty();
-        let (slot, is_guarded) = slab.take().expect("a slab with room has a free slot");
+        let taken = slab.take(only);
         self.empty -= usize::from(was_empty);
         if !slab.has_room() {
             self.with_room.remove(&start);
         }
-        Ok((start, slot, is_guarded))
+        Ok((start, taken))
     }
 
     /// Takes a slot back, which `put` puts where it belongs in its slab.
@@ -250,7 +286,12 @@ mod tests {
     #[test]
     fn stacks_are_apart_and_each_has_its_guard() {
         let class = class(4);
+        let first = take(class).unwrap();
+        let begun = || slabs(class).all.values().map(|slab| slab.begun).sum::<usize>();
+        assert_eq!(begun(), 1, "one stack takes the guard of no other");
         let mut tops: Vec<usize> = (0..100).map(|_| take(class).unwrap()).collect();
+        tops.push(first);
+        assert!((101..101 + GUARDED_AT_ONCE).contains(&begun()));
         for &top in &tops {
             let bottom = top - class.bytes();
             write(bottom);
@@ -300,11 +341,12 @@ mod tests {
     fn a_slot_that_got_no_guard_is_tried_again() {
         let class = class(11);
         let top = take(class).unwrap();
-        let (start, slot, is_guarded) = slabs(class).take(class).unwrap();
-        assert!(!is_guarded);
-        slabs(class).put(start, class, |slab| slab.bare.push(slot));
+        let (start, taken) = slabs(class).take(class).unwrap();
+        let Taken::Bare(slots) = taken else { panic!("{taken:?}") };
+        assert_eq!(slots.len(), 1);
+        slabs(class).put(start, class, |slab| slab.bare.push(slots.start));
         let next = take(class).unwrap();
-        assert_eq!(next, start + (slot + 1) * slot_bytes(class));
+        assert_eq!(next, start + slots.end * slot_bytes(class));
         assert!(!is_readable(next - class.bytes() - 1));
         put(next, class);
         put(top, class);

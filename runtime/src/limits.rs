@@ -175,7 +175,7 @@ pub(crate) const BLOCKING_THREADS_MAX: usize = 256;
 pub(crate) const BLOCKING_IDLE: std::time::Duration =
     std::time::Duration::from_millis(if cfg!(test) { 20 } else { 10_000 });
 
-/// Bytes of ended tasks' memory that a thread keeps for its next tasks, of each of two sizes.
+/// Bytes of ended tasks' memory that a thread keeps for its next tasks, of each of three sizes.
 pub(crate) const TASK_BYTES_KEPT: usize = 1 << 20;
 
 /// A worker hands new tasks over once it has more live tasks than twice those of the least loaded

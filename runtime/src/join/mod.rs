@@ -201,7 +201,7 @@ impl<T> JoinHandle<T> {
 fn outcome<T>((end, task): (End<T>, Task)) -> Result<T, JoinError> {
     let cause = match end {
         End::Returned(value) => return Ok(value),
-        End::Panicked(payload) => NoValue::Panicked(Panicked(payload)),
+        End::Panicked(payload) => NoValue::Panicked(Panicked(*payload)),
         End::Cancelled => NoValue::Cancelled,
         End::Refused => NoValue::Refused,
     };

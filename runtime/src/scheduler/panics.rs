@@ -65,7 +65,7 @@ pub(crate) fn lose(panic: Payload) {
 /// race decides, so both come here.
 pub(crate) fn drop_unclaimed<T>(end: End<T>) {
     match end {
-        End::Panicked(panic) => lose(panic),
+        End::Panicked(panic) => lose(*panic),
         end => unwind::drop_quietly(end),
     }
 }

@@ -28,7 +28,7 @@ impl Family for Child {
 
     fn refused<T>(&self, task: &Header, dropped: Result<(), Payload>) -> End<T> {
         match dropped {
-            Err(panic) => End::Panicked(panic),
+            Err(panic) => End::Panicked(Box::new(panic)),
             Ok(()) if task.word.is_cancelled() => End::Cancelled,
             Ok(()) => End::Refused,
         }
@@ -48,7 +48,7 @@ impl Family for Child {
                     Err(cancel) => unwind::drop_quietly(cancel),
                 }
             }
-            End::Panicked(payload) => self.children.child_panicked(payload),
+            End::Panicked(payload) => self.children.child_panicked(*payload),
             End::Refused => self.children.child_refused(task),
             End::Cancelled => {}
         }

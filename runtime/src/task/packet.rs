@@ -77,7 +77,8 @@ pub(crate) enum End<T> {
     /// The closure returned this value.
     Returned(T),
     /// The closure, or its destructor, panicked with this payload.
-    Panicked(Payload),
+    /// Its pointer has one word, so that tasks without a large value are a word smaller.
+    Panicked(Box<Payload>),
     /// The task was unwound by a cancel, or was cancelled before its closure ran.
     Cancelled,
     /// The closure never ran: there was no stack for it, or its runtime was closed.
@@ -111,10 +112,13 @@ struct TaskCell<F, T, M> {
     content: UnsafeCell<Content<F, T>>,
 }
 
-// With a closure or a result of two words, a task has 128 bytes: the smaller of the two sizes of
-// memory that threads keep.
+// The sizes of memory that threads keep hold tasks whose closure and result have a word, and those
+// with two.
 #[cfg(not(any(gocoro_asan, all(test, loom))))]
-const _: () = assert!(size_of::<TaskCell<[usize; 2], (), ()>>() <= 128);
+const _: () = assert!(
+    size_of::<TaskCell<usize, usize, ()>>() <= 120
+        && size_of::<TaskCell<[usize; 2], [usize; 2], ()>>() <= 136
+);
 
 /// A task's operations that depend on the types of its closure, its value and its family.
 pub(super) struct VTable {
@@ -377,7 +381,7 @@ fn root<T>(header: &Header, payload: Payload) -> End<T> {
         Err(_) => End::Cancelled,
         Ok(payload) => {
             panicked(header, &*payload);
-            End::Panicked(payload)
+            End::Panicked(Box::new(payload))
         }
     }
 }

@@ -217,6 +217,10 @@ pub(crate) const ID_BLOCK: u64 = 1024;
 /// given back.
 pub(crate) const CHANNEL_SLOTS_KEPT: usize = 4096;
 
+/// For how many unstarted tasks a worker keeps room. The memory that a burst took beyond that is
+/// given back.
+pub(crate) const UNSTARTED_KEPT: usize = 4096;
+
 /// How long a program may take to end its tasks when `main` fails, or its daemons when `main`
 /// returns.
 pub(crate) const GRACE: std::time::Duration = std::time::Duration::from_secs(5);

@@ -155,13 +155,18 @@ impl Worker {
             // SAFETY: the stack, which is idle and this worker's, has no job.
             unsafe { stack.free(class) };
         }
-        Some(stacks.surplus_at(now)?.saturating_duration_since(now))
+        let surplus_at = stacks.surplus_at(now)?;
+        // The burst that left these stacks may have left memory there as well.
+        self.unstarted.tidy();
+        Some(surplus_at.saturating_duration_since(now))
     }
 
-    /// Gives one surplus stack back between two turns of a busy worker.
+    /// Gives one surplus stack back between two turns of a busy worker, and what the queue of
+    /// unstarted tasks does not need.
     #[inline]
     pub(super) fn tidy_a_bit(&self) {
         let Some(now) = self.core.pace.seen() else { return };
+        self.unstarted.tidy();
         let mut stacks = self.core.stacks.borrow_mut();
         stacks.clean(now);
         let surplus = stacks.step(now);

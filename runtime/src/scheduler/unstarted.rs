@@ -7,6 +7,7 @@ use crossbeam_deque::Worker as Deque;
 
 use super::Seat;
 use crate::current::Core;
+use crate::limits::UNSTARTED_KEPT;
 use crate::task::TaskRef;
 
 /// The unstarted tasks of one worker. The worker's core has an upper bound of their number.
@@ -74,6 +75,12 @@ impl Unstarted {
         Some(task)
     }
 
+    /// Gives memory back that a burst of tasks took. The other queue does that by itself.
+    #[inline]
+    pub(super) fn tidy(&self) {
+        shrink(&mut self.local.borrow_mut());
+    }
+
     #[inline]
     pub(super) fn is_empty(&self, core: &Core) -> bool {
         if core.unstarted.get() == 0 {
@@ -90,5 +97,31 @@ impl Unstarted {
     /// The exact number of unstarted tasks here, which thieves may lower at any time.
     pub(super) fn len(&self) -> usize {
         self.deque.len() + self.local.borrow().len()
+    }
+}
+
+/// Halves the memory of a queue that uses less than a quarter, so that each task has paid for what
+/// is moved.
+#[inline]
+fn shrink<T>(queue: &mut VecDeque<T>) {
+    let capacity = queue.capacity();
+    if capacity > UNSTARTED_KEPT && queue.len() < capacity / 4 {
+        queue.shrink_to((capacity / 2).max(UNSTARTED_KEPT));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_gives_the_memory_of_a_burst_back() {
+        let mut queue: VecDeque<usize> = (0..16 * UNSTARTED_KEPT).collect();
+        while queue.len() > 1 {
+            queue.pop_back();
+            shrink(&mut queue);
+            assert!(queue.capacity() <= (4 * queue.len() + 4).max(UNSTARTED_KEPT));
+        }
+        assert_eq!((queue.capacity(), queue.pop_front()), (UNSTARTED_KEPT, Some(0)));
     }
 }

@@ -367,3 +367,39 @@ fn every_wait_for_the_own_task_panics() {
         }
     });
 }
+
+/// What other threads ask of a task reaches it whoever joins it, up to its end; and the joiner may
+/// leave, and join it elsewhere.
+#[test]
+fn a_joined_task_hears_other_threads_until_its_end() {
+    for workers in WORKERS {
+        Colour::Task.run(workers, || {
+            let (to, tasks) = mpsc::channel::<task::Task>();
+            let (handles_to, handles) = mpsc::channel::<JoinHandle<u32>>();
+            let other = thread::spawn(move || {
+                for task in tasks {
+                    task.unpark();
+                    task.unpark();
+                }
+                handles.into_iter().map(JoinHandle::wait).sum::<u32>()
+            });
+            for round in 0..2000 {
+                let child = go!({ task::park() });
+                to.send(child.task().clone()).unwrap();
+                child.wait();
+                let child = go!({
+                    task::yield_now();
+                    1
+                });
+                if round % 50 == 0
+                    && let Err(child) = child.join_timeout(Duration::ZERO)
+                {
+                    handles_to.send(child).unwrap();
+                }
+            }
+            drop((to, handles_to));
+            until(|| other.is_finished());
+            assert!(other.join().unwrap() <= 40);
+        });
+    }
+}

@@ -1,8 +1,58 @@
 //! What a worker does with the tasks that it has: it lends them out, and records what they do.
 
+use std::cell::Cell;
+use std::fmt;
+
 use super::Core;
 use crate::recorder::What;
 use crate::task::{Header, TaskRef};
+
+/// The task that runs on a thread, with its worker. It stays right across the task's waits.
+pub(crate) type Here = Option<(&'static Core, &'static Header)>;
+
+/// A place for one unstarted task that only the worker of this thread may start. While the task is
+/// here, nobody can claim it.
+#[derive(Default)]
+pub(crate) struct Newest(Cell<Option<TaskRef>>);
+
+impl Newest {
+    /// Puts a task here, and takes out the one that was here before.
+    #[inline(always)]
+    pub(crate) fn replace(&self, task: TaskRef) -> Option<TaskRef> {
+        self.0.replace(Some(task))
+    }
+
+    #[inline(always)]
+    pub(crate) fn take(&self) -> Option<TaskRef> {
+        self.0.take()
+    }
+
+    /// How many tasks are here.
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.look(|newest| newest.is_some()))
+    }
+
+    /// Whether this task is here.
+    #[inline(always)]
+    fn is(&self, task: &Header) -> bool {
+        self.look(|newest| newest.is_some_and(|newest| std::ptr::eq(newest.as_ptr(), task)))
+    }
+
+    #[inline(always)]
+    fn look<R>(&self, look: impl FnOnce(Option<&TaskRef>) -> R) -> R {
+        let newest = self.0.take();
+        let seen = look(newest.as_ref());
+        // What is replaced is the `None` that `take` has left.
+        std::mem::forget(self.0.replace(newest));
+        seen
+    }
+}
+
+impl fmt::Debug for Newest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Newest").field(&self.len()).finish()
+    }
+}
 
 impl Core {
     /// The live tasks, newest first. The caller starts and ends no task while it uses the iterator.
@@ -20,6 +70,15 @@ impl Core {
             next = task.live_next.get();
             Some(task)
         })
+    }
+
+    /// Whether no other thread can reach the task, which the running task is about to join: this
+    /// worker has started the task, or will, and there are no more than the two references. See
+    /// [`Header::is_alone_here`].
+    #[inline(always)]
+    pub(crate) fn is_alone_with(&self, task: &Header) -> bool {
+        (self.newest.is(task) || task.word.is_owned_by(self.mailbox.id()))
+            && task.has_two_references()
     }
 
     /// Records what the running task does to the task with this id, if the worker records.

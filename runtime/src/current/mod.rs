@@ -31,6 +31,7 @@ use crate::task::{Flags, Header, Locals, ReadyQueue, TaskRef};
 use crate::timer::Timers;
 use crate::unwind::{self, Count, Unwinding};
 
+pub(crate) use live::{Here, Newest};
 pub(crate) use pace::Pace;
 
 /// A worker, as its tasks and the layers below the scheduler see it. Only the worker's thread
@@ -48,6 +49,8 @@ pub(crate) struct Core {
     /// The unstarted task that the task which parked last waits for; null if there is none. The
     /// pointer is only compared, never followed, for the task may be gone.
     pub(crate) wanted: Cell<*const Header>,
+    /// The newest of the unstarted tasks that this worker alone may start.
+    pub(crate) newest: Newest,
     /// The other runnable tasks.
     pub(crate) ready: ReadyQueue,
     pub(crate) timers: RefCell<Timers>,
@@ -139,6 +142,7 @@ impl Core {
             task: Cell::new(std::ptr::null()),
             next: Cell::new(std::ptr::null()),
             wanted: Cell::new(std::ptr::null()),
+            newest: Newest::default(),
             ready: ReadyQueue::default(),
             timers: RefCell::new(Timers::new()),
             stacks: RefCell::new(stacks),
@@ -315,7 +319,7 @@ pub(crate) fn core() -> Option<&'static Core> {
 
 /// The task that runs on this thread, with its worker.
 #[inline(always)]
-pub(crate) fn task() -> Option<(&'static Core, &'static Header)> {
+pub(crate) fn task() -> Here {
     let core = core()?;
     // SAFETY: a worker holds a reference to the task that it runs, and the caller, which runs in
     // that task, does not keep the answer beyond the task's end.

@@ -107,7 +107,7 @@ unsafe impl<H: Holder> Choice for JoinArm<H> {
     fn link(&self, place: Place<'_>) -> bool {
         // SAFETY: this arm is not announced now, so nobody refers to the node that it had before.
         let node = unsafe { self.node.make(JoinNode::new(place.waiter, place.arm)) };
-        self.announced.set(node.announce(self.joined()) != Phase::Done);
+        self.announced.set(node.announce(self.joined(), false) != Phase::Done);
         !self.announced.get()
     }
 

@@ -12,11 +12,11 @@ use std::panic;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::current;
+use crate::current::{self, Core, Here};
 use crate::cycle::{Edge, Node};
 use crate::park::{self, Left, Woken};
 use crate::task::word::Phase;
-use crate::task::{End, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
+use crate::task::{End, Flags, Header, Naming, Reason, Spawned, Task, TaskId, TaskRef};
 use crate::unwind::{self, Payload};
 use crate::waiters::{JoinNode, Waiter};
 
@@ -66,7 +66,7 @@ impl<T> JoinHandle<T> {
     /// assert!(error.is_panic());
     /// assert!(error.to_string().contains("unlucky"));
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn join(self) -> Result<T, JoinError> {
         wait_for_end_as(&self.task().inner, None, Reason::Join);
         self.take()
@@ -90,7 +90,7 @@ impl<T> JoinHandle<T> {
     /// assert_eq!(gocoro::go!({ "done" }).wait(), "done");
     /// ```
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub fn wait(self) -> T {
         match self.join() {
             Ok(value) => value,
@@ -231,6 +231,7 @@ impl Announced<'_> {
     /// whoever completed it has let go of the node.
     fn leave(&self) -> Left {
         if !self.withdrawn.get() {
+            lends_no_more(self.task);
             self.withdrawn.set(self.node.withdraw(self.task));
         }
         Left::if_withdrawn(self.withdrawn.get())
@@ -249,8 +250,8 @@ fn wait_for_end_until(task: &TaskRef, deadline: Option<Instant>, reason: Reason)
     wait_for_end_as(task, deadline, reason)
 }
 
-/// Waits for the end of a task, at most until the deadline. `false`: the deadline came first.
-/// Inlined, for each frame that a switch comes back through costs a mispredicted return.
+/// [`wait_for_end_until`], inlined: each frame that a switch comes back through costs a
+/// mispredicted return.
 #[inline(always)]
 fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
     if task.word.is_done() {
@@ -259,26 +260,48 @@ fn wait_for_end_as(task: &TaskRef, deadline: Option<Instant>, reason: Reason) ->
         }
         return true;
     }
-    let running = current::task().map(|(_, task)| task);
+    match current::task() {
+        None => wait_in_thread(task, deadline, reason),
+        here => wait_in(here, task, deadline, reason),
+    }
+}
+
+/// [`wait_for_end_as`] of a plain thread.
+#[inline(never)]
+fn wait_in_thread(task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
+    wait_in(None, task, deadline, reason)
+}
+
+#[inline(always)]
+fn wait_in(here: Here, task: &TaskRef, deadline: Option<Instant>, reason: Reason) -> bool {
+    let running = here.map(|(_, task)| task);
     refuse_if_own(task, running);
-    run_next(task);
-    let waiter = Waiter::solo();
+    let waiter = Waiter::solo_of(here);
     let node = JoinNode::new(&waiter, 0);
     // A wait that has a deadline ends by itself.
     let edge = match deadline {
         None => Edge::to_task(Node::running(running), Node::task(task.id)),
         Some(_) => Edge::none(),
     };
-    let phase = node.announce(task);
+    let phase = node.announce(task, here.is_some_and(|(core, _)| core.is_alone_with(task)));
     if phase == Phase::Done {
         return true;
     }
     let announced = Announced { task, node: &node, withdrawn: Cell::new(false) };
+    if let Some((core, _)) = here {
+        lends(core, task, phase);
+    }
     if phase == Phase::Started {
         edge.look();
     }
-    while waiter.park(reason.on(&**task), deadline, || announced.leave()) != Woken::TimedOut {
+    let wanted = reason.on(&**task);
+    while waiter.park_in(here, wanted, deadline, || announced.leave()) != Woken::TimedOut {
         if node.is_released() {
+            if let Some((core, _)) = here {
+                core.wanted.set(std::ptr::null());
+            }
+            // Nobody finds the node any more.
+            std::mem::forget(announced);
             return true;
         }
     }
@@ -304,15 +327,30 @@ fn joins_itself(task: &TaskRef) -> ! {
     panic!("{} joins itself, which can never end", Naming(task));
 }
 
-/// Has the worker start this task next, if it is unstarted and the newest in the worker's queue: it
-/// is about to be joined. So the memory of a tree of tasks follows its depth, and its tasks do not
-/// wait for a turn of the queue.
-#[inline]
-fn run_next(task: &TaskRef) {
-    if task.word.phase() == Phase::Unstarted
-        && let Some(core) = current::core()
-    {
-        core.wanted.set(task.as_ptr());
+/// Notes that the running task, which is about to park, stands in this task's join.
+///
+/// If the task is unstarted, and the newest in the worker's queue, the worker starts it next. So
+/// the memory of a tree of tasks follows its depth, and its tasks do not wait for a turn.
+///
+/// If the task is one of this worker, no other thread has its handle for as long as the join lasts.
+#[inline(always)]
+fn lends(core: &Core, task: &TaskRef, phase: Phase) {
+    match phase {
+        Phase::Unstarted => core.wanted.set(task.as_ptr()),
+        _ if task.word.is_owned_by(core.mailbox.id()) => task.set(Flags::JOINED_HERE),
+        _ => {}
+    }
+}
+
+/// Takes back what [`lends`] has noted, for the join is cut short. After it the handle may go to
+/// another thread.
+#[cold]
+fn lends_no_more(task: &Header) {
+    if let Some(core) = current::core() {
+        core.wanted.set(std::ptr::null());
+        if task.word.is_owned_by(core.mailbox.id()) {
+            task.clear(Flags::JOINED_HERE);
+        }
     }
 }
 
@@ -327,6 +365,20 @@ pub(crate) unsafe fn wake_joiner(task: &Header) {
     // announced and keeps until it is fired; and this is the only call that fires it.
     if let Some(wake) = unsafe { JoinNode::fire(node, current::here()) } {
         wake.give();
+    }
+}
+
+/// [`wake_joiner`] on the thread of this worker.
+///
+/// # Safety
+///
+/// That of [`wake_joiner`].
+#[inline(always)]
+pub(crate) unsafe fn wake_joiner_by(core: &Core, task: &Header) {
+    let node = task.joiner.get().cast::<JoinNode>();
+    // SAFETY: the caller's promise: see `wake_joiner`.
+    if let Some(wake) = unsafe { JoinNode::fire(node, Some(core.mailbox.id())) } {
+        wake.give_by(core);
     }
 }
 

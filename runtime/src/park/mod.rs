@@ -12,9 +12,9 @@ use std::time::Instant;
 
 use crate::boundary::{Boundary, Waits};
 use crate::clock;
-use crate::current::{self, Core};
+use crate::current::{self, Core, Here};
 use crate::parker::Parker;
-use crate::task::{Flags, Header, Note, Reason, Run, Target, TimedNote, Wanted};
+use crate::task::{Flags, Header, Note, On, Reason, Run, Target, TimedNote, Wanted};
 use crate::thread_pool;
 use crate::timer::{Alarm, TimerKey};
 use crate::trace;
@@ -83,14 +83,25 @@ pub(crate) fn park<'a>(
     deadline: Option<Instant>,
     leave: impl Fn() -> Left,
 ) -> Woken {
-    match who {
-        Target::Task(_) => {
-            let (core, task) = current::task().expect("a task's record waits in that task");
-            park_task(core, task, wanted.into(), deadline, leave)
-        }
-        Target::Thread(parker) => park_thread(parker, wanted.into().reason, deadline, &leave),
-        Target::Poller(_) => unreachable!("a future is polled, and parks nobody"),
+    park_in(current::task(), who, wanted, deadline, leave)
+}
+
+/// Waits as [`park`] does. `here` is what runs, as [`target_of`] was told when it made `who`.
+#[inline(always)]
+pub(crate) fn park_in<'a>(
+    here: Here,
+    who: &Target,
+    wanted: impl Into<Wanted<'a>>,
+    deadline: Option<Instant>,
+    leave: impl Fn() -> Left,
+) -> Woken {
+    if let Some((core, task)) = here {
+        return park_task(core, task, wanted.into(), deadline, leave);
     }
+    let Target::Thread(parker) = who else {
+        unreachable!("a task's record waits in that task, and a future is polled, and parks nobody")
+    };
+    park_thread(parker, wanted.into().reason, deadline, &leave)
 }
 
 /// Waits as [`park`] does, without a record: there is nothing to take back.
@@ -114,7 +125,7 @@ fn park_task(
     leave: impl Fn() -> Left,
 ) -> Woken {
     if task.has(Flags::SLOW) || deadline.is_some() || thread::panicking() {
-        return park_slow(core, task, wanted, deadline, &leave);
+        return park_slow(core, task, wanted.reason, wanted.on, deadline, &leave);
     }
     let note = Note::new(wanted.on, core.turned.get());
     task.reason.set(wanted.reason);
@@ -129,24 +140,31 @@ fn park_task(
 /// The running task, or this plain thread, as a waiter's record names it.
 #[inline(always)]
 pub(crate) fn target() -> Target {
-    match current::task() {
+    target_of(current::task())
+}
+
+/// `here`, or this plain thread, as a waiter's record names it.
+#[inline(always)]
+pub(crate) fn target_of(here: Here) -> Target {
+    match here {
         Some((_, task)) => Target::Task(task),
         None => Target::Thread(current::parker()),
     }
 }
 
 /// [`park`] in a task that unwinds, has a token or something to be thrown, or waits with a
-/// deadline.
+/// deadline. Takes what is wanted in parts, which fit into registers, so that the usual path need
+/// not write it to memory.
 #[cold]
 #[inline(never)]
 fn park_slow(
     core: &Core,
     task: &Header,
-    wanted: Wanted<'_>,
+    reason: Reason,
+    on: On<'_>,
     deadline: Option<Instant>,
     leave: &dyn Fn() -> Left,
 ) -> Woken {
-    let Wanted { reason, on } = wanted;
     let unwinding = thread::panicking();
     if reason != Reason::Children && spend::spent_by_throw(core, task, unwinding) {
         // A wake that came while the task stood in the queue left no token. Return, so that the

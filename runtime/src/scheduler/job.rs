@@ -55,11 +55,11 @@ pub(super) unsafe fn run(task: NonNull<()>) {
     // SAFETY: this worker claimed the task, and `wanted` is what `execute` or `drop_on_own_stack`
     // returned.
     let completed = unsafe { task.complete(wanted, leave_spans) };
+    let core = current::core().expect("a task runs on its worker");
     if completed.joiner {
         // SAFETY: the task is DONE with JOINER, which only the one call of `complete` reports.
-        unsafe { join::wake_joiner(task) };
+        unsafe { join::wake_joiner_by(core, task) };
     }
-    let core = current::core().expect("a task runs on its worker");
     if let Some(panics) = core.panics.filter(|_| thread::panicking()) {
         // The task has left behind a coroutine of its own that is suspended in the middle of an
         // unwinding.

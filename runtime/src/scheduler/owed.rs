@@ -95,7 +95,7 @@ impl Worker {
         // Tasks that yielded earlier may have gone on while there was no unstarted task.
         self.owed.forget_late(&self.core.ready);
         let mut places = self.core.yielded.borrow_mut();
-        self.owed.add(places.drain(..), self.unstarted.len(), &self.core.ready);
+        self.owed.add(places.drain(..), self.unstarted.len(&self.core), &self.core.ready);
     }
 
     /// Starts a task that is due to start before the next ready task goes on.

@@ -6,7 +6,7 @@ use super::job;
 use super::worker::Worker;
 use crate::limits::{NEXT_STREAK_MAX, OLDEST_EVERY};
 use crate::stack::{Job, Site, SizeClass, Stack, note_site};
-use crate::task::{Header, TaskRef};
+use crate::task::{Flags, Header, TaskRef};
 use crate::wake;
 
 /// How many switches ahead a task's header is fetched (`FAR`), and its stack (`NEAR`). The stack's
@@ -48,27 +48,34 @@ impl Worker {
     /// Picks the task to resume next, and gives it a stack if it has none.
     #[inline(always)]
     pub(super) fn pick(&self) -> Option<*const Header> {
+        let wanted = self.core.wanted.get();
+        if !wanted.is_null() {
+            // What is wanted now is not wanted any more when another task has run.
+            self.core.wanted.set(std::ptr::null());
+        }
         let picked = self.core.picked.count();
         if (picked as u32).is_multiple_of(OLDEST_EVERY)
             && let Some(task) = self.start_oldest()
         {
             return Some(task);
         }
-        let wanted = self.core.wanted.replace(std::ptr::null());
         if !wanted.is_null()
             && let Some(task) = self.start_wanted(wanted)
         {
             return Some(task);
         }
         let next = self.core.next.get();
-        if !next.is_null()
-            && (self.picks.streak.get() < NEXT_STREAK_MAX || self.core.ready.is_empty())
-        {
+        if !next.is_null() {
             // The count stops at the limit, since two tasks that wake each other may go on for
             // ever.
-            self.picks.streak.set((self.picks.streak.get() + 1).min(NEXT_STREAK_MAX));
-            self.core.next.set(std::ptr::null());
-            return Some(next);
+            let streak = self.picks.streak.get();
+            if streak < NEXT_STREAK_MAX {
+                self.picks.streak.set(streak + 1);
+            }
+            if streak < NEXT_STREAK_MAX || self.core.ready.is_empty() {
+                self.core.next.set(std::ptr::null());
+                return Some(next);
+            }
         }
         self.picks.streak.set(0);
         // Ready and unstarted tasks take turns, so that neither kind keeps the other waiting.
@@ -133,12 +140,13 @@ impl Worker {
         }
     }
 
-    /// Starts the task `wanted`, which is about to be joined, if it is the newest here.
+    /// Starts the task `wanted`, in whose join the task stands that parked last, if it is the
+    /// newest here.
     #[inline]
     pub(super) fn start_wanted(&self, wanted: *const Header) -> Option<*const Header> {
         let newest = self.unstarted.pop(&self.core)?;
         if newest.as_ptr() == wanted {
-            return self.start(newest);
+            return self.start_for(newest, true);
         }
         self.push_back(newest);
         None
@@ -158,8 +166,13 @@ impl Worker {
 
     /// Gives an unstarted task a stack and claims it. `None`: there is no stack, so the task waits
     /// for one.
-    #[inline]
     pub(super) fn start(&self, task: TaskRef) -> Option<*const Header> {
+        self.start_for(task, false)
+    }
+
+    /// Starts a task as [`Worker::start`] does. `joined`: a task of this worker stands in its join.
+    #[inline(always)]
+    fn start_for(&self, task: TaskRef, joined: bool) -> Option<*const Header> {
         let class = task.class.get();
         // Tasks that already wait for a stack of this size go first.
         if !self.no_stack.is_empty() && self.no_stack.is_short(class) {
@@ -172,18 +185,23 @@ impl Worker {
         };
         let own = stacks.is_clean(&stack);
         drop(stacks);
-        Some(self.start_on(task, stack, own))
+        Some(self.start_on(task, stack, own, joined))
     }
 
     /// Claims an unstarted task for this worker, and gives it `stack`, which is of the task's
-    /// class. `own`: nobody has used that before.
+    /// class. `own`: nobody has used that before. `joined`: a task of this worker stands in the
+    /// task's join.
     #[inline(always)]
-    pub(super) fn start_on(&self, task: TaskRef, stack: Stack, own: bool) -> *const Header {
-        let requests = task.word.claim(self.core.mailbox.id());
+    fn start_on(&self, task: TaskRef, stack: Stack, own: bool, joined: bool) -> *const Header {
+        let alone = joined && task.has_two_references();
+        let requests = task.word.claim(self.core.mailbox.id(), alone);
         let raw = self.core.adopt(task, requests);
         // SAFETY: this worker has just claimed the task, so it is alive and its owner's fields are
         // this thread's.
         let header = unsafe { &*raw };
+        if joined {
+            header.set(Flags::JOINED_HERE);
+        }
         header.own_stack.set(own);
         if self.cancelling.get() {
             wake::cancel(&self.core, header);
@@ -216,7 +234,7 @@ impl Worker {
     /// are no picks.
     #[cold]
     pub(super) fn start_late(&self, task: TaskRef, stack: Stack, flags: u8) {
-        let task = self.start_on(task, stack, false);
+        let task = self.start_on(task, stack, false, false);
         // SAFETY: this worker has just claimed the task, so it is alive and its owner's fields are
         // this thread's.
         let header = unsafe { &*task };
@@ -251,16 +269,37 @@ fn prefetch_stack<const FRAME_LINES: usize>(task: *const Header) {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::panic::Location;
+    use std::time::Duration;
 
     use super::*;
+    use crate::current;
     use crate::scheduler::{Plan, Wait};
     use crate::spawn::{self, Placement, no_family};
+
+    /// Runs `body` as a task of a worker, and `look` after each turn.
+    fn run(body: impl FnOnce() + 'static, mut look: impl FnMut(&Worker)) {
+        let worker = Worker::new(Plan::default().prepare_local().unwrap()).unwrap();
+        let (options, at) = (spawn::Options::default(), Location::caller());
+        // SAFETY: the closure and its value borrow nothing, and stay on this worker.
+        let task = unsafe {
+            spawn::spawn_unchecked(body, options, Placement::Worker(&worker), at, no_family)
+        }
+        .unwrap();
+        let _inside = worker.enter();
+        while !task.is_finished() {
+            worker.turn(Wait::Yes);
+            look(&worker);
+        }
+        task.wait();
+        worker.shared().close();
+        worker.run_to_end();
+        worker.end();
+    }
 
     /// A streak of picks is counted only as far as it matters. A count without a limit overflowed
     /// when two tasks alone woke each other for long enough.
     #[test]
     fn a_streak_is_counted_as_far_as_it_matters() {
-        let worker = Worker::new(Plan::default().prepare_local().unwrap()).unwrap();
         let body = || {
             let first = spawn::current();
             let other = spawn::spawn_local(move || {
@@ -275,21 +314,42 @@ mod tests {
             }
             other.wait();
         };
-        let (options, at) = (spawn::Options::default(), Location::caller());
-        // SAFETY: the closure and its value borrow nothing, and stay on this worker.
-        let task = unsafe {
-            spawn::spawn_unchecked(body, options, Placement::Worker(&worker), at, no_family)
-        }
-        .unwrap();
-        let _inside = worker.enter();
         let mut longest = 0;
-        while !task.is_finished() {
-            worker.turn(Wait::Yes);
-            longest = longest.max(worker.picks.streak.get());
-        }
+        run(body, |worker| longest = longest.max(worker.picks.streak.get()));
         assert_eq!(longest, NEXT_STREAK_MAX);
-        worker.shared().close();
-        worker.run_to_end();
-        worker.end();
+    }
+
+    /// A joiner that leaves takes the handle along, perhaps to another thread, so from then on the
+    /// worker is not alone with the task.
+    #[test]
+    fn a_worker_is_alone_with_a_task_while_one_of_its_tasks_joins_that() {
+        run(
+            || {
+                let child = spawn::spawn_local(|| {
+                    let (_, task) = current::task().unwrap();
+                    let joined = task.is_alone_here();
+                    let other = spawn::current();
+                    let shared = task.is_alone_here();
+                    drop(other);
+                    spawn::park();
+                    (joined, shared, task.is_alone_here())
+                });
+                let child = child.join_timeout(Duration::from_millis(1)).unwrap_err();
+                assert!(!child.task().inner.has(Flags::JOINED_HERE));
+                child.task().unpark();
+                assert_eq!(child.wait(), (true, false, true));
+                // Nobody has joined this one when it starts.
+                let child = spawn::spawn_local(|| {
+                    let (_, task) = current::task().unwrap();
+                    let before = task.is_alone_here();
+                    spawn::park();
+                    (before, task.is_alone_here())
+                });
+                spawn::yield_now();
+                child.task().unpark();
+                assert_eq!(child.wait(), (false, true));
+            },
+            |_| (),
+        );
     }
 }

@@ -10,11 +10,14 @@ use crate::current::Core;
 use crate::limits::UNSTARTED_KEPT;
 use crate::task::TaskRef;
 
-/// The unstarted tasks of one worker. The worker's core has an upper bound of their number.
+/// The unstarted tasks of one worker. The worker's core has an upper bound of their number, and the
+/// newest of those that only this worker may start, so that a task which is joined right after its
+/// spawn comes no further than there.
 pub(super) struct Unstarted {
     /// Tasks that any worker of the runtime may start.
     deque: Deque<TaskRef>,
-    /// Tasks that only this worker may start: local ones, or all, if there is no other worker.
+    /// Tasks that only this worker may start: local ones, or all, if there is no other worker. They
+    /// are older than the one that the core has.
     local: RefCell<VecDeque<TaskRef>>,
     /// Whether this is the runtime's only worker.
     alone: bool,
@@ -27,27 +30,48 @@ impl Unstarted {
         Unstarted { deque, local: RefCell::default(), alone, locals_turn: Cell::new(true) }
     }
 
-    /// How many tasks only this worker may start.
-    pub(super) fn own(&self) -> usize {
-        self.local.borrow().len()
+    /// Whether this is the runtime's only worker.
+    #[inline(always)]
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
     }
 
-    #[inline]
+    /// How many tasks only this worker may start.
+    pub(super) fn own(&self, core: &Core) -> usize {
+        self.local.borrow().len() + core.newest.len()
+    }
+
+    #[inline(always)]
     pub(super) fn push(&self, core: &Core, task: TaskRef) {
         core.unstarted.set(core.unstarted.get() + 1);
-        if self.alone || task.kind.local {
-            self.local.borrow_mut().push_back(task);
-        } else {
-            self.deque.push(task);
+        if !self.alone && !task.kind.local {
+            return self.deque.push(task);
         }
+        if let Some(older) = core.newest.replace(task) {
+            self.push_older(older);
+        }
+    }
+
+    #[inline(never)]
+    fn push_older(&self, task: TaskRef) {
+        self.local.borrow_mut().push_back(task);
     }
 
     /// Takes the newest task.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop(&self, core: &Core) -> Option<TaskRef> {
+        if let Some(task) = core.newest.take() {
+            core.unstarted.set(core.unstarted.get() - 1);
+            return Some(task);
+        }
         if core.unstarted.get() == 0 {
             return None;
         }
+        self.pop_older(core)
+    }
+
+    #[inline(never)]
+    fn pop_older(&self, core: &Core) -> Option<TaskRef> {
         let local = self.local.borrow_mut().pop_back();
         let task = local.or_else(|| self.deque.pop());
         core.unstarted.set(if task.is_some() { core.unstarted.get() - 1 } else { 0 });
@@ -59,7 +83,8 @@ impl Unstarted {
         if core.unstarted.get() == 0 {
             return None;
         }
-        let local = || self.local.borrow_mut().pop_front();
+        let older = || self.local.borrow_mut().pop_front();
+        let local = || older().or_else(|| core.newest.take());
         if self.alone {
             let task = local()?;
             core.unstarted.set(core.unstarted.get() - 1);
@@ -86,7 +111,8 @@ impl Unstarted {
         if core.unstarted.get() == 0 {
             return true;
         }
-        let empty = self.local.borrow().is_empty() && (self.alone || self.deque.is_empty());
+        // Nobody takes tasks of a worker that has no others beside it, so its count is exact.
+        let empty = !self.alone && self.own(core) == 0 && self.deque.is_empty();
         if empty {
             // The count may be set to zero, since nobody but this worker adds tasks.
             core.unstarted.set(0);
@@ -95,8 +121,8 @@ impl Unstarted {
     }
 
     /// The exact number of unstarted tasks here, which thieves may lower at any time.
-    pub(super) fn len(&self) -> usize {
-        self.deque.len() + self.local.borrow().len()
+    pub(super) fn len(&self, core: &Core) -> usize {
+        self.deque.len() + self.own(core)
     }
 }
 

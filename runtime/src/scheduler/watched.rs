@@ -79,7 +79,7 @@ impl Worker {
     #[cold]
     fn tell_late(&self, behind: &Header, waited: Duration) {
         let ready = self.core.ready.len() + usize::from(!self.core.next.get().is_null());
-        let tasks = ready + self.unstarted.own() + self.seat().unstarted();
+        let tasks = ready + self.unstarted.own(&self.core) + self.seat().unstarted();
         if tasks > 0 {
             let (runtime, worker) = (self.shared.id, self.index);
             trace::resumed_late(&Late { runtime, worker, tasks, behind, waited });

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::mem::offset_of;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ pub(crate) struct Worker {
     driver: Driver,
     pub(super) shared: Arc<Shared>,
     pub(super) index: usize,
+    /// The worker's seat in `shared`.
+    seat: NonNull<Seat>,
     pub(super) unstarted: Unstarted,
     pub(super) oldest_first: OldestFirst,
     pub(super) owed: Owed,
@@ -110,6 +113,7 @@ impl Worker {
             core,
             driver,
             index,
+            seat: NonNull::from(&**seat),
             unstarted: Unstarted::new(deque, shared.seats.len() == 1),
             oldest_first: OldestFirst::new(),
             owed: Owed::default(),
@@ -148,8 +152,11 @@ impl Worker {
         self.index
     }
 
+    #[inline(always)]
     pub(super) fn seat(&self) -> &Seat {
-        &self.shared.seats[self.index]
+        // SAFETY: `Worker::new` stored the address of a seat in `shared`, which the worker owns a
+        // part of, and which never drops or moves a seat.
+        unsafe { self.seat.as_ref() }
     }
 
     /// The number of a new task.
@@ -160,7 +167,7 @@ impl Worker {
 
     /// Queues a new task that this worker's thread spawns. If the runtime is closed, the task is
     /// refused.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn spawn(&self, task: TaskRef) {
         self.core.spawned.set(self.core.spawned.get() + 1);
         if !task.kind.daemon {
@@ -172,9 +179,15 @@ impl Worker {
                 return self.refuse(task);
             }
         }
-        if task.kind.local || self.shared.seats.len() == 1 {
+        if task.kind.local || self.unstarted.is_alone() {
             return self.unstarted.push(&self.core, task);
         }
+        self.spawn_among(task);
+    }
+
+    /// Queues a new task that other workers may start too, here or at another one.
+    #[inline(never)]
+    fn spawn_among(&self, task: TaskRef) {
         let (lightest, load) = self.lightest.get();
         let live = self.core.live_count.get();
         if live > 2 * load + PLACEMENT_SLACK && lightest != self.index && !self.is_passing(live) {
@@ -295,7 +308,7 @@ impl Worker {
 
     /// Shows what this worker counts to whoever looks from outside.
     pub(crate) fn show(&self) {
-        self.core.show(self.unstarted.own(), self.driver.len());
+        self.core.show(self.unstarted.own(&self.core), self.driver.len());
     }
 
     /// Whether there is a task to run now.
@@ -358,7 +371,7 @@ impl Worker {
         }
         // SAFETY: `Core::adopt` put the worker's reference to the task into this pointer, and a
         // task is finished once.
-        drop(unsafe { TaskRef::from_raw(task) });
+        unsafe { TaskRef::from_raw(task) }.release(task.is_alone_here());
     }
 
     /// Acts on what other threads have left in the mailbox.

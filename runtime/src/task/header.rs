@@ -5,6 +5,7 @@ use std::fmt;
 use std::mem::offset_of;
 use std::panic::Location;
 use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Acquire;
 
 use super::family::TaskScope;
 use super::inbox::Linked;
@@ -56,6 +57,10 @@ impl Flags {
     /// A waker of the task was called since the task last began to poll a future. POLL stays set
     /// while the task waits for something else inside of the poll: see `waiters::Awaiter`.
     pub(crate) const POLL: u8 = 1 << 6;
+    /// A task of this worker stands in a join of the task, so no other thread has the join handle.
+    /// JOINED_HERE is set by the joiner, or by the worker that starts the task for it, and cleared
+    /// by a joiner that leaves before the end. See [`Header::is_alone_here`].
+    pub(crate) const JOINED_HERE: u8 = 1 << 7;
 
     /// The flags that take a park, or a return from it, off its fast path.
     pub(crate) const SLOW: u8 = Self::TOKEN | Self::CANCEL | Self::EXPIRED;
@@ -283,6 +288,22 @@ impl Header {
         unsafe { scope(self) }
     }
 
+    /// Whether no other thread can reach the task: of its two references one is the worker's, and
+    /// the other that of the join handle, which a task of this worker has given up to its join.
+    /// Then word and count change without a read-modify-write, each of which takes as long as
+    /// twenty other instructions. By the owner; the answer is good until a task runs.
+    #[inline(always)]
+    pub(crate) fn is_alone_here(&self) -> bool {
+        self.has(Flags::JOINED_HERE) && self.has_two_references()
+    }
+
+    /// Whether there are no references but those of the join handle and of whoever will run the
+    /// task, or runs it. Whatever was done by others, which have gone, is seen after this.
+    #[inline(always)]
+    pub(crate) fn has_two_references(&self) -> bool {
+        self.refs.load(Acquire) == 2
+    }
+
     /// Makes the task DONE, and tells its family. Before that `last` runs, when none of the user's
     /// code is left to run. If the join handle goes just then, the result's destructor has to run
     /// after all, and then `last` runs again.
@@ -295,7 +316,7 @@ impl Header {
     pub(crate) unsafe fn complete(&self, mut wanted: bool, mut last: impl FnMut()) -> Completed {
         loop {
             last();
-            if let Some(completed) = self.word.complete(wanted) {
+            if let Some(completed) = self.word.complete(wanted, self.is_alone_here()) {
                 if let Some(tell) = self.vtable.tell {
                     // SAFETY: the vtable is that of the task's types, and `self` keeps the task
                     // alive.

@@ -35,6 +35,12 @@
 //! | the note of a parked task, on its stack | the owner's thread while the task is PARKED: see [`note`] |
 //! | all else | immutable |
 //!
+//! A task that is joined by a task of its own worker, and that nobody else refers to, is reached by
+//! one thread alone until that join ends. Then `word` and `refs` change by plain stores
+//! ([`Header::is_alone_here`]). The worker finds that out at the claim and at the end, by
+//! JOINED_HERE and the count: what others did before they let go of the task is seen by whoever
+//! reads the count.
+//!
 //! # Transitions
 //!
 //! - **claim**, by whoever holds the queue's reference, so nobody else can be first: UNSTARTED →

@@ -4,7 +4,7 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::Header;
 
@@ -57,6 +57,17 @@ impl TaskRef {
     #[inline(always)]
     pub(crate) fn into_raw(self) -> *const Header {
         ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// Drops the reference of a task's worker to a task that has ended.
+    ///
+    /// `alone`: what [`Header::is_alone_here`] said, and no task has run since.
+    #[inline(always)]
+    pub(crate) fn release(self, alone: bool) {
+        if alone {
+            self.refs.store(1, Release);
+            std::mem::forget(self);
+        }
     }
 
     /// The address of the task's header.

@@ -1,9 +1,10 @@
 //! The atomic word of a task: who owns it, how far it is, and what others ask of its owner.
 //!
-//! Every change of the word is one read-modify-write, made by a named transition. Which fields of
-//! the header may be touched in which state is on the contract page in the parent module.
+//! Every change of the word is one read-modify-write, made by a named transition; or one store,
+//! where no other thread can reach the task ([`Header::is_alone_here`](super::Header)). Which
+//! fields of the header may be touched in which state is on the contract page in the parent module.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use crate::loom::AtomicU32;
 
@@ -166,6 +167,7 @@ impl Word {
         Word(AtomicU32::new(UNSTARTED | HANDLE))
     }
 
+    #[inline(always)]
     pub(crate) fn phase(&self) -> Phase {
         phase_of(self.0.load(Acquire))
     }
@@ -193,24 +195,37 @@ impl Word {
     ///
     /// The answer has the requests that came before. WAKE, PERMIT and LINK are taken out of the
     /// word; CANCEL stays.
-    #[inline]
-    pub(crate) fn claim(&self, worker: u16) -> Requests {
+    ///
+    /// `alone`: no other thread can reach the word meanwhile.
+    #[inline(always)]
+    pub(crate) fn claim(&self, worker: u16, alone: bool) -> Requests {
         let mut now = self.0.load(Relaxed);
         loop {
             assert!(now & PHASE == UNSTARTED, "a task is claimed once");
             let kept = now & (HANDLE | JOINER | CANCEL);
             let next = kept | STARTED | (u32::from(worker) << OWNER_SHIFT);
-            match self.0.compare_exchange_weak(now, next, AcqRel, Relaxed) {
+            match self.change(now, next, alone) {
                 Ok(_) => return Requests(now),
                 Err(seen) => now = seen,
             }
         }
     }
 
+    /// Makes `next` of `now`. `Err`: the word was something else. `alone`: no other thread can
+    /// reach the word meanwhile.
+    #[inline(always)]
+    fn change(&self, now: u32, next: u32, alone: bool) -> Result<u32, u32> {
+        if alone {
+            self.0.store(next, Release);
+            return Ok(now);
+        }
+        self.0.compare_exchange_weak(now, next, AcqRel, Relaxed)
+    }
+
     /// Claims the task as [`Word::claim`] does, in nobody's name, to end it without running it. No
     /// link of the task is pushed.
     pub(crate) fn claim_to_refuse(&self) {
-        self.claim(NOBODY);
+        self.claim(NOBODY, false);
     }
 
     /// Sets the bits of a request, and LINK. The answer says whether the caller has to push the
@@ -273,15 +288,17 @@ impl Word {
     /// STARTED → DONE, by whoever claimed the task. With `wanted`, the result lies in the packet,
     /// and the task does not become DONE if the join handle has gone meanwhile: `None`, and the
     /// caller has to drop the result, then complete again. Without, the result was dropped.
-    #[inline]
-    pub(crate) fn complete(&self, wanted: bool) -> Option<Completed> {
+    ///
+    /// `alone`: no other thread can reach the word meanwhile.
+    #[inline(always)]
+    pub(crate) fn complete(&self, wanted: bool, alone: bool) -> Option<Completed> {
         let mut now = self.0.load(Relaxed);
         loop {
             if wanted && now & HANDLE == 0 {
                 return None;
             }
             let next = (now & !PHASE) | DONE;
-            match self.0.compare_exchange_weak(now, next, AcqRel, Relaxed) {
+            match self.change(now, next, alone) {
                 Ok(_) => {
                     return Some(Completed {
                         joiner: now & JOINER != 0,
@@ -301,7 +318,15 @@ impl Word {
 
     /// Announces the joiner whose node was written to the joiner slot, and returns the phase that
     /// this has found. If the task was DONE before, nobody will look at the slot.
-    pub(crate) fn announce_joiner(&self) -> Phase {
+    ///
+    /// `alone`: no other thread can reach the word meanwhile.
+    #[inline(always)]
+    pub(crate) fn announce_joiner(&self, alone: bool) -> Phase {
+        if alone {
+            let now = self.0.load(Relaxed);
+            self.0.store(now | JOINER, Release);
+            return phase_of(now);
+        }
         phase_of(self.0.fetch_or(JOINER, AcqRel))
     }
 

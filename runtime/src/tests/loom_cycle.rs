@@ -65,13 +65,13 @@ fn loom_a_cycle_of_a_join_and_a_lock_is_seen() {
             let shared = shared.clone();
             move || {
                 let (table, word) = &*shared;
-                let _ = word.claim(0);
+                let _ = word.claim(0, false);
                 waits(table, 2, 1, 1)
             }
         });
         let (table, word) = &*shared;
         table.wait(task(1), task(2));
-        let sees = match word.announce_joiner() {
+        let sees = match word.announce_joiner(false) {
             Phase::Started => table.closes(task(1), task(2)),
             phase => {
                 assert_eq!(phase, Phase::Unstarted);

@@ -2,6 +2,8 @@
 //! and complete.
 
 use loom::sync::Arc;
+use loom::sync::atomic::AtomicU32;
+use loom::sync::atomic::Ordering::{AcqRel, Acquire};
 use loom::thread;
 
 use super::{Poll, Probe};
@@ -112,8 +114,12 @@ impl Model {
     }
 
     /// As the end of a task, and then of its worker.
-    fn complete_and_end(&self, id: u16, mut owner: Owner) {
-        let completed = self.task.word.complete(true).expect("the handle is there");
+    fn complete_and_end(&self, id: u16, owner: Owner) {
+        self.complete_as(id, owner, false);
+    }
+
+    fn complete_as(&self, id: u16, mut owner: Owner, alone: bool) {
+        let completed = self.task.word.complete(true, alone).expect("the handle is there");
         owner.links_due += usize::from(completed.link);
         self.turn_until(id, &mut owner, |owner| owner.links_due == 0);
         let worker = &self.workers[usize::from(id)];
@@ -123,7 +129,7 @@ impl Model {
 
     fn claim(&self, id: u16) -> Owner {
         let mut owner = Owner::default();
-        owner.note(self.task.word.claim(id));
+        owner.note(self.task.word.claim(id, false));
         owner
     }
 
@@ -199,7 +205,7 @@ fn loom_a_refused_task_is_pushed_by_nobody() {
         });
         model.task.word.claim_to_refuse();
         assert!((0..OWNERS).all(|id| !model.task.word.is_owned_by(id as u16)));
-        assert!(!model.task.word.complete(true).expect("the handle is there").joiner);
+        assert!(!model.task.word.complete(true, false).expect("the handle is there").joiner);
         canceller.join().unwrap();
         model.check();
     });
@@ -217,5 +223,54 @@ fn loom_a_call_of_a_waker_reaches_the_task_or_finds_it_ended() {
         model.complete_and_end(0, owner);
         callers.into_iter().for_each(|caller| caller.join().unwrap());
         model.check();
+    });
+}
+
+/// As `Header::has_two_references`, beside somebody who has the third one.
+fn beside_a_third(owner: impl Fn(&Model, &dyn Fn() -> bool) + Sync + Send + 'static) {
+    let owner = std::sync::Arc::new(owner);
+    loom::model(move || {
+        let model = Model::new();
+        let refs = Arc::new(AtomicU32::new(3));
+        let theirs = refs.clone();
+        let third = spawn(&model, move |model| {
+            model.carry_out(model.task.word.ask_wake());
+            theirs.fetch_sub(1, AcqRel);
+        });
+        owner(&model, &|| refs.load(Acquire) == 2);
+        third.join().unwrap();
+        model.check();
+    });
+}
+
+#[test]
+fn loom_a_claim_that_finds_itself_alone_loses_no_request() {
+    beside_a_third(|model, is_alone| {
+        let mut owner = Owner::default();
+        owner.note(model.task.word.claim(0, is_alone()));
+        model.turn_until(0, &mut owner, |owner| owner.wakes);
+        model.complete_and_end(0, owner);
+    });
+}
+
+#[test]
+fn loom_an_end_that_finds_itself_alone_counts_the_link() {
+    beside_a_third(|model, is_alone| {
+        let mut owner = model.claim(0);
+        model.drain(0, &mut owner);
+        model.complete_as(0, owner, is_alone());
+    });
+}
+
+#[test]
+fn loom_an_announcement_that_finds_itself_alone_loses_no_request() {
+    beside_a_third(|model, is_alone| {
+        let _ = model.task.word.announce_joiner(is_alone());
+        let mut owner = model.claim(0);
+        model.turn_until(0, &mut owner, |owner| owner.wakes);
+        let completed = model.task.word.complete(true, is_alone()).expect("the handle is there");
+        assert!(completed.joiner);
+        owner.links_due += usize::from(completed.link);
+        model.turn_until(0, &mut owner, |owner| owner.links_due == 0);
     });
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Instant;
 
 use super::poll;
+use crate::current::Here;
 use crate::loom::AtomicU32;
 use crate::park::{self, Left, Woken};
 use crate::task::{Header, Poller, Target, Wake, Wanted};
@@ -25,6 +26,12 @@ impl Waiter {
     #[inline(always)]
     pub(crate) fn solo() -> Waiter {
         Waiter { claimed: AtomicU32::new(0), solo: true, target: park::target() }
+    }
+
+    /// A wait that one place can end, of the running task, or of this plain thread.
+    #[inline(always)]
+    pub(crate) fn solo_of(here: Here) -> Waiter {
+        Waiter { claimed: AtomicU32::new(0), solo: true, target: park::target_of(here) }
     }
 
     /// A wait that many places can end.
@@ -65,6 +72,18 @@ impl Waiter {
         leave: impl Fn() -> Left,
     ) -> Woken {
         park::park(&self.target, wanted, deadline, leave)
+    }
+
+    /// Parks once, as [`Waiter::park`] does. `here`: what [`Waiter::solo_of`] was given.
+    #[inline(always)]
+    pub(crate) fn park_in<'a>(
+        &self,
+        here: Here,
+        wanted: impl Into<Wanted<'a>>,
+        deadline: Option<Instant>,
+        leave: impl Fn() -> Left,
+    ) -> Woken {
+        park::park_in(here, &self.target, wanted, deadline, leave)
     }
 
     pub(crate) fn is_task(&self) -> bool {

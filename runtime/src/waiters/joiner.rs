@@ -28,10 +28,12 @@ impl JoinNode {
     /// The slot may be written: it belongs to the task's handle while nobody is announced, and the
     /// joiner has the handle for itself. If the task has not ended, the node stays where it is
     /// until it is [withdrawn](JoinNode::withdraw) or released.
+    ///
+    /// `alone`: no other thread can reach the task meanwhile.
     #[inline(always)]
-    pub(crate) fn announce(&self, task: &Header) -> Phase {
+    pub(crate) fn announce(&self, task: &Header, alone: bool) -> Phase {
         task.joiner.set(std::ptr::from_ref(self).cast());
-        task.word.announce_joiner()
+        task.word.announce_joiner(alone)
     }
 
     /// Takes the announcement back. After this nobody touches the node. `false`: the task was
@@ -51,6 +53,7 @@ impl JoinNode {
     ///
     /// The node was in the slot of a task when the task became DONE, and `fire` is called once for
     /// it.
+    #[inline(always)]
     pub(crate) unsafe fn fire(node: *const JoinNode, here: Option<u16>) -> Option<Wake> {
         // SAFETY: the joiner keeps node and waiter until `released` is set.
         unsafe {

@@ -43,16 +43,24 @@ fn call(poller: &Poller) {
 
 impl Wake {
     /// Makes the waiter runnable. A task of this worker runs next, before the queue.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn give(self) {
         match self {
-            Wake::Local(task) => {
-                let core = current::core().expect("a local wake is given on its worker");
-                // SAFETY: a `Wake::Local` is given before the thread's next switch, and its task is
-                // one of this thread's worker, so it cannot end before that.
-                queue_next(core, unsafe { &*task });
+            Wake::Local(_) => {
+                self.give_by(current::core().expect("a local wake is given on its worker"));
             }
-            Wake::Other(unparker) => unparker.unpark(),
+            Wake::Other(unparker) => give_other(unparker),
+        }
+    }
+
+    /// [`Wake::give`] on the thread of this worker.
+    #[inline(always)]
+    pub(crate) fn give_by(self, core: &Core) {
+        match self {
+            // SAFETY: a `Wake::Local` is given before the thread's next switch, and its task is one
+            // of this thread's worker, so it cannot end before that.
+            Wake::Local(task) => queue_next(core, unsafe { &*task }),
+            Wake::Other(unparker) => give_other(unparker),
         }
     }
 
@@ -66,6 +74,13 @@ impl Wake {
             Wake::Other(unparker) => unparker.unpark(),
         }
     }
+}
+
+/// [`Wake::give`] of a wake that leaves this worker. Apart from it, so that the usual path is
+/// inlined.
+#[inline(never)]
+fn give_other(unparker: Unparker) {
+    unparker.unpark();
 }
 
 /// The core of this thread's worker, if that owns the task. `None`: the task's owner, if it has
@@ -97,16 +112,15 @@ fn push(task: &TaskRef, asked: Asked) {
 /// token.
 #[inline(always)]
 pub(crate) fn queue_next(core: &Core, task: &Header) {
-    match task.run.get() {
-        Run::Parked => {
-            task.run.set(Run::Queued);
-            let before = core.next.replace(task);
-            if !before.is_null() {
-                core.ready.push(before);
-            }
+    let run = task.run.get();
+    if run == Run::Parked {
+        task.run.set(Run::Queued);
+        let before = core.next.replace(task);
+        if !before.is_null() {
+            core.ready.push(before);
         }
-        Run::Running => task.set(Flags::TOKEN),
-        Run::Queued | Run::Done => {}
+    } else if run == Run::Running {
+        task.set(Flags::TOKEN);
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::slot::{Slot, SlotNode, Stage};
 use super::state::{Found, Outlet, State, UNBOUNDED};
-use crate::current;
+use crate::current::{self, Here};
 use crate::lock::{Guard, Lock};
 use crate::loom::AtomicUsize;
 use crate::park::{self, Left, Woken};
@@ -86,11 +86,35 @@ impl<T> Chan<T> {
     #[inline(always)]
     fn await_receiver(
         &self,
+        state: Guard<'_, State<T>>,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), (T, Failure)> {
+        match current::task() {
+            None => self.await_receiver_in_thread(state, message, deadline),
+            here => self.await_receiver_in(here, state, message, deadline),
+        }
+    }
+
+    #[inline(never)]
+    fn await_receiver_in_thread(
+        &self,
+        state: Guard<'_, State<T>>,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), (T, Failure)> {
+        self.await_receiver_in(None, state, message, deadline)
+    }
+
+    #[inline(always)]
+    fn await_receiver_in(
+        &self,
+        here: Here,
         mut state: Guard<'_, State<T>>,
         message: T,
         deadline: Option<Instant>,
     ) -> Result<(), (T, Failure)> {
-        let waiter = Waiter::solo();
+        let waiter = Waiter::solo_of(here);
         let node = Node::new(&waiter, 0, Slot::sender(message));
         // SAFETY: a claim or `stay` unlinks the node before node and waiter go.
         unsafe { state.sending.push_back(&node) };
@@ -99,7 +123,8 @@ impl<T> Chan<T> {
         // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         let failure = loop {
-            let woken = waiter.park(Reason::Send.on(self), deadline, || stay.leave());
+            let wanted = Reason::Send.on(self);
+            let woken = waiter.park_in(here, wanted, deadline, || stay.leave());
             if slot.stage() == Stage::Taken {
                 stay.end();
                 return Ok(());
@@ -166,10 +191,32 @@ impl<T> Chan<T> {
     #[inline(always)]
     fn await_message(
         &self,
+        state: Guard<'_, State<T>>,
+        deadline: Option<Instant>,
+    ) -> Result<Option<T>, Failure> {
+        match current::task() {
+            None => self.await_message_in_thread(state, deadline),
+            here => self.await_message_in(here, state, deadline),
+        }
+    }
+
+    #[inline(never)]
+    fn await_message_in_thread(
+        &self,
+        state: Guard<'_, State<T>>,
+        deadline: Option<Instant>,
+    ) -> Result<Option<T>, Failure> {
+        self.await_message_in(None, state, deadline)
+    }
+
+    #[inline(always)]
+    fn await_message_in(
+        &self,
+        here: Here,
         mut state: Guard<'_, State<T>>,
         deadline: Option<Instant>,
     ) -> Result<Option<T>, Failure> {
-        let waiter = Waiter::solo();
+        let waiter = Waiter::solo_of(here);
         let node = Node::new(&waiter, 0, Slot::receiver());
         // SAFETY: a claim or `stay` unlinks the node before node and waiter go.
         unsafe { state.receiving.push_back(&node) };
@@ -178,7 +225,8 @@ impl<T> Chan<T> {
         // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         let failure = loop {
-            let woken = waiter.park(Reason::Receive.on(self), deadline, || stay.leave());
+            let wanted = Reason::Receive.on(self);
+            let woken = waiter.park_in(here, wanted, deadline, || stay.leave());
             if slot.stage() == Stage::Full {
                 break None;
             }

@@ -147,7 +147,7 @@ impl<T> State<T> {
         if self.receivers_gone || !self.has_room() {
             return None;
         }
-        let (node, wake) = self.claim_sender()?;
+        let (node, wake) = self.claim_sender_apart()?;
         // SAFETY: slots have their own way to be shared: the stage tells who may touch what.
         let slot = unsafe { node.shared() };
         if slot.role == Role::Promiser {
@@ -163,13 +163,21 @@ impl<T> State<T> {
     }
 
     /// Chooses the oldest receiver that waits.
+    #[inline(always)]
     fn claim_receiver<'a>(&mut self) -> Option<(&'a SlotNode<T>, Wake)> {
         claim(&mut self.receiving)
     }
 
     /// Chooses the oldest sender that waits.
+    #[inline(always)]
     fn claim_sender<'a>(&mut self) -> Option<(&'a SlotNode<T>, Wake)> {
         claim(&mut self.sending)
+    }
+
+    /// [`State::claim_sender`], for receivers that have their message, and seldom find a sender.
+    #[inline(never)]
+    fn claim_sender_apart<'a>(&mut self) -> Option<(&'a SlotNode<T>, Wake)> {
+        self.claim_sender()
     }
 
     /// Reserves a place, if there is room.
@@ -196,6 +204,7 @@ impl<T> State<T> {
     }
 
     /// Gives the oldest receiver that waits a message of the buffer, which was empty before.
+    #[inline(never)]
     fn feed(&mut self) -> Option<Wake> {
         if self.buffer.is_empty() || self.receiving.is_empty() {
             return None;
@@ -245,6 +254,7 @@ impl<T> State<T> {
     }
 
     /// Tells the oldest receiver that waits that no sender is left.
+    #[inline(never)]
     fn tell_receiver(&mut self) -> Option<Wake> {
         let (node, wake) = self.claim_receiver()?;
         // SAFETY: slots have their own way to be shared, and this one was chosen just now.
@@ -262,6 +272,7 @@ impl<T> State<T> {
 }
 
 /// Chooses the oldest who waits. Watchers in front are told to look, and passed by.
+#[inline(always)]
 fn claim<'a, T>(list: &mut List<Slot<T>>) -> Option<(&'a SlotNode<T>, Wake)> {
     let here = current::here();
     loop {
@@ -273,10 +284,16 @@ fn claim<'a, T>(list: &mut List<Slot<T>>) -> Option<(&'a SlotNode<T>, Wake)> {
         if slot.role != Role::Watcher {
             return Some((node, wake));
         }
-        // Of a wake under the lock there may be one for each watcher, and a list of them would cost
-        // an allocation. Giving one waits for nothing, though it may be a system call.
-        wake.give();
+        tell_watcher(wake);
     }
+}
+
+/// Of a wake under the lock there may be one for each watcher, and a list of them would cost an
+/// allocation. Giving one waits for nothing, though it may be a system call.
+#[cold]
+#[inline(never)]
+fn tell_watcher(wake: Wake) {
+    wake.give();
 }
 
 impl<T> fmt::Debug for State<T> {

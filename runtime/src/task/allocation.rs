@@ -102,10 +102,24 @@ pub(super) unsafe fn release<T>(cell: NonNull<T>) {
     };
     // SAFETY: `cell` came from `allocate` for the same `T`, which used the same layout, and the
     // caller does not use it again.
+    unsafe { give_back(cell, layout) };
+}
+
+/// Gives memory back to the program's allocator.
+///
+/// # Safety
+///
+/// `cell` came from [`system`] with this layout, and nobody uses it again.
+#[cold]
+#[inline(never)]
+unsafe fn give_back(cell: NonNull<u8>, layout: Layout) {
+    // SAFETY: the caller's promise.
     unsafe { alloc::dealloc(cell.as_ptr(), layout) };
 }
 
 /// New memory from the program's allocator.
+#[cold]
+#[inline(never)]
 fn system(layout: Layout) -> NonNull<u8> {
     // SAFETY: no layout here has size zero, for each is that of a task, which has a header.
     let cell = unsafe { alloc::alloc(layout) };

@@ -41,6 +41,7 @@ impl Target {
     /// # Safety
     ///
     /// The waiter still waits, and cannot go on before this call has returned.
+    #[inline(never)]
     pub(crate) unsafe fn unparker(&self) -> Unparker {
         match self {
             // SAFETY: the task still waits until this call returns, so its worker holds a reference
@@ -57,7 +58,7 @@ impl Target {
     /// # Safety
     ///
     /// The waiter still waits, and cannot go on before this call has returned.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn wake(&self, here: Option<u16>) -> Wake {
         if let (Target::Task(task), Some(here)) = (self, here) {
             // SAFETY: the task still waits until this call returns, so its worker holds a reference

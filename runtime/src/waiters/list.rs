@@ -229,11 +229,22 @@ impl<P> List<P> {
             if !such(unsafe { &*node.payload.get() }) && waiter.claimed().is_none() {
                 return None;
             }
-            // SAFETY: the node is linked to this list, as its first.
-            unsafe { self.remove(node) };
+            self.unlink_first(node);
             if waiter.claim(node.arm) {
                 return Some(node);
             }
+        }
+    }
+
+    /// Unlinks the first node, which has none before it.
+    #[inline(always)]
+    fn unlink_first(&mut self, node: &Node<P>) {
+        node.linked.set(false);
+        self.first = node.next.get();
+        // SAFETY: a node is unlinked before it goes, so the second one is valid.
+        match unsafe { self.first.as_ref() } {
+            Some(second) => second.prev.set(std::ptr::null()),
+            None => self.last = std::ptr::null(),
         }
     }
 

@@ -18,9 +18,10 @@ const NEAR: usize = 2;
 /// called it.
 const FRAME_LINES: usize = 3;
 
-/// Cache lines fetched of the stack of a task that waited for a descriptor. A system call follows,
-/// and the kernel leaves little in the cache.
-const FRAME_LINES_IO: usize = 8;
+/// Cache lines fetched of the stack of a task that waited for a descriptor, or for a time. A system
+/// call follows the one, and the kernel leaves little in the cache. The other has more frames, and
+/// of many sleepers each has long been out of the cache.
+const FRAME_LINES_DEEP: usize = 8;
 
 /// The number of ready tasks from which on they are fetched in groups.
 const MANY: usize = 4096;
@@ -104,8 +105,8 @@ impl Worker {
         }
         if let Some(near) = ready.peek(NEAR) {
             // SAFETY: a task in the ready queue is alive, and belongs to this worker.
-            match unsafe { (*near).reason.get() }.is_io() {
-                true => prefetch_stack::<FRAME_LINES_IO>(near),
+            match unsafe { (*near).reason.get() }.is_deep() {
+                true => prefetch_stack::<FRAME_LINES_DEEP>(near),
                 false => prefetch_stack::<FRAME_LINES>(near),
             }
         }

@@ -58,6 +58,12 @@ impl Reason {
         matches!(self, Reason::Readable | Reason::Writable | Reason::SelectIo)
     }
 
+    /// Whether more of the task's stack is touched when the wait ends than after others.
+    #[inline(always)]
+    pub(crate) fn is_deep(self) -> bool {
+        self.is_io() || self == Reason::Sleep
+    }
+
     /// Whether the wait may end without a task's doing: by time, the kernel, or another thread.
     pub(crate) fn is_external(self) -> bool {
         self.is_io()

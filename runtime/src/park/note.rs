@@ -59,8 +59,9 @@ pub(crate) fn noted(core: &Core, task: &Header) -> Option<Noted> {
     Some(Noted { words: Words::of(reason, on), since, age: since.elapsed(), deadline })
 }
 
-/// Calls `each` for the stacks on which a task of this worker is suspended, innermost first. More
-/// than its own these are if it waits inside coroutines. `false`: it is not suspended.
+/// Calls `each` for the stacks on which a task of this worker is suspended, innermost first, which
+/// says where a walk of the stack's frames ends. More than its own these are if it waits inside
+/// coroutines. `false`: it is not suspended.
 ///
 /// # Panics
 ///
@@ -69,7 +70,7 @@ pub(crate) fn noted(core: &Core, task: &Header) -> Option<Noted> {
 pub(crate) fn each_stack(
     core: &Core,
     task: &Header,
-    each: impl FnMut(crate::stack::Suspended<'_>),
+    each: impl FnMut(crate::stack::Suspended<'_>) -> Option<crate::stack::Ended>,
 ) -> bool {
     assert!(task.word.is_owned_by(core.mailbox.id()), "only its own worker looks into a task");
     if !matches!(task.run.get(), Run::Parked | Run::Queued) {
@@ -80,6 +81,6 @@ pub(crate) fn each_stack(
     let Some(stack) = (unsafe { task.stack() }) else { return false };
     // SAFETY: neither a parked task nor a queued one runs, and this is the only thread that resumes
     // it, which it does not do inside of `each`.
-    unsafe { stack.suspended() }.for_each(each);
+    unsafe { stack.suspended(each) };
     true
 }

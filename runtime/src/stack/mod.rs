@@ -37,7 +37,7 @@ pub(crate) use nested::{Chain, Nested, is_in_coroutine, running};
 pub(crate) use overflow::{AltStack, Fault, Who, set_main};
 pub(crate) use pool::Pool;
 #[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
-pub(crate) use registers::{Suspended, sample};
+pub(crate) use registers::{Ended, Suspended, root, sample};
 
 /// A size class. Stacks of one class are interchangeable. The value is the binary logarithm of the
 /// usable bytes.
@@ -94,9 +94,22 @@ pub(crate) fn check(class: SizeClass) -> io::Result<()> {
     engine::check(class)
 }
 
-/// The offsets of `record.sp`, `record.fp`, `record.pc`, `record.innermost`, `record.data` and
-/// `record.place` in the table for other processes. `None`: not known here, or there is none.
-pub(crate) fn record_fields() -> [Option<u64>; 6] {
+/// The names of what [`record_fields`] tells.
+pub(crate) const RECORD_FIELDS: [&str; 9] = [
+    "record.sp",
+    "record.fp",
+    "record.pc",
+    "record.innermost",
+    "record.data",
+    "record.place",
+    "record.link",
+    "record.lowest",
+    "code.root",
+];
+
+/// What the table for other processes says of suspended stacks. `None`: it is not known here, or
+/// there is no such thing.
+pub(crate) fn record_fields() -> [Option<u64>; RECORD_FIELDS.len()] {
     engine::record_fields()
 }
 
@@ -235,7 +248,8 @@ impl Stack {
     #[cold]
     #[inline(never)]
     fn suspend_from_within(&self, here: usize) {
-        nested::suspend_whole(|| self.coroutine.suspend_whole(here));
+        let inside = running().map(Nested::coroutine);
+        nested::suspend_whole(|| self.coroutine.suspend_whole(here, inside));
     }
 
     /// The address `here` with which this stack of `pool` was suspended last, if it is suspended.

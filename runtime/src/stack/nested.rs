@@ -21,7 +21,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 #[cfg(gocoro_asan)]
 use super::sanitizer;
-use super::{AltStack, Handle, Job, Pool, SizeClass, Stack};
+use super::{AltStack, Coroutine, Handle, Job, Pool, SizeClass, Stack};
 use crate::clock;
 use crate::limits::POOLED_STACKS_KEPT;
 
@@ -200,6 +200,10 @@ impl Nested {
     /// Whether this coroutine has resumed another one, which runs on this thread.
     pub(crate) fn resumes(&self) -> bool {
         running().skip(1).any(|nested| ptr::eq(nested, self))
+    }
+
+    pub(super) fn coroutine(&self) -> &Coroutine {
+        &self.stack.coroutine
     }
 
     pub(crate) fn site(&self) -> &'static Location<'static> {

@@ -12,20 +12,51 @@ pub(crate) struct Suspended<'a> {
     pub(crate) pc: usize,
     pub(crate) sp: usize,
     pub(crate) fp: usize,
-    /// Where the memory of the stack's frames ends.
-    pub(super) end: usize,
-    pub(super) _stack: PhantomData<&'a Stack>,
+    bounds: Bounds,
+    _stack: PhantomData<&'a Stack>,
+}
+
+/// How far the frames of a stack reach.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bounds {
+    /// The memory is gocoro's or the engine's, and ends there.
+    End(usize),
+    /// The memory is somebody else's.
+    #[cfg_attr(not(feature = "corosensei"), expect(dead_code, reason = "generator tells bounds"))]
+    Unknown,
+}
+
+/// Where a walk of a stack's frames has ended: in the function to which the outermost call that was
+/// found returns, with that frame pointer.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "corosensei"), expect(dead_code, reason = "generator knows the stacks"))]
+pub(crate) struct Ended {
+    pub(crate) pc: usize,
+    pub(crate) fp: usize,
 }
 
 impl Suspended<'_> {
+    pub(super) fn new(pc: usize, sp: usize, fp: usize, bounds: Bounds) -> Self {
+        Suspended { pc, sp, fp, bounds, _stack: PhantomData }
+    }
+
+    #[cfg(feature = "corosensei")]
+    pub(super) fn is_bounded(&self) -> bool {
+        matches!(self.bounds, Bounds::End(_))
+    }
+
     /// The word at this address, if it lies in the frames of this stack.
     pub(crate) fn word(&self, address: usize) -> Option<usize> {
-        let is_inside =
-            address.is_multiple_of(size_of::<usize>()) && self.sp <= address && address < self.end;
-        // SAFETY: the word lies between the stack pointer and the end of the frames, which stay
-        // mapped and as they are while the stack is suspended, as [`Stack::suspended`] was
-        // promised.
-        is_inside.then(|| unsafe { load(address) })
+        if !address.is_multiple_of(size_of::<usize>()) || address < self.sp {
+            return None;
+        }
+        match self.bounds {
+            // SAFETY: the word lies between the stack pointer and the end of the frames, which stay
+            // mapped and as they are while the stack is suspended, as [`Stack::suspended`] was
+            // promised.
+            Bounds::End(end) => (address < end).then(|| unsafe { load(address) }),
+            Bounds::Unknown => peek(address),
+        }
     }
 }
 
@@ -49,30 +80,49 @@ pub(super) unsafe fn load(address: usize) -> usize {
     word
 }
 
+/// Reads a word that may be nowhere. The kernel reads it, and says so.
+pub(super) fn peek(address: usize) -> Option<usize> {
+    let mut word = 0usize;
+    let bytes = size_of_val(&word);
+    let here = libc::iovec { iov_base: (&raw mut word).cast(), iov_len: bytes };
+    let there =
+        libc::iovec { iov_base: std::ptr::with_exposed_provenance_mut(address), iov_len: bytes };
+    // SAFETY: the kernel fills `word`, and looks itself whether the other address can be read.
+    let read = unsafe { libc::process_vm_readv(libc::getpid(), &here, 1, &there, 1, 0) };
+    (read == bytes as isize).then_some(word)
+}
+
 impl Stack {
-    /// The stacks on which the job of this one is suspended, innermost first: those of coroutines,
-    /// gocoro's or another library's, in which it waits, and this one.
+    /// Calls `each` for the stacks on which the job of this one is suspended, innermost first:
+    /// those of coroutines, gocoro's or another library's, in which it waits, and this one. `each`
+    /// says where a walk of the frames ends, from where an engine may know how to go on.
     ///
     /// # Safety
     ///
-    /// The stack is suspended, in a job or idle, and is not resumed while the answers are used.
+    /// The stack is suspended, in a job or idle, and is not resumed before this returns.
     /// [`sample`] has succeeded.
-    pub(crate) unsafe fn suspended(&self) -> impl Iterator<Item = Suspended<'_>> {
+    pub(crate) unsafe fn suspended(&self, each: impl FnMut(Suspended<'_>) -> Option<Ended>) {
         // SAFETY: the caller's promise.
-        unsafe { self.coroutine.suspended() }
+        unsafe { self.coroutine.suspended(each) };
     }
 }
 
-/// Tests what the engine says of suspended stacks, on a stack of its own: `inside` runs on that
-/// stack, and `look` while it is suspended by the function that has called `inside`. The inner
-/// error says what is not as it should be.
+/// The address to which the first function of every stack returns, if the engine tells it. Walks
+/// end there: what lies beyond is the engine's, and tells of another stack.
+pub(crate) fn root() -> Option<usize> {
+    engine::root()
+}
+
+/// Tests what the engine says of suspended stacks, on some of its own: `inside` runs on the
+/// innermost, and `each` is called for all of them while they are suspended by the function that
+/// has called `inside`. The inner error says what is not as it should be.
 ///
 /// # Errors
 ///
-/// If there is no memory for the stack.
-pub(crate) fn sample<T>(
+/// If there is no memory for the stacks.
+pub(crate) fn sample(
     inside: impl FnOnce() + Send + 'static,
-    look: impl FnOnce(Suspended<'_>) -> Result<T, &'static str>,
-) -> io::Result<Result<T, &'static str>> {
-    engine::sample(inside, look)
+    each: impl FnMut(Suspended<'_>) -> Option<Ended>,
+) -> io::Result<Result<(), &'static str>> {
+    engine::sample(inside, each)
 }

@@ -1,6 +1,5 @@
 //! Tasks that wait on other stacks than their own: each stack's calls, innermost first.
 
-use generator::Gn;
 use gocoro::channel::{self, Receiver};
 use gocoro::coroutine::{Coroutine, Suspender};
 use gocoro::go;
@@ -29,12 +28,35 @@ fn resumes_two(receiver: Receiver<u8>) -> u8 {
     0
 }
 
-#[inline(never)]
-fn resumes_foreign(receiver: Receiver<u8>) -> u8 {
+/// Runs `body` in a coroutine of the library that is gocoro's engine. Of others' stacks nothing is
+/// known.
+#[cfg(not(feature = "corosensei"))]
+#[inline(always)]
+fn in_foreign(body: impl FnOnce() -> u8) -> u8 {
     let mut foreign =
-        Gn::new_scoped_local(move |_: generator::Scope<'_, '_, (), u8>| resumes_one(receiver));
+        generator::Gn::new_scoped_local(move |_: generator::Scope<'_, '_, (), u8>| body());
     let ended = foreign.resume();
     ended.unwrap_or(1)
+}
+
+#[cfg(feature = "corosensei")]
+#[inline(always)]
+fn in_foreign(body: impl FnOnce() -> u8 + 'static) -> u8 {
+    let mut foreign = corosensei::Coroutine::<(), (), u8>::new(move |_, ()| body());
+    let ended = foreign.resume(());
+    ended.as_return().unwrap_or(1)
+}
+
+#[inline(never)]
+fn resumes_foreign(receiver: Receiver<u8>) -> u8 {
+    let ended = in_foreign(move || resumes_one(receiver));
+    ended + 1
+}
+
+#[inline(never)]
+fn only_foreign(receiver: Receiver<u8>) -> u8 {
+    let ended = in_foreign(move || innermost(&receiver));
+    ended + 1
 }
 
 /// Looks at a task which waits in `innermost`, and passes through these functions, each on another
@@ -70,7 +92,12 @@ fn a_task_in_a_coroutine_in_a_coroutine() {
 
 #[test]
 fn a_task_in_a_coroutine_in_another_librarys() {
-    check("bt-foreign", resumes_foreign, &["resumes_one", "resumes_foreign"]);
+    check("bt-foreign", resumes_foreign, &["resumes_one", "in_foreign"]);
+}
+
+#[test]
+fn a_task_in_another_librarys_coroutine() {
+    check("bt-only-foreign", only_foreign, &["in_foreign"]);
 }
 
 #[test]

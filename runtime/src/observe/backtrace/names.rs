@@ -190,7 +190,7 @@ impl Parts {
 fn part_of_file(file: &Path) -> Part {
     let names: Vec<_> = file.iter().map(|name| name.to_string_lossy()).collect();
     let engine = |name: &str| {
-        let version = name.strip_prefix("generator-");
+        let version = ["generator-", "corosensei-"].iter().find_map(|it| name.strip_prefix(it));
         version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
     };
     // `/rustc/<hash>/library/core`, or the sources that were installed beside std:
@@ -218,10 +218,11 @@ fn part_of_name(name: &str) -> Part {
         }
     }
     match path.split("::").next().unwrap_or_default() {
-        "gocoro" | "gocoro_runtime" | "generator" => Part::Gocoro,
-        "std" | "core" | "alloc" => Part::Std,
-        // Functions of the engine's that are written in assembler.
+        "gocoro" | "gocoro_runtime" | "generator" | "corosensei" => Part::Gocoro,
+        "std" | "core" | "alloc" | "__rust_try" => Part::Std,
+        // Functions of the engines' that are written in assembler.
         "swap_registers" | "bootstrap_green_task" => Part::Gocoro,
+        "stack_init_trampoline" | "stack_init_trampoline_return" => Part::Gocoro,
         _ => Part::Program,
     }
 }
@@ -240,11 +241,14 @@ mod tests {
         assert_eq!(part("gocoro_example::main"), Part::Program);
         assert_eq!(part("<program::Body as core::ops::FnOnce<()>>::call_once"), Part::Program);
         assert_eq!(part("main"), Part::Program);
+        assert_eq!(part("__rust_try"), Part::Std);
+        assert_eq!(part("stack_init_trampoline"), Part::Gocoro);
 
         let part = |file| part_of_file(Path::new(file));
         assert_eq!(part("/rustc/59807616/library/core/src/ops/function.rs"), Part::Std);
         assert_eq!(part("/x/lib/rustlib/src/rust/library/std/src/panic.rs"), Part::Std);
         assert_eq!(part("/x/index.crates.io-6f17/generator-0.8.11/src/yield_.rs"), Part::Gocoro);
+        assert_eq!(part("/x/index.crates.io-6f17/corosensei-0.3.4/src/coroutine.rs"), Part::Gocoro);
         assert_eq!(part("/home/a/generator-x/src/library.rs"), Part::Program);
         assert_eq!(part("src/main.rs"), Part::Program);
     }

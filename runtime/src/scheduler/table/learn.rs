@@ -5,10 +5,11 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::{clock, stack};
+use crate::clock;
+use crate::stack::{self, RECORD_FIELDS};
 
-/// The fields that [`values`] learns.
-pub(super) const NAMES: [&str; 15] = [
+/// The fields that are learnt here.
+const HERE: [&str; 9] = [
     "location.file",
     "location.file_bytes",
     "location.line",
@@ -17,39 +18,34 @@ pub(super) const NAMES: [&str; 15] = [
     "instant.nanoseconds",
     "text.start",
     "text.bytes",
-    "record.sp",
-    "record.fp",
-    "record.pc",
-    "record.innermost",
-    "record.data",
-    "record.place",
     "process.page_bytes",
 ];
+
+/// The fields that [`values`] learns.
+pub(super) const NAMES: [&str; HERE.len() + RECORD_FIELDS.len()] = both(HERE, RECORD_FIELDS);
 
 /// The values of [`NAMES`].
 pub(super) fn values() -> [Option<u64>; NAMES.len()] {
     let [file, file_bytes, line, column] = location();
     let [seconds, nanoseconds] = instant();
     let [start, bytes] = text();
-    let [sp, fp, pc, innermost, data, place] = stack::record_fields();
     let page = Some(stack::page_bytes() as u64);
-    [
-        file,
-        file_bytes,
-        line,
-        column,
-        seconds,
-        nanoseconds,
-        start,
-        bytes,
-        sp,
-        fp,
-        pc,
-        innermost,
-        data,
-        place,
-        page,
-    ]
+    let here = [file, file_bytes, line, column, seconds, nanoseconds, start, bytes, page];
+    both(here, stack::record_fields())
+}
+
+/// The one, and the other behind it.
+const fn both<T: Copy, const M: usize>(
+    one: [T; HERE.len()],
+    other: [T; RECORD_FIELDS.len()],
+) -> [T; M] {
+    let mut all = [one[0]; M];
+    let mut at = 0;
+    while at < M {
+        all[at] = if at < HERE.len() { one[at] } else { other[at - HERE.len()] };
+        at += 1;
+    }
+    all
 }
 
 /// The 8 bytes at this offset of a value, if it has so many.
@@ -173,12 +169,17 @@ mod tests {
     fn all_is_known_here() {
         assert!(crate::scheduler::prepare_process().is_ok());
         for (name, value) in NAMES.into_iter().zip(values()) {
-            // The engine corosensei tells one field of a record, the place; the engine generator
-            // tells all others.
+            // Each engine has some fields of its own.
+            let is_corosensei = cfg!(feature = "corosensei");
             let is_expected = match name {
-                "record.place" => cfg!(feature = "corosensei"),
-                _ if name.starts_with("record.") && cfg!(feature = "corosensei") => false,
-                _ => name != "record.pc" || cfg!(not(target_arch = "x86_64")),
+                "record.place" => is_corosensei,
+                "record.link" | "record.lowest" | "code.root" => {
+                    is_corosensei && cfg!(target_arch = "x86_64")
+                }
+                "record.fp" | "record.data" => !is_corosensei,
+                "record.pc" => !is_corosensei && cfg!(not(target_arch = "x86_64")),
+                "record.sp" | "record.innermost" if is_corosensei => cfg!(target_arch = "x86_64"),
+                _ => true,
             };
             assert_eq!(value.is_some(), is_expected, "{name}");
         }

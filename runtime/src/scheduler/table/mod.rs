@@ -65,11 +65,19 @@
 //!   `note.means` is null, or leads to what can be said of `note.object` (`means.plain`,
 //!   `plain.…`).
 //! - The record of a suspended stack leads to the innermost frames: its `record.innermost` is the
-//!   record that has the registers, or itself; the `record.innermost` of that one is the record
-//!   that resumed it, and so on to the stack's own. `record.sp` and `record.fp` are the saved
-//!   registers; the code goes on at `record.pc`, or if there is no such field at the address to
-//!   which the stack pointer points, with that taken off. The stack ends at the end of the page
-//!   (`process.page_bytes`) in which its record lies.
+//!   record of the stack that has them, or itself; the `record.innermost` of that one is the record
+//!   that resumed it, and so on to the stack's own. With the engine `generator` each of these has
+//!   its stack's saved registers, `record.sp` and `record.fp`; the code goes on at `record.pc`, or
+//!   if there is no such field at the address to which the stack pointer points, with that taken
+//!   off. The stack ends at the end of the page (`process.page_bytes`) in which its record lies.
+//! - With the engine `corosensei`, which has a `record.link`, three words before the frames have
+//!   the registers. Of the innermost stack they lie where the own record's `record.sp` says: the
+//!   address of the code, a word, and the frame pointer. Of every other they lie where the link of
+//!   the one that it has resumed says: the frame pointer, the address of the code, and a word.
+//!   `record.link` is the address of a stack's link, below which are its frames, down to
+//!   `record.lowest`. Words that lie elsewhere are those of a stack that is not gocoro's. If a walk
+//!   of its frames comes to the code at `code.root`, then the frame pointer there is the address of
+//!   its link.
 //!
 //! # What to beware of
 //!

@@ -12,8 +12,8 @@
 //! | [`Coroutine::make`] | a new stack of a class, with its guard, that runs one job after another; every refusal is an error |
 //! | [`Coroutine::record`] | an address in the stack's top page, above all frames |
 //! | [`RECORD_OFFSETS`] | the cache lines, counted from the record, that a switch touches |
-//! | [`record_fields`] | where a record tells of a suspended coroutine's frames, for processes that read this one |
-//! | `sample`, `Coroutine::suspended` | with the feature `backtrace`: where the stacks go on that a coroutine is suspended on, and a test of that |
+//! | [`record_fields`] | where a record tells of a suspended coroutine's frames, for processes that read this one; in the order of their [names](super::RECORD_FIELDS) |
+//! | `sample`, `root`, `Coroutine::suspended` | with the feature `backtrace`: where the stacks go on that a coroutine is suspended on, a test of that, and where the frames end |
 //! | [`Coroutine::give`], [`Coroutine::resume`], [`Coroutine::suspend_by`] | the next job; the switch there, and the switch back |
 //! | [`Coroutine::suspend_whole`], [`Coroutine::place`] | the switch back from a frame on another stack, and where that frame is |
 //! | [`Coroutine::handle`], [`Coroutine::lend`], [`Coroutine::take_back`] | what a suspension goes by, while a task or a coroutine has the stack |
@@ -58,8 +58,8 @@ use corosensei as chosen;
 #[cfg(not(feature = "corosensei"))]
 use generator as chosen;
 
-#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
-pub(super) use chosen::sample;
 pub(super) use chosen::{
     Coroutine, Handle, RECORD_OFFSETS, Suspender, check, is_layout_known, prepare, record_fields,
 };
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+pub(super) use chosen::{root, sample};

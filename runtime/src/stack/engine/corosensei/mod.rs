@@ -15,7 +15,6 @@
 
 #[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
 mod registers;
-#[cfg(all(test, not(loom), target_arch = "x86_64"))]
 mod saved;
 mod slab;
 
@@ -32,11 +31,12 @@ use crate::stack::admission::{PROBE_MARGIN, probe, refusal};
 use crate::stack::guard::page_bytes;
 #[cfg(gocoro_asan)]
 use crate::stack::sanitizer;
-use crate::stack::{Job, LINE_BYTES, SizeClass, guard_of, page_top, whole};
+use crate::stack::{Job, LINE_BYTES, SizeClass, guard_of, page_top, usable_of, whole};
 use crate::unwind;
 
 #[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
-pub(in crate::stack) use registers::sample;
+pub(in crate::stack) use registers::{root, sample};
+pub(in crate::stack) use saved::record_fields;
 
 /// Offsets, from the record, of the cache lines that a switch touches: see [`Record`].
 pub(in crate::stack) const RECORD_OFFSETS: [usize; 1] = [0];
@@ -62,6 +62,11 @@ struct Record {
     /// Where the frame is from which the coroutine is suspended, if that lies on another stack; 0:
     /// on this one.
     place: Cell<usize>,
+    /// Which stack has the innermost frames that are suspended with this one: the address of its
+    /// record, in which this is the record of whoever resumed it, and so on to this one.
+    inner: Cell<usize>,
+    /// Where the stack's memory begins.
+    lowest: usize,
 }
 
 const _: () = assert!(size_of::<Record>() + LINK_BYTES <= RECORD_LINES * LINE_BYTES);
@@ -122,14 +127,6 @@ pub(in crate::stack) fn check(class: SizeClass) -> io::Result<()> {
     slab::take(class).map(|top| slab::put(top, class))
 }
 
-/// Where a record tells of a suspended coroutine: from where, if that is another stack. Of the
-/// frames it tells not in words that other processes know how to read, for the frame pointer lies
-/// on the stack. See `saved`.
-pub(in crate::stack) fn record_fields() -> [Option<u64>; 6] {
-    let place = std::mem::offset_of!(Record, place);
-    [None, None, None, None, None, Some(place as u64)]
-}
-
 /// Prepares the process: has `generator` install its fault handler, which it does at a process's
 /// first coroutine. Installed later, by what the program does with that crate, it would stand in
 /// front of gocoro's.
@@ -179,6 +176,8 @@ impl Coroutine {
             yielder: Cell::new(std::ptr::null()),
             job: Cell::new(None),
             place: Cell::new(0),
+            inner: Cell::new(at),
+            lowest: usable_of(at, class).start,
         };
         // SAFETY: the place lies in the slot, above what the coroutine has, and is aligned: the top
         // is that of a page, and the offset a multiple of 16.
@@ -260,16 +259,28 @@ impl Coroutine {
     }
 
     /// Suspends this coroutine, which a task has, from a frame on another stack, at `here`: of
-    /// whatever the task itself runs. The coroutine is resumed there.
+    /// whatever the task itself runs. The coroutine is resumed there. `inside` are the coroutines
+    /// of gocoro's that are suspended with it, innermost first.
     #[cold]
     #[inline(never)]
-    pub(in crate::stack) fn suspend_whole(&self, here: usize) {
+    pub(in crate::stack) fn suspend_whole<'a>(
+        &self,
+        here: usize,
+        inside: impl Iterator<Item = &'a Coroutine>,
+    ) {
         refuse_generators();
         let record = self.get();
         record.place.set(here);
+        let mut last = record;
+        for coroutine in inside {
+            last.inner.set(coroutine.record());
+            last = coroutine.get();
+        }
+        last.inner.set(self.record());
         // SAFETY: the coroutine runs, so it was entered.
         unsafe { suspend(record.yielder.get()) };
         record.place.set(0);
+        record.inner.set(self.record());
     }
 
     /// Where the frame is from which this coroutine was suspended as a

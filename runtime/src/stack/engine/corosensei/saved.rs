@@ -1,115 +1,129 @@
-//! Where a suspended coroutine goes on, for backtraces, which are not made yet with this engine. So
-//! only the test below asks.
+//! Where a suspended coroutine goes on.
 //!
 //! `corosensei` has the stack pointer of a suspended coroutine in a field of its own. Which word of
 //! the coroutine that is, is found out on one of its own, before anything relies on it: it is the
-//! only word that a resume changes. What lies at that address, the crate's description of its
-//! switches says.
+//! only word that a resume changes. On the stack itself are the registers:
 //!
-//! # To grow
+//! | of | at | three words |
+//! |---|---|---|
+//! | a coroutine that is suspended | its stack pointer | the address of the code, `rbx`, `rbp` |
+//! | whoever has resumed a coroutine that is not suspended by itself | the coroutine's link, to which its yielder points | `rbp`, the address of the code, `rbx` |
 //!
-//! Processes that read this one are told nothing of all this, for their table has no word for a
-//! frame pointer that lies on the stack.
+//! The frames begin behind these. `corosensei`'s sources say so; see [`sample`](super::sample) for
+//! the test of it.
 
+use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
-use super::{Coroutine, Handle, Switched};
-use crate::stack::{Job, SizeClass, Stack};
+use super::{Coroutine, Handle, Own, Record, Switched};
+use crate::limits::STACK_BYTES_DEFAULT;
+use crate::stack::{Job, RECORD_FIELDS, SizeClass, Stack};
 
-/// What a suspended coroutine goes on with: the address of the code, and the registers that its
-/// frames are found by. Callers' frames begin at the record, downwards; above that there is only
-/// what belongs to the resumer, which is gone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::stack) struct Saved {
-    pub(in crate::stack) pc: usize,
-    pub(in crate::stack) sp: usize,
-    pub(in crate::stack) fp: usize,
+/// What was found out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// Which word of a coroutine has its stack pointer.
+    pub(super) sp: usize,
+    /// The address to which a coroutine's first function would return.
+    pub(super) root: usize,
 }
 
-const WORDS: usize = size_of::<Switched<(), (), (), super::Own>>() / size_of::<usize>();
+const WORDS: usize = size_of::<Switched<(), (), (), Own>>() / size_of::<usize>();
 
-/// Which word of a coroutine has its stack pointer. `None` inside: that could not be found out.
-static SP: OnceLock<Option<usize>> = OnceLock::new();
-
-/// Looks which word of a coroutine has its stack pointer.
-fn find() {
-    unsafe fn nothing(_: NonNull<()>) {}
-    if SP.get().is_some() {
-        return;
+/// `None`: it could not be found out. What lies on stacks is known on this system alone.
+pub(super) fn known() -> Option<Known> {
+    static KNOWN: OnceLock<Option<Known>> = OnceLock::new();
+    if let Some(known) = KNOWN.get() {
+        return *known;
     }
-    let class = SizeClass::at(0);
+    // For want of memory nothing was found out, and the next one tries again.
+    let found = cfg!(all(target_arch = "x86_64", unix)).then(find).transpose().ok()?.flatten();
+    *KNOWN.get_or_init(|| found)
+}
+
+/// Looks at a coroutine before and after it is resumed.
+fn find() -> std::io::Result<Option<Known>> {
+    unsafe fn nothing(_: NonNull<()>) {}
+    // Memory of this size is kept for the tasks to come.
+    let class = SizeClass::holding(STACK_BYTES_DEFAULT)?;
     // SAFETY: the handle refers to nothing.
-    let Ok(stack) = (unsafe { Stack::new(class, Handle) }) else { return };
+    let stack = unsafe { Stack::new(class, Handle) }?;
     let before = words(&stack.coroutine);
-    // SAFETY: `nothing` may be called with anything, and does not unwind.
-    unsafe { stack.give(Job::new(nothing, &())) };
-    // SAFETY: the stack was made just above, and is not running.
-    unsafe { stack.resume() };
+    // SAFETY: `nothing` may be called with anything, and does not unwind. The stack was made just
+    // above, and is not running.
+    unsafe {
+        stack.give(Job::new(nothing, &()));
+        stack.resume();
+    }
     let after = words(&stack.coroutine);
     let changed: Vec<usize> = (0..WORDS).filter(|&word| before[word] != after[word]).collect();
+    let is_frame = |address: usize| {
+        stack.has_frame(address, class) && address.is_multiple_of(size_of::<usize>())
+    };
     let found = match changed[..] {
-        [word] if stack.has_frame(before[word], class) && after[word] < before[word] => {
-            stack.has_frame(after[word], class).then_some(word)
+        [sp] if is_frame(before[sp]) && is_frame(after[sp]) && after[sp] < before[sp] => {
+            // What the first resume takes from there is replaced by where it is to return to.
+            // SAFETY: the word lies in the stack, whose frames begin there.
+            let root = unsafe { ptr::with_exposed_provenance::<usize>(before[sp]).read_volatile() };
+            Some(Known { sp, root })
         }
         _ => None,
     };
-    let _ = SP.set(found);
     // SAFETY: the stack is idle again, its job has ended, and this is its thread.
     unsafe { stack.free(class) };
+    Ok(found)
 }
 
 /// The words of a coroutine that does not run.
 fn words(coroutine: &Coroutine) -> [usize; WORDS] {
-    let first = coroutine.get().coroutine.get().cast::<usize>();
     // SAFETY: the coroutine consists of so many words, all of which are initialised.
-    std::array::from_fn(|word| unsafe { first.add(word).read_volatile() })
+    std::array::from_fn(|word| unsafe { first(coroutine).add(word).read_volatile() })
 }
 
-impl Coroutine {
-    /// What this coroutine goes on with, where a frame of the innermost stack that is suspended
-    /// with it lies. `None`: it has ended, or is not understood here.
-    ///
-    /// # Safety
-    ///
-    /// The coroutine is suspended, and is not resumed meanwhile.
-    pub(in crate::stack) unsafe fn saved(&self) -> Option<Saved> {
-        let sp = words(self)[(*SP.get()?)?];
-        // The code that goes on pops its address, `rbx` and `rbp`.
-        // SAFETY: the stack pointer is that of the suspended coroutine, which has saved these.
-        let word = |word: usize| unsafe {
-            ptr::with_exposed_provenance::<usize>(sp).add(word).read_volatile()
-        };
-        (sp != 0).then(|| Saved { pc: word(0), sp: sp + 3 * size_of::<usize>(), fp: word(2) })
-    }
+fn first(coroutine: &Coroutine) -> *const usize {
+    coroutine.get().coroutine.get().cast_const().cast()
 }
 
+/// The stack pointer of a coroutine that is suspended, whose word this is.
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+pub(super) fn stack_pointer(coroutine: &Coroutine, word: usize) -> usize {
+    debug_assert!(word < WORDS);
+    // SAFETY: `find` has found that a coroutine has this word.
+    unsafe { first(coroutine).add(word).read_volatile() }
+}
+
+/// Where a record has the stack pointer, the record with the innermost frames, the place of a frame
+/// on another stack, the coroutine's link, and the lowest address of the stack; and where frames
+/// end. The other words that a table has for records are none of this engine's.
+pub(in crate::stack) fn record_fields() -> [Option<u64>; RECORD_FIELDS.len()] {
+    let offset = |offset: usize| Some(offset as u64);
+    let place = offset(offset_of!(Record, place));
+    let Some(Known { sp, root }) = known() else {
+        return [None, None, None, None, None, place, None, None, None];
+    };
+    [
+        offset(offset_of!(Record, coroutine) + sp * size_of::<usize>()),
+        None,
+        None,
+        offset(offset_of!(Record, inner)),
+        None,
+        place,
+        offset(offset_of!(Record, yielder)),
+        offset(offset_of!(Record, lowest)),
+        Some(root as u64),
+    ]
+}
+
+#[cfg(all(test, not(loom), target_arch = "x86_64"))]
 mod tests {
     use super::*;
     use crate::stack::install;
 
     #[test]
-    fn a_suspended_stack_tells_where_it_goes_on() {
-        unsafe fn nothing(_: NonNull<()>) {}
+    fn the_layout_of_this_corosensei_is_known() {
         install(|_| None).unwrap();
-        find();
-        let class = SizeClass::at(0);
-        // SAFETY: the handle refers to nothing.
-        let stack = unsafe { Stack::new(class, Handle) }.unwrap();
-        let mut seen = Vec::new();
-        for _ in 0..2 {
-            // SAFETY: `nothing` does nothing, and the stack is idle and this thread's.
-            unsafe {
-                stack.give(Job::new(nothing, &()));
-                stack.resume();
-            }
-            // SAFETY: the stack is suspended, and not resumed before this returns.
-            let saved = unsafe { stack.coroutine.saved() }.unwrap();
-            assert!(stack.has_frame(saved.sp, class) && saved.sp < stack.record());
-            seen.push(saved);
-        }
-        assert_eq!(seen[0], seen[1], "it goes on in the same place each time");
-        // SAFETY: the stack is idle, and has no job.
-        unsafe { stack.free(class) };
+        let known = known().expect("the word of the stack pointer");
+        assert!(known.sp < WORDS && known.root != 0);
     }
 }

@@ -25,7 +25,7 @@ pub(in crate::stack) use ask::check;
 use guards::bytes_with_guard;
 pub(in crate::stack) use layout::{is_known as is_layout_known, prepare};
 #[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
-pub(in crate::stack) use registers::sample;
+pub(in crate::stack) use registers::{root, sample};
 pub(in crate::stack) use saved::record_fields;
 use suspend::Own;
 pub(in crate::stack) use suspend::Suspender;

@@ -9,8 +9,6 @@
 use std::cell::Cell;
 use std::hint;
 use std::io;
-use std::iter;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,7 +16,7 @@ use super::bare::Bare;
 use super::suspend::{Own, suspend_by};
 use super::{Coroutine, ask};
 use crate::stack::guard::page_bytes;
-use crate::stack::registers::{Suspended, load};
+use crate::stack::registers::{Bounds, Ended, Suspended, load};
 use crate::unwind;
 
 /// The words of `generator`'s record that are read here, counted from its beginning: the saved
@@ -50,45 +48,55 @@ impl Suspended<'_> {
         let pc = is_valid.then(|| unsafe { load(saved) })?;
         // The switch goes on by popping the address of the code.
         let sp = saved + size_of::<usize>();
-        Some(Suspended { pc, sp, fp: word(FP), end, _stack: PhantomData })
+        Some(Suspended::new(pc, sp, word(FP), Bounds::End(end)))
     }
 }
 
 impl Coroutine {
-    /// The stacks on which the job of this one is suspended, innermost first: those of coroutines,
-    /// gocoro's or another library's, in which it waits, and this one.
+    /// Calls `each` for the stacks on which the job of this one is suspended, innermost first:
+    /// those of coroutines, gocoro's or others of `generator`'s, in which it waits, and this one.
     ///
     /// # Safety
     ///
-    /// The stack is suspended, in a job or idle, and is not resumed while the answers are used.
-    /// [`sample`] has succeeded.
-    pub(in crate::stack) unsafe fn suspended(&self) -> impl Iterator<Item = Suspended<'_>> {
+    /// The stack is suspended, in a job or idle, and is not resumed before this returns. [`sample`]
+    /// has succeeded.
+    pub(in crate::stack) unsafe fn suspended(
+        &self,
+        mut each: impl FnMut(Suspended<'_>) -> Option<Ended>,
+    ) {
         let own = self.record();
         // SAFETY: a record has such a word, whatever it was set to last.
         let next = |record| unsafe { load(record + NEXT * size_of::<usize>()) };
-        let mut at = Some(next(own));
-        let stacks = iter::from_fn(move || {
-            let record = at?;
-            at = (record != own).then(|| next(record));
+        let mut record = own;
+        for _ in 0..NESTED_MAX {
+            record = next(record);
             // SAFETY: the ring has the records of what has suspended with this stack, and all of
             // them go on with it.
-            unsafe { Suspended::of(record) }
-        });
-        stacks.take(NESTED_MAX)
+            let Some(suspended) = (unsafe { Suspended::of(record) }) else { return };
+            each(suspended);
+            if record == own {
+                return;
+            }
+        }
     }
 }
 
-/// Tests the layout, on a stack of its own: `inside` runs on that stack, and `look` while it is
+/// None: no frames are found beyond a stack's end.
+pub(in crate::stack) fn root() -> Option<usize> {
+    None
+}
+
+/// Tests the layout, on a stack of its own: `inside` runs on that stack, and `each` while it is
 /// suspended by the function that has called `inside`. The inner error says what is not as it
 /// should be.
 ///
 /// # Errors
 ///
 /// If there is no memory for the stack.
-pub(in crate::stack) fn sample<T>(
+pub(in crate::stack) fn sample(
     inside: impl FnOnce() + Send + 'static,
-    look: impl FnOnce(Suspended<'_>) -> Result<T, &'static str>,
-) -> io::Result<Result<T, &'static str>> {
+    mut each: impl FnMut(Suspended<'_>) -> Option<Ended>,
+) -> io::Result<Result<(), &'static str>> {
     const BYTES: usize = 128 * 1024;
     ask::ask(BYTES)?;
     let deepest = Arc::new(AtomicUsize::new(0));
@@ -96,7 +104,9 @@ pub(in crate::stack) fn sample<T>(
     let made = unwind::catch(|| Bare::of(BYTES, move |own| call_and_suspend(own, inside, &theirs)));
     let Ok(mut bare) = made else { return Err(io::ErrorKind::OutOfMemory.into()) };
     bare.resume();
-    let found = check(&bare.0, deepest.load(Ordering::Relaxed)).and_then(look);
+    let found = check(&bare.0, deepest.load(Ordering::Relaxed)).map(|suspended| {
+        each(suspended);
+    });
     bare.resume();
     Ok(found)
 }
@@ -124,9 +134,8 @@ fn check(stack: &Coroutine, here: usize) -> Result<Suspended<'_>, &'static str> 
     let suspended = unsafe { Suspended::of(record) };
     match suspended {
         Some(suspended)
-            if suspended.sp <= here
-                && here - suspended.sp < FRAMES_BYTES_MAX
-                && here < suspended.end =>
+            if suspended.word(here & !(size_of::<usize>() - 1)).is_some()
+                && here - suspended.sp < FRAMES_BYTES_MAX =>
         {
             Ok(suspended)
         }

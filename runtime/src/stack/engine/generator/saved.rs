@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use super::Coroutine;
 use super::layout::read;
+use crate::stack::RECORD_FIELDS;
 
 /// The parts of a record, by their offsets.
 struct Offsets {
@@ -59,12 +60,15 @@ pub(super) fn look(stack: &Coroutine, here: usize) {
 }
 
 /// The offsets of the stack pointer, the frame pointer, the code, the innermost record and the
-/// local data. `None`: not known here, or there is none, as of the place that the other engine
-/// notes.
-pub(in crate::stack) fn record_fields() -> [Option<u64>; 6] {
-    let Some(offsets) = OFFSETS.filter(|_| RIGHT.get() == Some(&true)) else { return [None; 6] };
+/// local data. `None`: not known here, or there is none, as of all that only the other engine has.
+pub(in crate::stack) fn record_fields() -> [Option<u64>; RECORD_FIELDS.len()] {
+    let Some(offsets) = OFFSETS.filter(|_| RIGHT.get() == Some(&true)) else {
+        return [None; RECORD_FIELDS.len()];
+    };
     let Offsets { sp, fp, pc, innermost, data } = offsets;
-    [Some(sp), Some(fp), pc, Some(innermost), Some(data), None].map(|offset| Some(offset? as u64))
+    let known = [Some(sp), Some(fp), pc, Some(innermost), Some(data)];
+    let known = known.map(|offset| Some(offset? as u64));
+    std::array::from_fn(|field| known.get(field).copied().flatten())
 }
 
 #[cfg(all(test, not(loom), any(target_arch = "x86_64", target_arch = "aarch64")))]

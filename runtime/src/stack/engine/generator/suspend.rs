@@ -97,10 +97,15 @@ impl Coroutine {
     }
 
     /// Suspends this coroutine, which a task has, from a frame on another stack, at `here`: of
-    /// whatever the task itself runs.
+    /// whatever the task itself runs. `generator` notes itself which coroutines of gocoro's are
+    /// suspended with it.
     #[cold]
     #[inline(never)]
-    pub(in crate::stack) fn suspend_whole(&self, here: usize) {
+    pub(in crate::stack) fn suspend_whole<'a>(
+        &self,
+        here: usize,
+        _inside: impl Iterator<Item = &'a Coroutine>,
+    ) {
         // Anything but null marks the coroutine as the one that is suspended.
         let by = self.generator().get_local_data();
         self.generator().set_local_data(ptr::with_exposed_provenance_mut(here));

@@ -267,9 +267,10 @@ pub(crate) fn stacks(
 /// The frames of a stack that are the program's, and of what the runtime and std have around them
 /// the operations alone that the program has called.
 fn own(frames: &[Frame]) -> Vec<&Frame> {
-    const AROUND: [&str; 10] = [
+    const AROUND: [&str; 12] = [
         "gocoro_runtime::",
         "generator::",
+        "corosensei::",
         "std::panicking::",
         "std::panic::",
         "core::ops::function::",
@@ -278,6 +279,7 @@ fn own(frames: &[Frame]) -> Vec<&Frame> {
         "__rust_try",
         "__rustc::",
         "bootstrap_green_task",
+        "stack_init_trampoline",
     ];
     let is_around = |frame: &Frame| {
         let name = frame.function.trim_start_matches(['<', '&']);

@@ -102,42 +102,118 @@ impl Program {
             if before.byte(fields.task_run).map(u64::from) == Some(fields.run_running) {
                 continue;
             }
-            let copies = solid(chain(reader, &before))?.unwrap_or_default();
-            let again = solid(chain(reader, &before))?.unwrap_or_default();
+            let copies = solid(self.chain(reader, &before))?.unwrap_or_default();
+            let again = solid(self.chain(reader, &before))?.unwrap_or_default();
             let after = solid(reader.head(task.address))?;
             let is_same =
                 after.is_some_and(|after| reader.essence(&after) == reader.essence(&before));
             if is_same && !copies.is_empty() && copies == again {
-                return Ok(Stack::Frames(
-                    copies.iter().flat_map(|copy| self.unwind(copy)).collect(),
-                ));
+                return Ok(Stack::Frames(copies.into_iter().flat_map(|copy| copy.calls).collect()));
             }
         }
         Ok(Stack::Nothing("it goes on faster than its stack can be read"))
     }
 
-    /// The addresses in the code from which the calls of a stack went out, the innermost first.
-    fn unwind(&self, copy: &Copy) -> Vec<u64> {
-        let mut read = |address: u64| {
-            let offset = address.checked_sub(copy.sp).ok_or(())?;
-            copy.bytes.word(offset).ok_or(())
+    /// Copies the stack of a suspended task, and before it those of the coroutines inside of which
+    /// it waits.
+    fn chain(&self, reader: &Reader<'_>, head: &Bytes) -> Result<Vec<Copy>, Fault> {
+        let fields = reader.fields;
+        let own = head.word(fields.task_stack + fields.stack_record).filter(|&own| own != 0);
+        let (Some(own), Some(innermost)) = (own, fields.record_innermost) else {
+            return Ok(Vec::new());
         };
-        let mut cache = CacheNative::new();
-        let mut frames = Vec::new();
-        let mut iterator =
-            self.unwinder.iter_frames(copy.pc, registers(copy), &mut cache, &mut read);
-        while let Ok(Some(frame)) = iterator.next() {
-            // A return address is behind its call, and may be behind its function. The switch
-            // returns to the first one.
-            frames.push(match frame {
-                FrameAddress::InstructionPointer(address) => address.wrapping_sub(1),
-                FrameAddress::ReturnAddress(_) => frame.address_for_lookup(),
-            });
-            if frames.len() == FRAMES_MAX {
+        match (fields.record_link, fields.record_lowest) {
+            (Some(link), Some(lowest)) => self.linked(reader, own, (innermost, link, lowest)),
+            _ => self.ring(reader, own, innermost),
+        }
+    }
+
+    /// The chain of records that have the registers.
+    fn ring(&self, reader: &Reader<'_>, own: u64, innermost: u64) -> Result<Vec<Copy>, Fault> {
+        let process = reader.process;
+        let mut copies = Vec::new();
+        let mut record = process.word(own.wrapping_add(innermost))?;
+        loop {
+            let mut copy = copy(reader, record)?;
+            let first = FrameAddress::from_instruction_pointer(copy.pc);
+            self.unwind(&mut copy, first, None);
+            copies.push(copy);
+            if record == own || copies.len() == CHAIN_MAX {
+                return Ok(copies);
+            }
+            record = process.word(record.wrapping_add(innermost))?;
+        }
+    }
+
+    /// The chain of stacks that have the registers, and links to each other.
+    fn linked(
+        &self,
+        reader: &Reader<'_>,
+        own: u64,
+        (innermost, link, lowest): (u64, u64, u64),
+    ) -> Result<Vec<Copy>, Fault> {
+        let (process, root) = (reader.process, reader.fields.code_root);
+        let field = |record: u64, field: u64| process.word(record.wrapping_add(field));
+        let mut copies = Vec::new();
+        let mut record = field(own, innermost)?;
+        let mut at = field(own, reader.fields.record_sp.ok_or(Fault::Nowhere)?)?;
+        let mut order = SUSPENDED;
+        while copies.len() < CHAIN_MAX {
+            let end = field(record, link)?;
+            let is_here = (field(record, lowest)?..end).contains(&at);
+            let mut copy = match is_here {
+                true => copy_words(order, at, process.bytes(at, length(at, end)?)?)?,
+                // A stack of somebody else, who knows where it ends.
+                false => copy_words(order, at, some(process, at)?)?,
+            };
+            let Some(first) = FrameAddress::from_return_address(copy.pc) else { break };
+            let below = self.unwind(&mut copy, first, root);
+            let is_last = is_here && record == own;
+            order = RESUMER;
+            match below {
+                _ if is_here => {
+                    (at, record) = (process.word(end)?, field(record, innermost)?);
+                }
+                Some(link) => {
+                    // What lies beyond may be anything.
+                    copy.bytes.0.truncate(length(copy.sp, link).unwrap_or_default());
+                    at = process.word(link)?;
+                }
+                None => return Err(Fault::Nowhere),
+            }
+            copies.push(copy);
+            if is_last {
                 break;
             }
         }
-        frames
+        Ok(copies)
+    }
+
+    /// Finds the addresses in the code from which the calls of a stack went out, the innermost
+    /// first. The answer is the frame pointer at `root`, if the calls end there.
+    fn unwind(&self, copy: &mut Copy, first: FrameAddress, root: Option<u64>) -> Option<u64> {
+        let bytes = &copy.bytes;
+        let mut read = |address: u64| {
+            let offset = address.checked_sub(copy.sp).ok_or(())?;
+            bytes.word(offset).ok_or(())
+        };
+        let mut cache = CacheNative::new();
+        let mut registers = UnwindRegsNative::new(copy.pc, copy.sp, copy.fp);
+        let mut at = first;
+        while copy.calls.len() < FRAMES_MAX {
+            // A return address is behind its call, and may be behind its function. The switch
+            // returns to the first one.
+            copy.calls.push(match at {
+                FrameAddress::InstructionPointer(address) => address.wrapping_sub(1),
+                FrameAddress::ReturnAddress(_) => at.address_for_lookup(),
+            });
+            if Some(at.address()) == root {
+                return Some(frame_pointer(&registers));
+            }
+            let next = self.unwinder.unwind_frame(at, &mut registers, &mut cache, &mut read);
+            at = FrameAddress::from_return_address(next.ok()??)?;
+        }
+        None
     }
 
     /// The functions that this address is in, inlined ones first.
@@ -211,40 +287,61 @@ fn sections<'a>(object: &impl Object<'a>) -> ExplicitModuleSectionInfo<Vec<u8>> 
     }
 }
 
-/// A copy of a suspended stack from its innermost frame on, and its registers.
+/// A copy of a suspended stack from its innermost frame on, its registers, and its calls.
 #[derive(Default, PartialEq, Eq, Debug)]
 struct Copy {
     pc: u64,
     sp: u64,
     fp: u64,
     bytes: Bytes,
+    calls: Vec<u64>,
 }
 
 #[cfg(target_arch = "x86_64")]
-fn registers(copy: &Copy) -> UnwindRegsNative {
-    UnwindRegsNative::new(copy.pc, copy.sp, copy.fp)
+fn frame_pointer(registers: &UnwindRegsNative) -> u64 {
+    registers.bp()
 }
 
 #[cfg(target_arch = "aarch64")]
-fn registers(copy: &Copy) -> UnwindRegsNative {
-    UnwindRegsNative::new(copy.pc, copy.sp, copy.fp)
+fn frame_pointer(registers: &UnwindRegsNative) -> u64 {
+    registers.fp()
 }
 
-/// Copies the stack of a suspended task, and before it those of the coroutines inside of which it
-/// waits.
-fn chain(reader: &Reader<'_>, head: &Bytes) -> Result<Vec<Copy>, Fault> {
-    let (process, fields) = (reader.process, reader.fields);
-    let mut copies = Vec::new();
-    let own = head.word(fields.task_stack + fields.stack_record).filter(|&own| own != 0);
-    let (Some(own), Some(innermost)) = (own, fields.record_innermost) else { return Ok(copies) };
-    let mut record = process.word(own.wrapping_add(innermost))?;
-    loop {
-        copies.push(copy(reader, record)?);
-        if record == own || copies.len() == CHAIN_MAX {
-            return Ok(copies);
-        }
-        record = process.word(record.wrapping_add(innermost))?;
+/// The words in front of the frames, and where in them a stack that is suspended, and one that has
+/// resumed another, have the address of the code and the frame pointer.
+const WORDS: usize = 3;
+const SUSPENDED: [u64; 2] = [0, 2];
+const RESUMER: [u64; 2] = [1, 0];
+
+fn length(start: u64, end: u64) -> Result<usize, Fault> {
+    end.checked_sub(start).and_then(|count| usize::try_from(count).ok()).ok_or(Fault::Nowhere)
+}
+
+/// The registers from the words in front of the frames, and the frames.
+fn copy_words([pc, fp]: [u64; 2], at: u64, bytes: Vec<u8>) -> Result<Copy, Fault> {
+    let mut bytes = Bytes(bytes);
+    if bytes.0.len() < WORDS * 8 {
+        return Err(Fault::Nowhere);
     }
+    let word = |number: u64| bytes.word(number * 8).ok_or(Fault::Nowhere);
+    let (pc, fp) = (word(pc)?, word(fp)?);
+    bytes.0.drain(..WORDS * 8);
+    Ok(Copy { pc, sp: at.wrapping_add(WORDS as u64 * 8), fp, bytes, calls: Vec::new() })
+}
+
+/// As much as there is from this address on, up to some pages.
+fn some(process: &Process, at: u64) -> Result<Vec<u8>, Fault> {
+    const PAGE: u64 = 4096;
+    const PAGES_MAX: usize = 16;
+    let mut bytes = process.bytes(at, (PAGE - at % PAGE) as usize)?;
+    for _ in 1..PAGES_MAX {
+        match process.bytes(at.wrapping_add(bytes.len() as u64), PAGE as usize) {
+            Ok(more) => bytes.extend(more),
+            Err(Fault::Nowhere) => break,
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(bytes)
 }
 
 /// Copies the stack of this record.

@@ -126,6 +126,9 @@ fields! {
     record_innermost "record.innermost"
     record_data "record.data"
     record_place "record.place"
+    record_link "record.link"
+    record_lowest "record.lowest"
+    code_root "code.root"
     page_bytes "process.page_bytes"
 }
 

@@ -79,9 +79,11 @@ fn it_shows_where_each_task_stands_also_inside_coroutines() {
     let places: Vec<_> = functions.iter().map(|name| said.find(&format!("{name}\n"))).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}\n{said}");
     assert!(said.contains("tests/reader/programs.rs:"), "{said}");
-    assert!(!said.contains("generator::"), "{said}");
+    let engines = ["generator::", "corosensei::"];
+    assert!(engines.iter().all(|engine| !said.contains(engine)), "{said}");
     let whole = reader(&["stacks", "--all", &program.number()]);
-    assert!(String::from_utf8(whole.stdout).unwrap().contains("generator::"));
+    let whole = String::from_utf8(whole.stdout).unwrap();
+    assert!(engines.iter().any(|engine| whole.contains(engine)), "{whole}");
     assert!(program.row("nested").contains("  sleep"));
 }
 

@@ -1,6 +1,7 @@
 //! Runtimes seen from outside.
 
 mod deadlock;
+mod debuggers;
 mod events;
 #[cfg(feature = "inspect")]
 mod inspect;

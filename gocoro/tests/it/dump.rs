@@ -3,9 +3,9 @@
 mod forms;
 mod io;
 mod scopes;
+mod silent;
 mod sync;
 
-use std::hint;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -330,28 +330,6 @@ fn a_runtime_inside_a_task_sees_the_tasks_around_it() {
         outer.task().unpark();
         outer.wait();
     });
-}
-
-#[test]
-fn a_worker_that_never_turns_is_missed() {
-    let runtime = Builder::new().workers(1).build().unwrap();
-    let (runs, end) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (theirs, ends) = (runs.clone(), end.clone());
-    let spins = runtime.spawn(move || {
-        theirs.store(true, Release);
-        while !ends.load(Acquire) {
-            hint::spin_loop();
-        }
-    });
-    while !runs.load(Acquire) {
-        time::sleep(Duration::from_millis(1));
-    }
-    let dump = dump();
-    assert!(dump.silent_workers() >= 1);
-    assert!(dump.to_string().contains("not answer"), "{dump}");
-    assert!(dump.tasks().iter().all(|task| task.id() != spins.id()));
-    end.store(true, Release);
-    spins.wait();
 }
 
 /// A waker is called while its task is between two states.

@@ -10,6 +10,7 @@
 
 mod live;
 mod pace;
+mod stacks;
 
 use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
@@ -33,6 +34,7 @@ use crate::unwind::{self, Count, Unwinding};
 
 pub(crate) use live::{Here, Newest};
 pub(crate) use pace::Pace;
+pub(crate) use stacks::each as each_stack;
 
 /// A worker, as its tasks and the layers below the scheduler see it. Only the worker's thread
 /// touches it.

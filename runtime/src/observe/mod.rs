@@ -1,6 +1,7 @@
 //! Runtimes seen from outside: what their tasks do, and what they count.
 
 mod backtrace;
+mod busy;
 pub(crate) mod deadlock;
 mod dump;
 mod flight;

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::panic::Location;
 
-use super::dump::dump_without_backtraces;
+use super::dump::dump_within;
 use crate::json::Text;
-use crate::limits::ADVISED_TASKS_MIN;
+use crate::limits::{ADVISED_TASKS_MIN, DUMP_PATIENCE};
 use crate::stack::{Site, add_site, noted_sites};
 
 /// How much of their stacks the tasks of the process need, by the place where they were spawned.
@@ -56,7 +56,7 @@ pub struct StackAdvice {
 /// ```
 pub fn stacks() -> Stacks {
     let mut sites = noted_sites();
-    for task in dump_without_backtraces().tasks() {
+    for task in dump_within(DUMP_PATIENCE, false).tasks() {
         if let Some(site) = task.stack_site() {
             add_site(&mut sites, site);
         }

@@ -37,7 +37,7 @@ pub(crate) use ids::take_id;
 pub(crate) use panics::{NoFamily, OnPanic, drop_unclaimed, lose};
 pub(crate) use plan::{Plan, Searches};
 pub(crate) use process::{check_not_forked, prepare_process};
-pub(crate) use pulse::{Beat, Busy, busy};
+pub(crate) use pulse::{Beat, Busy, Frames, busy};
 pub(crate) use registry::all as all_runtimes;
 pub(crate) use shared::{Seat, Shared};
 pub(crate) use start::Threads;

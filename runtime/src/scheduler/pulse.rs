@@ -2,13 +2,14 @@
 //! tasks that keep their worker from others.
 
 use std::fmt;
-use std::ops::Range;
-use std::panic::Location;
 
 use super::Worker;
+use crate::clock::Coarse;
 use crate::counters::Counter;
 use crate::current::{self, Core};
 use crate::lock::Lock;
+use crate::stack::Stack;
+use crate::task::Header;
 
 /// Whether a worker goes on, and where it runs. A worker that is gone has none.
 pub(crate) struct Pulse(Lock<Option<Beats>>);
@@ -71,35 +72,87 @@ impl fmt::Debug for Pulse {
     }
 }
 
-/// What a worker runs, as a signal handler on the worker's thread finds it.
-#[derive(Debug)]
+/// What a worker runs, as a signal handler on the worker's thread finds it. The handler's stack is
+/// small, and without optimisation calls are large.
 pub(crate) struct Busy<'a> {
-    pub(crate) id: u64,
-    pub(crate) name: Option<&'a str>,
-    pub(crate) spawned_at: &'static Location<'static>,
-    /// The memory of the stack that the code runs on. `None`: it is none of gocoro's.
-    pub(crate) stack: Option<Range<usize>>,
+    pub(crate) task: &'a Header,
+    /// When the worker's turn began, in which the task runs.
+    pub(crate) since: Coarse,
+    core: &'a Core,
 }
 
-/// Tells `f` what the worker with this mark runs, at an address on the running stack. Called by a
-/// signal handler, on any thread. `None`: this is no thread of that worker, which has picked so
-/// many tasks, or it runs none.
-pub(crate) fn busy<T>(mark: usize, here: usize, f: impl FnOnce(Busy<'_>) -> T) -> Option<T> {
-    let core = current::cores().find(|core| (&raw const core.picked).addr() == mark)?;
-    let task = core.task.get();
-    // SAFETY: a worker holds a reference to the task that it runs, and this is the worker's thread,
-    // which does nothing else before the handler has returned.
-    let task = unsafe { task.as_ref() }?;
-    let mut stacks = current::coroutines().map(|nested| nested.usable());
-    let stack = stacks.find(|stack| stack.contains(&here)).or_else(|| {
-        current::tasks().find_map(|task| {
-            // SAFETY: this is the thread of all these tasks, each of which runs, or runs a worker.
-            let stack = unsafe { task.stack() }?;
-            Some(stack.usable(task.class.get())).filter(|stack| stack.contains(&here))
-        })
-    });
-    let (id, name, spawned_at) = (task.id, task.name(), task.spawned_at);
-    Some(f(Busy { id, name, spawned_at, stack }))
+/// Where the code of a stack stands, and where the memory of its frames ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frames {
+    pub(crate) pc: usize,
+    pub(crate) sp: usize,
+    pub(crate) fp: usize,
+    pub(crate) end: usize,
+}
+
+impl Frames {
+    pub(crate) const NONE: Frames = Frames { pc: 0, sp: 0, fp: 0, end: 0 };
+}
+
+/// What the worker with this mark runs. Called by a signal handler, on any thread. `None`: this is
+/// no thread of that worker, or it runs no task.
+pub(crate) fn busy<'a>(mark: usize) -> Option<Busy<'a>> {
+    for core in current::cores() {
+        if (&raw const core.picked).addr() == mark {
+            // SAFETY: a worker holds a reference to the task that it runs, and this is the worker's
+            // thread, which does nothing else before the handler has returned.
+            let task = unsafe { core.task.get().as_ref() }?;
+            return Some(Busy { task, since: core.turned.get(), core });
+        }
+    }
+    None
+}
+
+impl Busy<'_> {
+    /// Tells `each` the stacks of the task, innermost first: that of the code that the handler has
+    /// interrupted, where that stands as `at` says, then those of coroutines that have resumed the
+    /// code, and the task's own. It ends where the engine does not tell of them. There is none if
+    /// the code runs on a stack that is none of gocoro's.
+    pub(crate) fn each_stack(&self, at: Frames, each: &mut dyn FnMut(Frames)) {
+        let (mut inner, mut is_over): (Option<&Stack>, bool) = (None, false);
+        current::each_stack(self.core, &mut |stack, class| {
+            let frames = match inner {
+                _ if is_over => return,
+                None => {
+                    let usable = stack.usable(class);
+                    if !usable.contains(&at.sp) {
+                        return;
+                    }
+                    Some(Frames { end: usable.end, ..at })
+                }
+                // SAFETY: this is the thread of both stacks. The code of the inner one runs, or has
+                // resumed what runs, and nothing of that changes before the handler has returned.
+                Some(inner) => unsafe { resumer(stack, inner) },
+            };
+            inner = Some(stack);
+            match frames {
+                Some(frames) => each(frames),
+                None => is_over = true,
+            }
+        });
+    }
+}
+
+/// Where the code of `outer` stands, which has resumed `inner`. `None`: the engine does not tell.
+///
+/// # Safety
+///
+/// As for `Stack::resumed`.
+#[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
+unsafe fn resumer(outer: &Stack, inner: &Stack) -> Option<Frames> {
+    // SAFETY: the caller's promise.
+    let stack = unsafe { outer.resumed(inner) }?;
+    Some(Frames { pc: stack.pc, sp: stack.sp, fp: stack.fp, end: stack.end()? })
+}
+
+#[cfg(not(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64")))]
+unsafe fn resumer(_outer: &Stack, _inner: &Stack) -> Option<Frames> {
+    None
 }
 
 impl Worker {

@@ -13,7 +13,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
-use std::ops::Range;
 use std::panic::Location;
 use std::ptr;
 use std::rc::Rc;
@@ -192,9 +191,9 @@ impl Nested {
         self.stack.guard(self.class).contains(&address)
     }
 
-    /// The addresses of the stack's memory.
-    pub(crate) fn usable(&self) -> Range<usize> {
-        self.stack.usable(self.class)
+    /// Tells `each` the stack, with its class.
+    pub(crate) fn tell(&'static self, each: &mut dyn FnMut(&'static Stack, SizeClass)) {
+        each(&self.stack, self.class);
     }
 
     /// Whether this coroutine has resumed another one, which runs on this thread.

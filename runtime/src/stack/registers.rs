@@ -45,6 +45,14 @@ impl Suspended<'_> {
         matches!(self.bounds, Bounds::End(_))
     }
 
+    /// Where the memory of the frames ends. `None`: that is not known.
+    pub(crate) fn end(&self) -> Option<usize> {
+        match self.bounds {
+            Bounds::End(end) => Some(end),
+            Bounds::Unknown => None,
+        }
+    }
+
     /// The word at this address, if it lies in the frames of this stack.
     pub(crate) fn word(&self, address: usize) -> Option<usize> {
         if !address.is_multiple_of(size_of::<usize>()) || address < self.sp {
@@ -104,6 +112,18 @@ impl Stack {
     pub(crate) unsafe fn suspended(&self, each: impl FnMut(Suspended<'_>) -> Option<Ended>) {
         // SAFETY: the caller's promise.
         unsafe { self.coroutine.suspended(each) };
+    }
+
+    /// Where the code of this stack goes on, which has resumed `inner`. `None`: the engine does not
+    /// tell.
+    ///
+    /// # Safety
+    ///
+    /// This is the stacks' thread. The code of `inner` runs, or has resumed what runs, and does not
+    /// go on while the answer is used. [`sample`] has succeeded.
+    pub(crate) unsafe fn resumed(&self, inner: &Stack) -> Option<Suspended<'_>> {
+        // SAFETY: the caller's promise.
+        unsafe { self.coroutine.resumed(&inner.coroutine) }
     }
 }
 

@@ -24,6 +24,11 @@ impl Parent {
         Parent { id: task.id, name: task.name().map(Box::from) }
     }
 
+    /// The task with this id, and what is known of its name.
+    pub(crate) fn known(id: u64, name: Option<String>) -> Parent {
+        Parent { id, name: name.map(Into::into) }
+    }
+
     pub(crate) fn id(&self) -> TaskId {
         TaskId::new(self.id)
     }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
+use gocoro::coroutine::{Coroutine, Suspender};
 use gocoro::runtime::Builder;
 use gocoro::{go, task};
 
@@ -30,6 +31,7 @@ fn child() {
         "sleeps" => || task_of_site(sleeps),
         "polls" => || task_of_site(polls),
         "receives" => || task_of_site(receives),
+        "nests" => || task_of_site(nests),
         "once" => once,
         "inner" => inner,
         "shares" => shares,
@@ -132,6 +134,14 @@ fn once() {
     let other = go!(name = "other" => computes());
     again.wait();
     other.wait();
+}
+
+/// Computes in a coroutine.
+#[inline(never)]
+fn nests() {
+    listen();
+    let mut coroutine = Coroutine::new(|_: &Suspender<(), ()>, ()| computes());
+    assert!(coroutine.resume(()).is_ok());
 }
 
 /// A task that drives a runtime of its own, one of whose tasks stalls.
@@ -259,6 +269,17 @@ fn a_task_that_computes() {
     names(&line, " ms; it computes\n");
     calls(&said, "computes");
     assert_eq!(said.matches("blocking::unblock").count(), 1, "{said}");
+}
+
+#[test]
+fn a_task_that_computes_in_a_coroutine() {
+    let (line, said) = reported("nests");
+    names(&line, " ms; it computes\n");
+    calls(&said, "computes");
+    if cfg!(not(feature = "corosensei")) {
+        calls(&said, "nests");
+        assert_eq!(said.contains("in a coroutine, resumed by:"), said.contains("nests"), "{said}");
+    }
 }
 
 #[test]

@@ -32,12 +32,28 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 #[cfg(not(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64")))]
-pub(super) use self::without::{Tracer, resolve, trace_copy, why_none};
+pub(super) use self::without::{Tracer, can_trace, resolve, trace_copies, why_none};
 #[cfg(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))]
 pub(super) use self::{
     names::resolve,
-    tracer::{Tracer, trace_copy, why_none},
+    tracer::{Tracer, can_trace, trace_copies, why_none},
 };
+
+/// A copy of a stack, with the registers of the code there.
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64")),
+    expect(dead_code, reason = "nobody reads stacks where there are no backtraces")
+)]
+pub(super) struct Copied {
+    pub(super) pc: usize,
+    pub(super) sp: usize,
+    pub(super) fp: usize,
+    /// The words from `sp` on.
+    pub(super) words: Vec<usize>,
+    /// Whether the stack has more words.
+    pub(super) is_cut: bool,
+}
 
 /// Where a task waits, and by which calls it came there.
 ///

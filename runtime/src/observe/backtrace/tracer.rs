@@ -6,8 +6,8 @@ use std::thread;
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
 use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder};
 
-use super::TaskBacktrace;
 use super::sys::{self, Generation, Loaded};
+use super::{Copied, TaskBacktrace};
 use crate::census::Internal;
 use crate::current::{self, Core};
 use crate::lock::Lock;
@@ -137,19 +137,41 @@ impl Tracer {
     }
 }
 
-/// The backtrace of code that was interrupted at this instruction, with these pointers to a stack
-/// whose words `word` knows. `None`: there are no backtraces.
-pub(in crate::observe) fn trace_copy(
-    pc: usize,
-    sp: usize,
-    fp: usize,
-    word: impl Fn(usize) -> Option<usize>,
-) -> Option<TaskBacktrace> {
+/// Whether there are backtraces.
+pub(in crate::observe) fn can_trace() -> bool {
+    is_tested()
+}
+
+/// The backtrace of code that was interrupted, from copies of its stacks, innermost first.
+/// `is_cut`: there are more. `None`: there is no copy, or there are no backtraces.
+pub(in crate::observe) fn trace_copies(stacks: &[Copied], is_cut: bool) -> Option<TaskBacktrace> {
+    let innermost = stacks.first()?;
     let mut tracer = Tracer::new()?;
-    let at = FrameAddress::from_instruction_pointer(pc as u64);
-    let is_cut = tracer.walk_from(at, (sp, fp), word).is_none();
+    let mut is_cut = is_cut;
+    for stack in stacks {
+        let pc = stack.pc as u64;
+        let at = match std::ptr::eq(stack, innermost) {
+            true => Some(FrameAddress::from_instruction_pointer(pc)),
+            false => FrameAddress::from_return_address(pc),
+        };
+        let Some(at) = at else { break };
+        if !tracer.returns.is_empty() {
+            tracer.returns.push(0);
+        }
+        let ended = tracer.walk_from(at, (stack.sp, stack.fp), |at| stack.word(at));
+        is_cut |= stack.is_cut | ended.is_none();
+    }
     let returns = tracer.returns.as_slice().into();
     Some(TaskBacktrace { returns, is_cut, frames: OnceLock::new() })
+}
+
+impl Copied {
+    /// The word that the stack had at this address.
+    fn word(&self, address: usize) -> Option<usize> {
+        let from = address.checked_sub(self.sp)?;
+        let is_whole = from.is_multiple_of(size_of::<usize>());
+        is_whole.then(|| self.words.get(from / size_of::<usize>()).copied())?
+    }
 }
 
 impl Drop for Tracer {

@@ -1,6 +1,6 @@
 //! Where there are no backtraces: without the feature, and on other systems.
 
-use super::{Named, TaskBacktrace, TaskFrame};
+use super::{Copied, Named, TaskBacktrace, TaskFrame};
 use crate::current::Core;
 use crate::task::Header;
 
@@ -25,12 +25,11 @@ impl Tracer {
     }
 }
 
-pub(in crate::observe) fn trace_copy(
-    _: usize,
-    _: usize,
-    _: usize,
-    _: impl Fn(usize) -> Option<usize>,
-) -> Option<TaskBacktrace> {
+pub(in crate::observe) fn can_trace() -> bool {
+    false
+}
+
+pub(in crate::observe) fn trace_copies(_: &[Copied], _: bool) -> Option<TaskBacktrace> {
     None
 }
 

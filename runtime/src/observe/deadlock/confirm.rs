@@ -3,7 +3,7 @@
 //! A task whose wait seems to close a cycle ([`cycle`]) says so here, and waits on. A thread of
 //! its own looks at the cycle [`CYCLE_AGE`] later. Most are gone by then: locks were handed on
 //! while the edges were read. If the edges still lead round, the thread asks all workers, twice, by
-//! a [`dump`].
+//! a dump.
 //!
 //! A dump is no picture of one moment. But if both show each task of a cycle in one and the same
 //! wait, then all of them have waited all the time between the end of the first dump and the
@@ -24,8 +24,8 @@ use super::report::{self, Cycle, cycles};
 use crate::census::Internal;
 use crate::clock::{self, COARSE_TICK_MAX};
 use crate::cycle;
-use crate::limits::{CYCLE_AGE, STILL_MAX, SUSPECTS_MAX};
-use crate::observe::dump::{Dump, dump, dump_without_backtraces};
+use crate::limits::{CYCLE_AGE, DUMP_PATIENCE, STILL_MAX, SUSPECTS_MAX};
+use crate::observe::dump::{Dump, dump_within};
 
 /// What tasks have said since the thread looked last.
 struct Said {
@@ -105,7 +105,8 @@ fn look_after() {
 /// Asks the workers, reports what is certain of the suspects that are due, and keeps the others.
 fn look(suspects: &mut Vec<Suspect>, now: Instant) {
     // Only the second one is shown.
-    let (first, second) = (dump_without_backtraces(), dump());
+    let dump = |traces| dump_within(DUMP_PATIENCE, traces);
+    let (first, second) = (dump(false), dump(true));
     for cycle in lasting(&first, &second) {
         let concerns = |suspect: &Suspect| cycle.has(suspect.task);
         if suspects.iter().any(concerns) {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
-use super::{Dump, DumpedTask, DumpedWorker, TaskState, Wait};
+use super::{Dump, DumpedTask, DumpedWorker, Run, Silent, TaskState, Wait};
 use crate::json::Text;
 use crate::observe::backtrace::TaskFrame;
 use crate::task::{Parent, TaskScope, Whom};
@@ -18,10 +18,10 @@ struct List<'a, T>(&'a [T]);
 
 impl Display for Json<'_, Dump> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Dump { workers, tasks, silent, no_backtraces: _ } = self.0;
+        let Dump { workers, tasks, silent, found, no_backtraces: _ } = self.0;
         self.0.name_calls();
-        write!(f, r#"{{"version":1,"silent_workers":{silent},"workers":"#)?;
-        write!(f, r#"{},"tasks":{}}}"#, List(workers), List(tasks))
+        write!(f, r#"{{"version":1,"silent_workers":{silent},"silent":{},"#, List(found))?;
+        write!(f, r#""workers":{},"tasks":{}}}"#, List(workers), List(tasks))
     }
 }
 
@@ -51,6 +51,7 @@ impl Display for Json<'_, DumpedTask> {
         write!(f, r#""scope":{},"daemon":{},"#, maybe(task.scope.as_ref()), task.daemon)?;
         write!(f, r#""cancelled":{},"#, task.cancelled)?;
         write!(f, r#""state":"{state}","wait":{},"#, maybe(task.wait.as_ref()))?;
+        write!(f, r#""run":{},"#, maybe(task.run.as_ref()))?;
         let (bytes, touched) = (task.stack_size, Maybe(task.stack_touched));
         write!(f, r#""stack":{{"bytes":{bytes},"touched":{touched}}},"backtrace":"#)?;
         write!(f, "{}}}", Maybe(task.backtrace().map(|backtrace| List(backtrace.frames()))))
@@ -80,6 +81,20 @@ impl Display for Json<'_, Wait> {
         let left = Maybe(left.as_ref().map(Duration::as_millis));
         write!(f, r#"{{"for":{},"ms":{},"left_ms":{left},"#, Text(&words), age.as_millis())?;
         write!(f, r#""outside":{from_outside},"depends_on":{whom}}}"#)
+    }
+}
+
+impl Display for Json<'_, Run> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Run { age, does } = self.0;
+        write!(f, r#"{{"ms":{},"does":{}}}"#, age.as_millis(), Text(does))
+    }
+}
+
+impl Display for Json<'_, Silent> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Silent { runtime, worker, does } = self.0;
+        write!(f, r#"{{"runtime":{runtime},"worker":{worker},"does":{}}}"#, Text(does))
     }
 }
 

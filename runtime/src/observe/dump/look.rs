@@ -149,6 +149,7 @@ fn describe(
         cancelled: task.word.is_cancelled(),
         state,
         wait,
+        run: None,
         backtrace: tracer.and_then(|tracer| tracer.trace(core, task)),
         stack_size: task.class.get().bytes(),
         stack_touched: park::stack_touched(core, task),

@@ -5,12 +5,11 @@
 //! between two tasks, a slice of its tasks at a time, and puts the answers together here. The
 //! workers whose thread this is need no message: they cannot run meanwhile.
 //!
+//! Workers that have not answered in time are asked in another way, what keeps them busy
+//! ([`silent`]).
+//!
 //! # To grow
 //!
-//! - *Which task keeps a worker from answering.* Only its own thread knows. To show it to others, a
-//!   worker would store it with each resume, where it now stores nothing that others see: even its
-//!   counts it shows once a turn only. A signal to the thread of a silent worker would ask nothing
-//!   of those that are not stuck, and its handler may read the running task: what stalls need too.
 //! - *Grouping by what is waited for.* Tasks that wait on different objects are told apart, so ten
 //!   thousand reads from as many sockets are as many lines. The reason alone would join them.
 //! - *The wait-for graph* has its edges in [`DumpedTask::depends_on`], for locks, once-cells and
@@ -19,66 +18,24 @@
 
 pub(super) mod json;
 mod look;
+mod silent;
+mod task;
 mod text;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::Location;
 use std::time::Duration;
 
+use self::silent::Silent;
+use self::task::{Run, Wait};
 use crate::channel;
-use crate::clock::Coarse;
 use crate::current;
 use crate::limits::DUMP_PATIENCE;
-use crate::observe::backtrace::{self, TaskBacktrace};
-use crate::stack::Site;
+use crate::observe::backtrace;
+use crate::task::Whom;
 use crate::task::mailbox::Mailbox;
-use crate::task::{Parent, TaskId, TaskScope, Whom, Words};
 
-/// What a task does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum TaskState {
-    /// The task runs, or waits in the middle of an unwinding and keeps its worker.
-    Running,
-    /// The task could run, and waits for its worker.
-    Runnable,
-    /// The task waits for something.
-    Waiting,
-}
-
-/// One task, as [`dump`] found it.
-#[derive(Clone, Debug)]
-pub struct DumpedTask {
-    id: TaskId,
-    name: Option<String>,
-    spawned_at: &'static Location<'static>,
-    parent: Option<Parent>,
-    scope: Option<TaskScope>,
-    daemon: bool,
-    cancelled: bool,
-    state: TaskState,
-    wait: Option<Wait>,
-    backtrace: Option<TaskBacktrace>,
-    stack_size: usize,
-    stack_touched: Option<usize>,
-    /// Whether the task alone has touched so much of the stack.
-    own_stack: bool,
-    runtime: u32,
-    worker: usize,
-}
-
-/// A task's wait.
-#[derive(Clone, Debug)]
-struct Wait {
-    words: Words,
-    since: Coarse,
-    age: Duration,
-    /// How long the wait may last.
-    left: Option<Duration>,
-    /// Whether the kernel, the blocking pool or a future may end it.
-    from_outside: bool,
-}
+pub use self::task::{DumpedTask, TaskState};
 
 /// One worker, as [`dump`] found it.
 #[derive(Clone, Debug)]
@@ -96,11 +53,14 @@ struct DumpedWorker {
 /// one runtime that were spawned at one place, in one scope or in scopes of one place, have the
 /// same name or none, and do the same or wait for the same. The words of that text may change in
 /// any version. [`Dump::json`] is for programs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Dump {
     workers: Vec<DumpedWorker>,
     tasks: Vec<DumpedTask>,
+    /// How many workers did not answer.
     silent: usize,
+    /// What was found of these.
+    found: Vec<Silent>,
     /// Why there are no backtraces, where there should be some.
     no_backtraces: Option<&'static str>,
 }
@@ -117,7 +77,9 @@ pub struct Dump {
 ///
 /// A worker that runs one task for long does not answer, nor does a
 /// [`LocalRuntime`](crate::runtime::LocalRuntime) that nobody drives. Once no answer has come for
-/// 100 ms the dump goes without them, and says how many are missing.
+/// 100 ms the dump goes without their tasks, and says how many workers are missing. On Linux it
+/// says of each what its thread does, and shows the task that it runs ([`DumpedTask::ran`]): a
+/// signal asks the thread for that, unless it is in a system call that the signal would end.
 ///
 /// The text ends in the cycles of tasks that wait for each other by locks, once-cells and joins, if
 /// there are any. Where every task waits, and none for the time, the kernel, the blocking pool or a
@@ -129,8 +91,9 @@ pub struct Dump {
 ///
 /// # Parks
 ///
-/// Until the workers have answered, or none has for 100 ms. On a plain thread it blocks the thread.
-/// A cancel point.
+/// Until the workers have answered, or none has for 100 ms; then until the threads of those that
+/// have not were asked, half a second at most. On a plain thread it blocks the thread. A cancel
+/// point.
 ///
 /// # Examples
 ///
@@ -154,18 +117,20 @@ pub struct Dump {
 /// # Ok::<(), channel::SendError<i32>>(())
 /// ```
 pub fn dump() -> Dump {
-    dump_within(DUMP_PATIENCE, true)
+    dump_of(DUMP_PATIENCE, Wanted { traces: true, asks: true, only: None })
 }
 
-/// As [`dump`], without backtraces, which take most of the time where there are many tasks.
-pub(super) fn dump_without_backtraces() -> Dump {
-    dump_of(DUMP_PATIENCE, Wanted { traces: false, only: None })
+/// As [`dump`], for the page: without backtraces, which take most of the time where there are many
+/// tasks.
+#[cfg(feature = "inspect")]
+pub(super) fn dump_for_page() -> Dump {
+    dump_of(DUMP_PATIENCE, Wanted { traces: false, asks: true, only: None })
 }
 
-/// Describes all started tasks, as [`dump`] does, with backtraces if `traces`. A worker that has
-/// not answered when no answer has come for `patience` is silent.
+/// As [`dump`], with backtraces if `traces`. A worker that has not answered when no answer has come
+/// for `patience` is silent, and is not asked what keeps it.
 pub(in crate::observe) fn dump_within(patience: Duration, traces: bool) -> Dump {
-    dump_of(patience, Wanted { traces, only: None })
+    dump_of(patience, Wanted { traces, asks: false, only: None })
 }
 
 fn dump_of(patience: Duration, wanted: Wanted) -> Dump {
@@ -177,7 +142,7 @@ fn dump_of(patience: Duration, wanted: Wanted) -> Dump {
         Mailbox::send_to_all(|id| (!here.contains(&id)).then(|| look::message(to.clone(), wanted)));
     drop(to);
     let silent = here.len() + flooded;
-    let mut dump = Dump { workers: Vec::new(), tasks: Vec::new(), silent, no_backtraces: None };
+    let mut dump = Dump { silent, ..Dump::default() };
     look::around_here(wanted, |part| {
         dump.silent -= usize::from(part.is_last());
         dump.add(part);
@@ -197,6 +162,9 @@ fn dump_of(patience: Duration, wanted: Wanted) -> Dump {
     if !all {
         dump.silent += asked - answered;
     }
+    if dump.silent > 0 && wanted.asks {
+        dump.ask_silent(wanted);
+    }
     dump.no_backtraces = if wanted.traces { backtrace::why_none() } else { None };
     dump.finish();
     dump
@@ -205,7 +173,7 @@ fn dump_of(patience: Duration, wanted: Wanted) -> Dump {
 /// Describes the one task with this id, if it is there, as [`dump`] does.
 #[cfg(feature = "inspect")]
 pub(super) fn dump_one(id: u64) -> Dump {
-    dump_of(DUMP_PATIENCE, Wanted { traces: true, only: Some(id) })
+    dump_of(DUMP_PATIENCE, Wanted { traces: true, asks: true, only: Some(id) })
 }
 
 /// What a dump is to describe.
@@ -213,6 +181,8 @@ pub(super) fn dump_one(id: u64) -> Dump {
 struct Wanted {
     /// Whether backtraces are made.
     traces: bool,
+    /// Whether workers that do not answer are asked what keeps them.
+    asks: bool,
     /// The id of the only task that is described. `None`: all are.
     only: Option<u64>,
 }
@@ -236,6 +206,7 @@ impl Dump {
     /// |---|---|
     /// | `version` | 1. Fields may be added without a new version |
     /// | `silent_workers` | how many workers did not answer |
+    /// | `silent` | a list of what is known of these: `runtime`, `worker`; `does`, what its thread does in words |
     /// | `workers` | a list: `runtime`, `worker`; `tasks`, how many it has, and `unstarted`, how many wait there for their start |
     /// | `tasks` | a list, with the fields below |
     ///
@@ -250,6 +221,7 @@ impl Dump {
     /// | `state` | `"running"`, `"runnable"` or `"waiting"` |
     /// | `wait` | null, or `for`, the words; `ms`, how long; `left_ms`, for how long still, or null; `outside`, whether the kernel, the blocking pool or a future may end it; and `depends_on` |
     /// | `wait.depends_on` | who has to do something for the wait to end: the `task` or the `thread` with that number, or null |
+    /// | `run` | null, or what keeps the worker from answering: `ms`, how long the task has run without a wait, and `does`, the words of [`DumpedTask::does`] |
     /// | `stack` | `bytes`, its size, and `touched`, how much of it was in use, or null |
     /// | `backtrace` | null where there is none, or a list of calls, innermost first |
     ///
@@ -284,9 +256,13 @@ impl Dump {
     #[cfg(feature = "inspect")]
     pub(super) fn only(&self, id: u64) -> Dump {
         let task = self.tasks.iter().find(|task| task.id.get() == id).cloned();
-        let (workers, tasks) = (self.workers.clone(), task.into_iter().collect());
-        let (silent, no_backtraces) = (self.silent, self.no_backtraces);
-        let mut dump = Dump { workers, tasks, silent, no_backtraces };
+        let mut dump = Dump {
+            workers: self.workers.clone(),
+            tasks: task.into_iter().collect(),
+            silent: self.silent,
+            found: self.found.clone(),
+            no_backtraces: self.no_backtraces,
+        };
         dump.finish();
         dump
     }
@@ -299,6 +275,29 @@ impl Dump {
     /// Looks up the names of all calls at once.
     fn name_calls(&self) {
         backtrace::resolve_all(self.tasks.iter().filter_map(DumpedTask::backtrace));
+    }
+
+    /// Asks the workers that have not answered what keeps them.
+    fn ask_silent(&mut self, wanted: Wanted) {
+        let answered = self.workers.iter().map(|worker| (worker.runtime, worker.worker));
+        let (found, tasks) = silent::ask(&answered.collect(), wanted.traces);
+        self.found = found;
+        for task in
+            tasks.into_iter().filter(|task| wanted.only.is_none_or(|id| task.id.get() == id))
+        {
+            // The worker may have described it before, when it waited.
+            self.tasks.retain(|known| known.id != task.id);
+            self.tasks.push(task);
+        }
+    }
+
+    /// What was found of this worker, if it did not answer: what its thread does, and the task that
+    /// it runs.
+    #[cfg(feature = "inspect")]
+    pub(super) fn silent(&self, who: (u32, usize)) -> Option<(&str, Option<&DumpedTask>)> {
+        let found = self.found.iter().find(|found| (found.runtime, found.worker) == who)?;
+        let is_it = |task: &&DumpedTask| task.run.is_some() && (task.runtime, task.worker) == who;
+        Some((&found.does, self.tasks.iter().find(is_it)))
     }
 
     fn add(&mut self, part: look::Part) {
@@ -327,148 +326,5 @@ impl Dump {
                 *name = names.get(id).cloned();
             }
         }
-    }
-}
-
-impl DumpedTask {
-    /// The task's id.
-    pub fn id(&self) -> TaskId {
-        self.id
-    }
-
-    /// The task's name, if it was given one.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    /// Where in the source the task was spawned.
-    pub fn spawned_at(&self) -> &'static Location<'static> {
-        self.spawned_at
-    }
-
-    /// Whether the task runs, could run, or waits.
-    pub fn state(&self) -> TaskState {
-        self.state
-    }
-
-    /// What the task waits for, in words, such as `recv on a channel created at src/a.rs:10`.
-    /// `None`: it does not wait. The words may change in any version.
-    pub fn waits_for(&self) -> Option<String> {
-        Some(self.wait.as_ref()?.words.to_string())
-    }
-
-    /// How long the task has waited. `None`: it does not wait.
-    pub fn waited(&self) -> Option<Duration> {
-        Some(self.wait.as_ref()?.age)
-    }
-
-    /// How long the task waits still at most, by the deadline of its operation or by a timeout
-    /// around it. `None`: it does not wait, or for as long as it takes.
-    pub fn time_left(&self) -> Option<Duration> {
-        self.wait.as_ref()?.left
-    }
-
-    /// The number of the task's runtime.
-    #[cfg(feature = "inspect")]
-    pub(super) fn runtime(&self) -> u32 {
-        self.runtime
-    }
-
-    /// By which calls the task came where it waits, or where it goes on, if it is runnable. `None`:
-    /// it runs, or there are no backtraces.
-    ///
-    /// There are backtraces with the cargo feature `backtrace`, on x86-64 Linux.
-    pub fn backtrace(&self) -> Option<&TaskBacktrace> {
-        self.backtrace.as_ref()
-    }
-
-    pub(super) fn is_daemon(&self) -> bool {
-        self.daemon
-    }
-
-    /// Whether the task waits, and no more than another task or thread can end that.
-    pub(super) fn waits_within(&self) -> bool {
-        self.wait.as_ref().is_some_and(|wait| !wait.from_outside && wait.left.is_none())
-    }
-
-    /// The task or thread that has to do something for the task's wait to end.
-    pub(super) fn depends_on(&self) -> Option<&Whom> {
-        self.wait.as_ref()?.words.whom_depended_on()
-    }
-
-    /// Whether both are the same wait for the same, as far as it is known when each has begun.
-    pub(super) fn waits_as(&self, other: &DumpedTask) -> bool {
-        match (&self.wait, &other.wait) {
-            (Some(wait), Some(others)) => {
-                wait.since == others.since && self.depends_on() == other.depends_on()
-            }
-            _ => false,
-        }
-    }
-
-    /// What the task says of others that were spawned where it was.
-    pub(super) fn stack_site(&self) -> Option<Site> {
-        let peak = self.stack_touched.filter(|_| self.own_stack)?;
-        Some(Site::of(self.spawned_at, self.stack_size, peak))
-    }
-
-    /// The size of the task's stack in bytes.
-    pub fn stack_size(&self) -> usize {
-        self.stack_size
-    }
-
-    /// How many bytes of the stack, counted from its upper end, have been in use, by whole pages.
-    /// `None`: the system does not say.
-    ///
-    /// The figure is the most that was in use at once since the stack was made or its unused pages
-    /// were given back, so it includes tasks that have had the stack before, and what a task needed
-    /// only once. What the system has swapped out seems unused.
-    pub fn stack_touched(&self) -> Option<usize> {
-        self.stack_touched
-    }
-
-    /// The task that spawned this one, if a task did and it is known. It may have ended.
-    pub fn parent(&self) -> Option<TaskId> {
-        Some(self.parent.as_ref()?.id())
-    }
-
-    /// The scope or the group that the task belongs to, if it belongs to one.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use gocoro::channel;
-    /// use gocoro::runtime::{TaskScopeKind, dump};
-    /// use gocoro::{go, task};
-    ///
-    /// let (sender, receiver) = channel::bounded::<i32>(0);
-    /// let served = go!({
-    ///     task::scope(|s| (0..2).for_each(|_| drop(s.spawn(|| receiver.recv()))))
-    /// });
-    /// let scopes = loop {
-    ///     let scopes: Vec<_> = dump().tasks().iter().filter_map(|task| task.scope()).collect();
-    ///     if scopes.len() == 2 {
-    ///         break scopes;
-    ///     }
-    ///     task::yield_now();
-    /// };
-    /// assert_eq!(scopes[0], scopes[1]);
-    /// assert_eq!(scopes[0].kind(), TaskScopeKind::Scope);
-    /// assert_eq!(scopes[0].created_at().file(), file!());
-    /// drop(sender);
-    /// served.wait();
-    /// ```
-    pub fn scope(&self) -> Option<TaskScope> {
-        self.scope
-    }
-
-    /// Whether the task was asked to end, by a cancel.
-    pub fn is_cancelled(&self) -> bool {
-        self.cancelled
-    }
-
-    /// The number of the worker that the task belongs to, among those of its runtime.
-    pub fn worker(&self) -> usize {
-        self.worker
     }
 }

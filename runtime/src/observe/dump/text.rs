@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::{Dump, DumpedTask, DumpedWorker, TaskState};
+use super::{Dump, DumpedTask, DumpedWorker, Silent, TaskState};
 use crate::observe::backtrace::TaskFrame;
 use crate::observe::deadlock;
 use crate::task::{TaskScope, TaskScopeKind};
@@ -54,7 +54,7 @@ type Site = (TaskScopeKind, &'static Location<'static>);
 /// What tasks have in common that share a line. All of them have a deadline or none has.
 type Common<'a> = (
     (Option<&'a str>, &'a Location<'static>, Option<Site>, (bool, bool)),
-    (TaskState, Option<(String, bool)>, Option<(&'a [TaskFrame], bool)>),
+    (TaskState, Option<(String, bool)>, Option<&'a str>, Option<(&'a [TaskFrame], bool)>),
 );
 
 fn common(task: &DumpedTask) -> Common<'_> {
@@ -62,7 +62,7 @@ fn common(task: &DumpedTask) -> Common<'_> {
     let site = task.scope.map(|scope| (scope.kind(), scope.created_at()));
     let who = (task.name(), task.spawned_at, site, (task.daemon, task.cancelled));
     let calls = task.backtrace().map(|backtrace| (backtrace.frames(), backtrace.is_cut()));
-    (who, (task.state, wait, calls))
+    (who, (task.state, wait, task.does(), calls))
 }
 
 impl<'a> Group<'a> {
@@ -70,7 +70,7 @@ impl<'a> Group<'a> {
         Group {
             first: task,
             count: 1,
-            ages: task.waited().map(Times::of),
+            ages: task.age().map(Times::of),
             left: task.time_left().map(Times::of),
             one_parent: true,
             scopes: task.scope.iter().map(TaskScope::id).collect(),
@@ -82,7 +82,7 @@ impl<'a> Group<'a> {
 
     fn add(&mut self, task: &DumpedTask) {
         self.count += 1;
-        if let (Some(ages), Some(age)) = (&mut self.ages, task.waited()) {
+        if let (Some(ages), Some(age)) = (&mut self.ages, task.age()) {
             ages.add(age);
         }
         if let (Some(left), Some(time)) = (&mut self.left, task.time_left()) {
@@ -119,19 +119,24 @@ fn grouped(tasks: &[DumpedTask]) -> Vec<Group<'_>> {
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.name_calls();
-        let mut workers = self.workers.iter().peekable();
+        // Each worker's line stands before the tasks of its runtime.
+        let at = |worker: &DumpedWorker| (worker.runtime, worker.worker);
+        let mut heads: Vec<((u32, usize), &dyn fmt::Display)> =
+            self.workers.iter().map(|worker| (at(worker), worker as _)).collect();
+        heads.extend(self.found.iter().map(|one| ((one.runtime, one.worker), one as _)));
+        heads.sort_by_key(|&(at, _)| at);
+        let mut heads = heads.into_iter().peekable();
         for tasks in self.tasks.chunk_by(|one, next| one.runtime == next.runtime) {
-            // Runtimes without a started task come before, and those whose workers are silent now
-            // have none here.
-            while let Some(worker) = workers.next_if(|worker| worker.runtime <= tasks[0].runtime) {
-                writeln!(f, "{worker}")?;
+            // Runtimes without a started task come before.
+            while let Some((_, head)) = heads.next_if(|&((of, _), _)| of <= tasks[0].runtime) {
+                writeln!(f, "{head}")?;
             }
             for group in grouped(tasks) {
                 writeln!(f, "  {group}")?;
             }
         }
-        for worker in workers {
-            writeln!(f, "{worker}")?;
+        for (_, head) in heads {
+            writeln!(f, "{head}")?;
         }
         if self.silent > 0 {
             let plural = if self.silent == 1 { " does" } else { "s do" };
@@ -153,6 +158,13 @@ impl fmt::Display for DumpedWorker {
             0 => Ok(()),
             _ => write!(f, ", {unstarted} not started"),
         }
+    }
+}
+
+impl fmt::Display for Silent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Silent { runtime, worker, does } = self;
+        write!(f, "runtime {runtime}, worker {worker}: does not answer; {does}")
     }
 }
 
@@ -206,6 +218,10 @@ impl fmt::Display for Group<'_> {
                 if let Some(left) = &self.left {
                     write!(f, ", {left} left")?;
                 }
+            }
+            (None, Some(ages)) => {
+                let does = task.does().unwrap_or_default();
+                write!(f, "has run for {ages} without a wait, {does}")?;
             }
             _ if task.state == TaskState::Runnable => f.write_str("runnable")?,
             _ => f.write_str("running")?,

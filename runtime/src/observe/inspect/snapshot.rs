@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::history::History;
 use crate::clock;
-use crate::observe::dump::{Dump, dump_one, dump_without_backtraces};
+use crate::observe::dump::{Dump, dump_for_page, dump_one};
 use crate::scheduler::all_runtimes;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -150,7 +150,7 @@ impl Dumps {
     fn renew(&mut self) -> Rc<Snapshot> {
         self.last = None;
         let begun = clock::now();
-        let dump = dump_without_backtraces();
+        let dump = dump_for_page();
         let taken = clock::now();
         self.note_silent(&dump, taken);
         let earlier = self.note_sites(&dump, taken);

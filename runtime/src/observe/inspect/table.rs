@@ -59,13 +59,13 @@ impl Key {
             TaskState::Waiting => 2,
         };
         match self {
-            Key::Waited | Key::Count => a.waited().cmp(&b.waited()),
+            Key::Waited | Key::Count => a.age().cmp(&b.age()),
             Key::Id => Ordering::Equal,
             // Tasks without a name come last.
             Key::Name => (a.name().is_none(), a.name()).cmp(&(b.name().is_none(), b.name())),
             Key::Site => a.spawned_at().cmp(b.spawned_at()),
             Key::State => state(a).cmp(&state(b)),
-            Key::For => a.waits_for().cmp(&b.waits_for()),
+            Key::For => a.words().cmp(&b.words()),
             Key::Worker => (a.runtime(), a.worker()).cmp(&(b.runtime(), b.worker())),
             Key::Stack => {
                 (a.stack_touched(), a.stack_size()).cmp(&(b.stack_touched(), b.stack_size()))
@@ -115,7 +115,7 @@ impl Wanted<'_> {
         text.clear();
         let (name, at) = (task.name().unwrap_or_default(), task.spawned_at());
         let _ = write!(text, "task {} {name} {at} ", task.id());
-        if let Some(words) = task.waits_for() {
+        if let Some(words) = task.words() {
             text.push_str(&words);
         }
         if let Some(scope) = task.scope() {

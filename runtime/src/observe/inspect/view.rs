@@ -14,6 +14,7 @@ use crate::json::Text;
 use crate::observe::deadlock::{cycles, may_be_stuck};
 use crate::observe::dump::json::{Json, Maybe};
 use crate::observe::dump::{DumpedTask, TaskState};
+use crate::task::Whom;
 
 /// How many tasks are named of each kind that may be stuck.
 const STUCK_SHOWN_MAX: usize = 10;
@@ -35,7 +36,7 @@ pub(super) struct Group<'a> {
     runnable: usize,
     waiting: usize,
     pub(super) longest: Option<Duration>,
-    /// The one that has waited longest.
+    /// The one that has waited longest, or kept its worker from answering.
     eldest: Option<&'a DumpedTask>,
     stack_bytes: usize,
     touched_most: Option<usize>,
@@ -50,8 +51,8 @@ impl<'a> Group<'a> {
             TaskState::Runnable => self.runnable += 1,
             TaskState::Waiting => self.waiting += 1,
         }
-        if task.waited() > self.longest {
-            (self.longest, self.eldest) = (task.waited(), Some(task));
+        if task.age() > self.longest {
+            (self.longest, self.eldest) = (task.age(), Some(task));
         }
         self.stack_bytes = self.stack_bytes.max(task.stack_size());
         self.touched_most = self.touched_most.max(task.stack_touched());
@@ -72,7 +73,7 @@ impl<'a> Group<'a> {
         let _ = write!(json, r#""running":{running},"runnable":{runnable},"waiting":{waiting},"#);
         let longest = Maybe(self.longest.map(|time| time.as_millis()));
         let touched = Maybe(self.touched_most);
-        let words = self.eldest.and_then(DumpedTask::waits_for);
+        let words = self.eldest.and_then(DumpedTask::words);
         let words = Maybe(words.as_deref().map(Text));
         let _ = write!(json, r#""longest_ms":{longest},"for":{words},"#);
         let _ = write!(json, r#""stack_bytes":{stack_bytes},"#);
@@ -126,7 +127,10 @@ fn program(json: &mut String, snapshot: &Snapshot, state: &State) {
     let _ = write!(json, r#""silent_workers":{},"silent":"#, dump.silent_workers());
     list(json, silent, |json, (runtime, worker, since)| {
         let ms = since.elapsed().as_millis();
-        let _ = write!(json, r#"{{"runtime":{runtime},"worker":{worker},"ms":{ms}}}"#);
+        let (does, task) = dump.silent((*runtime, *worker)).unzip();
+        let (does, task) = (Maybe(does.map(Text)), Maybe(task.flatten().map(Json)));
+        let _ = write!(json, r#"{{"runtime":{runtime},"worker":{worker},"ms":{ms},"#);
+        let _ = write!(json, r#""does":{does},"task":{task}}}"#);
     });
     json.push_str("},");
 }
@@ -140,20 +144,36 @@ fn stuck(json: &mut String, snapshot: &Snapshot) {
             let _ = write!(json, "{}", Json(task));
         });
     });
-    let longest = |json: &mut String, is_meant: &dyn Fn(&DumpedTask) -> bool| {
-        let mut meant: Vec<_> = tasks.iter().filter(|task| is_meant(task)).collect();
-        table::keep_first(&mut meant, STUCK_SHOWN_MAX, |a, b| b.waited().cmp(&a.waited()));
-        list(json, meant, |json, task| {
-            let _ = write!(json, "{}", Json(task));
-        });
-    };
     json.push_str(r#","behind_others":"#);
-    longest(json, &|task| task.depends_on().is_some());
+    behind_others(json, tasks);
     json.push_str(r#","cancelled":"#);
-    longest(json, &|task| {
+    let is_late = |task: &&DumpedTask| {
         task.is_cancelled() && task.waited().is_some_and(|waited| waited >= CANCEL_PATIENCE)
+    };
+    let mut late: Vec<_> = tasks.iter().filter(is_late).collect();
+    table::keep_first(&mut late, STUCK_SHOWN_MAX, |a, b| b.waited().cmp(&a.waited()));
+    list(json, late, |json, task| {
+        let _ = write!(json, "{}", Json(task));
     });
     json.push_str("},");
+}
+
+/// Those who wait for another task or thread: of all that wait for the same one, who has waited
+/// longest, and how many others there are.
+fn behind_others(json: &mut String, tasks: &[DumpedTask]) {
+    let whom = |task: &DumpedTask| match task.depends_on() {
+        Some(&Whom::Task { id, .. }) => Some((false, id)),
+        Some(&Whom::Thread(mark)) => Some((true, mark as u64)),
+        None => None,
+    };
+    let mut groups = grouped(tasks, whom);
+    groups.remove(&None);
+    let mut groups: Vec<_> = groups.into_values().collect();
+    table::keep_first(&mut groups, STUCK_SHOWN_MAX, |a, b| b.longest.cmp(&a.longest));
+    let groups = groups.iter().filter_map(|group| Some((group.eldest?, group.tasks.len() - 1)));
+    list(json, groups, |json, (task, others)| {
+        let _ = write!(json, r#"{{"task":{},"others":{others}}}"#, Json(task));
+    });
 }
 
 /// Where tasks were spawned: where there are most, and where there are ever more.

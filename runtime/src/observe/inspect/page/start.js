@@ -22,17 +22,24 @@ function card(name, level, verdict, items) {
   list.replaceChildren(...items.map((item) => make('li', {}, ...item.nodes())));
 }
 
+/** What a task does, in words, and for how long. */
+const does = (task) => (task.wait ? task.wait.for : task.run ? task.run.does : task.state);
+const since = (task) => (task.wait ? time(task.wait.ms) : task.run ? time(task.run.ms) : '');
+
 /** An item of a card that is about a task. */
-function aboutTask(task, before = '') {
-  const wait = task.wait;
+function aboutTask(task, before = '', what = ': ', after = '') {
+  const age = since(task);
   return {
-    key: [task.id, before, wait && wait.for],
-    age: wait ? time(wait.ms) : null,
-    nodes: () => [before, opener(task), wait ? `: ${wait.for}, for ` : `: ${task.state} `, make('b', {}, wait ? time(wait.ms) : '')],
+    key: [task.id, before, what, does(task), after],
+    age,
+    nodes: () => [before, opener(task), `${what}${does(task)}${age ? ', for ' : ' '}`, make('b', {}, age), after],
   };
 }
 
 const plain = (text) => ({ key: text, nodes: () => [text] });
+
+/** What the last dump says of a worker, if it has not answered. */
+const silentOf = (worker) => view.dump.silent.find((silent) => silent.worker === worker.worker && silent.runtime === worker.runtime);
 
 function showStuck() {
   const { stuck, dump } = view;
@@ -41,13 +48,20 @@ function showStuck() {
     cycle.forEach((task, at) => items.push(aboutTask(task, at === 0 ? 'cycle: ' : 'then: ')));
   }
   for (const silent of dump.silent) {
-    const text = `Worker ${silent.worker} of runtime ${silent.runtime} does not answer: a task keeps it, since at least `;
+    const who = `orker ${silent.worker} of runtime ${silent.runtime}`;
+    if (silent.task) {
+      items.push(aboutTask(silent.task, '', ` keeps w${who} to itself: `));
+      continue;
+    }
+    const why = silent.does === null ? '' : ` (${silent.does})`;
+    const text = `W${who} does not answer${why}, since at least `;
     items.push({ key: text, age: time(silent.ms), nodes: () => [text, make('b', {}, time(silent.ms))] });
   }
   for (const task of stuck.cancelled) items.push(aboutTask(task, 'was cancelled, and is still there: '));
   const inCycle = new Set(stuck.cycles.flat().map((task) => task.id));
-  for (const task of stuck.behind_others) {
-    if (items.length < 8 && !inCycle.has(task.id)) items.push(aboutTask(task));
+  for (const { task, others } of stuck.behind_others) {
+    const after = others ? `; ${count(others, 'more task', 'more tasks')} behind the same one` : '';
+    if (items.length < 8 && !inCycle.has(task.id)) items.push(aboutTask(task, '', ': ', after));
   }
   if (stuck.cycles.length) {
     const inAll = stuck.cycles.reduce((sum, cycle) => sum + cycle.length, 0);
@@ -60,7 +74,7 @@ function showStuck() {
   } else if (stuck.cancelled.length) {
     card('stuck', 'warn', 'Cancelled tasks are still there', items);
   } else if (stuck.behind_others.length) {
-    const longest = stuck.behind_others[0].wait.ms;
+    const longest = stuck.behind_others[0].task.wait.ms;
     const level = longest > 10000 ? 'warn' : 'good';
     card('stuck', level, `No cycle. Longest wait for another task: ${time(longest)}`, items);
   } else {
@@ -76,7 +90,11 @@ function showSlow() {
   let level = 'good';
   const high = Math.max(0, ...recent.map((sample) => worst(sample, 'p99_ns') || 0));
   const stalled = last.workers.filter((worker) => worker.turned === 0 && worker.busy_permille > 990);
-  for (const worker of stalled) items.push(plain(`Worker ${worker.worker} of runtime ${worker.runtime} runs one task without a pause`));
+  for (const worker of stalled) {
+    const who = `orker ${worker.worker} of runtime ${worker.runtime}`;
+    const task = view && silentOf(worker)?.task;
+    items.push(task ? aboutTask(task, `W${who} runs nothing but `) : plain(`W${who} runs one task without a pause`));
+  }
   const full = last.workers.filter((worker) => worker.busy_permille > 900 && worker.turned > 0);
   for (const worker of full.slice(0, 4)) {
     const text = `Worker ${worker.worker} of runtime ${worker.runtime} is busy`;
@@ -199,7 +217,7 @@ function updateRow(tr, row) {
     say(cells[0].querySelector('b'), count(site.count, 'task'));
     say(cells[1], ['running', 'runnable', 'waiting'].filter((state) => site[state]).map((state) => `${whole.format(site[state])} ${state}`).join(', '));
     say(cells[2], site.for === null ? '' : `${site.count === 1 ? '' : 'longest: '}${site.for}`);
-    say(cells[3], site.longest_ms === null ? '' : `≤ ${time(site.longest_ms)}`);
+    say(cells[3], site.longest_ms === null ? '' : `${site.count === 1 ? '' : '≤ '}${time(site.longest_ms)}`);
     if (row.site) say(cells[4], place(site));
     else say(cells[4], site.scope ? scopeWords(site.scope) : 'in no scope or group');
     say(cells[6], `${bytes(site.touched_most)} of ${bytes(site.stack_bytes)}`);
@@ -216,8 +234,8 @@ function updateRow(tr, row) {
     cells[1].replaceChildren(...badges.flatMap((badge) => [make('span', { class: `badge ${badge}` }, badge), ' ']));
   }
   const left = task.wait && task.wait.left_ms !== null ? `, ${time(task.wait.left_ms)} left` : '';
-  say(cells[2], task.wait ? task.wait.for : '');
-  say(cells[3], task.wait ? time(task.wait.ms) + left : '');
+  say(cells[2], task.wait || task.run ? does(task) : '');
+  say(cells[3], since(task) + left);
   say(cells[4], place(task.spawned_at));
   say(cells[5], `${task.worker} of ${task.runtime}`);
   say(cells[6], `${bytes(task.stack.touched)} of ${bytes(task.stack.bytes)}`);
@@ -228,8 +246,14 @@ function showTable() {
   let rest = 0;
   const key = (row) => rowKey(row) || `more ${(rest += 1)}`;
   keyed($('rows').tBodies[0], table.rows, key, buildRow, updateRow);
+  // The tasks of workers that do not answer are only counted.
+  const last = past.samples[past.samples.length - 1];
+  const known = dump.silent.filter((silent) => silent.task).length;
+  const kept = last ? last.workers.filter(silentOf).reduce((sum, worker) => sum + worker.tasks, 0) - known : 0;
+  const unlisted = kept > 0 ? ` ${whole.format(kept)} more are on ${count(dump.silent.length, 'worker', 'workers')} that `
+    + `${dump.silent.length === 1 ? 'does' : 'do'} not answer, and are not listed.` : '';
   const all = `${count(dump.tasks, 'task')}: ${whole.format(dump.running)} running, ${whole.format(dump.runnable)} runnable, `
-    + `${whole.format(dump.waiting)} waiting${dump.unstarted ? `; ${whole.format(dump.unstarted)} not started, which are not listed` : ''}.`;
+    + `${whole.format(dump.waiting)} waiting${dump.unstarted ? `; ${whole.format(dump.unstarted)} not started, which are not listed` : ''}.${unlisted}`;
   const searches = controls.filter.trim() !== '' || controls.state !== '';
   say($('matching'), searches ? `${whole.format(table.matching)} of ${all}` : all);
 }
@@ -286,6 +310,7 @@ async function details(id) {
     const whom = task.wait.depends_on;
     if (whom && whom.task !== undefined) fact('Behind', opener({ id: whom.task, name: null }));
   }
+  if (task.run) fact('Runs', `for ${since(task)} without a wait; ${does(task)}`);
   const at = task.spawned_at;
   fact('Spawned at', make('span', { class: 'mono' }, `${at.file}:${at.line}:${at.column}`));
   if (task.parent) fact('By', opener(task.parent));
@@ -303,7 +328,8 @@ async function details(id) {
 }
 
 function noBacktrace(task) {
-  return task.state === 'running' ? 'A task that runs has none.' : 'There are none on this system.';
+  if (task.state === 'running' && !task.run) return 'A task that runs has none, unless it keeps its worker from answering.';
+  return task.run ? 'Its thread was not asked, or there are none on this system.' : 'There are none on this system.';
 }
 
 // --- Controls. They stand in the address, so that the page comes back as it was.

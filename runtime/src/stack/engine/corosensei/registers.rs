@@ -84,6 +84,20 @@ impl<'a> Place<'a> {
 }
 
 impl Coroutine {
+    /// Where this coroutine goes on, which has resumed another one.
+    ///
+    /// # Safety
+    ///
+    /// The one that it has resumed runs, or has resumed what runs, and does not go on while the
+    /// answer is used. [`sample`] has succeeded.
+    pub(in crate::stack) unsafe fn resumed(&self, inner: &Coroutine) -> Option<Suspended<'_>> {
+        let link = Place(inner.get()).link();
+        // SAFETY: the inner one was entered, so it has its link, which leads to who resumed it.
+        let at = (link != 0).then(|| unsafe { load(link) })?;
+        // A signal handler asks, so of what lies elsewhere nothing is said.
+        Place(self.get()).suspended(at, RESUMER).filter(Suspended::is_bounded)
+    }
+
     /// Calls `each` for the stacks on which the job of this one is suspended, innermost first:
     /// those of coroutines, gocoro's or others of `corosensei`'s, in which it waits, and this one.
     /// `each` says where a walk of the frames ends.

@@ -79,6 +79,18 @@ impl Coroutine {
             }
         }
     }
+
+    /// Where this coroutine goes on, which has resumed another one.
+    ///
+    /// # Safety
+    ///
+    /// The one that it has resumed runs, or has resumed what runs, and does not go on while the
+    /// answer is used. [`sample`] has succeeded.
+    pub(in crate::stack) unsafe fn resumed(&self, _inner: &Coroutine) -> Option<Suspended<'_>> {
+        // SAFETY: a switch saves the registers before it leaves a stack, and the caller promises
+        // that nobody comes back to this one.
+        unsafe { Suspended::of(self.record()) }
+    }
 }
 
 /// None: no frames are found beyond a stack's end.

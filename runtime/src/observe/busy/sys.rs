@@ -1,6 +1,6 @@
 //! Asking a thread what it runs: a signal, whose handler leaves the answer.
 //!
-//! The handler copies: who the task is, the registers, and the innermost part of the stack. It
+//! The handler copies: who the task is, the registers, and the innermost parts of its stacks. It
 //! calls nothing that a handler may not. One question is open at a time.
 //!
 //! The signal is a real-time one of which the program makes no use: the last one whose action is
@@ -14,42 +14,35 @@ use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::thread::{Blocked, Thread};
-use crate::clock;
-use crate::scheduler::{Busy, busy};
+use super::{Answer, Sample};
+use crate::clock::{self, Coarse};
+use crate::observe::backtrace::Copied;
+use crate::scheduler::{Busy, Frames, busy};
+use crate::task::{Parent, TaskScope};
 
-/// How much of a stack is copied: as many words as most programs need for all of their frames.
-const COPIED_WORDS: usize = 64 * 1024 / size_of::<usize>();
+/// How much of one stack is copied: as many words as most programs need for all of their frames.
+const STACK_WORDS: usize = 64 * 1024 / size_of::<usize>();
+
+/// How much is copied in all.
+const COPIED_WORDS: usize = 2 * STACK_WORDS;
+
+/// How many stacks are copied: more than most programs nest.
+const STACKS_MAX: usize = 8;
 
 /// How much of a task's name is shown.
-const NAME_BYTES: usize = 64;
+const NAME_BYTES: usize = 128;
 
 /// How long an answer is waited for: more than a thread takes that runs.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(200);
 
 /// The pause between two looks for the answer.
 const LOOK: Duration = Duration::from_micros(100);
-
-/// What a thread runs.
-pub(super) struct Sample {
-    pub(super) id: u64,
-    pub(super) name: Option<String>,
-    pub(super) spawned_at: &'static Location<'static>,
-    pub(super) registers: Option<Registers>,
-}
-
-/// Where the code was, and a copy of its stack from `sp` on.
-pub(super) struct Registers {
-    pub(super) pc: usize,
-    pub(super) sp: usize,
-    pub(super) fp: usize,
-    pub(super) words: Vec<usize>,
-}
 
 /// States of the question.
 const NONE: u32 = 0;
@@ -62,6 +55,8 @@ struct Question {
     /// Who is asked, and the worker that it should be.
     thread: AtomicI32,
     mark: AtomicUsize,
+    /// Whether the stacks are to be copied.
+    copies: AtomicBool,
     answer: UnsafeCell<Found>,
 }
 
@@ -70,33 +65,70 @@ struct Question {
 unsafe impl Sync for Question {}
 
 struct Found {
-    id: u64,
-    name: [u8; NAME_BYTES],
-    /// How many bytes the name has. Zero: none.
-    name_len: usize,
     /// `None`: the worker runs no task.
-    spawned_at: Option<&'static Location<'static>>,
-    pc: usize,
-    sp: usize,
-    fp: usize,
-    /// How many words are copied.
-    words: usize,
+    who: Option<Who>,
+    name: Name,
+    parent: Name,
+    stacks: [Frames; STACKS_MAX],
+    /// How many words of each stack are copied.
+    words: [usize; STACKS_MAX],
+    /// How many stacks there are.
+    count: usize,
+    /// Whether there are more.
+    is_cut: bool,
+    /// How many words are copied in all.
+    used: usize,
     copied: [usize; COPIED_WORDS],
+}
+
+struct Who {
+    id: u64,
+    spawned_at: &'static Location<'static>,
+    /// The id of the task that spawned this one, if one did.
+    parent: Option<u64>,
+    scope: Option<TaskScope>,
+    daemon: bool,
+    cancelled: bool,
+    stack_size: usize,
+    since: Coarse,
+}
+
+/// A name, or as much of it as there is room for.
+struct Name {
+    bytes: [u8; NAME_BYTES],
+    /// Zero: there is no name.
+    len: usize,
+}
+
+impl Name {
+    const NONE: Name = Name { bytes: [0; NAME_BYTES], len: 0 };
+
+    fn set(&mut self, name: Option<&str>) {
+        let name = name.unwrap_or_default().as_bytes();
+        self.len = name.len().min(NAME_BYTES);
+        self.bytes[..self.len].copy_from_slice(&name[..self.len]);
+    }
+
+    fn get(&self) -> Option<String> {
+        let name = String::from_utf8_lossy(&self.bytes[..self.len]);
+        (!name.is_empty()).then(|| name.into_owned())
+    }
 }
 
 static QUESTION: Question = Question {
     state: AtomicU32::new(NONE),
     thread: AtomicI32::new(0),
     mark: AtomicUsize::new(0),
+    copies: AtomicBool::new(false),
     answer: UnsafeCell::new(Found {
-        id: 0,
-        name: [0; NAME_BYTES],
-        name_len: 0,
-        spawned_at: None,
-        pc: 0,
-        sp: 0,
-        fp: 0,
-        words: 0,
+        who: None,
+        name: Name::NONE,
+        parent: Name::NONE,
+        stacks: [Frames::NONE; STACKS_MAX],
+        words: [0; STACKS_MAX],
+        count: 0,
+        is_cut: false,
+        used: 0,
         copied: [0; COPIED_WORDS],
     }),
 };
@@ -104,22 +136,21 @@ static QUESTION: Question = Question {
 /// The signal, once it is chosen. Held by the one who asks.
 static ASKING: Mutex<Option<c_int>> = Mutex::new(None);
 
-/// What a thread has answered.
-pub(super) enum Answer {
-    Task(Sample),
-    /// The worker runs no task.
-    Nothing,
-    /// The thread does not answer, or must not be asked.
-    Silent,
+/// The number of this thread in the system.
+pub(in crate::observe) fn own_thread() -> Thread {
+    // SAFETY: the call has no preconditions.
+    Thread(unsafe { libc::gettid() })
 }
 
-/// Asks a thread what the worker with this mark runs there.
+/// Asks a thread what the worker with this mark runs there. `copies`: with copies of its stacks,
+/// which the unwinder was found to understand.
 #[expect(clippy::disallowed_methods, reason = "this is on a thread of its own")]
-pub(super) fn ask(whom: Thread, mark: usize) -> Answer {
+pub(super) fn ask(whom: Thread, mark: usize, copies: bool) -> Answer {
     let mut asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(signal) = signal(&mut asking, whom.blocked()) else { return Answer::Silent };
     QUESTION.thread.store(whom.0, Ordering::Relaxed);
     QUESTION.mark.store(mark, Ordering::Relaxed);
+    QUESTION.copies.store(copies, Ordering::Relaxed);
     QUESTION.state.store(ASKED, Ordering::Release);
     // SAFETY: the call touches no memory, and the signal has a handler.
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), whom.0, signal) };
@@ -136,19 +167,34 @@ pub(super) fn ask(whom: Thread, mark: usize) -> Answer {
     QUESTION.state.store(NONE, Ordering::Relaxed);
     // SAFETY: the question is answered, and nobody else asks while the lock is held.
     let answer = unsafe { &*QUESTION.answer.get() };
-    let Some(spawned_at) = answer.spawned_at else { return Answer::Nothing };
-    let name = String::from_utf8_lossy(&answer.name[..answer.name_len]);
-    Answer::Task(Sample {
-        id: answer.id,
-        name: (!name.is_empty()).then(|| name.into_owned()),
-        spawned_at,
-        registers: (answer.words > 0).then(|| Registers {
-            pc: answer.pc,
-            sp: answer.sp,
-            fp: answer.fp,
-            words: answer.copied[..answer.words].to_vec(),
-        }),
-    })
+    answer.sample().map_or(Answer::Nothing, |sample| Answer::Task(Box::new(sample)))
+}
+
+impl Found {
+    fn sample(&self) -> Option<Sample> {
+        let who = self.who.as_ref()?;
+        let mut rest = &self.copied[..];
+        let stacks = self.stacks.iter().zip(self.words).take(self.count);
+        let stacks = stacks.map(|(&Frames { pc, sp, fp, end }, words)| {
+            let (copied, others) = rest.split_at(words);
+            rest = others;
+            let is_cut = sp + words * size_of::<usize>() < end;
+            Copied { pc, sp, fp, words: copied.to_vec(), is_cut }
+        });
+        Some(Sample {
+            id: who.id,
+            name: self.name.get(),
+            spawned_at: who.spawned_at,
+            parent: who.parent.map(|id| Parent::known(id, self.parent.get())),
+            scope: who.scope,
+            daemon: who.daemon,
+            cancelled: who.cancelled,
+            stack_size: who.stack_size,
+            since: who.since,
+            stacks: stacks.collect(),
+            is_cut: self.is_cut,
+        })
+    }
 }
 
 /// The signal to ask a thread by that blocks these. `None`: the program uses all others.
@@ -204,40 +250,67 @@ extern "C" fn handler(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
     }
     // SAFETY: this thread has made the state ANSWERING, so nobody else has a reference.
     let answer = unsafe { &mut *QUESTION.answer.get() };
-    (answer.spawned_at, answer.words) = (None, 0);
-    let (pc, sp, fp) = registers(context);
-    busy(QUESTION.mark.load(Ordering::Relaxed), sp, |task| fill(answer, (pc, sp, fp), task));
+    answer.who = None;
+    if let Some(busy) = busy(QUESTION.mark.load(Ordering::Relaxed)) {
+        answer.fill(&busy);
+        if QUESTION.copies.load(Ordering::Relaxed) {
+            busy.each_stack(registers(context), &mut |frames| answer.copy(frames));
+        }
+    }
     state.store(ANSWERED, Ordering::Release);
 }
 
-/// Puts down what a handler has found.
-fn fill(answer: &mut Found, (pc, sp, fp): (usize, usize, usize), task: Busy<'_>) {
-    let name = task.name.unwrap_or_default().as_bytes();
-    answer.name_len = name.len().min(NAME_BYTES);
-    answer.name[..answer.name_len].copy_from_slice(&name[..answer.name_len]);
-    (answer.id, answer.spawned_at) = (task.id, Some(task.spawned_at));
-    (answer.pc, answer.sp, answer.fp) = (pc, sp, fp);
-    if let Some(stack) = task.stack
-        && sp.is_multiple_of(size_of::<usize>())
-    {
-        answer.words = ((stack.end - sp) / size_of::<usize>()).min(COPIED_WORDS);
-        // SAFETY: the words lie in the running stack, above the stack pointer.
-        unsafe { copy(sp, &mut answer.copied[..answer.words]) };
+impl Found {
+    /// Puts down who the task is.
+    fn fill(&mut self, busy: &Busy<'_>) {
+        let task = busy.task;
+        let parent = task.meta().and_then(|meta| meta.parent());
+        self.name.set(task.name());
+        self.parent.set(parent.and_then(Parent::name));
+        self.who = Some(Who {
+            id: task.id,
+            spawned_at: task.spawned_at,
+            parent: parent.map(|parent| parent.id().get()),
+            scope: task.scope(),
+            daemon: task.kind.daemon,
+            cancelled: task.word.is_cancelled(),
+            stack_size: task.class.get().bytes(),
+            since: busy.since,
+        });
+        (self.count, self.used, self.is_cut) = (0, 0, false);
+    }
+
+    /// Copies one more stack of the task's.
+    fn copy(&mut self, frames: Frames) {
+        let Frames { sp, end, .. } = frames;
+        if self.count == STACKS_MAX || !sp.is_multiple_of(size_of::<usize>()) {
+            self.is_cut = true;
+            return;
+        }
+        let (used, count) = (self.used, self.count);
+        let words = (end - sp) / size_of::<usize>();
+        let words = words.min(STACK_WORDS).min(COPIED_WORDS - used);
+        // SAFETY: the words lie in a stack, above its stack pointer. The running one is that of the
+        // code which the handler has interrupted, and the others are suspended until that goes on.
+        unsafe { copy(sp, &mut self.copied[used..used + words]) };
+        (self.stacks[count], self.words[count]) = (frames, words);
+        (self.used, self.count) = (used + words, count + 1);
     }
 }
 
 /// The instruction, stack and frame pointers of the code that a signal has interrupted.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn registers(context: *mut c_void) -> (usize, usize, usize) {
+fn registers(context: *mut c_void) -> Frames {
     // SAFETY: the kernel passes a valid context to a handler that was set with SA_SIGINFO.
     let context = unsafe { &*context.cast::<libc::ucontext_t>() };
     let register = |register: c_int| context.uc_mcontext.gregs[register as usize] as usize;
-    (register(libc::REG_RIP), register(libc::REG_RSP), register(libc::REG_RBP))
+    let (pc, sp, fp) = (libc::REG_RIP, libc::REG_RSP, libc::REG_RBP);
+    Frames { pc: register(pc), sp: register(sp), fp: register(fp), end: 0 }
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-fn registers(_: *mut c_void) -> (usize, usize, usize) {
-    (0, 1, 0)
+fn registers(_: *mut c_void) -> Frames {
+    Frames::NONE
 }
 
 /// Copies words of a running stack. A plain copy would be checked by AddressSanitizer, which

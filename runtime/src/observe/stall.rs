@@ -4,9 +4,8 @@
 //! A thread of the process's own looks at the workers of the runtimes that want it: whether they
 //! sleep, and how many tasks each has picked and how many turns it has made so far, which are
 //! numbers that a worker counts anyway. So nothing is paid where tasks run, and no worker reads a
-//! clock for it. If both stay the same for the limit, the worker's thread is asked by a signal
-//! which task it runs, and where ([`sys`]). The system says whether the thread computes or blocks,
-//! and in which call ([`thread`]).
+//! clock for it. If both stay the same for the limit, the worker's thread is asked which task it
+//! runs, and where, and the system what the thread does ([`busy`]).
 //!
 //! A loaded machine raises no false alarm: of a thread that computes its processor time counts, and
 //! of one that blocks the time less that in which it could have run. Where the kernel does not say
@@ -16,30 +15,12 @@
 //! become rarer, down to one a second: so the first stall after a quiet time is noticed up to a
 //! second later.
 //!
-//! # What a signal changes
-//!
-//! The handler of the signal was set with `SA_RESTART`, so most calls go on. Those that the kernel
-//! may end even so are not disturbed: `poll` and its like, writes, of which a part may be done, all
-//! on sockets, which may have timeouts, and waits for a futex with a timeout. Who blocks in one of
-//! them is reported without a name and a backtrace, as is a thread that blocks all signals. A sleep
-//! goes on as well, if it is std's; one of C's returns early, which happens once for each report.
-//! What a thread does is looked at right before it is asked: only one that begins such a call in
-//! the few microseconds between the two still sees the signal.
-//!
 //! # Open
 //!
-//! - *A task in a coroutine* is shown up to the coroutine's base. The frames of whoever resumed it
-//!   are on another stack, which is not copied.
 //! - *While names are looked up* for a report's backtrace nobody looks at the workers: some
 //!   milliseconds, and without optimisation a second or two the first time.
 //! - *A `LocalRuntime`* is not watched: its thread may do other things for as long as it likes.
 //! - *Systems other than Linux*: no stall is reported.
-//! - *Dumps* could say by the same signal which task keeps a worker from answering.
-
-mod calls;
-#[allow(unsafe_code)]
-mod sys;
-mod thread;
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -47,9 +28,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use self::sys::Answer;
-use self::thread::{Doing, Spent, Thread};
-use super::backtrace::trace_copy;
+use super::busy::{self, Answer, Doing, Spent, Stand, Thread};
 use crate::census::Internal;
 use crate::clock;
 use crate::limits::STALL_MIN;
@@ -98,24 +77,6 @@ struct Seen {
     /// How often its thread was asked what it runs.
     asked: u8,
     is_reported: bool,
-}
-
-/// How far a worker has come. It stays the same while a task runs: what a worker picks, and finds
-/// that it must not run yet, is no pick, so one that has nothing to run is told by its turns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Stand {
-    picked: u64,
-    turns: u64,
-}
-
-impl Stand {
-    /// `None`: the worker sleeps, or has not begun, or is gone.
-    fn of(seat: &Seat) -> Option<(Stand, Beat)> {
-        let turns = seat.counters.turns.get();
-        let beat = seat.pulse.beat()?;
-        let is_asleep = seat.counters.asleep_since.get() != 0;
-        (!is_asleep).then_some((Stand { picked: beat.picked, turns }, beat))
-    }
 }
 
 /// Reports tasks of this runtime that run for longer than `limit` without a wait. Does nothing on
@@ -231,11 +192,7 @@ impl Stall<'_> {
     /// no answer in time is asked again, unless a report may be nameless.
     fn report(self, reported: &mut Reported, may_be_nameless: bool) -> bool {
         let thread = Thread(self.beat.thread);
-        // What it does may have changed.
-        let answer = match thread.is_kept(&thread.doing()) {
-            true => sys::ask(thread, self.beat.mark),
-            false => Answer::Silent,
-        };
+        let answer = busy::ask(&self.beat, true);
         let goes_on = Stand::of(self.seat).is_none_or(|(now, _)| now != self.at);
         match answer {
             _ if goes_on => return true,
@@ -247,18 +204,11 @@ impl Stall<'_> {
         let (who, site, calls) = match answer {
             Answer::Task(sample) => {
                 let site = sample.spawned_at.to_string();
-                let who = match sample.name {
+                let who = match &sample.name {
                     Some(name) => format!("task '{name}'"),
                     None => format!("task {}", sample.id),
                 };
-                let calls = sample.registers.and_then(|copy| {
-                    let words = |address: usize| {
-                        let from = address.checked_sub(copy.sp)?;
-                        let is_whole = from.is_multiple_of(size_of::<usize>());
-                        is_whole.then(|| copy.words.get(from / size_of::<usize>()).copied())?
-                    };
-                    trace_copy(copy.pc, copy.sp, copy.fp, words)
-                });
+                let calls = sample.backtrace();
                 (format!("{who} (spawned at {site})"), site, calls)
             }
             _ => ("a task".to_owned(), format!("{} {what}", self.index), None),

@@ -9,28 +9,28 @@ use super::calls;
 
 /// A thread of this process, by its number in the system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Thread(pub(super) i32);
+pub(in crate::observe) struct Thread(pub(in crate::observe) i32);
 
 /// The signals that a thread blocks: the first has the lowest bit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Blocked(u64);
 
 impl Blocked {
-    pub(super) fn has(self, signal: c_int) -> bool {
+    pub(in crate::observe) fn has(self, signal: c_int) -> bool {
         self.0 >> (signal - 1) & 1 != 0
     }
 }
 
 /// The time that a thread has spent since it was started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Spent {
-    pub(super) computing: Duration,
+pub(in crate::observe) struct Spent {
+    pub(in crate::observe) computing: Duration,
     /// The thread could have run, and had no processor.
-    pub(super) without_processor: Duration,
+    pub(in crate::observe) without_processor: Duration,
 }
 
 impl Spent {
-    pub(super) fn since(self, before: Spent) -> Spent {
+    pub(in crate::observe) fn since(self, before: Spent) -> Spent {
         Spent {
             computing: self.computing.saturating_sub(before.computing),
             without_processor: self.without_processor.saturating_sub(before.without_processor),
@@ -40,7 +40,7 @@ impl Spent {
 
 /// What a thread does.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Doing {
+pub(in crate::observe) enum Doing {
     /// The thread runs, or could run.
     Computes,
     /// The thread waits in a system call.
@@ -53,7 +53,7 @@ pub(super) enum Doing {
 
 /// A system call that has not returned.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Call {
+pub(in crate::observe) struct Call {
     number: c_long,
     arguments: Vec<usize>,
     /// What it waits for, as the kernel names it.
@@ -66,7 +66,7 @@ impl Thread {
     }
 
     /// What the thread has spent so far. `None`: the system does not say.
-    pub(super) fn spent(self) -> Option<Spent> {
+    pub(in crate::observe) fn spent(self) -> Option<Spent> {
         spent(&self.read("schedstat")?)
     }
 
@@ -75,7 +75,7 @@ impl Thread {
         self.read("status").map_or(Blocked(0), |status| blocked(&status))
     }
 
-    pub(super) fn doing(self) -> Doing {
+    pub(in crate::observe) fn doing(self) -> Doing {
         let Some(call) = self.read("syscall") else { return Doing::Unknown };
         let place = || {
             let place = self.read("wchan").filter(|place| place.trim() != "0");
@@ -92,7 +92,7 @@ impl Thread {
     }
 
     /// Whether the thread would not see a signal while it does this.
-    pub(super) fn is_kept(self, doing: &Doing) -> bool {
+    pub(in crate::observe) fn is_kept(self, doing: &Doing) -> bool {
         match doing {
             Doing::Computes | Doing::Fault(_) => true,
             Doing::Call(Call { number, arguments, .. }) => {
@@ -110,7 +110,7 @@ impl Thread {
 }
 
 impl Doing {
-    pub(super) fn in_words(&self) -> String {
+    pub(in crate::observe) fn in_words(&self) -> String {
         let at = |place: &Option<String>| match place {
             Some(place) => format!(" ({place})"),
             None => String::new(),

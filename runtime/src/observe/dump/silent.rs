@@ -1,0 +1,147 @@
+//! Workers that do not answer: which task keeps each of them, and what it does.
+//!
+//! Their threads are asked by a signal ([`busy`]), from a thread of its own, for that blocks. The
+//! page looks every second, and needs no backtrace. So what a worker has said is kept, as long as
+//! it runs the same task without a wait: its thread gets one signal and not one a second.
+
+use std::collections::HashSet;
+use std::panic::Location;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::{DumpedTask, Run, TaskState};
+use crate::census::Internal;
+use crate::observe::busy::{self, Answer, Sample, Stand, Thread, own_thread};
+use crate::scheduler::{Beat, all_runtimes};
+use crate::task::TaskId;
+use crate::{channel, clock};
+
+/// After this time no further thread is asked. One that gets no processor takes a fifth of a
+/// second.
+const ASKED_FOR: Duration = Duration::from_millis(300);
+
+/// How long the answers are waited for. The first backtrace of a program needs its unwinding
+/// tables, and a thread to test them on.
+const ANSWERS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The stack of the thread. Without optimisation a walk takes some 50 KiB of it.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// A worker that did not answer.
+#[derive(Clone, Debug)]
+pub(super) struct Silent {
+    pub(super) runtime: u32,
+    pub(super) worker: usize,
+    /// What its thread does, in words.
+    pub(super) does: String,
+}
+
+/// A worker that is to be asked.
+struct Asked {
+    runtime: u32,
+    worker: usize,
+    stand: Stand,
+    beat: Beat,
+}
+
+/// What a worker said last, and where it stood then.
+struct Said {
+    runtime: u32,
+    worker: usize,
+    stand: Stand,
+    sample: Sample,
+}
+
+static SAID: Mutex<Vec<Said>> = Mutex::new(Vec::new());
+
+/// Asks all workers that are awake and not among those who have answered. Returns what they do, and
+/// the tasks that they run, with backtraces if `traces`.
+pub(super) fn ask(
+    answered: &HashSet<(u32, usize)>,
+    traces: bool,
+) -> (Vec<Silent>, Vec<DumpedTask>) {
+    let mut asked = Vec::new();
+    for shared in all_runtimes() {
+        let is_silent = |worker: &usize| !answered.contains(&(shared.id, *worker));
+        for worker in (0..shared.seats.len()).filter(is_silent) {
+            let stand = Stand::of(&shared.seats[worker]);
+            // This thread's own workers cannot run, whatever they do.
+            if let Some((stand, beat)) =
+                stand.filter(|(_, beat)| Thread(beat.thread) != own_thread())
+            {
+                asked.push(Asked { runtime: shared.id, worker, stand, beat });
+            }
+        }
+    }
+    let (say, said) = channel::bounded(1);
+    let asks = move || {
+        let _internal = Internal::new();
+        let _ = say.send(ask_each(asked, traces));
+    };
+    let thread = thread::Builder::new().name("gocoro-ask".into()).stack_size(STACK_BYTES);
+    match thread.spawn(asks) {
+        Ok(_) => said.recv_timeout(ANSWERS_PATIENCE).unwrap_or_default(),
+        Err(_) => Default::default(),
+    }
+}
+
+fn ask_each(asked: Vec<Asked>, traces: bool) -> (Vec<Silent>, Vec<DumpedTask>) {
+    let until = clock::now() + ASKED_FOR;
+    let (mut silent, mut tasks) = (Vec::new(), Vec::new());
+    let mut known = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = std::mem::take(&mut *known);
+    for Asked { runtime, worker, stand, beat } in asked {
+        let mut does = Thread(beat.thread).doing().in_words();
+        let same = before.iter().find(|said| {
+            !traces && (said.runtime, said.worker, said.stand) == (runtime, worker, stand)
+        });
+        let sample = match same {
+            Some(said) => Some(said.sample.clone()),
+            None if clock::now() > until => None,
+            None => match busy::ask(&beat, traces) {
+                Answer::Task(sample) => Some(*sample),
+                Answer::Nothing => {
+                    does = String::from("runs no task");
+                    None
+                }
+                Answer::Silent => None,
+            },
+        };
+        silent.push(Silent { runtime, worker, does: does.clone() });
+        if let Some(mut sample) = sample {
+            tasks.push(task_of(&sample, (runtime, worker), does, traces));
+            sample.forget_stacks();
+            known.push(Said { runtime, worker, stand, sample });
+        }
+    }
+    (silent, tasks)
+}
+
+/// The task of a sample, as a dump shows it.
+fn task_of(
+    sample: &Sample,
+    (runtime, worker): (u32, usize),
+    does: String,
+    traces: bool,
+) -> DumpedTask {
+    let spawned_at: &'static Location<'static> = sample.spawned_at;
+    DumpedTask {
+        id: TaskId::new(sample.id),
+        name: sample.name.clone(),
+        spawned_at,
+        parent: sample.parent.clone(),
+        scope: sample.scope,
+        daemon: sample.daemon,
+        cancelled: sample.cancelled,
+        state: TaskState::Running,
+        wait: None,
+        run: Some(Run { age: sample.since.elapsed(), does }),
+        backtrace: if traces { sample.backtrace() } else { None },
+        stack_size: sample.stack_size,
+        stack_touched: None,
+        own_stack: false,
+        runtime,
+        worker,
+    }
+}

@@ -17,7 +17,7 @@ const CHARTS = [
     { name: '99 % below', of: (s) => worst(s, 'p99_ns') },
     { name: 'half below', of: (s) => worst(s, 'median_ns') },
   ] },
-  { title: 'Spawned, ended a second', words: whole.format, series: [
+  { title: 'Spawned, ended / s', words: whole.format, series: [
     { name: 'spawned', of: (s) => Math.round(s.spawned / s.seconds) },
     { name: 'ended', of: (s) => Math.round(s.ended / s.seconds) },
   ] },

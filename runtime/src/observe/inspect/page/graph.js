@@ -1,11 +1,14 @@
 // The graph of who waits for whom. A task waits for one other at most: so each connected part is a
 // tree that ends in somebody who does not wait for another, or in a cycle.
 
-const NODE = { width: 236, height: 46, across: 312, down: 60, left: 46 };
+const WIDE = { width: 236, height: 46, across: 312, down: 60, left: 46 };
+const NARROW = { width: 128, height: 46, across: 164, down: 60, left: 28 };
+let NODE = WIDE;
 let drawn = '';
 
 function showGraph(graph) {
-  const parts = [graph.edges, graph.more, graph.nodes.map((node) => [node.key, node.name])];
+  NODE = window.innerWidth < 760 ? NARROW : WIDE;
+  const parts = [NODE.width, graph.edges, graph.more, graph.nodes.map((node) => [node.key, node.name])];
   const now = JSON.stringify(parts);
   const words = graph.all === 0
     ? 'No task waits for another one by a lock, a once-cell or a join.'
@@ -66,7 +69,8 @@ function layOut(graph) {
     put(node, 0);
     row += 0.4;
   }
-  const [width, height] = [NODE.left + deepest * NODE.across + NODE.width + 12, row * NODE.down + 12];
+  const bottom = Math.max(0, ...[...nodes.values()].map((node) => node.y || 0)) + NODE.height;
+  const [width, height] = [NODE.left + deepest * NODE.across + NODE.width + 12, bottom + 12];
   const svg = draw('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'list' });
   svg.setAttribute('aria-label', 'Tasks, each with whom it waits for');
   for (const node of nodes.values()) if (node.next) svg.append(...arrow(node));
@@ -114,10 +118,10 @@ function box(node) {
   const group = draw('g', { class: `node${node.cycle ? ' cycle' : ''}`, transform: `translate(${x} ${y})` });
   group.append(draw('rect', { width: NODE.width, height: NODE.height, rx: 8 }));
   let title = `task ${node.key}`;
-  if (node.more) title = `and ${count(node.more, 'more')}`;
+  if (node.more) title = `and ${whole.format(node.more)} more`;
   else if (node.name !== null) title = node.name;
   else if (node.key.startsWith('thread-')) title = 'a plain thread';
-  let why = node.more ? 'wait for the same' : 'has ended, or its worker is silent';
+  let why = node.more ? 'behind the same one' : 'has ended, or its worker is silent';
   if (node.key.startsWith('thread-')) why = 'none of gocoro\'s';
   if (task) why = task.wait ? task.wait.for : task.state;
   const first = draw('text', { x: 10, y: 19 });

@@ -43,11 +43,14 @@ function time(ms) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+/** Two digits, or all of those before the point. */
+const digits = (n) => (n < 100 ? Number(n.toPrecision(2)) : Math.round(n));
+
 function short(ns) {
   if (ns === null || ns === undefined) return '–';
   if (ns < 1e3) return `${ns} ns`;
-  if (ns < 1e6) return `${(ns / 1e3).toPrecision(2)} µs`;
-  if (ns < 1e9) return `${Number((ns / 1e6).toPrecision(2))} ms`;
+  if (ns < 1e6) return `${digits(ns / 1e3)} µs`;
+  if (ns < 1e9) return `${digits(ns / 1e6)} ms`;
   return `${(ns / 1e9).toFixed(1)} s`;
 }
 

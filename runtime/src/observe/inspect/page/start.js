@@ -430,6 +430,7 @@ async function fetchView() {
   const took = (dump.took_us / 1000).toFixed(1);
   say($('freshness'), `${count(dump.tasks, 'task')}, dump ${whole.format(dump.number)} in ${took} ms`);
   showStuck();
+  showSlow();
   showGrows();
   showGraph(view.graph);
   showTable();

@@ -17,8 +17,8 @@
 //!
 //! What is read is what stands in memory. So a wait is told in fewer words than
 //! `gocoro::runtime::dump` and SIGQUIT have, who may ask the objects that are waited for. Arms of a
-//! `select!`, and the numbers of what a semaphore or a group has, are missing, as is the time that
-//! a timeout around a wait has left.
+//! `select!`, and the numbers of what a semaphore or a group has, are missing: the program would
+//! have to write them down for each wait, which would cost it something though nobody reads.
 //!
 //! The reader stands among the examples, and is no feature of the library: it shares no code with
 //! that, and reads programs of every version whose table it knows. What it needs to unwind and to

@@ -131,7 +131,7 @@ fn count(number: usize, what: &str) -> String {
 pub(crate) fn table(out: &mut impl Write, workers: &[Worker]) -> io::Result<()> {
     let names = Names::of(workers);
     let mut rows = vec![
-        ["ID", "NAME", "STATE", "SINCE", "WORKER", "STACK", "SPAWNED AT", "WAITS FOR"]
+        ["ID", "NAME", "STATE", "SINCE", "WORKER", "STACK", "SPAWNED AT", "IN", "WAITS FOR"]
             .map(String::from),
     ];
     for worker in workers {
@@ -158,6 +158,7 @@ pub(crate) fn table(out: &mut impl Write, workers: &[Worker]) -> io::Result<()> 
                 format!("{}/{}", worker.runtime, worker.index),
                 format!("{} KiB", task.stack_bytes / 1024),
                 task.site.clone(),
+                task.scope.clone().unwrap_or_else(|| "-".into()),
                 does,
             ]);
         }
@@ -167,12 +168,12 @@ pub(crate) fn table(out: &mut impl Write, workers: &[Worker]) -> io::Result<()> 
         let width = widths.max().unwrap_or(0);
         if column == 1 { width.min(NAME_CHARS) } else { width }
     };
-    let widths: [usize; 7] = std::array::from_fn(width);
+    let widths: [usize; 8] = std::array::from_fn(width);
     for row in &rows {
         for (cell, width) in row.iter().zip(widths) {
             write!(out, "{cell:width$}  ")?;
         }
-        writeln!(out, "{}", row[7])?;
+        writeln!(out, "{}", row[8])?;
     }
     Ok(())
 }
@@ -202,12 +203,20 @@ pub(crate) fn tree(out: &mut impl Write, workers: &[Worker]) -> io::Result<()> {
                 continue;
             }
             let name = names.call(task.id, task.name.as_deref());
-            writeln!(out, "{indent}{name}, spawned at {}: {}", task.site, names.does(task))?;
+            writeln!(out, "{indent}{name}, {}: {}", from(task), names.does(task))?;
             let below = children.get(&task.id).into_iter().flatten().rev();
             left.extend(below.map(|&task| (task, format!("{indent}  "))));
         }
     }
     Ok(())
+}
+
+/// Where a task is from, in words.
+fn from(task: &Task) -> String {
+    match &task.scope {
+        Some(scope) => format!("spawned at {}, in the {scope}", task.site),
+        None => format!("spawned at {}", task.site),
+    }
 }
 
 /// Writes the stack of each task; those that are the same once.
@@ -224,7 +233,7 @@ pub(crate) fn stacks(
     for worker in workers {
         for task in &worker.tasks {
             let name = names.call(task.id, task.name.as_deref());
-            let who = format!("{name}, spawned at {}: {}", task.site, names.does(task));
+            let who = format!("{name}, {}: {}", from(task), names.does(task));
             match program.stack(reader, task)? {
                 Stack::Frames(addresses) => {
                     if let Some(&place) = places.get(&addresses) {

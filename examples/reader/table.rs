@@ -130,6 +130,19 @@ fields! {
     record_lowest "record.lowest"
     code_root "code.root"
     page_bytes "process.page_bytes"
+    task_vtable "task.vtable"
+    vtable_scope "vtable.scope"
+    scope_kind "scope.kind"
+    scope_shared "scope.shared"
+    scope_site "scope.site"
+    arc_content "arc.content"
+    task_waits "task.waits"
+    boundary_kind "boundary.kind"
+    boundary_deadline "boundary.deadline"
+    boundary_expired "boundary.expired"
+    boundary_outer "boundary.outer"
+    boundary_is_shield "boundary.is_shield"
+    boundary_is_timeout "boundary.is_timeout"
 }
 
 /// One gocoro of a process.
@@ -249,6 +262,21 @@ impl Table {
 }
 
 impl Fields {
+    /// Where a task's scope is found: the offsets of the task's operations, of the scope among
+    /// them, of the scope's kind, of the pointer to what it shares and of its place, and what lies
+    /// before that. `None`: this gocoro does not say.
+    pub(crate) fn scope(&self) -> Option<[u64; 6]> {
+        let [vtable, scope] = [self.task_vtable?, self.vtable_scope?];
+        Some([
+            vtable,
+            scope,
+            self.scope_kind?,
+            self.scope_shared?,
+            self.scope_site?,
+            self.arc_content?,
+        ])
+    }
+
     fn check(&self) -> Result<(), String> {
         let sizes = [self.mailbox_bytes, self.core_bytes, self.task_bytes, self.plain_bytes];
         match sizes.iter().all(|&bytes| bytes <= THING_BYTES_MAX) {

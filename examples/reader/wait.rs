@@ -30,6 +30,9 @@ pub(crate) enum Whom {
 /// No such part, in what a type says of its objects.
 const ABSENT: u32 = u32::MAX;
 
+/// How many boundaries around a wait are looked at.
+const BOUNDARIES_MAX: usize = 64;
+
 /// Marks the time of a note that has a deadline.
 const TIMED: u64 = 1;
 
@@ -55,13 +58,16 @@ pub(crate) fn read(reader: &Reader<'_>, head: &Bytes) -> Result<Option<Wait>, Fa
     if since & TIMED != 0 {
         wait.left = deadline(reader, place.wrapping_add(fields.note_deadline))?;
     }
+    let expiry = expiry(reader, head)?;
+    wait.left = wait.left.into_iter().chain(expiry).min();
     if means != 0 && u64::from(reason) != fields.reason_signal {
         let plain = means.wrapping_add(fields.means_plain);
         let plain = Bytes(reader.process.bytes(plain, fields.plain_bytes as usize)?);
         describe(reader, reason, &plain, object, &mut wait)?;
     }
     // What the note refers to is borrowed for as long as the wait lasts.
-    if note()? != before && means != 0 { Err(Fault::Nowhere) } else { Ok(Some(wait)) }
+    let is_read = means != 0 || expiry.is_some();
+    if is_read && note()? != before { Err(Fault::Nowhere) } else { Ok(Some(wait)) }
 }
 
 /// Where the note of a parked task is. `None`: it is not known.
@@ -95,6 +101,39 @@ fn place(reader: &Reader<'_>, head: &Bytes) -> Result<Option<u64>, Fault> {
     }
     // The depth has as many bits as stacks of 4 GiB need.
     Ok((class <= 32).then(|| record.wrapping_sub(depth.into())))
+}
+
+/// How long it is until the first of the timeouts around the wait ends it. `None`: there is none,
+/// or that is not known.
+fn expiry(reader: &Reader<'_>, head: &Bytes) -> Result<Option<Duration>, Fault> {
+    let fields = reader.fields;
+    let (Some(waits), Some(kind), Some(at), Some(expired), Some(outer)) = (
+        fields.task_waits,
+        fields.boundary_kind,
+        fields.boundary_deadline,
+        fields.boundary_expired,
+        fields.boundary_outer,
+    ) else {
+        return Ok(None);
+    };
+    let mut next = head.word(waits).ok_or(Fault::Nowhere)?;
+    let mut first = None;
+    // More than any program nests.
+    for _ in 0..BOUNDARIES_MAX {
+        if next == 0 {
+            break;
+        }
+        let bytes = |offset: u64, count| reader.process.bytes(next.wrapping_add(offset), count);
+        let number = Bytes(bytes(kind, 4)?).half(0).map(u64::from);
+        if number == fields.boundary_is_shield {
+            break;
+        }
+        if number == fields.boundary_is_timeout && bytes(expired, 1)? == [0] {
+            first = first.into_iter().chain(deadline(reader, next.wrapping_add(at))?).min();
+        }
+        next = reader.process.word(next.wrapping_add(outer))?;
+    }
+    Ok(first)
 }
 
 /// How long it is to the time at this address.

@@ -57,6 +57,8 @@ pub(crate) struct Task {
     pub(crate) id: u64,
     pub(crate) name: Option<String>,
     pub(crate) site: String,
+    /// The scope or group that it belongs to, with where that was created.
+    pub(crate) scope: Option<String>,
     /// The task that spawned it; zero: none, or not known.
     pub(crate) parent: u64,
     pub(crate) is_daemon: bool,
@@ -287,6 +289,7 @@ impl<'a> Reader<'a> {
             id,
             name,
             site: self.site(site)?,
+            scope: self.scope(address, head)?,
             parent,
             is_daemon: is_daemon & 1 != 0,
             is_cancelled: u64::from(word) & fields.word_cancelled != 0,
@@ -294,6 +297,29 @@ impl<'a> Reader<'a> {
             wait,
             stack_bytes: 1 << class,
         }))
+    }
+
+    /// The scope or group of the task at this address. `None`: it has none, or that is not known.
+    fn scope(&self, address: u64, head: &Bytes) -> Result<Option<String>, Fault> {
+        let Some([vtable, scope, kind, shared, site, content]) = self.fields.scope() else {
+            return Ok(None);
+        };
+        let plain = head.word(vtable).ok_or(Fault::Nowhere)?.wrapping_add(scope);
+        let number = |at: u64| {
+            let bytes = self.process.bytes(plain.wrapping_add(at), 4)?;
+            Bytes(bytes).half(0).map(u64::from).ok_or(Fault::Nowhere)
+        };
+        let what = match number(kind)? {
+            0 => "scope",
+            1 => "group",
+            _ => return Ok(None),
+        };
+        let shared = self.process.word(address.wrapping_add(number(shared)?))?;
+        let at = shared.wrapping_add(content).wrapping_add(number(site)?);
+        let site = self.site(self.process.word(at)?)?;
+        // The column is of no use here.
+        let place = site.rsplit_once(':').map_or(&*site, |(place, _)| place);
+        Ok(Some(format!("{what} at {place}")))
     }
 
     /// The text to which the reference at this address refers. `None`: it is null, or where a

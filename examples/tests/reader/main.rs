@@ -55,10 +55,20 @@ fn it_says_of_each_wait_what_the_program_says_itself() {
         assert!(!expected.is_empty() && row.contains(expected), "{line}\n{row}");
         known += 1;
     }
-    assert!(known >= 22, "{known}");
+    assert!(known >= 24, "{known}");
     let row = program.row("deadline");
     assert!(row.contains("park, 59 min") && row.ends_with(" left"), "{row}");
+    let row = program.row("timeout");
+    assert!(row.contains("park, 29 min") && row.ends_with(" left"), "{row}");
+    let row = program.row("shielded");
+    assert!(row.ends_with("  park"), "{row}");
     assert!(program.row("daemon").contains("waiting, daemon"));
+    for (name, scope) in [("child", "scope at "), ("member", "group at ")] {
+        let row = program.row(name);
+        let (_, scope) = row.split_once(&format!("  {scope}")).unwrap_or_else(|| panic!("{row}"));
+        assert!(scope.split_once("tests/reader/programs.rs:").is_some(), "{row}");
+    }
+    assert!(program.row("sleep").contains("  -  "));
     assert!(program.row("locks").ends_with("held by task 'holder'"));
     assert!(program.row("joins").ends_with("join of task 'holder'"));
     assert!(program.row("main").contains("1024 KiB"));
@@ -69,6 +79,7 @@ fn it_says_of_each_wait_what_the_program_says_itself() {
         line.unwrap_or_else(|| panic!("{tree}")).len() - line.unwrap().trim_start().len()
     };
     assert_eq!([indent("main"), indent("scope"), indent("child")], [0, 2, 4], "{tree}");
+    assert!(tree.contains(", in the scope at "), "{tree}");
 }
 
 #[test]

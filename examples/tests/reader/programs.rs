@@ -9,7 +9,7 @@ use gocoro::net::{TcpListener, TcpStream};
 use gocoro::runtime::{TaskState, dump};
 use gocoro::sync::{Barrier, Condvar, Event, Mutex, RwLock, Semaphore};
 use gocoro::task::TaskGroup;
-use gocoro::time::sleep;
+use gocoro::time::{sleep, timeout};
 use gocoro::{channel, go, select, task};
 
 /// Longer than any test.
@@ -88,8 +88,10 @@ pub(crate) fn waits() {
             group.next().is_some()
         });
         go!(name = "deadline" => { task::park_timeout(NEVER) });
+        go!(name = "timeout" => { timeout(NEVER, || timeout(NEVER / 2, task::park)).is_ok() });
+        go!(name = "shielded" => { timeout(NEVER, || task::shield(task::park)).is_ok() });
         go!(daemon, name = "daemon" => { sleep(NEVER) });
-        settled(22);
+        settled(24);
         answer();
         drop(sender);
     };

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::mem::offset_of;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -10,14 +11,20 @@ use std::time::Instant;
 
 use crate::unwind::{self, Destination};
 
-/// What a boundary does to the waits inside it.
+/// The numbers of variants of [`Kind`].
+const SHIELD: u32 = 0;
+const TIMEOUT: u32 = 1;
+
+/// What a boundary does to the waits inside it. The layout is laid down, for other processes read
+/// it: first the number of the variant, and then what the variant has.
 #[derive(Debug)]
+#[repr(u32)]
 pub(super) enum Kind<'a> {
     /// Nothing from outside the shield is thrown into the code inside.
-    Shield,
+    Shield = SHIELD,
     /// The code inside is unwound once this deadline has passed. `None`: the deadline lies beyond
     /// all time.
-    Timeout(Option<Instant>),
+    Timeout(Option<Instant>) = TIMEOUT,
     /// I/O waits inside end with an error once this deadline has passed.
     IoDeadline(Instant),
     /// The code inside is unwound once this flag is set, for a child of the scope has failed.
@@ -41,6 +48,22 @@ pub(crate) struct Boundary<'a> {
 }
 
 impl<'a> Boundary<'a> {
+    /// Where the parts lie, and what they mean, for other processes.
+    pub(crate) const FIELDS: &'static [(&'static str, u64)] = &[
+        ("boundary.kind", offset_of!(Boundary<'_>, kind) as u64),
+        ("boundary.deadline", Self::DEADLINE as u64),
+        ("boundary.expired", offset_of!(Boundary<'_>, expired) as u64),
+        ("boundary.outer", offset_of!(Boundary<'_>, outer) as u64),
+        ("boundary.is_shield", SHIELD as u64),
+        ("boundary.is_timeout", TIMEOUT as u64),
+    ];
+
+    /// Where the deadline of a timeout lies: behind the variant's number, as it is aligned.
+    const DEADLINE: usize = {
+        let align = align_of::<Option<Instant>>();
+        offset_of!(Boundary<'_>, kind) + if align > size_of::<u32>() { align } else { 4 }
+    };
+
     fn new(kind: Kind<'a>) -> Boundary<'a> {
         Boundary {
             kind,

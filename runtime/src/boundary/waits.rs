@@ -1,6 +1,7 @@
 //! The boundaries that a task or a plain thread has open.
 
 use std::cell::Cell;
+use std::mem::offset_of;
 use std::panic::resume_unwind;
 use std::ptr;
 use std::sync::atomic::AtomicBool;
@@ -57,6 +58,9 @@ fn out_of_order() -> ! {
 }
 
 impl Waits {
+    /// Where the address of the innermost boundary lies, for other processes.
+    pub(crate) const INNERMOST: usize = offset_of!(Waits, innermost);
+
     pub(crate) const fn new() -> Waits {
         Waits { innermost: Cell::new(ptr::null()) }
     }

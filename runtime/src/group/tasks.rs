@@ -1,6 +1,7 @@
 //! The state that a group and its tasks share. The protocol is on the parent module's page.
 
 use std::fmt;
+use std::mem::offset_of;
 use std::num::NonZeroUsize;
 use std::panic::Location;
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use crate::join::{JoinError, JoinHandle};
 use crate::scheduler;
 use crate::sync::{Grant, Queued};
 use crate::task::{
-    Described, End, Family, Header, Legible, Naming, Plain, Reason, Task, TaskScope, TaskScopeKind,
-    Words,
+    Described, End, Family, Header, Legible, Naming, Plain, PlainScope, Reason, Task, TaskScope,
+    TaskScopeKind, Words,
 };
 use crate::waiters::{Locked, Queue, Wakes};
 
@@ -276,6 +277,11 @@ impl<T> Tasks<T> {
 
 impl<T: Send + 'static> Family for Member<T> {
     const IS_TOLD: bool = true;
+    const PLAIN: PlainScope = PlainScope::of::<Tasks<T>>(
+        TaskScopeKind::Group,
+        offset_of!(Member<T>, group),
+        offset_of!(Tasks<T>, made_at),
+    );
 
     fn unclaimed<V>(&self, _: &Header, end: End<V>) {
         scheduler::drop_unclaimed(end);

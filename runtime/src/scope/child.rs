@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::offset_of;
 use std::sync::Arc;
 
 use super::children::Children;
 use crate::join::{Join, JoinArm, JoinError, JoinFuture, JoinHandle};
-use crate::task::{self, End, Family, Header, Task, TaskId, TaskScope};
+use crate::task::{self, End, Family, Header, PlainScope, Task, TaskId, TaskScope, TaskScopeKind};
 use crate::unwind::{self, Payload};
 use crate::waiters::Selectable;
 
@@ -25,6 +26,11 @@ impl Child {
 
 impl Family for Child {
     const IS_TOLD: bool = true;
+    const PLAIN: PlainScope = PlainScope::of::<Children>(
+        TaskScopeKind::Scope,
+        offset_of!(Child, children),
+        Children::PLACE,
+    );
 
     fn refused<T>(&self, task: &Header, dropped: Result<(), Payload>) -> End<T> {
         match dropped {

@@ -67,6 +67,9 @@ pub(crate) struct Ended {
 }
 
 impl Children {
+    /// Where the place at which the scope was opened lies in this.
+    pub(super) const PLACE: usize = offset_of!(Children, at);
+
     pub(crate) fn new(kind: CauseKind, at: &'static Location<'static>) -> Children {
         let owner = match spawn::running() {
             Some(task) => Owner::Task(task.inner),

@@ -1,6 +1,7 @@
 //! What a task may belong to, a scope or a group, and how others name it.
 
 use std::fmt;
+use std::mem::offset_of;
 use std::panic::Location;
 
 use super::Header;
@@ -12,6 +13,9 @@ use crate::unwind::{self, Payload};
 pub(crate) trait Family: Send + Sync {
     /// Whether this is a family at all: whether [`Family::ended`] and [`Family::scope`] are called.
     const IS_TOLD: bool;
+
+    /// Where another process finds what [`Family::scope`] says.
+    const PLAIN: PlainScope = PlainScope::NONE;
 
     /// The end of a task that was refused. Its closure was dropped; `dropped` has the panic of
     /// that, if it panicked.
@@ -32,6 +36,45 @@ pub(crate) trait Family: Send + Sync {
     /// Names the family. It is called at any time, by any thread, and reads nothing but what the
     /// membership itself keeps alive.
     fn scope(&self) -> Option<TaskScope>;
+}
+
+/// What can be read of a family without running any code of the program. It is a constant of the
+/// membership's type, which stands in the task's table of operations, so it costs a task nothing.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct PlainScope {
+    /// 0: a scope; 1: a group; all bits set: it is not said here.
+    kind: u32,
+    /// Where the membership, and in the end the task, has the `Arc` of what the family shares.
+    shared: u32,
+    /// Where that has the `&'static Location` at which it was created.
+    site: u32,
+}
+
+impl PlainScope {
+    /// No family, or one of which nothing is said.
+    pub(crate) const NONE: PlainScope = PlainScope { kind: u32::MAX, shared: 0, site: 0 };
+
+    /// A family whose membership has an `Arc<T>` at the one offset, and `T` its place at the other.
+    pub(crate) const fn of<T>(kind: TaskScopeKind, shared: usize, site: usize) -> PlainScope {
+        // Behind the counts, what needs more than this begins further away than others do.
+        if align_of::<T>() > 2 * size_of::<usize>() {
+            return PlainScope::NONE;
+        }
+        PlainScope { kind: kind as u32, shared: shared as u32, site: site as u32 }
+    }
+
+    /// The same, of a task that has the membership at this offset.
+    pub(super) const fn in_task(self, membership: usize) -> PlainScope {
+        PlainScope { shared: self.shared + membership as u32, ..self }
+    }
+
+    /// Where the parts lie, for other processes.
+    pub(crate) const FIELDS: &[(&str, u64)] = &[
+        ("scope.kind", offset_of!(PlainScope, kind) as u64),
+        ("scope.shared", offset_of!(PlainScope, shared) as u64),
+        ("scope.site", offset_of!(PlainScope, site) as u64),
+    ];
 }
 
 /// What kind of thing a task belongs to.

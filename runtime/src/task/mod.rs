@@ -96,7 +96,7 @@ mod unparker;
 pub(crate) mod word;
 
 pub(crate) use cause::{Cause, CauseKind};
-pub(crate) use family::Family;
+pub(crate) use family::{Family, PlainScope};
 pub use family::{TaskScope, TaskScopeKind};
 pub(crate) use handle::{Naming, when_panicked};
 pub use handle::{Task, TaskId};

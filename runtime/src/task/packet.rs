@@ -55,12 +55,12 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, offset_of};
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-use super::family::{Family, TaskScope};
+use super::family::{Family, PlainScope, TaskScope};
 use super::handle::{Task, panicked};
 use super::meta::{Meta, MetaPtr};
 use super::reason::Reason;
@@ -132,6 +132,8 @@ pub(super) struct VTable {
     pub(super) scope: Option<unsafe fn(*const Header) -> Option<TaskScope>>,
     /// Drops the whole cell, and frees its memory.
     pub(super) free: unsafe fn(*const Header),
+    /// What another process may read of the scope.
+    pub(super) plain: PlainScope,
 }
 
 /// What a spawn says of a new task besides its closure.
@@ -191,6 +193,7 @@ where
                     tell: if M::IS_TOLD { Some(tell::<F, T, M>) } else { None },
                     scope: if M::IS_TOLD { Some(scope::<F, T, M>) } else { None },
                     free: free::<F, T, M>,
+                    plain: M::PLAIN.in_task(offset_of!(TaskCell<F, T, M>, family)),
                 }
             },
         );

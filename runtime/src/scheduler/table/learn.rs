@@ -3,13 +3,14 @@
 //! not found is said to be unknown, and only that is missing then where the process is read.
 
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::stack::{self, RECORD_FIELDS};
 
 /// The fields that are learnt here.
-const HERE: [&str; 9] = [
+const HERE: [&str; 10] = [
     "location.file",
     "location.file_bytes",
     "location.line",
@@ -19,6 +20,7 @@ const HERE: [&str; 9] = [
     "text.start",
     "text.bytes",
     "process.page_bytes",
+    "arc.content",
 ];
 
 /// The fields that [`values`] learns.
@@ -30,7 +32,7 @@ pub(super) fn values() -> [Option<u64>; NAMES.len()] {
     let [seconds, nanoseconds] = instant();
     let [start, bytes] = text();
     let page = Some(stack::page_bytes() as u64);
-    let here = [file, file_bytes, line, column, seconds, nanoseconds, start, bytes, page];
+    let here = [file, file_bytes, line, column, seconds, nanoseconds, start, bytes, page, shared()];
     both(here, stack::record_fields())
 }
 
@@ -159,6 +161,16 @@ fn text() -> [Option<u64>; 2] {
     let is_bytes =
         |at| unsafe { word(&text, at) == Some(bytes) && word(&borrowed, at) == Some(bytes) };
     [only::<Option<Box<str>>>(is_start), only::<Option<Box<str>>>(is_bytes)]
+}
+
+/// How far behind the address that an [`Arc`] has its content lies, if that needs no more than two
+/// words' alignment.
+fn shared() -> Option<u64> {
+    let shared = Arc::new(0_u128);
+    // SAFETY: an `Arc` of a type with a size is one pointer.
+    let at = unsafe { word(&shared, 0) }?;
+    let offset = (Arc::as_ptr(&shared).addr() as u64).checked_sub(at)?;
+    (size_of_val(&shared) == size_of::<usize>() && offset <= 64).then_some(offset)
 }
 
 #[cfg(all(test, not(loom)))]

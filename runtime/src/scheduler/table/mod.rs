@@ -57,6 +57,16 @@
 //!   above `word.owner_shift`, the id of its worker's mailbox. `task.class` is the binary logarithm
 //!   of its stack's size. `task.meta` is null, or leads to its name (a pointer and a length; null:
 //!   it has none) and the id of the task that spawned it (zero: none, or not known).
+//! - A task belongs to a scope or a group if `scope.kind`, at `vtable.scope` of what `task.vtable`
+//!   leads to, is 0 or 1. The task has at `scope.shared` a pointer to what the scope and its tasks
+//!   share, whose content lies `arc.content` behind that address. Content has at `scope.site` a
+//!   pointer to the place at which the scope or group was created. Two tasks belong to the same one
+//!   if they have the same content.
+//! - `task.waits` leads to the innermost of the boundaries around a parked task's wait, or is null,
+//!   and `boundary.outer` to the next. One whose `boundary.kind` is `boundary.is_shield` hides
+//!   those further out. One that is `boundary.is_timeout` ends the wait at `boundary.deadline`, a
+//!   time of the monotonic clock, unless that byte `boundary.expired` is set, or its nanoseconds
+//!   are no fewer than a second has.
 //! - A parked task has a note. If the task waits inside a coroutine, that is where `record.place`
 //!   of its stack's record says, unless it is zero, or where `record.data` says, if the record is
 //!   not its own `record.innermost`. Otherwise it is `task.depth` bytes below the record. If
@@ -88,9 +98,10 @@
 //!
 //! # To grow
 //!
-//! - *Timeouts around a wait* are boundaries, whose deadlines stand on the task's stack as an
-//!   `enum`. Only the deadline of the wait itself is shown.
-//! - *Arms of a choice*, and tasks of a scope or group, are known to code alone.
+//! - *Arms of a choice* are known to code alone. To say more than that there are some, each choice
+//!   would have to write down what each of its arms waits for, which nobody needs otherwise.
+//! - *How many children a scope or group waits for* is counted under a lock, in a structure of
+//!   another crate.
 
 mod learn;
 
@@ -99,12 +110,13 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 
 use super::Worker;
+use crate::boundary::Boundary;
 use crate::current::Core;
 use crate::limits::WORKERS_MAX;
 use crate::stack::Stack;
 use crate::task::mailbox::{self, Mailbox};
 use crate::task::word::Word;
-use crate::task::{Header, Meta, Note, Plain, Reason, padded};
+use crate::task::{Header, Meta, Note, Plain, PlainScope, Reason, padded};
 
 /// What the table begins with.
 const MAGIC: [u8; 16] = *b"gocoro's table\r\n";
@@ -150,6 +162,8 @@ const KNOWN: &[&[(&str, u64)]] = &[
     Header::FIELDS,
     Word::FIELDS,
     Meta::FIELDS,
+    PlainScope::FIELDS,
+    Boundary::FIELDS,
     Note::FIELDS,
     Plain::FIELDS,
     Reason::FIELDS,

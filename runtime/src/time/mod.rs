@@ -17,8 +17,7 @@ pub use timeout::{Elapsed, io_deadline, timeout, timeout_at};
 /// Waits for a duration. As [`std::thread::sleep`], but only the task waits.
 ///
 /// A sleep never ends early. It ends late by up to the granularity of the poll, which is a
-/// millisecond on Linux, and by what runs on the worker meanwhile. A duration of zero lets tasks
-/// run that can go on; those that have not started yet do so in their turn.
+/// millisecond on Linux, and by what runs on the worker meanwhile. A duration of zero yields.
 ///
 /// # Parks
 ///
@@ -39,10 +38,14 @@ pub fn sleep(duration: Duration) {
     if is_free_thread() {
         return thread::sleep(duration);
     }
+    if duration.is_zero() {
+        return park::yield_now();
+    }
     sleep_within(clock::after(duration));
 }
 
-/// Waits until `deadline`. If that has passed, it is [`sleep`] for a duration of zero.
+/// Waits until `deadline`. If that has passed, tasks run that can go on, and those that have not
+/// started yet in their turn.
 ///
 /// # Parks
 ///

@@ -72,13 +72,12 @@ impl Core {
         })
     }
 
-    /// Whether no other thread can reach the task, which the running task is about to join: this
-    /// worker has started the task, or will, and there are no more than the two references. See
-    /// [`Header::is_alone_here`].
+    /// Whether no other thread can reach the task, which the running task is about to join: only
+    /// this worker may start it, and there are no more than the two references. A task that has
+    /// started may wait where another thread finds it without a reference, and takes one.
     #[inline(always)]
     pub(crate) fn is_alone_with(&self, task: &Header) -> bool {
-        (self.newest.is(task) || task.word.is_owned_by(self.mailbox.id()))
-            && task.has_two_references()
+        self.newest.is(task) && task.has_two_references()
     }
 
     /// Records what the running task does to the task with this id, if the worker records.

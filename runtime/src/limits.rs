@@ -30,7 +30,7 @@ pub(crate) const STACK_BYTES_MAIN: usize = 8 * 1024 * 1024;
 pub(crate) const PREPARE_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// How many times larger than its guard a stack is, as far as the two bounds below permit.
-pub(crate) const STACK_TO_GUARD: usize = 16;
+pub(crate) const STACK_TO_GUARD: usize = 8;
 
 /// The most pages of the guard below a stack. Compiled Rust probes each page, but C need not, so a
 /// large frame of C could jump over one page; 16 pages are enough for C. The last page shifts the
@@ -39,10 +39,10 @@ pub(crate) const STACK_TO_GUARD: usize = 16;
 /// number of pages.
 pub(crate) const GUARD_PAGES_MAX: usize = 17;
 
-/// The fewest pages of the guard below a stack, where threads have one. Each page of a guard takes
-/// time when the stack is made, and page tables: a stack of 64 KiB took 264 bytes of them with 17
-/// pages, and takes 152 with three.
-pub(crate) const GUARD_PAGES_MIN: usize = 3;
+/// The fewest pages of the guard below a stack, where threads have one: frames of C of up to 20 KiB
+/// do not jump over them. Each page of a guard takes time when the stack is made, and page tables: a
+/// stack of 64 KiB took 264 bytes of them with 17 pages, and takes 168 with five.
+pub(crate) const GUARD_PAGES_MIN: usize = 5;
 
 /// How many tasks a worker resumes before it looks at its inbox, timers and poll again.
 pub(crate) const BATCH_TASKS: u32 = 128;

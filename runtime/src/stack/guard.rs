@@ -359,7 +359,7 @@ mod tests {
         let pages =
             |kib: usize| guard_bytes(SizeClass::holding(kib * 1024).unwrap()) / page_bytes();
         if page_bytes() == 4096 {
-            assert_eq!([32, 64, 128, 256, 512, 1024].map(pages), [3, 3, 3, 5, 9, 17]);
+            assert_eq!([32, 64, 128, 256, 512, 1024].map(pages), [5, 5, 5, 9, 17, 17]);
         }
         assert_eq!(pages(1 << 20), GUARD_PAGES_MAX);
         assert!((5..26).all(|power| pages(1 << power) % 2 == 1));

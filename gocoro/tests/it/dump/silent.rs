@@ -19,7 +19,7 @@ use crate::support::json::Json;
 /// Whether threads can be asked what they run.
 const ASKS: bool = cfg!(target_os = "linux");
 
-/// Whether calls are shown. The engine corosensei does not tell of stacks yet, and says so.
+/// Whether calls are shown.
 fn has_traces(dump: &Dump) -> bool {
     cfg!(all(feature = "backtrace", target_os = "linux", target_arch = "x86_64"))
         && !dump.to_string().contains("no backtraces: ")

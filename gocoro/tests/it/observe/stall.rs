@@ -276,10 +276,8 @@ fn a_task_that_computes_in_a_coroutine() {
     let (line, said) = reported("nests");
     names(&line, " ms; it computes\n");
     calls(&said, "computes");
-    if cfg!(not(feature = "corosensei")) {
-        calls(&said, "nests");
-        assert_eq!(said.contains("in a coroutine, resumed by:"), said.contains("nests"), "{said}");
-    }
+    calls(&said, "nests");
+    assert_eq!(said.contains("in a coroutine, resumed by:"), said.contains("nests"), "{said}");
 }
 
 #[test]

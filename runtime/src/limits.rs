@@ -40,8 +40,8 @@ pub(crate) const STACK_TO_GUARD: usize = 8;
 pub(crate) const GUARD_PAGES_MAX: usize = 17;
 
 /// The fewest pages of the guard below a stack, where threads have one: frames of C of up to 20 KiB
-/// do not jump over them. Each page of a guard takes time when the stack is made, and page tables: a
-/// stack of 64 KiB took 264 bytes of them with 17 pages, and takes 168 with five.
+/// do not jump over them. Each page of a guard takes time when the stack is made, and page tables:
+/// a stack of 64 KiB took 264 bytes of them with 17 pages, and takes 168 with five.
 pub(crate) const GUARD_PAGES_MIN: usize = 5;
 
 /// How many tasks a worker resumes before it looks at its inbox, timers and poll again.

@@ -25,7 +25,7 @@ use crate::clock::{self, Coarse};
 use crate::counters::{self, Counter, TURNS_TIMED_EVERY};
 use crate::parker::{Kept, Parker};
 use crate::recorder::Recorder;
-use crate::stack::{self, Chain, Nested, Pool};
+use crate::stack::{self, Chain, Pool};
 use crate::task::mailbox::{Mailbox, Notifier};
 use crate::task::word::Requests;
 use crate::task::{Flags, Header, Locals, ReadyQueue, TaskRef};
@@ -34,7 +34,7 @@ use crate::unwind::{self, Count, Unwinding};
 
 pub(crate) use live::{Here, Newest};
 pub(crate) use pace::Pace;
-pub(crate) use stacks::each as each_stack;
+pub(crate) use stacks::{coroutines, each as each_stack};
 
 /// A worker, as its tasks and the layers below the scheduler see it. Only the worker's thread
 /// touches it.
@@ -336,11 +336,6 @@ pub(crate) fn tasks() -> impl Iterator<Item = &'static Header> {
         // SAFETY: a worker holds a reference to the task that it runs.
         unsafe { core.task.get().as_ref() }
     })
-}
-
-/// The coroutines that run on this thread, and those that run a worker of it, innermost first.
-pub(crate) fn coroutines() -> impl Iterator<Item = &'static Nested> {
-    stack::running().chain(cores().flat_map(|core| core.below.coroutines()))
 }
 
 /// This thread's worker, then the worker whose task runs that one, and so on.

@@ -1,7 +1,12 @@
 //! The stacks that are in use on this thread.
 
 use super::{Core, cores};
-use crate::stack::{self, SizeClass, Stack};
+use crate::stack::{self, Nested, SizeClass, Stack};
+
+/// The coroutines that run on this thread, and those that run a worker of it, innermost first.
+pub(crate) fn coroutines() -> impl Iterator<Item = &'static Nested> {
+    stack::running().chain(cores().flat_map(|core| core.below.coroutines()))
+}
 
 /// Tells `each` the stacks of the coroutines and tasks that run on this thread, innermost first,
 /// down to that of the task of `last`, which is a worker of this thread. A signal handler asks,

@@ -216,7 +216,7 @@ impl Dump {
     /// | `runtime`, `worker` | to whom it belongs, by the same numbers as in `workers` |
     /// | `spawned_at` | `file`, `line`, `column` |
     /// | `parent` | `id` and `name` of the task that spawned it, or null |
-    /// | `scope` | the scope or group it belongs to: `kind`, `"scope"` or `"group"`; `file`, `line`, `column`, where that was created; `id`, the number of [`TaskScope::id`]; or null |
+    /// | `scope` | the scope or group it belongs to: `kind`, `"scope"` or `"group"`; `file`, `line`, `column`, where that was created; `id`, the number of [`TaskScope::id`](crate::task::TaskScope::id); or null |
     /// | `daemon`, `cancelled` | whether the program's end waits for it; whether it was asked to end |
     /// | `state` | `"running"`, `"runnable"` or `"waiting"` |
     /// | `wait` | null, or `for`, the words; `ms`, how long; `left_ms`, for how long still, or null; `outside`, whether the kernel, the blocking pool or a future may end it; and `depends_on` |

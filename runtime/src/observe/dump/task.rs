@@ -20,7 +20,7 @@ pub enum TaskState {
     Waiting,
 }
 
-/// One task, as [`dump`] found it.
+/// One task, as [`dump`](super::dump) found it.
 #[derive(Clone, Debug)]
 pub struct DumpedTask {
     pub(super) id: TaskId,

@@ -179,7 +179,12 @@ impl Program {
                     copy.bytes.0.truncate(length(copy.sp, link).unwrap_or_default());
                     at = process.word(link)?;
                 }
-                None => return Err(Fault::Nowhere),
+                None => {
+                    // What follows cannot be found, and what lies here may be anything.
+                    copy.bytes.0.clear();
+                    copies.push(copy);
+                    break;
+                }
             }
             copies.push(copy);
             if is_last {

@@ -44,7 +44,8 @@ pub(crate) fn read(reader: &Reader<'_>, head: &Bytes) -> Result<Option<Wait>, Fa
     let Some(plain) = reader.table.reasons.get(usize::from(reason)) else { return Ok(None) };
     let mut wait = Wait { words: plain.clone(), whom: None, age: None, left: None };
     let Some(place) = place(reader, head)? else { return Ok(Some(wait)) };
-    let bytes = fields.note_object.max(fields.note_means).max(fields.note_since) + 8;
+    let last = fields.note_object.max(fields.note_means).max(fields.note_since);
+    let bytes = last.saturating_add(8);
     let note = || reader.process.bytes(place, bytes.min(4096) as usize).map(Bytes);
     let before = note()?;
     let (Some(object), Some(means), Some(since)) = (

@@ -352,7 +352,8 @@ impl<'a> Reader<'a> {
         let (Some(file), Some(bytes), Some(line)) = offsets else {
             return Ok(format!("the place at {address:#x}"));
         };
-        let last = [file + 8, bytes + 8, line + 4, fields.location_column.unwrap_or(0) + 4];
+        let ends = [(file, 8), (bytes, 8), (line, 4), (fields.location_column.unwrap_or(0), 4)];
+        let last = ends.map(|(field, bytes)| field.saturating_add(bytes));
         let count = last.into_iter().max().unwrap_or(0).min(TEXT_BYTES_MAX);
         let place = Bytes(self.process.bytes(address, count as usize)?);
         let (Some(file), Some(bytes), Some(line)) =

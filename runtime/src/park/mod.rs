@@ -83,6 +83,10 @@ pub(crate) fn park<'a>(
     deadline: Option<Instant>,
     leave: impl Fn() -> Left,
 ) -> Woken {
+    if let Target::Thread(parker) = who {
+        // Also in a task, which has resumed a foreign coroutine that began the wait on a thread.
+        return park_thread(parker, wanted.into().reason, deadline, &leave);
+    }
     park_in(current::task(), who, wanted, deadline, leave)
 }
 

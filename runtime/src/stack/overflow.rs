@@ -305,16 +305,21 @@ impl AltStack {
 impl Drop for AltStack {
     fn drop(&mut self) {
         let Some(Made { first, before }) = self.made.take() else { return };
-        // Who has put another one in the place of this one may have freed what was there before, as
-        // std does at the end of a thread.
-        let is_in_place = present().is_some_and(|now| now.ss_sp == stack_at(first).ss_sp);
-        if is_in_place {
+        let is_free = match present() {
             // SAFETY: the call puts back what this thread had; an `Rc` does not leave its thread,
             // which is the one that called `ensure`. Whoever frees its alternate stack takes it out
             // of use before, and would have taken this one out.
-            unsafe { libc::sigaltstack(&before, std::ptr::null_mut()) };
+            Some(now) if now.ss_sp == stack_at(first).ss_sp => unsafe {
+                libc::sigaltstack(&before, std::ptr::null_mut()) == 0
+            },
+            // As std leaves a thread at its end, with what was there before freed.
+            Some(now) => now.ss_flags & libc::SS_DISABLE != 0,
+            None => false,
+        };
+        // Who has put another one in the place of this one may put this one back, so it stays then.
+        if is_free {
+            super::guard::unmap_alt_stack(first, ALT_STACK_BYTES);
         }
-        super::guard::unmap_alt_stack(first, ALT_STACK_BYTES);
     }
 }
 

@@ -39,7 +39,9 @@
 //! one thread alone until that join ends. Then `word` and `refs` change by plain stores
 //! ([`Header::is_alone_here`]). The worker finds that out at the claim and at the end, by
 //! JOINED_HERE and the count: what others did before they let go of the task is seen by whoever
-//! reads the count.
+//! reads the count. The joiner finds it out when it announces itself, by the count and by where the
+//! task is: only while it is unstarted, and nobody else may start it. One that has started may wait
+//! where others find it, and take a reference.
 //!
 //! # Transitions
 //!

@@ -1,9 +1,9 @@
 //! The word of a task with its link and its owner's inbox: what others ask, against claim, drain
 //! and complete.
 
-use loom::sync::Arc;
 use loom::sync::atomic::AtomicU32;
-use loom::sync::atomic::Ordering::{AcqRel, Acquire};
+use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 use super::{Poll, Probe};
@@ -272,5 +272,34 @@ fn loom_an_announcement_that_finds_itself_alone_loses_no_request() {
         assert!(completed.joiner);
         owner.links_due += usize::from(completed.link);
         model.turn_until(0, &mut owner, |owner| owner.links_due == 0);
+    });
+}
+
+/// Somebody finds the task by the node of a wait, and takes a reference there, under the lock that
+/// the wait takes before it leaves.
+#[test]
+fn loom_an_end_after_a_wait_that_was_found_counts_the_link() {
+    loom::model(|| {
+        let model = Model::new();
+        let (refs, waits) = (Arc::new(AtomicU32::new(2)), Arc::new(Mutex::new(true)));
+        let mut owner = model.claim(0);
+        let (their_refs, their_waits) = (refs.clone(), waits.clone());
+        let waker = spawn(&model, move |model| {
+            let mut waits = their_waits.lock().unwrap();
+            let found = std::mem::take(&mut *waits);
+            if found {
+                their_refs.fetch_add(1, Relaxed);
+            }
+            drop(waits);
+            if found {
+                model.carry_out(model.task.word.ask_wake());
+                their_refs.fetch_sub(1, AcqRel);
+            }
+        });
+        *waits.lock().unwrap() = false;
+        model.drain(0, &mut owner);
+        model.complete_as(0, owner, refs.load(Acquire) == 2);
+        waker.join().unwrap();
+        model.check();
     });
 }

@@ -17,8 +17,8 @@
 //! # Open
 //!
 //! - *A coroutine of another library* that the task runs has a stack of which gocoro does not know:
-//!   code on it is shown without calls, and where it has resumed a coroutine of gocoro's, its
-//!   frames are missing between that one's and the task's.
+//!   code on it is shown without calls, and where it has resumed a coroutine of gocoro's, what
+//!   follows is missing: with `generator` its own frames, else those of the task as well.
 //! - *Systems other than Linux*: nobody can be asked.
 
 mod calls;

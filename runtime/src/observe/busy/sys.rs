@@ -254,7 +254,8 @@ extern "C" fn handler(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
     if let Some(busy) = busy(QUESTION.mark.load(Ordering::Relaxed)) {
         answer.fill(&busy);
         if QUESTION.copies.load(Ordering::Relaxed) {
-            busy.each_stack(registers(context), &mut |frames| answer.copy(frames));
+            let are_all = busy.each_stack(registers(context), &mut |frames| answer.copy(frames));
+            answer.is_cut |= !are_all;
         }
     }
     state.store(ANSWERED, Ordering::Release);

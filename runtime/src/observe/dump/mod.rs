@@ -79,7 +79,8 @@ pub struct Dump {
 /// [`LocalRuntime`](crate::runtime::LocalRuntime) that nobody drives. Once no answer has come for
 /// 100 ms the dump goes without their tasks, and says how many workers are missing. On Linux it
 /// says of each what its thread does, and shows the task that it runs ([`DumpedTask::ran`]): a
-/// signal asks the thread for that, unless it is in a system call that the signal would end.
+/// signal asks the thread for that, unless it is in a system call that the signal would end. C's
+/// sleeps are ended by it, std's are not.
 ///
 /// The text ends in the cycles of tasks that wait for each other by locks, once-cells and joins, if
 /// there are any. Where every task waits, and none for the time, the kernel, the blocking pool or a
@@ -92,7 +93,7 @@ pub struct Dump {
 /// # Parks
 ///
 /// Until the workers have answered, or none has for 100 ms; then until the threads of those that
-/// have not were asked, half a second at most. On a plain thread it blocks the thread. A cancel
+/// have not were asked, two seconds at most. On a plain thread it blocks the thread. A cancel
 /// point.
 ///
 /// # Examples

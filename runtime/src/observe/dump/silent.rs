@@ -2,18 +2,20 @@
 //!
 //! Their threads are asked by a signal ([`busy`]), from a thread of its own, for that blocks. The
 //! page looks every second, and needs no backtrace. So what a worker has said is kept, as long as
-//! it runs the same task without a wait: its thread gets one signal and not one a second.
+//! it stands where it stood: its thread gets one signal and not one a second. Whether the task was
+//! cancelled since is not looked at again.
 
 use std::collections::HashSet;
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::{DumpedTask, Run, TaskState};
 use crate::census::Internal;
+use crate::observe::backtrace::can_trace;
 use crate::observe::busy::{self, Answer, Sample, Stand, Thread, own_thread};
-use crate::scheduler::{Beat, all_runtimes};
+use crate::scheduler::{Beat, Shared, all_runtimes};
 use crate::task::TaskId;
 use crate::{channel, clock};
 
@@ -39,7 +41,7 @@ pub(super) struct Silent {
 
 /// A worker that is to be asked.
 struct Asked {
-    runtime: u32,
+    shared: Arc<Shared>,
     worker: usize,
     stand: Stand,
     beat: Beat,
@@ -50,7 +52,8 @@ struct Said {
     runtime: u32,
     worker: usize,
     stand: Stand,
-    sample: Sample,
+    /// `None`: the worker runs no task, as one that nobody drives.
+    sample: Option<Sample>,
 }
 
 static SAID: Mutex<Vec<Said>> = Mutex::new(Vec::new());
@@ -70,9 +73,12 @@ pub(super) fn ask(
             if let Some((stand, beat)) =
                 stand.filter(|(_, beat)| Thread(beat.thread) != own_thread())
             {
-                asked.push(Asked { runtime: shared.id, worker, stand, beat });
+                asked.push(Asked { shared: shared.clone(), worker, stand, beat });
             }
         }
+    }
+    if asked.is_empty() {
+        return Default::default();
     }
     let (say, said) = channel::bounded(1);
     let asks = move || {
@@ -87,33 +93,39 @@ pub(super) fn ask(
 }
 
 fn ask_each(asked: Vec<Asked>, traces: bool) -> (Vec<Silent>, Vec<DumpedTask>) {
-    let until = clock::now() + ASKED_FOR;
     let (mut silent, mut tasks) = (Vec::new(), Vec::new());
     let mut known = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     let before = std::mem::take(&mut *known);
-    for Asked { runtime, worker, stand, beat } in asked {
+    // The first look takes long, and so may whoever has held the lock.
+    let traces = traces && can_trace();
+    let until = clock::now() + ASKED_FOR;
+    for Asked { shared, worker, stand, beat } in asked {
+        let runtime = shared.id;
         let mut does = Thread(beat.thread).doing().in_words();
         let same = before.iter().find(|said| {
             !traces && (said.runtime, said.worker, said.stand) == (runtime, worker, stand)
         });
-        let sample = match same {
+        let answer = match same {
             Some(said) => Some(said.sample.clone()),
             None if clock::now() > until => None,
             None => match busy::ask(&beat, traces) {
-                Answer::Task(sample) => Some(*sample),
-                Answer::Nothing => {
-                    does = String::from("runs no task");
-                    None
-                }
+                // A worker that had no processor has gone on, and what it said is of now.
+                _ if Stand::of(&shared.seats[worker]).is_none_or(|(now, _)| now != stand) => None,
+                Answer::Task(sample) => Some(Some(*sample)),
+                Answer::Nothing => Some(None),
                 Answer::Silent => None,
             },
         };
-        silent.push(Silent { runtime, worker, does: does.clone() });
-        if let Some(mut sample) = sample {
-            tasks.push(task_of(&sample, (runtime, worker), does, traces));
-            sample.forget_stacks();
-            known.push(Said { runtime, worker, stand, sample });
+        if let Some(None) = &answer {
+            does = String::from("runs no task");
         }
+        silent.push(Silent { runtime, worker, does: does.clone() });
+        let Some(mut sample) = answer else { continue };
+        if let Some(sample) = &mut sample {
+            tasks.push(task_of(sample, (runtime, worker), does, traces));
+            sample.forget_stacks();
+        }
+        known.push(Said { runtime, worker, stand, sample });
     }
     (silent, tasks)
 }

@@ -77,7 +77,7 @@ impl<'a> Place<'a> {
         Some(Suspended::new(word(pc)?, sp, word(fp)?, bounds))
     }
 
-    /// What goes on when the coroutine with this link is left.
+    /// What goes on when the coroutine with this link is left, which is on somebody else's stack.
     fn resumer(self, link: usize) -> Option<Suspended<'a>> {
         self.suspended(peek(link)?, RESUMER)
     }
@@ -94,8 +94,9 @@ impl Coroutine {
         let link = Place(inner.get()).link();
         // SAFETY: the inner one was entered, so it has its link, which leads to who resumed it.
         let at = (link != 0).then(|| unsafe { load(link) })?;
+        let own = Place(self.get());
         // A signal handler asks, so of what lies elsewhere nothing is said.
-        Place(self.get()).suspended(at, RESUMER).filter(Suspended::is_bounded)
+        own.frames().contains(&at).then(|| own.suspended(at, RESUMER))?
     }
 
     /// Calls `each` for the stacks on which the job of this one is suspended, innermost first:
@@ -122,9 +123,10 @@ impl Coroutine {
             next = match ended {
                 _ if is_known && place.address() == own.address() => return,
                 _ if is_known => {
-                    let link = place.link();
+                    // SAFETY: whoever is suspended was entered, so its link is there.
+                    let at = unsafe { load(place.link()) };
                     place = inner(place);
-                    place.resumer(link)
+                    place.suspended(at, RESUMER)
                 }
                 Some(Ended { pc, fp }) if pc == root => place.resumer(fp),
                 _ => return,
@@ -156,7 +158,7 @@ struct Call<'a, F> {
 /// If there is no memory for the stacks.
 pub(in crate::stack) fn sample<F: FnOnce() + Send + 'static>(
     inside: F,
-    each: impl FnMut(Suspended<'_>) -> Option<Ended>,
+    mut each: impl FnMut(Suspended<'_>) -> Option<Ended>,
 ) -> io::Result<Result<(), &'static str>> {
     const BYTES: usize = 128 * 1024;
     let class = SizeClass::holding(BYTES)?;
@@ -171,10 +173,14 @@ pub(in crate::stack) fn sample<F: FnOnce() + Send + 'static>(
         stack.resume();
     }
     let refused = call.refused.take();
+    let mut found = 0;
     if refused.is_none() {
         // SAFETY: the stack is suspended, in `inner`, and goes on when its frames were looked at.
         unsafe {
-            stack.coroutine.suspended(each);
+            stack.coroutine.suspended(|suspended| {
+                found += 1;
+                each(suspended)
+            });
             stack.resume();
         }
     }
@@ -183,6 +189,7 @@ pub(in crate::stack) fn sample<F: FnOnce() + Send + 'static>(
     match (refused, saved::known()) {
         (Some(error), _) => Err(error),
         (None, None) => Ok(Err("a coroutine's saved stack pointer is not where it should be")),
+        (None, Some(_)) if found < 2 => Ok(Err("whoever resumed a coroutine cannot be found")),
         (None, Some(_)) => Ok(Ok(())),
     }
 }

@@ -11,6 +11,7 @@
 //! `pause(2)`.
 
 use std::cell::{RefCell, UnsafeCell};
+use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::rc::{Rc, Weak};
@@ -250,13 +251,17 @@ impl Report {
 /// Threads that std has started have a small one: the kernel's minimum, of which the registers
 /// alone fill 3.6 KB with AVX-512, and all with AMX. The handlers that run here walk over what the
 /// thread runs, in unoptimised code as well.
-#[derive(Debug)]
 pub(crate) struct AltStack {
     made: Option<Made>,
 }
 
+impl fmt::Debug for AltStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AltStack").finish_non_exhaustive()
+    }
+}
+
 /// What gocoro has mapped.
-#[derive(Debug)]
 struct Made {
     /// Where the mapping begins, with the guard.
     first: usize,

@@ -21,7 +21,11 @@
 //!   follows is missing: with `generator` its own frames, else those of the task as well.
 //! - *Systems other than Linux*: nobody can be asked.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod calls;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod elsewhere;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 #[allow(unsafe_code)]
 mod sys;
 mod thread;
@@ -32,6 +36,9 @@ use super::backtrace::{Copied, TaskBacktrace, can_trace, trace_copies};
 use crate::clock::Coarse;
 use crate::scheduler::{Beat, Seat};
 use crate::task::{Parent, TaskScope};
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use self::elsewhere::{calls, sys};
 
 pub(super) use self::sys::own_thread;
 pub(super) use self::thread::{Doing, Spent, Thread};

@@ -39,7 +39,8 @@
 //! task that has not started waits for nobody, so such a join closes no cycle. It writes its edge
 //! before it announces the joiner in the word of the task that it joins. That task is claimed by a
 //! later read-modify-write of the same word, or, where no other thread can reach it, by the same
-//! thread. So whatever it does then, a search of its own included, comes after the edge. If the announcement finds the task started, the joiner searches.
+//! thread. So whatever it does then, a search of its own included, comes after the edge. If the
+//! announcement finds the task started, the joiner searches.
 //!
 //! What this costs: a join that finds its task unstarted makes three stores more and reads one word
 //! more. A lock is handed over without any of this unless there is a queue.

@@ -111,8 +111,8 @@ pub(crate) fn busy<'a>(mark: usize) -> Option<Busy<'a>> {
 impl Busy<'_> {
     /// Tells `each` the stacks of the task, innermost first: that of the code that the handler has
     /// interrupted, where that stands as `at` says, then those of coroutines that have resumed the
-    /// code, and the task's own. There is none if the code runs on a stack that is none of gocoro's.
-    /// `false`: there are more, of which the engine does not tell.
+    /// code, and the task's own. There is none if the code runs on a stack that is none of
+    /// gocoro's. `false`: there are more, of which the engine does not tell.
     pub(crate) fn each_stack(&self, at: Frames, each: &mut dyn FnMut(Frames)) -> bool {
         let (mut inner, mut is_over): (Option<&Stack>, bool) = (None, false);
         current::each_stack(self.core, &mut |stack, class| {

@@ -288,8 +288,9 @@ fn claim<'a, T>(list: &mut List<Slot<T>>) -> Option<(&'a SlotNode<T>, Wake)> {
     }
 }
 
-/// Of a wake under the lock there may be one for each watcher, and a list of them would cost an
-/// allocation. Giving one waits for nothing, though it may be a system call.
+/// Gives a watcher's wake at once, under the lock. A claim may meet many watchers, and a list of
+/// their wakes would cost an allocation. Giving one waits for nothing, though it may be a system
+/// call.
 #[cold]
 #[inline(never)]
 fn tell_watcher(wake: Wake) {

@@ -372,7 +372,7 @@ pub(crate) unsafe fn wake_joiner(task: &Header) {
 ///
 /// # Safety
 ///
-/// That of [`wake_joiner`].
+/// As for [`wake_joiner`].
 #[inline(always)]
 pub(crate) unsafe fn wake_joiner_by(core: &Core, task: &Header) {
     let node = task.joiner.get().cast::<JoinNode>();

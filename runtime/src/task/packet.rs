@@ -76,8 +76,8 @@ use crate::unwind::{self, Payload};
 pub(crate) enum End<T> {
     /// The closure returned this value.
     Returned(T),
-    /// The closure, or its destructor, panicked with this payload.
-    /// Its pointer has one word, so that tasks without a large value are a word smaller.
+    /// The closure, or its destructor, panicked with this payload. A pointer to it has one word,
+    /// so that tasks without a large value are a word smaller.
     Panicked(Box<Payload>),
     /// The task was unwound by a cancel, or was cancelled before its closure ran.
     Cancelled,

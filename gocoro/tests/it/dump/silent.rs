@@ -114,7 +114,7 @@ fn the_task_that_keeps_a_worker_is_named() {
         assert_eq!(json.at("run.does"), &Json::Text("computes".into()));
         assert!(matches!(json.at("run.ms"), Json::Number(_)));
         assert_eq!(task.backtrace().is_some(), has_traces(&dump), "{task}");
-        // It runs on, and longer.
+        // A later dump says that the task has run for longer.
         dumped(|dump| running(dump, "silent-spins").filter(|now| now.ran() > task.ran()));
     }
     end.store(true, Release);
@@ -187,7 +187,7 @@ fn a_thread_in_a_call_that_a_signal_would_end_is_not_asked() {
         reader.read_exact(&mut [0]).unwrap();
     });
     if ASKS {
-        // It is asked as long as it has not begun the call.
+        // The thread is asked, and names its task, as long as the task has not begun the call.
         let is_nameless = |dump: &Dump| running(dump, "silent-polls").is_none();
         dumped(|dump| (dump.to_string().contains("poll(2)") && is_nameless(dump)).then_some(()));
     }

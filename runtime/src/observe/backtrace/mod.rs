@@ -60,8 +60,8 @@ pub(super) struct Copied {
 /// The frames are those of the task's own code. gocoro's and std's between the innermost of them
 /// and the switch, and those that started the task, are left out, so the first frame is the line on
 /// which the task waits. Where no names are known, as in a stripped program, all frames are there.
-/// Of a task that waits inside a coroutine of a crate that is not gocoro's engine, calls are
-/// missing: those in that coroutine, or those of whoever has resumed it.
+/// Calls are missing where a task waits inside a coroutine of a crate that is not gocoro's engine:
+/// those in that coroutine, or those of whoever has resumed it.
 ///
 /// The `Display` of a backtrace writes a line for each frame.
 ///

@@ -1,9 +1,9 @@
 //! Workers that do not answer: which task keeps each of them, and what it does.
 //!
-//! Their threads are asked by a signal ([`busy`]), from a thread of its own, for that blocks. The
-//! page looks every second, and needs no backtrace. So what a worker has said is kept, as long as
-//! it stands where it stood: its thread gets one signal and not one a second. Whether the task was
-//! cancelled since is not looked at again.
+//! The threads of such workers are asked by a signal ([`busy`]), from a thread of its own, for that
+//! blocks. The page looks every second, and needs no backtrace. So what a worker has said is kept,
+//! as long as it stands where it stood: its thread gets one signal and not one a second. Whether
+//! the task was cancelled since is not looked at again.
 
 use std::collections::HashSet;
 use std::panic::Location;

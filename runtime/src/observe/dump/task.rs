@@ -102,7 +102,8 @@ impl DumpedTask {
     /// How long the task has run without a wait, if it keeps its worker from answering. `None`: it
     /// does not.
     ///
-    /// It may have begun less than a millisecond later, and up to 10 ms because of the clock.
+    /// The time is that of the worker's turn, in which the task may have begun a millisecond later;
+    /// the clock that is read is a coarse one, of up to 10 ms.
     pub fn ran(&self) -> Option<Duration> {
         Some(self.run.as_ref()?.age)
     }

@@ -158,7 +158,7 @@ fn stuck(json: &mut String, snapshot: &Snapshot) {
     json.push_str("},");
 }
 
-/// Those who wait for another task or thread: of all that wait for the same one, who has waited
+/// Writes who waits for another task or thread: of all that wait for the same one, who has waited
 /// longest, and how many others there are.
 fn behind_others(json: &mut String, tasks: &[DumpedTask]) {
     let whom = |task: &DumpedTask| match task.depends_on() {

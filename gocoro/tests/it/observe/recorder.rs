@@ -140,17 +140,21 @@ fn a_wake_across_workers_is_an_arrow_between_them() {
         let runtime = recording(2, 1 << 14);
         runtime.run(|| {
             let met = Arc::new(AtomicUsize::new(0));
-            let waits = go!(name = "rec-afar", clone(met) => {
+            let (tell, told) = channel::bounded(1);
+            // On whatever worker this one starts, the task that waits stays there.
+            let elsewhere = go!(clone(met) => {
                 meet(&met);
-                task::park();
+                let waits = go!(local, name = "rec-afar" => task::park());
+                tell.send(waits.task().clone()).unwrap();
+                waits.wait();
             });
-            let handle = waits.task().clone();
             go!(local, name = "rec-here", clone(met) => {
                 meet(&met);
+                let waits = told.recv().unwrap();
                 until(|| {
-                    handle.unpark();
+                    waits.unpark();
                     task::yield_now();
-                    waits.is_finished()
+                    elsewhere.is_finished()
                 });
             })
             .wait();

@@ -154,7 +154,11 @@ pub(crate) fn module_passes_alone(module: &str, name: &str) {
 pub(crate) type Scenario = (&'static str, fn() -> ExitCode);
 
 /// Runs the scenario of this name, and ends the process as a `main` would that returned the same.
+///
+/// A program that hangs, or whose test has gone, ends all the same.
 pub(crate) fn play(scenarios: &[Scenario], name: &str) -> ! {
+    // SAFETY: no pointers, and nobody here handles the signal, which then ends the process.
+    unsafe { libc::alarm(HANG.as_secs() as u32) };
     let found = scenarios.iter().find(|(known, _)| *known == name);
     exit_as(found.expect("a known scenario").1())
 }

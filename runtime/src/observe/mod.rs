@@ -5,6 +5,7 @@ mod busy;
 pub(crate) mod deadlock;
 mod dump;
 mod flight;
+mod identity;
 #[cfg(feature = "inspect")]
 pub(crate) mod inspect;
 mod metrics;

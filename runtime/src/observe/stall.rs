@@ -203,10 +203,10 @@ impl Stall<'_> {
         let what = self.doing.in_words();
         let (who, site, calls) = match answer {
             Answer::Task(sample) => {
-                let site = sample.spawned_at.to_string();
-                let who = match &sample.name {
+                let site = sample.who.spawned_at.to_string();
+                let who = match &sample.who.name {
                     Some(name) => format!("task '{name}'"),
-                    None => format!("task {}", sample.id),
+                    None => format!("task {}", sample.who.id),
                 };
                 let calls = sample.backtrace();
                 (format!("{who} (spawned at {site})"), site, calls)

@@ -30,12 +30,10 @@ mod elsewhere;
 mod sys;
 mod thread;
 
-use std::panic::Location;
-
 use super::backtrace::{Copied, TaskBacktrace, can_trace, trace_copies};
+use super::identity::Identity;
 use crate::clock::Coarse;
 use crate::scheduler::{Beat, Seat};
-use crate::task::{Parent, TaskScope};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use self::elsewhere::{calls, sys};
@@ -73,14 +71,7 @@ pub(super) enum Answer {
 /// The task that a worker runs.
 #[derive(Clone)]
 pub(super) struct Sample {
-    pub(super) id: u64,
-    pub(super) name: Option<String>,
-    pub(super) spawned_at: &'static Location<'static>,
-    pub(super) parent: Option<Parent>,
-    pub(super) scope: Option<TaskScope>,
-    pub(super) daemon: bool,
-    pub(super) cancelled: bool,
-    pub(super) stack_size: usize,
+    pub(super) who: Identity,
     /// When the worker's turn began in which the task runs.
     pub(super) since: Coarse,
     /// Copies of its stacks, innermost first. None: they were not wanted, or cannot be had.

@@ -23,8 +23,9 @@ use super::thread::{Blocked, Thread};
 use super::{Answer, Sample};
 use crate::clock::{self, Coarse};
 use crate::observe::backtrace::Copied;
+use crate::observe::identity::Identity;
 use crate::scheduler::{Busy, Frames, busy};
-use crate::task::{Parent, TaskScope};
+use crate::task::{Parent, TaskId, TaskScope};
 
 /// How much of one stack is copied: as many words as most programs need for all of their frames.
 const STACK_WORDS: usize = 64 * 1024 / size_of::<usize>();
@@ -182,14 +183,16 @@ impl Found {
             Copied { pc, sp, fp, words: copied.to_vec(), is_cut }
         });
         Some(Sample {
-            id: who.id,
-            name: self.name.get(),
-            spawned_at: who.spawned_at,
-            parent: who.parent.map(|id| Parent::known(id, self.parent.get())),
-            scope: who.scope,
-            daemon: who.daemon,
-            cancelled: who.cancelled,
-            stack_size: who.stack_size,
+            who: Identity {
+                id: TaskId::new(who.id),
+                name: self.name.get(),
+                spawned_at: who.spawned_at,
+                parent: who.parent.map(|id| Parent::known(id, self.parent.get())),
+                scope: who.scope,
+                daemon: who.daemon,
+                cancelled: who.cancelled,
+                stack_size: who.stack_size,
+            },
             since: who.since,
             stacks: stacks.collect(),
             is_cut: self.is_cut,

@@ -43,16 +43,16 @@ impl Display for Json<'_, DumpedTask> {
             TaskState::Runnable => "runnable",
             TaskState::Waiting => "waiting",
         };
-        let at = task.spawned_at;
-        write!(f, r#"{{"id":{},"name":{},"#, task.id.get(), Maybe(task.name().map(Text)))?;
+        let at = task.who.spawned_at;
+        write!(f, r#"{{"id":{},"name":{},"#, task.who.id.get(), Maybe(task.name().map(Text)))?;
         write!(f, r#""runtime":{},"worker":{},"#, task.runtime, task.worker)?;
         write!(f, r#""spawned_at":{{"file":{},"line":{},"#, Text(at.file()), at.line())?;
-        write!(f, r#""column":{}}},"parent":{},"#, at.column(), maybe(task.parent.as_ref()))?;
-        write!(f, r#""scope":{},"daemon":{},"#, maybe(task.scope.as_ref()), task.daemon)?;
-        write!(f, r#""cancelled":{},"#, task.cancelled)?;
+        write!(f, r#""column":{}}},"parent":{},"#, at.column(), maybe(task.who.parent.as_ref()))?;
+        write!(f, r#""scope":{},"daemon":{},"#, maybe(task.who.scope.as_ref()), task.who.daemon)?;
+        write!(f, r#""cancelled":{},"#, task.who.cancelled)?;
         write!(f, r#""state":"{state}","wait":{},"#, maybe(task.wait.as_ref()))?;
         write!(f, r#""run":{},"#, maybe(task.run.as_ref()))?;
-        let (bytes, touched) = (task.stack_size, Maybe(task.stack_touched));
+        let (bytes, touched) = (task.who.stack_size, Maybe(task.stack_touched));
         write!(f, r#""stack":{{"bytes":{bytes},"touched":{touched}}},"backtrace":"#)?;
         write!(f, "{}}}", Maybe(task.backtrace().map(|backtrace| List(backtrace.frames()))))
     }

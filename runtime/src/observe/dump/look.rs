@@ -8,10 +8,11 @@ use crate::clock;
 use crate::current::{self, Core};
 use crate::limits::{OBSERVED_AT_ONCE, OBSERVED_BETWEEN_LOOKS, OBSERVED_FOR};
 use crate::observe::backtrace::Tracer;
+use crate::observe::identity::Identity;
 use crate::park;
 use crate::scheduler::{self, Worker};
 use crate::task::mailbox::Message;
-use crate::task::{Header, Run, TaskId, TaskRef};
+use crate::task::{Header, Run, TaskRef};
 
 /// How many tasks a look has references to at a time. It makes them in some 40 microseconds.
 const WINDOW: usize = 8 * OBSERVED_AT_ONCE;
@@ -138,20 +139,12 @@ fn describe(
         let from_outside = task.reason.get().is_from_outside();
         Wait { words: noted.words, since: noted.since, age: noted.age, left, from_outside }
     });
-    let parent = task.meta().and_then(|meta| meta.parent());
     Some(DumpedTask {
-        id: TaskId::new(task.id),
-        name: task.name().map(String::from),
-        spawned_at: task.spawned_at,
-        parent: parent.cloned(),
-        scope: task.scope(),
-        daemon: task.kind.daemon,
-        cancelled: task.word.is_cancelled(),
+        who: Identity::of(task),
         state,
         wait,
         run: None,
         backtrace: tracer.and_then(|tracer| tracer.trace(core, task)),
-        stack_size: task.class.get().bytes(),
         stack_touched: park::stack_touched(core, task),
         own_stack: task.own_stack.get(),
         runtime: worker.shared().id,

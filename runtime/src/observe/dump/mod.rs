@@ -256,7 +256,7 @@ impl Dump {
     /// What is said here of the task with this id, if it is there, as in a dump of that task alone.
     #[cfg(feature = "inspect")]
     pub(super) fn only(&self, id: u64) -> Dump {
-        let task = self.tasks.iter().find(|task| task.id.get() == id).cloned();
+        let task = self.tasks.iter().find(|task| task.who.id.get() == id).cloned();
         let mut dump = Dump {
             workers: self.workers.clone(),
             tasks: task.into_iter().collect(),
@@ -284,10 +284,10 @@ impl Dump {
         let (found, tasks) = silent::ask(&answered.collect(), wanted.traces);
         self.found = found;
         for task in
-            tasks.into_iter().filter(|task| wanted.only.is_none_or(|id| task.id.get() == id))
+            tasks.into_iter().filter(|task| wanted.only.is_none_or(|id| task.who.id.get() == id))
         {
             // The worker may have described it before, when it waited.
-            self.tasks.retain(|known| known.id != task.id);
+            self.tasks.retain(|known| known.who.id != task.who.id);
             self.tasks.push(task);
         }
     }
@@ -309,8 +309,8 @@ impl Dump {
     /// Sorts, and finds the names of those on whom others wait.
     fn finish(&mut self) {
         self.workers.sort_by_key(|worker| (worker.runtime, worker.worker));
-        self.tasks.sort_by_key(|task| (task.runtime, task.worker, task.id));
-        self.tasks.dedup_by_key(|task| task.id);
+        self.tasks.sort_by_key(|task| (task.runtime, task.worker, task.who.id));
+        self.tasks.dedup_by_key(|task| task.who.id);
         for worker in &mut self.workers {
             let key = (worker.runtime, worker.worker);
             let end = |up_to: bool| {
@@ -319,7 +319,8 @@ impl Dump {
             };
             worker.tasks = end(true) - end(false);
         }
-        let named = self.tasks.iter().filter_map(|task| Some((task.id.get(), task.name.clone()?)));
+        let named =
+            self.tasks.iter().filter_map(|task| Some((task.who.id.get(), task.who.name.clone()?)));
         let names: HashMap<u64, String> = named.collect();
         for task in &mut self.tasks {
             let whom = task.wait.as_mut().and_then(|wait| wait.words.depends_on());

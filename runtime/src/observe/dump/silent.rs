@@ -6,7 +6,6 @@
 //! the task was cancelled since is not looked at again.
 
 use std::collections::HashSet;
-use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +15,6 @@ use crate::census::Internal;
 use crate::observe::backtrace::can_trace;
 use crate::observe::busy::{self, Answer, Sample, Stand, Thread, own_thread};
 use crate::scheduler::{Beat, Shared, all_runtimes};
-use crate::task::TaskId;
 use crate::{channel, clock};
 
 /// After this time no further thread is asked. One that gets no processor takes a fifth of a
@@ -137,20 +135,12 @@ fn task_of(
     does: String,
     traces: bool,
 ) -> DumpedTask {
-    let spawned_at: &'static Location<'static> = sample.spawned_at;
     DumpedTask {
-        id: TaskId::new(sample.id),
-        name: sample.name.clone(),
-        spawned_at,
-        parent: sample.parent.clone(),
-        scope: sample.scope,
-        daemon: sample.daemon,
-        cancelled: sample.cancelled,
+        who: sample.who.clone(),
         state: TaskState::Running,
         wait: None,
         run: Some(Run { age: sample.since.elapsed(), does }),
         backtrace: if traces { sample.backtrace() } else { None },
-        stack_size: sample.stack_size,
         stack_touched: None,
         own_stack: false,
         runtime,

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::clock::Coarse;
 use crate::observe::backtrace::TaskBacktrace;
+use crate::observe::identity::Identity;
 use crate::stack::Site;
-use crate::task::{Parent, TaskId, TaskScope, Whom, Words};
+use crate::task::{TaskId, TaskScope, Whom, Words};
 
 /// What a task does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,18 +24,11 @@ pub enum TaskState {
 /// One task, as [`dump`](super::dump) found it.
 #[derive(Clone, Debug)]
 pub struct DumpedTask {
-    pub(super) id: TaskId,
-    pub(super) name: Option<String>,
-    pub(super) spawned_at: &'static Location<'static>,
-    pub(super) parent: Option<Parent>,
-    pub(super) scope: Option<TaskScope>,
-    pub(super) daemon: bool,
-    pub(super) cancelled: bool,
+    pub(super) who: Identity,
     pub(super) state: TaskState,
     pub(super) wait: Option<Wait>,
     pub(super) run: Option<Run>,
     pub(super) backtrace: Option<TaskBacktrace>,
-    pub(super) stack_size: usize,
     pub(super) stack_touched: Option<usize>,
     /// Whether the task alone has touched so much of the stack.
     pub(super) own_stack: bool,
@@ -64,17 +58,17 @@ pub(super) struct Run {
 impl DumpedTask {
     /// The task's id.
     pub fn id(&self) -> TaskId {
-        self.id
+        self.who.id
     }
 
     /// The task's name, if it was given one.
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.who.name.as_deref()
     }
 
     /// Where in the source the task was spawned.
     pub fn spawned_at(&self) -> &'static Location<'static> {
-        self.spawned_at
+        self.who.spawned_at
     }
 
     /// Whether the task runs, could run, or waits.
@@ -141,7 +135,7 @@ impl DumpedTask {
     }
 
     pub(in crate::observe) fn is_daemon(&self) -> bool {
-        self.daemon
+        self.who.daemon
     }
 
     /// Whether the task waits, and no more than another task or thread can end that.
@@ -167,12 +161,12 @@ impl DumpedTask {
     /// What the task says of others that were spawned where it was.
     pub(in crate::observe) fn stack_site(&self) -> Option<Site> {
         let peak = self.stack_touched.filter(|_| self.own_stack)?;
-        Some(Site::of(self.spawned_at, self.stack_size, peak))
+        Some(Site::of(self.who.spawned_at, self.who.stack_size, peak))
     }
 
     /// The size of the task's stack in bytes.
     pub fn stack_size(&self) -> usize {
-        self.stack_size
+        self.who.stack_size
     }
 
     /// How many bytes of the stack, counted from its upper end, have been in use, by whole pages.
@@ -187,7 +181,7 @@ impl DumpedTask {
 
     /// The task that spawned this one, if a task did and it is known. It may have ended.
     pub fn parent(&self) -> Option<TaskId> {
-        Some(self.parent.as_ref()?.id())
+        Some(self.who.parent.as_ref()?.id())
     }
 
     /// The scope or the group that the task belongs to, if it belongs to one.
@@ -217,12 +211,12 @@ impl DumpedTask {
     /// served.wait();
     /// ```
     pub fn scope(&self) -> Option<TaskScope> {
-        self.scope
+        self.who.scope
     }
 
     /// Whether the task was asked to end, by a cancel.
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled
+        self.who.cancelled
     }
 
     /// The number of the worker that the task belongs to, among those of its runtime.

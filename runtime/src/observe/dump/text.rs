@@ -59,8 +59,8 @@ type Common<'a> = (
 
 fn common(task: &DumpedTask) -> Common<'_> {
     let wait = task.wait.as_ref().map(|wait| (wait.words.to_string(), wait.left.is_some()));
-    let site = task.scope.map(|scope| (scope.kind(), scope.created_at()));
-    let who = (task.name(), task.spawned_at, site, (task.daemon, task.cancelled));
+    let site = task.who.scope.map(|scope| (scope.kind(), scope.created_at()));
+    let who = (task.name(), task.who.spawned_at, site, (task.who.daemon, task.who.cancelled));
     let calls = task.backtrace().map(|backtrace| (backtrace.frames(), backtrace.is_cut()));
     (who, (task.state, wait, task.does(), calls))
 }
@@ -73,8 +73,8 @@ impl<'a> Group<'a> {
             ages: task.age().map(Times::of),
             left: task.time_left().map(Times::of),
             one_parent: true,
-            scopes: task.scope.iter().map(TaskScope::id).collect(),
-            stack_size: task.stack_size,
+            scopes: task.who.scope.iter().map(TaskScope::id).collect(),
+            stack_size: task.who.stack_size,
             stack_touched: task.stack_touched,
             workers: task.worker..=task.worker,
         }
@@ -89,8 +89,8 @@ impl<'a> Group<'a> {
             left.add(time);
         }
         self.one_parent &= task.parent() == self.first.parent();
-        self.scopes.extend(task.scope.iter().map(TaskScope::id));
-        self.stack_size = self.stack_size.max(task.stack_size);
+        self.scopes.extend(task.who.scope.iter().map(TaskScope::id));
+        self.stack_size = self.stack_size.max(task.who.stack_size);
         self.stack_touched = self.stack_touched.max(task.stack_touched);
         let workers = &self.workers;
         self.workers = task.worker.min(*workers.start())..=task.worker.max(*workers.end());
@@ -177,18 +177,18 @@ impl fmt::Display for DumpedTask {
 impl fmt::Display for Group<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let task = self.first;
-        match (self.count, &task.name) {
+        match (self.count, &task.who.name) {
             (1, Some(name)) => write!(f, "task '{name}'")?,
-            (1, None) => write!(f, "task {}", task.id)?,
+            (1, None) => write!(f, "task {}", task.who.id)?,
             (count, Some(name)) => write!(f, "{count} tasks '{name}'")?,
             (count, None) => write!(f, "{count} tasks")?,
         }
-        write!(f, " (spawned at {}", task.spawned_at)?;
-        match &task.parent {
+        write!(f, " (spawned at {}", task.who.spawned_at)?;
+        match &task.who.parent {
             Some(parent) if self.one_parent => write!(f, " by {parent}")?,
             _ => {}
         }
-        match &task.scope {
+        match &task.who.scope {
             Some(scope) if self.scopes.len() > 1 => {
                 let (kind, at) = (scope.kind().word(), scope.created_at());
                 write!(f, ", in {} {kind}s at {}:{}", self.scopes.len(), at.file(), at.line())?;
@@ -205,10 +205,10 @@ impl fmt::Display for Group<'_> {
             write!(f, "{} of ", touched / 1024)?;
         }
         write!(f, "{} KiB", self.stack_size / 1024)?;
-        if task.daemon {
+        if task.who.daemon {
             f.write_str(", daemon")?;
         }
-        if task.cancelled {
+        if task.who.cancelled {
             f.write_str(", cancelled")?;
         }
         f.write_str("): ")?;

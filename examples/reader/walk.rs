@@ -24,7 +24,8 @@ const STEPS_MIN: u64 = 10_000;
 /// More tasks than a process has memory for.
 const TASKS_MAX: u64 = 1 << 28;
 
-/// The longest names that are read, of tasks, files and types.
+/// How much is read of a name, be it of a task, a file or a type. Of a longer one the end is
+/// missing.
 const TEXT_BYTES_MAX: u64 = 4096;
 
 /// A worker, as it was found.
@@ -336,10 +337,12 @@ impl<'a> Reader<'a> {
     }
 
     fn characters(&self, start: u64, count: u64) -> Result<String, Fault> {
-        if count > TEXT_BYTES_MAX {
-            return Err(Fault::Nowhere);
+        let shown = count.min(TEXT_BYTES_MAX);
+        let mut text = clean(&self.process.bytes(start, shown as usize)?);
+        if shown < count {
+            text.push('…');
         }
-        Ok(clean(&self.process.bytes(start, count as usize)?))
+        Ok(text)
     }
 
     /// The place in the program that is described at this address.

@@ -100,6 +100,7 @@ pub(crate) fn waits() {
 
 /// Two tasks that hold what the other one wants.
 pub(crate) fn deadlock() {
+    go!(name = "long".repeat(10_000) => { task::park() });
     let (left, right) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
     let eats = |first: Arc<Mutex<()>>, second: Arc<Mutex<()>>, both: Arc<Barrier>| {
         let _first = first.lock();
@@ -110,7 +111,7 @@ pub(crate) fn deadlock() {
     let (l, r, b) = (left.clone(), right.clone(), both.clone());
     go!(name = "plato" => { eats(l, r, b) });
     go!(name = "kant" => { eats(right, left, both) });
-    go!(settled(2)).wait();
+    go!(settled(3)).wait();
     println!("ready");
     sleep(NEVER);
 }

@@ -8,15 +8,15 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::guard::{self, Kind};
-use crate::limits::MAPPINGS_RESERVED;
+use crate::limits::{ADDRESSES_RESERVED, MAPPINGS_RESERVED};
 
 /// How many mappings a stack takes at least if its guard is a mapping: one for the guard, and one
 /// for the rest of the stack.
 pub(super) const MAPPINGS_EACH: usize = 2;
 
-/// Bytes that a question asks for beyond a stack, for what other threads may map before the stack
-/// is made.
-pub(super) const PROBE_MARGIN: usize = 1024 * 1024;
+/// Bytes that a question asks for beyond a stack at least, for what other threads may map before
+/// the stack is made.
+const PROBE_MARGIN: usize = 1024 * 1024;
 
 /// How many mappings the stacks take whose guards are mappings.
 static MAPPINGS: AtomicUsize = AtomicUsize::new(0);
@@ -46,6 +46,12 @@ pub(super) fn address_space() -> Option<usize> {
     // SAFETY: `place` is a valid place for the answer.
     limit_of(|place| unsafe { libc::getrlimit(libc::RLIMIT_AS, place) })
         .and_then(|limit| bounded(limit.rlim_cur))
+}
+
+/// Bytes that a question asks for beyond a stack.
+pub(super) fn margin() -> usize {
+    let reserved = address_space().map_or(0, |max| ADDRESSES_RESERVED.min(max / 8));
+    reserved.max(PROBE_MARGIN)
 }
 
 /// The right to make one more stack. The mappings that were taken for it are given back when it is
@@ -102,9 +108,10 @@ pub(super) fn any_mappings() -> bool {
     MAPPINGS.load(Ordering::Relaxed) > 0
 }
 
-/// Asks whether `generator`, which answers a refusal of the kernel with a panic, could map a stack
-/// of so many bytes: maps as much memory, protects a page of it, and unmaps it again.
+/// Asks whether a stack of so many bytes can be mapped, and something remains: maps as much memory,
+/// protects a page of it, and unmaps it again.
 pub(super) fn probe(bytes: usize) -> io::Result<()> {
+    let bytes = bytes.saturating_add(margin());
     let first = guard::map(bytes)?;
     let inner = first.wrapping_byte_add(guard::page_bytes());
     // A protected page with open pages on both sides makes as many mappings as a stack takes at
@@ -122,7 +129,13 @@ pub(super) fn probe(bytes: usize) -> io::Result<()> {
 /// What to say of memory that the kernel has refused.
 pub(super) fn refusal(error: &io::Error) -> io::Error {
     let why = match address_space() {
-        Some(max) => format!("{error}, where RLIMIT_AS (`ulimit -v`) allows {max} bytes in all"),
+        Some(max) => {
+            let left = margin();
+            format!(
+                "{error}, where RLIMIT_AS (`ulimit -v`) allows {max} bytes in all, of which {left} are \
+                 left to the rest of the program"
+            )
+        }
         None => format!("{error}, see vm.overcommit_memory and vm.max_map_count"),
     };
     io::Error::new(io::ErrorKind::OutOfMemory, why)

@@ -27,7 +27,7 @@ use ::corosensei::stack::{Stack as Memory, StackPointer};
 use ::corosensei::{Coroutine as Switched, Yielder};
 use ::generator::Gn;
 
-use crate::stack::admission::{PROBE_MARGIN, probe, refusal};
+use crate::stack::admission::{probe, refusal};
 use crate::stack::guard::page_bytes;
 #[cfg(gocoro_asan)]
 use crate::stack::sanitizer;
@@ -137,7 +137,7 @@ pub(in crate::stack) fn prepare() -> io::Result<()> {
     }
     // Asked first, for `generator` answers a refusal with a panic.
     let bytes = ::generator::DEFAULT_STACK_SIZE * size_of::<usize>() + 2 * page_bytes();
-    probe(bytes + PROBE_MARGIN).map_err(|error| refusal(&error))?;
+    probe(bytes).map_err(|error| refusal(&error))?;
     let ran = unwind::catch(|| {
         Gn::<()>::new_scoped_opt(::generator::DEFAULT_STACK_SIZE, |_| ()).resume();
     });

@@ -224,6 +224,9 @@ impl Slabs {
     /// Maps a slab, and returns where it begins. If there are no addresses for many slots, it has
     /// one.
     fn map(&mut self, class: SizeClass) -> io::Result<usize> {
+        if address_space().is_some() {
+            admission::probe(slot_bytes(class)).map_err(|error| refusal(&error))?;
+        }
         let map = |slots| guard::map_with(slots * slot_bytes(class), FLAGS).map(|at| (at, slots));
         let (first, slots) = match map(slots(class)) {
             Err(_) => map(1).map_err(|error| refusal(&error))?,

@@ -18,7 +18,7 @@ use super::bytes_with_guard;
 use crate::clock;
 use crate::stack::SizeClass;
 use crate::stack::admission::{
-    Admission, PROBE_MARGIN, address_space, bounded, limit_of, limits, probe, refusal,
+    Admission, address_space, bounded, limit_of, limits, probe, refusal,
 };
 use crate::stack::guard::page_bytes;
 
@@ -61,7 +61,7 @@ pub(super) fn admit(class: SizeClass) -> io::Result<Asked> {
         // Where the amount of memory or of addresses is limited, other code may take what the
         // answer promised, so there each stack is asked for by itself.
         let by_itself = limits().strict || address_space().is_some();
-        if !by_itself && probe(ASKED_AT_ONCE * (bytes + page_bytes()) + PROBE_MARGIN).is_ok() {
+        if !by_itself && probe(ASKED_AT_ONCE * (bytes + page_bytes())).is_ok() {
             credit.stacks = ASKED_AT_ONCE - 1;
             credit.until = now.checked_add(ANSWERED_FOR);
         } else {
@@ -105,7 +105,7 @@ fn fits(bytes: usize) -> io::Result<()> {
 /// Asks whether `generator` could make a stack of so many bytes.
 pub(super) fn ask(bytes: usize) -> io::Result<()> {
     fits(bytes)?;
-    probe(bytes + page_bytes() + PROBE_MARGIN).map_err(|error| refusal(&error))
+    probe(bytes + page_bytes()).map_err(|error| refusal(&error))
 }
 
 #[cfg(all(test, not(loom)))]

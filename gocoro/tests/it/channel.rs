@@ -9,6 +9,7 @@ mod dynamic;
 mod go;
 mod mpsc;
 mod oneshot;
+mod owner;
 mod panics;
 mod rendezvous;
 mod time;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::slot::{Slot, SlotNode, Stage};
 use super::state::{Found, Outlet, State, UNBOUNDED};
 use crate::current::{self, Here};
-use crate::lock::{Guard, Lock};
+use crate::lock::{Biased, BiasedGuard as Guard};
 use crate::loom::AtomicUsize;
 use crate::park::{self, Left, Woken};
 use crate::task::{Described, Legible, Plain, Reason, Wake, Words};
@@ -35,7 +35,7 @@ pub(super) enum Right<T> {
 }
 
 pub(super) struct Chan<T> {
-    state: Lock<State<T>>,
+    state: Biased<State<T>>,
     senders: AtomicUsize,
     receivers: AtomicUsize,
     /// Where the channel was created.
@@ -47,7 +47,7 @@ impl<T> Chan<T> {
     #[track_caller]
     pub(super) fn new(capacity: usize) -> Chan<T> {
         Chan {
-            state: Lock::new(State::new(capacity)),
+            state: Biased::new(State::new(capacity)),
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
             site: Location::caller(),
@@ -56,7 +56,7 @@ impl<T> Chan<T> {
 
     #[inline(always)]
     pub(super) fn lock(&self) -> Guard<'_, State<T>> {
-        self.state.lock()
+        self.state.lock(current::worker_number())
     }
 
     /// Sends a message. If that cannot be done, the message comes back with the reason.

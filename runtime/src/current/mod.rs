@@ -9,6 +9,7 @@
 //! right one after a wait.
 
 mod live;
+mod numbers;
 mod pace;
 mod stacks;
 
@@ -33,6 +34,7 @@ use crate::timer::Timers;
 use crate::unwind::{self, Count, Unwinding};
 
 pub(crate) use live::{Here, Newest};
+pub(crate) use numbers::{thread_mark, worker_number};
 pub(crate) use pace::Pace;
 pub(crate) use stacks::{coroutines, each as each_stack};
 
@@ -387,15 +389,6 @@ pub(crate) fn apart(f: &mut dyn FnMut()) {
 #[inline(always)]
 pub(crate) fn here() -> Option<u16> {
     Some(core()?.mailbox.id())
-}
-
-/// A number that tells this thread from all other threads that are alive.
-#[inline(always)]
-pub(crate) fn thread_mark() -> usize {
-    #[cfg(all(test, loom))]
-    return crate::loom::thread_mark();
-    #[cfg(not(all(test, loom)))]
-    CORE.with(|core| std::ptr::from_ref(core).addr())
 }
 
 /// Makes this thread the worker `core` until the answer is dropped.

@@ -9,7 +9,7 @@ use std::thread;
 use super::job;
 use super::reports::Reports;
 use crate::limits::PREPARE_MAX;
-use crate::{hook, stack, task};
+use crate::{hook, lock, stack, task};
 
 /// Prepares the process for stacks and installs the panic hook. It is an error if that cannot be
 /// done here and now.
@@ -41,6 +41,7 @@ fn prepare_now() -> io::Result<()> {
     // around the one that it finds.
     hook::install();
     task::when_panicked(hook::tell);
+    lock::prepare();
     stack::install(job::fault)
 }
 

@@ -54,8 +54,7 @@
 //! task, which then has not ended.
 
 use std::cell::{Cell, UnsafeCell};
-use std::fmt;
-use std::mem::{ManuallyDrop, offset_of};
+use std::mem::offset_of;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
@@ -65,6 +64,7 @@ use super::handle::{Task, panicked};
 use super::meta::{Meta, MetaPtr};
 use super::reason::Reason;
 use super::reference::TaskRef;
+use super::spawned::Spawned;
 use super::word::Word;
 use super::{Header, How, Kind, Outcome, Run, allocation};
 use crate::boundary::Waits;
@@ -124,6 +124,8 @@ const _: () = assert!(
 pub(super) struct VTable {
     /// Runs the closure, or drops it, and writes the end. See [`Header::execute`].
     pub(super) execute: unsafe fn(*const Header, How) -> bool,
+    /// Takes the end out of the packet, and writes it to a place for an `Option<End<T>>`.
+    pub(super) take: unsafe fn(*const Header, *mut ()),
     /// Takes the end out of the packet, and gives it to [`Family::unclaimed`].
     pub(super) disclaim: unsafe fn(*const Header),
     /// Calls [`Family::ended`]. `None`: the family is not told.
@@ -145,18 +147,6 @@ pub(crate) struct Created {
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) meta: Option<Box<Meta>>,
 }
-
-/// The right to take a task's end, which a join handle holds. It is also a reference to the task.
-pub(crate) struct Spawned<T> {
-    task: ManuallyDrop<Task>,
-    take: unsafe fn(*const Header) -> Option<End<T>>,
-}
-
-// SAFETY: whoever holds a `Spawned` can take the value, so the value has to be `Send`. Everything
-// else is reached through a `Task`, which is.
-unsafe impl<T: Send> Send for Spawned<T> {}
-// SAFETY: a shared `Spawned` gives access to a `Task` only, which is `Sync`.
-unsafe impl<T: Send> Sync for Spawned<T> {}
 
 /// Makes a task. `enter` is given the right to the task's end, and makes of it the task's
 /// membership in its family, and a second value. Returns the reference for the queue that the task
@@ -189,6 +179,7 @@ where
             const {
                 &VTable {
                     execute: execute::<F, T, M>,
+                    take: take_to::<F, T, M>,
                     disclaim: disclaim::<F, T, M>,
                     tell: if M::IS_TOLD { Some(tell::<F, T, M>) } else { None },
                     scope: if M::IS_TOLD { Some(scope::<F, T, M>) } else { None },
@@ -221,61 +212,14 @@ where
     let handle = unsafe { TaskRef::from_raw(task) };
     // Running and freeing the task both need its family. Neither happens before the family is
     // written, for the second reference is still nobody's.
-    let (family, entered) =
-        enter(Spawned { task: ManuallyDrop::new(Task::new(handle)), take: take::<F, T, M> });
+    // SAFETY: the task was made just now, for a closure that returns a `T`.
+    let right = unsafe { Spawned::new(Task::new(handle)) };
+    let (family, entered) = enter(right);
     // SAFETY: `raw` points to the cell, and its field `family` is written here only, before anybody
     // reads it.
     unsafe { (&raw mut (*raw).family).write(family) };
     // SAFETY: this takes over the second of the two references with which the count started.
     (unsafe { TaskRef::from_raw(task) }, entered)
-}
-
-impl<T> Spawned<T> {
-    #[inline(always)]
-    pub(crate) fn task(&self) -> &Task {
-        &self.task
-    }
-
-    /// Takes the end of a task that is DONE, and consumes the right to it.
-    pub(crate) fn take(self) -> (End<T>, Task) {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never dropped, and its `task` is not used again.
-        let task = unsafe { ManuallyDrop::take(&mut this.task) };
-        assert!(task.inner.word.is_done(), "the result of a task that is not done");
-        // SAFETY: the task is DONE, `take` is for its types, and `this`, which is consumed, was the
-        // right to its end.
-        let end = unsafe { (this.take)(task.inner.as_ptr()) };
-        (end.expect("the result was taken before, by `select!`"), task)
-    }
-
-    /// Takes the end of a task that is DONE, and leaves a right to an end that is gone.
-    pub(crate) fn take_by_ref(&mut self) -> (End<T>, Task) {
-        let task = Task::clone(&self.task);
-        assert!(task.inner.word.is_done(), "the result of a task that is not done");
-        // SAFETY: the task is DONE, `take` is for its types, and `self`, which is borrowed
-        // exclusively, is the right to its end.
-        let end = unsafe { (self.take)(task.inner.as_ptr()) };
-        (end.expect("the result was taken before, by `select!`"), task)
-    }
-}
-
-impl<T> Drop for Spawned<T> {
-    fn drop(&mut self) {
-        // SAFETY: `self` is being dropped, so its `task` is taken out once, here. It keeps the task
-        // alive until this returns.
-        let task = unsafe { ManuallyDrop::take(&mut self.task) }.inner;
-        if task.word.release_handle() {
-            // SAFETY: the task is DONE, and this drop has cleared HANDLE, so the right to the end
-            // is this drop's.
-            unsafe { (task.vtable.disclaim)(task.as_ptr()) };
-        }
-    }
-}
-
-impl<T> fmt::Debug for Spawned<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.task.fmt(f)
-    }
 }
 
 /// The content of a task's packet.
@@ -441,6 +385,18 @@ unsafe fn take<F, T, M>(task: *const Header) -> Option<End<T>> {
         Content::Ended(end) => Some(end),
         _ => None,
     }
+}
+
+/// Takes the end out of a task's packet, and writes it to `place`, which is for an
+/// `Option<End<T>>`.
+///
+/// # Safety
+///
+/// `task` was made by [`create`] with these types, is DONE, and the caller has the right to its
+/// end. `place` is valid for writes, and aligned.
+unsafe fn take_to<F, T, M>(task: *const Header, place: *mut ()) {
+    // SAFETY: the caller's promise.
+    unsafe { place.cast::<Option<End<T>>>().write(take::<F, T, M>(task)) };
 }
 
 /// Takes the end out of a task's packet, and gives it to the family, for nobody will take it.

@@ -30,7 +30,8 @@ use crate::stack::{CLASSES, SizeClass};
 /// there is plenty, and not memory.
 const SLAB_BYTES: usize = 16 * 1024 * 1024;
 
-/// How many slots a slab has at most. The smaller it is, the sooner all of them are free again.
+/// How many slots a slab has at most: so many as a [`Slots`] can have. The smaller it is, the
+/// sooner all of them are free again.
 const SLOTS_MAX: usize = 128;
 
 /// How many slots get their guards at once at most, if the kernel permits: a call for each would
@@ -59,21 +60,53 @@ struct Slabs {
     empty: usize,
 }
 
+/// A set of slots of a slab, with a bit for each: lists took 2 bytes for each stack of a million.
+#[derive(Clone, Copy, Default, Debug)]
+struct Slots([u64; SLOTS_MAX / 64]);
+
+impl Slots {
+    fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    fn len(self) -> usize {
+        self.0.iter().map(|part| part.count_ones() as usize).sum()
+    }
+
+    fn add(&mut self, slot: usize) {
+        self.0[slot / 64] |= 1 << (slot % 64);
+    }
+
+    /// Takes the lowest slot out.
+    fn pop(&mut self) -> Option<usize> {
+        let part = self.0.iter().position(|&part| part != 0)?;
+        let slot = 64 * part + self.0[part].trailing_zeros() as usize;
+        self.0[part] &= self.0[part] - 1;
+        Some(slot)
+    }
+
+    fn iter(self) -> impl Iterator<Item = usize> + Clone {
+        (0..SLOTS_MAX).filter(move |slot| self.0[slot / 64] >> (slot % 64) & 1 != 0)
+    }
+}
+
 #[derive(Debug)]
 struct Slab {
-    slots: usize,
-    /// The slots that were in use, and have their guards. The last one is taken first.
-    free: Vec<usize>,
+    /// The slots that were in use, and have their guards. The lowest one is taken first.
+    free: Slots,
     /// The slots that were taken, and got no guard.
-    bare: Vec<usize>,
+    bare: Slots,
+    slots: u8,
     /// How many slots were ever taken.
-    begun: usize,
+    begun: u8,
 }
+
+const _: () = assert!(SLOTS_MAX <= u8::MAX as usize);
 
 impl Slab {
     /// Whether no slot is in use.
     fn is_empty(&self) -> bool {
-        self.free.len() + self.bare.len() == self.begun
+        self.free.len() + self.bare.len() == self.begun.into()
     }
 
     fn has_room(&self) -> bool {
@@ -89,10 +122,11 @@ impl Slab {
         if let Some(slot) = self.bare.pop() {
             return Taken::Bare(slot..slot + 1);
         }
-        let first = self.begun;
+        let first = usize::from(self.begun);
         let more = if only { first.clamp(1, GUARDED_AT_ONCE) } else { GUARDED_AT_ONCE };
-        self.begun += more.min(self.slots - first);
-        Taken::Bare(first..self.begun)
+        let end = usize::from(self.slots).min(first + more);
+        self.begun = end as u8;
+        Taken::Bare(first..end)
     }
 }
 
@@ -155,14 +189,14 @@ fn guard(start: usize, slots: Range<usize>, class: SizeClass) -> io::Result<usiz
     };
     let mut slabs = slabs(class);
     // The slab is not empty, and so is not unmapped, as long as the first slot is not put back.
-    for slot in slots.skip(1).rev() {
+    for slot in slots.skip(1) {
         slabs.put(start, class, |slab| match slot < first + marked {
-            true => slab.free.push(slot),
-            false => slab.bare.push(slot),
+            true => slab.free.add(slot),
+            false => slab.bare.add(slot),
         });
     }
     guarded.map(|()| first).map_err(|error| {
-        slabs.put(start, class, |slab| slab.bare.push(first));
+        slabs.put(start, class, |slab| slab.bare.add(first));
         // What the kernel has said, and not `Admission`.
         if error.raw_os_error().is_some() { refusal(&error) } else { error }
     })
@@ -188,7 +222,7 @@ pub(super) fn put(top: usize, class: SizeClass) {
     let mut slabs = slabs(class);
     let (&start, _) = slabs.all.range(..=bottom).next_back().expect("a stack lies in a slab");
     let slot = (bottom - start) / slot_bytes(class);
-    slabs.put(start, class, |slab| slab.free.push(slot));
+    slabs.put(start, class, |slab| slab.free.add(slot));
 }
 
 impl Slabs {
@@ -240,7 +274,10 @@ impl Slabs {
             libc::madvise(first, slots * slot_bytes(class), libc::MADV_NOHUGEPAGE)
         };
         let start = first.expose_provenance();
-        self.all.insert(start, Slab { slots, free: Vec::new(), bare: Vec::new(), begun: 0 });
+        self.all.insert(
+            start,
+            Slab { free: Slots::default(), bare: Slots::default(), slots: slots as u8, begun: 0 },
+        );
         self.with_room.insert(start);
         self.empty += 1;
         Ok(start)
@@ -258,7 +295,7 @@ impl Slabs {
         let mappings: Vec<usize> = guards.clone().map(|guard| guard::forget(&guard).1).collect();
         let first = std::ptr::without_provenance_mut(start);
         // SAFETY: the slab was mapped by `map`, with as many slots, and none of them is in use.
-        if unsafe { libc::munmap(first, slab.slots * slot_bytes(class)) } != 0 {
+        if unsafe { libc::munmap(first, usize::from(slab.slots) * slot_bytes(class)) } != 0 {
             guards.zip(mappings).for_each(|(guard, mappings)| guard::remember(&guard, mappings));
             return false;
         }
@@ -290,7 +327,7 @@ mod tests {
     fn stacks_are_apart_and_each_has_its_guard() {
         let class = class(4);
         let first = take(class).unwrap();
-        let begun = || slabs(class).all.values().map(|slab| slab.begun).sum::<usize>();
+        let begun = || slabs(class).all.values().map(|slab| usize::from(slab.begun)).sum::<usize>();
         assert_eq!(begun(), 1, "one stack takes the guard of no other");
         let mut tops: Vec<usize> = (0..100).map(|_| take(class).unwrap()).collect();
         tops.push(first);
@@ -347,7 +384,7 @@ mod tests {
         let (start, taken) = slabs(class).take(class).unwrap();
         let Taken::Bare(slots) = taken else { panic!("{taken:?}") };
         assert_eq!(slots.len(), 1);
-        slabs(class).put(start, class, |slab| slab.bare.push(slots.start));
+        slabs(class).put(start, class, |slab| slab.bare.add(slots.start));
         let next = take(class).unwrap();
         assert_eq!(next, start + slots.end * slot_bytes(class));
         assert!(!is_readable(next - class.bytes() - 1));

@@ -138,14 +138,27 @@ pub(in crate::stack) fn prepare() -> io::Result<()> {
     // Asked first, for `generator` answers a refusal with a panic.
     let bytes = ::generator::DEFAULT_STACK_SIZE * size_of::<usize>() + 2 * page_bytes();
     probe(bytes).map_err(|error| refusal(&error))?;
-    let ran = unwind::catch(|| {
-        Gn::<()>::new_scoped_opt(::generator::DEFAULT_STACK_SIZE, |_| ()).resume();
-    });
-    if ran.is_err() {
+    if unwind::catch(run_generator).is_err() {
         return Err(io::Error::from(io::ErrorKind::OutOfMemory));
     }
     let _ = PREPARED.set(());
     Ok(())
+}
+
+/// Runs one coroutine of `generator`'s to its end.
+fn run_generator() {
+    let words = ::generator::DEFAULT_STACK_SIZE;
+    let mut made = Gn::<()>::new_scoped_opt(words, |_| whole(|| ()));
+    #[cfg(gocoro_asan)]
+    {
+        let record = made.into_raw();
+        let top = page_top(record.addr());
+        // SAFETY: `record` has just come from `into_raw`, and is not used again.
+        made = unsafe { ::generator::Generator::from_raw(record) };
+        sanitizer::resume(top - words * size_of::<usize>()..top, || drop(made.resume()));
+    }
+    #[cfg(not(gocoro_asan))]
+    made.resume();
 }
 
 impl Coroutine {

@@ -91,7 +91,8 @@ fn tasks_that_do_the_same_share_a_line() {
         }
         let dump = dump();
         let text = dump.to_string();
-        let lines: Vec<_> = text.lines().filter(|line| line.contains("dump-a")).collect();
+        let ours = |line: &&str| line.contains("'dump-alike'") || line.contains("'dump-asleep'");
+        let lines: Vec<_> = text.lines().filter(ours).collect();
         assert_eq!(lines.len(), 3, "{text}");
         let at = alike[0].task().spawned_at();
         let shown = format!("  7 tasks 'dump-alike' (spawned at {at} by task ");

@@ -225,9 +225,9 @@ pub(crate) const UNSTARTED_KEPT: usize = 4096;
 /// returns.
 pub(crate) const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// How many bytes of addresses stay for the rest of the program where RLIMIT_AS (`ulimit -v`) bounds
-/// them, or an eighth of what it allows, if that is less: or the next allocation on the heap would
-/// end the program, where a refused stack ends one task.
+/// How many bytes of addresses stay for the rest of the program where RLIMIT_AS (`ulimit -v`)
+/// bounds them, or an eighth of what it allows, if that is less: or the next allocation on the heap
+/// would end the program, where a refused stack ends one task.
 pub(crate) const ADDRESSES_RESERVED: usize = 64 * 1024 * 1024;
 
 /// How many memory mappings stay for the rest of the program where stacks' guards are mappings of

@@ -238,8 +238,8 @@ fn what_is_suspended_inside_a_coroutine_goes_on_before_others_or_not_at_all() {
         }
         return;
     };
-    // Prepares the process, in which code panics. The sanitizer would not see that one end on a stack
-    // of another library.
+    // Prepares the process, in which code panics. The sanitizer would not see that one end on a
+    // stack of another library.
     let mut first = gocoro::coroutine::Coroutine::<(), (), ()>::new(|_, ()| ());
     assert!(first.resume(()).is_ok());
     // `yield_with` suspends those that were made without a scope alone.

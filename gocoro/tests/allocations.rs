@@ -3,8 +3,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use gocoro::task::{self, JoinHandle};
 use gocoro::time::{sleep, timeout};
 use gocoro::{future, go, select};
 
-/// The system's allocator, counted.
+/// The system's allocator, counted. It tells of the large blocks that are freed, where it is to.
 struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
@@ -44,11 +44,28 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(block, layout) }
+        if TELLS.load(SeqCst) {
+            tell(layout.size());
+        }
     }
 }
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+static TELLS: AtomicBool = AtomicBool::new(false);
+static TOLD: OnceLock<Sender<usize>> = OnceLock::new();
+
+/// More messages than a channel keeps room for.
+const LARGE: usize = 10_000;
+
+/// Sends the size of a large block, perhaps through the channel that had it.
+#[cold]
+fn tell(bytes: usize) {
+    if bytes >= size_of::<[usize; LARGE]>() && TELLS.swap(false, SeqCst) {
+        let _ = TOLD.get().expect("told to somebody").try_send(bytes);
+    }
+}
 
 const ROUNDS: usize = 1_000;
 
@@ -324,8 +341,44 @@ fn batches() -> usize {
 /// Blocks of the queues that unstarted tasks go through on their way to another worker.
 const QUEUES: usize = ROUNDS / 10;
 
+/// Has the channel through which the allocator tells free its buffer.
+fn tells_of_itself() {
+    let one = Builder::new().workers(1).build().unwrap();
+    one.run(|| {
+        let (sender, receiver) = unbounded();
+        for n in 0..10 * LARGE {
+            sender.send(n).unwrap();
+            assert_eq!(receiver.recv(), Ok(n));
+        }
+        (0..LARGE).for_each(|n| sender.send(n).unwrap());
+        assert!(TOLD.set(sender).is_ok());
+        TELLS.store(true, SeqCst);
+        while receiver.try_recv().is_ok() {}
+    });
+}
+
+const SCENARIO: &str = "GOCORO_TEST_TELLS";
+
+/// An allocator that comes back to a channel which frees memory ends the program, and does not see
+/// half of a change.
+#[cfg(target_os = "linux")]
+fn an_allocator_is_not_let_into_a_channel_at_work() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let mut this = std::process::Command::new(std::env::current_exe().unwrap());
+    let ended = this.arg("--nocapture").env(SCENARIO, "").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.signal(), Some(6), "{}: {said}", ended.status);
+    assert!(said.contains("gocoro: the program's allocator uses a channel"), "{said}");
+}
+
 #[test]
 fn waits_allocate_nothing_and_tasks_one_block_at_most() {
+    if std::env::var_os(SCENARIO).is_some() {
+        return tells_of_itself();
+    }
+    #[cfg(target_os = "linux")]
+    an_allocator_is_not_let_into_a_channel_at_work();
     // The sanitizer is to see each task come and go.
     let kept = if cfg!(gocoro_asan) { 1 } else { 0 };
     let one = Builder::new().workers(1).build().unwrap();

@@ -36,7 +36,7 @@ pub(super) fn is_ready() -> bool {
 }
 
 /// Asks the system for [`heavy`]. For a process with one thread this takes microseconds, and with
-/// more of them some 14 ms, so it is done before a process's first runtime, and not in a lock.
+/// more of them some 14 ms, so it is done when the process is prepared, and not in a lock.
 pub(crate) fn prepare() {
     #[cfg(not(all(test, loom)))]
     sys::prepare();
@@ -68,6 +68,8 @@ mod sys {
 
     pub(super) fn barrier() {
         if !ask(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+            // No lock gets an owner any more.
+            READY.store(false, Relaxed);
             // A filter of system calls that the program has installed since then forbids the call.
             // No processor keeps its writes to itself for this long.
             #[expect(

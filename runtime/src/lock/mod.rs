@@ -1,14 +1,14 @@
 //! The locks of the runtime's own short critical sections: one that spins, and for channels one
-//! that is [biased](biased) towards the worker that uses it.
+//! that is [biased] towards the worker that uses it.
 //!
 //! A lock is held for a few instructions, never across anything that may wait, and no code of the
-//! program runs under it, a panic hook neither. Nor is it held across a system call, but for the
-//! wakes of those who only watch a channel. So waiting for it spins, and a lock with its unlock
-//! costs one read-modify-write and one store. With std's mutex around a channel's state, a message
-//! from one of eight senders took 41 ns in place of 19, and a round trip 101 ns in place of 66. If
-//! the system has taken the holder off its core, a thread that waits gives way, and later sleeps,
-//! so that no priority can starve the holder. A panic under the lock unlocks it, and poisons
-//! nothing.
+//! program runs under it but its allocator, a panic hook neither. Nor is it held across a system
+//! call, but for the wakes of those who only watch a channel, and once in a biased lock's life. So
+//! waiting for it spins, and a lock with its unlock costs one read-modify-write and one store. With
+//! std's mutex around a channel's state, a message from one of eight senders took 41 ns in place of
+//! 19, and a round trip 101 ns in place of 66. If the system has taken the holder off its core, a
+//! thread that waits gives way, and later sleeps, so that no priority can starve the holder. A
+//! panic under the lock unlocks it, and poisons nothing.
 //!
 //! A channel is often used by the tasks of one worker alone. There a lock without a
 //! read-modify-write makes a round trip over two channels 31 ns in place of 41, and a message from

@@ -1,5 +1,5 @@
-//! What a process needs once, before its first runtime: the fault handler, the panic hook, and the
-//! mark for forked children.
+//! What a process needs once, before its first runtime or coroutine: the fault handler, the panic
+//! hook, the barrier of its locks, and the mark for forked children.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -62,13 +62,13 @@ impl<T> Spawned<T> {
 /// The caller has the right to the task's end, a `Spawned<T>`.
 #[inline(always)]
 unsafe fn end_of<T>(task: &Task) -> End<T> {
-    let task = &*task.inner;
+    let task = &task.inner;
     assert!(task.word.is_done(), "the result of a task that is not done");
     let mut end = MaybeUninit::<Option<End<T>>>::uninit();
     // SAFETY: the vtable is that of the task's types, of which `T` is the value's, for the caller
     // has a `Spawned<T>`. The task is DONE, and the right to its end is the caller's.
     let end = unsafe {
-        (task.vtable.take)(task, end.as_mut_ptr().cast());
+        (task.vtable.take)(task.as_ptr(), end.as_mut_ptr().cast());
         end.assume_init()
     };
     end.expect("the result was taken before, by `select!`")

@@ -25,7 +25,7 @@ fn threads_come_to_a_channel_of_one_worker_in_the_middle_of_its_use() {
             sum += receiver.iter().sum::<u64>();
             own.wait();
             sending.join().unwrap();
-            assert_eq!(sum + receiving.join().unwrap(), (0..25_000).sum());
+            assert_eq!(sum + receiving.join().unwrap(), (0..25_000).sum::<u64>());
         });
     }
 }

@@ -226,6 +226,10 @@ fn what_is_suspended_inside_a_coroutine_goes_on_before_others_or_not_at_all() {
         if GENERATORS {
             return;
         }
+        if std::env::var_os("GOCORO_SANITIZER").is_some() {
+            // An unwinding on one leaves marks that are taken for errors later.
+            return println!("skipped: nobody tells the sanitizer of that crate's stacks");
+        }
         for (scenario, is_refused) in [("before", false), ("inside", true), ("elsewhere", true)] {
             let child = this_program(&[NAME, "--exact"], scenario).output().unwrap();
             let text = String::from_utf8_lossy(&child.stderr);
@@ -238,10 +242,6 @@ fn what_is_suspended_inside_a_coroutine_goes_on_before_others_or_not_at_all() {
         }
         return;
     };
-    // Prepares the process, in which code panics. The sanitizer would not see that one end on a
-    // stack of another library.
-    let mut first = gocoro::coroutine::Coroutine::<(), (), ()>::new(|_, ()| ());
-    assert!(first.resume(()).is_ok());
     // `yield_with` suspends those that were made without a scope alone.
     let mut suspended = Gn::<()>::new_opt(0x4000, || {
         let mut inner = gocoro::coroutine::Coroutine::<(), (), ()>::new(|_, ()| {

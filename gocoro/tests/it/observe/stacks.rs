@@ -1,10 +1,13 @@
 //! What tasks need of their stacks, by the place where they were spawned.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use gocoro::runtime::{Builder, StackAdvice, Stacks, stacks};
-use gocoro::{task, time};
+use gocoro::task;
+
+use crate::support::until;
 
 /// More tasks than it takes to be advised.
 const ENOUGH: u64 = 16;
@@ -64,10 +67,12 @@ fn tasks_that_live_are_counted() {
     let runtime = Builder::new().workers(1).build().unwrap();
     let (line, advice, json) = runtime.run(|| {
         let count = 8;
+        let begun = Arc::new(AtomicUsize::new(0));
+        let begin = |begun: Arc<AtomicUsize>| (deep(33), begun.fetch_add(1, SeqCst), task::park());
         let line = line!() + 1;
-        let spawn = || task::spawn(|| (deep(33), task::park()));
-        let tasks: Vec<_> = (0..count).map(|_| spawn()).collect();
-        time::sleep(Duration::from_millis(1));
+        let spawn = |begun| task::spawn(move || begin(begun));
+        let tasks: Vec<_> = (0..count).map(|_| spawn(begun.clone())).collect();
+        until(|| begun.load(SeqCst) == count);
         let stacks = stacks();
         let advice = site(&stacks, line).unwrap();
         for task in tasks {

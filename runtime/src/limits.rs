@@ -225,10 +225,14 @@ pub(crate) const UNSTARTED_KEPT: usize = 4096;
 /// returns.
 pub(crate) const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// How many bytes of addresses stay for the rest of the program where RLIMIT_AS (`ulimit -v`)
-/// bounds them, or an eighth of what it allows, if that is less: or the next allocation on the heap
-/// would end the program, where a refused stack ends one task.
-pub(crate) const ADDRESSES_RESERVED: usize = 64 * 1024 * 1024;
+/// How many bytes of addresses stay for the rest of the program at most where RLIMIT_AS
+/// (`ulimit -v`) bounds them. Without these the next allocation on the heap would end the program,
+/// where a refused stack ends one task.
+pub(crate) const ADDRESSES_RESERVED_MAX: usize = 64 * 1024 * 1024;
+
+/// The part of the addresses that RLIMIT_AS allows which stays for the rest of the program, if that
+/// is less than [`ADDRESSES_RESERVED_MAX`]: a small program has a small heap.
+pub(crate) const ADDRESSES_RESERVED_PART: usize = 8;
 
 /// How many memory mappings stay for the rest of the program where stacks' guards are mappings of
 /// their own.

@@ -101,7 +101,7 @@ fn it_shows_where_each_task_stands_also_inside_coroutines() {
 #[test]
 fn it_reads_a_deadlocked_program_and_a_stopped_one() {
     let program = Program::start("deadlock", 1);
-    // Of a name that is longer than any should be, a part will do.
+    // A name of 40 000 bytes is shown in part, and hides no other task.
     let longest = format!("{}…", "long".repeat(1024));
     for _ in 0..2 {
         assert!(program.row(&longest).ends_with("park"));

@@ -179,7 +179,8 @@ fn a_task_in_nested_calls_of_a_generic_function() {
         true => calls.iter().filter(|call| is_in(call, "::in_generic")).collect(),
         false => generic,
     };
-    // A closure inside of it would be called so in the end, where its own name has the argument's.
+    // The name of a closure inside of `in_generic` ends in a brace. That of `in_generic` itself may
+    // have one in the middle, for it contains the name of its argument's type.
     let is_closure = |call: &TaskFrame| call.function().is_some_and(|name| name.ends_with('}'));
     let generic: Vec<_> = generic.into_iter().filter(|call| !is_closure(call)).collect();
     // The innermost of the six calls its argument, the others each the next one.

@@ -227,7 +227,8 @@ fn what_is_suspended_inside_a_coroutine_goes_on_before_others_or_not_at_all() {
             return;
         }
         if std::env::var_os("GOCORO_SANITIZER").is_some() {
-            // An unwinding on one leaves marks that are taken for errors later.
+            // On a stack that it does not know, an unwinding leaves marks of the sanitizer's, which
+            // that takes for errors later.
             return println!("skipped: nobody tells the sanitizer of that crate's stacks");
         }
         for (scenario, is_refused) in [("before", false), ("inside", true), ("elsewhere", true)] {

@@ -157,7 +157,7 @@ pub(crate) type Scenario = (&'static str, fn() -> ExitCode);
 ///
 /// A program that hangs, or whose test has gone, ends all the same.
 pub(crate) fn play(scenarios: &[Scenario], name: &str) -> ! {
-    // SAFETY: no pointers, and nobody here handles the signal, which then ends the process.
+    // SAFETY: the call takes a number, and no test handles its signal, which ends the process.
     unsafe { libc::alarm(HANG.as_secs() as u32) };
     let found = scenarios.iter().find(|(known, _)| *known == name);
     exit_as(found.expect("a known scenario").1())

@@ -1,10 +1,11 @@
 //! A barrier of which one side is free, and the other pays for both.
 //!
-//! Of two threads that each write a word and then read the other's, both may read the old value,
-//! unless each has a barrier in between. That takes as long as a read-modify-write. Linux has all
-//! running threads of a process pass one at once (`membarrier`). So one side needs none: [`light`]
-//! keeps the compiler from changing the order of the two, and [`heavy`] the processor of each
-//! thread. A call takes 0.4 µs, and 1.9 if another thread of the process runs.
+//! Two threads that each write a word and then read the other's word may both read the old value,
+//! unless each of them passes a barrier in between. A barrier takes as long as a read-modify-write.
+//! Linux has all running threads of a process pass one at once (`membarrier`), so one of the two
+//! sides needs none: [`light`] keeps the compiler from changing the order of the write and the
+//! read, and [`heavy`] the processor of each thread. A call of `heavy` takes 0.4 µs, and 1.9 if
+//! another thread of the process runs (on two processors).
 
 use std::sync::atomic::Ordering::SeqCst;
 

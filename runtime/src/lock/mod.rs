@@ -58,8 +58,8 @@ unsafe impl<T: Send> Send for Spin<T> {}
 // SAFETY: a shared `Spin` gives access to its value only under the lock, so to one thread at a
 // time, and that needs no more than `Send`.
 unsafe impl<T: Send> Sync for Spin<T> {}
-// No code of the program runs under the lock, so no panic of it comes between two steps of a
-// change.
+// No code of the program runs under the lock but its allocator, which does not panic, so no panic
+// comes between two steps of a change.
 impl<T> UnwindSafe for Spin<T> {}
 impl<T> RefUnwindSafe for Spin<T> {}
 

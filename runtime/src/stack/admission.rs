@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::guard::{self, Kind};
-use crate::limits::{ADDRESSES_RESERVED, MAPPINGS_RESERVED};
+use crate::limits::{ADDRESSES_RESERVED_MAX, ADDRESSES_RESERVED_PART, MAPPINGS_RESERVED};
 
 /// How many mappings a stack takes at least if its guard is a mapping: one for the guard, and one
 /// for the rest of the stack.
@@ -48,10 +48,10 @@ pub(super) fn address_space() -> Option<usize> {
         .and_then(|limit| bounded(limit.rlim_cur))
 }
 
-/// Bytes that a question asks for beyond a stack.
-pub(super) fn margin() -> usize {
-    let reserved = address_space().map_or(0, |max| ADDRESSES_RESERVED.min(max / 8));
-    reserved.max(PROBE_MARGIN)
+/// Bytes that a question asks for beyond a stack, and that stay for the rest of the program.
+fn margin() -> usize {
+    let reserved = |max| ADDRESSES_RESERVED_MAX.min(max / ADDRESSES_RESERVED_PART);
+    address_space().map_or(0, reserved).max(PROBE_MARGIN)
 }
 
 /// The right to make one more stack. The mappings that were taken for it are given back when it is
@@ -108,8 +108,8 @@ pub(super) fn any_mappings() -> bool {
     MAPPINGS.load(Ordering::Relaxed) > 0
 }
 
-/// Asks whether a stack of so many bytes can be mapped, and something remains: maps as much memory,
-/// protects a page of it, and unmaps it again.
+/// Asks whether a stack of so many bytes can be mapped, and [`margin`] bytes remain: maps as much
+/// memory, protects a page of it, and unmaps it again.
 pub(super) fn probe(bytes: usize) -> io::Result<()> {
     let bytes = bytes.saturating_add(margin());
     let first = guard::map(bytes)?;

@@ -179,13 +179,13 @@ pub(super) fn mark_together(guards: &[usize], bytes: usize) -> usize {
     // that is needed. `parts` has `count` parts.
     let marked =
         unsafe { libc::syscall(call, PIDFD_SELF, parts.as_ptr(), count, MADV_GUARD_INSTALL, 0) };
-    // A call that is unknown or forbidden stays so; a lack of memory passes.
+    // A call that is unknown or forbidden stays so; a lack of memory passes. For a guard that was
+    // not marked here, the caller asks the kernel once more, which says why.
     let passes = [libc::ENOMEM, libc::EINTR, libc::EAGAIN];
     let refusal = (marked < 0).then(|| io::Error::last_os_error().raw_os_error()).flatten();
     if refusal.is_some_and(|errno| !passes.contains(&errno)) {
         REFUSED.store(true, Ordering::Relaxed);
     }
-    // Asked for each one that is left, the kernel says why.
     usize::try_from(marked).unwrap_or(0) / bytes
 }
 

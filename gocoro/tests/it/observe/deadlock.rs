@@ -35,7 +35,8 @@ fn child() {
     if child != 0 {
         process::exit(passed_on(child));
     }
-    // Whoever has started the tests may ignore it, as shells do for what runs in the background.
+    // Whoever has started the tests may have SIGINT ignored, as shells do for what runs in the
+    // background.
     // SAFETY: the default action involves no code of this process.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     let code = match &*name {

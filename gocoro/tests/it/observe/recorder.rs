@@ -141,7 +141,7 @@ fn a_wake_across_workers_is_an_arrow_between_them() {
         runtime.run(|| {
             let met = Arc::new(AtomicUsize::new(0));
             let (tell, told) = channel::bounded(1);
-            // On whatever worker this one starts, the task that waits stays there.
+            // The task that waits is local, so it stays on the worker on which `elsewhere` starts.
             let elsewhere = go!(clone(met) => {
                 meet(&met);
                 let waits = go!(local, name = "rec-afar" => task::park());
@@ -152,8 +152,8 @@ fn a_wake_across_workers_is_an_arrow_between_them() {
             go!(local, name = "rec-here", clone(met) => {
                 meet(&met);
                 let waits = told.recv().unwrap();
-                // Once, and without looking for what comes of it: whoever looks again and again
-                // fills the record of this worker, which then forgets the wake.
+                // A loop that looks whether the task has ended would fill this worker's record, so
+                // that the wake is forgotten.
                 waits.unpark();
             })
             .wait();
@@ -162,7 +162,7 @@ fn a_wake_across_workers_is_an_arrow_between_them() {
         let trace = Trace::now();
         let (here, afar) = (trace.runs("rec-here")[0].track, trace.runs("rec-afar")[0].track);
         assert_ne!(here, afar);
-        // It does not wait if it was unparked before, though it may give way then.
+        // A task that is unparked before it parks does not wait, so that there is no arrow.
         if let [.., before, last] = &trace.runs("rec-afar")[..]
             && before.then() == "park"
         {

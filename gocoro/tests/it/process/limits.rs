@@ -69,7 +69,7 @@ pub(super) fn stacks_run_out() {
         let now = refused();
         now > 0 && std::mem::replace(&mut before, now) == now
     });
-    // The heap still grows.
+    // Where there are no addresses for more stacks, there are some for the heap.
     assert_eq!(std::hint::black_box(vec![1_u8; 16 << 20])[1 << 20], 1);
     for task in &tasks {
         task.task().unpark();
